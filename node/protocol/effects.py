@@ -1,0 +1,147 @@
+"""What goes into the core and what comes out of it.
+
+Effects leave in order. `after` is the number of the last `Persist` that must be on disk before the effect may leave
+(0: at once). The driver commits what has gathered, reports `Persisted(number)`, then lets the rest go: group commit.
+"""
+
+import msgspec
+
+from node.protocol.events import Event
+from node.protocol.messages import Envelope, Message
+from node.protocol.records import Record
+from node.protocol.requests import Answer, Request
+
+
+class Now(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The time of a step: `mono` monotonic seconds for durations, `wall_ms` unix ms for display and hybrid stamps."""
+
+    mono: float
+    wall_ms: float
+
+
+# Inputs
+
+
+class Tick(msgspec.Struct, frozen=True, gc=False):
+    """Time has passed: do what is due."""
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A peer's delivery."""
+
+    envelope: Envelope
+
+
+class Called(msgspec.Struct, frozen=True, gc=False):
+    """A client's request; the driver chose `call`, unique per boot."""
+
+    call: int
+    request: Request
+
+
+class Cancelled(msgspec.Struct, frozen=True, gc=False):
+    """The client of `call` has gone: what still waits for it may be dropped (L3)."""
+
+    call: int
+
+
+class Persisted(msgspec.Struct, frozen=True, gc=False):
+    """Everything up to `Persist` number `number` is on disk."""
+
+    number: int
+
+
+class DiskState(msgspec.Struct, frozen=True, gc=False):
+    """How the disk does. `fault`: a word such as `disk_full` while writes fail, else None (H2)."""
+
+    fault: str | None
+    slow: bool = False
+
+
+class LinkState(msgspec.Struct, frozen=True, gc=False):
+    """Evidence about a peer from its connection: `refused` by its host, or open again (H2)."""
+
+    peer: str
+    refused: bool
+
+
+class LoopLag(msgspec.Struct, frozen=True, gc=False):
+    """The driver itself runs late by `seconds`; 0 when it is on time again (H1)."""
+
+    seconds: float
+
+
+class LegacySeen(msgspec.Struct, frozen=True, gc=False):
+    """A v1.6 member answered a health check or sent a heartbeat (M4)."""
+
+    peer: str
+    status: str = "healthy"
+    uptime_ms: int | None = None
+    rtt_ms: float | None = None
+
+
+Input = Tick | Received | Called | Cancelled | Persisted | DiskState | LinkState | LoopLag | LegacySeen
+
+
+# Effects
+
+
+class Persist(msgspec.Struct, frozen=True, gc=False):
+    """Write these records, in order and atomically. Numbers grow by one."""
+
+    number: int
+    records: tuple[Record, ...]
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Put `message` into the next envelope to `to`. `lazy`: it may wait some milliseconds for company."""
+
+    to: str
+    message: Message
+    after: int
+    lazy: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a client's call."""
+
+    call: int
+    answer: Answer
+    after: int
+
+
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """An event is in the log: show it to subscribers of the bus."""
+
+    event: Event
+    after: int
+
+
+class Ship(msgspec.Struct, frozen=True, gc=False):
+    """Read from the journal what `to` lacks beyond `have`, up to the push limit, and send it as a `Push`."""
+
+    to: str
+    number: int
+    have: dict[str, int]
+
+
+class Observe(msgspec.Struct, frozen=True, gc=False):
+    """Something worth a span and a line in the event log. `name` is one of the seed's span names or an event word.
+
+    `started` is monotonic seconds; equal to the step's time for an instant.
+    """
+
+    name: str
+    level: str
+    trace: str
+    started: float
+    fields: dict[str, object]
+
+
+class Halt(msgspec.Struct, frozen=True, gc=False):
+    """The node must stop: `reason` names what is wrong and what to do (D1: another disk speaks under our id)."""
+
+    reason: str
+
+
+Effect = Persist | Send | Reply | Emit | Ship | Observe | Halt
