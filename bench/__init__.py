@@ -1,0 +1,1 @@
+"""Measurements of this machine, side by side with etcd. Each module runs alone: `python -m bench.verdicts`."""
