@@ -6,7 +6,7 @@ Plain is for `cut` and `awk`: one item per line, fields separated by one tab, no
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from iwdc_console.cli.text import safe
@@ -14,7 +14,7 @@ from iwdc_console.cli.text import safe
 DEFAULT_WIDTH = 80
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What `-o` takes."""
 
     TABLE = "table"

@@ -1,6 +1,7 @@
 """Tables that fit the width there is. Pure: text in, lines out.
 
-A table too wide drops its least important columns first (`Column.drop`), then cuts the widest cells.
+Where even the least widths (`Column.least`) do not fit, the least important columns go (`Column.drop`); then the cells
+with most to spare are cut.
 """
 
 from collections.abc import Sequence
@@ -43,9 +44,7 @@ def paint(text: str, tone: str, colour: bool) -> str:
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int, colour: bool = False) -> str:
     """Columns with a heading, at most `width` cells wide (never narrower than the columns' least)."""
     texts = [[safe(_text(cell)) for cell in row] for row in rows]
-    wanted = [
-        max([cells(column.title), *(cells(row[i]) for row in texts)]) for i, column in enumerate(columns)
-    ]
+    wanted = [max([cells(column.title), *(cells(row[i]) for row in texts)]) for i, column in enumerate(columns)]
     shown = _choose(columns, wanted, width)
     sizes = _shrink(columns, wanted, shown, width)
     lines = [_join([pad(columns[i].title, sizes[i], columns[i].align) for i in shown])]

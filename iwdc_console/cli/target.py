@@ -1,0 +1,35 @@
+"""Which nodes a command talks to: `--node`, then `--context`, then `IWDC_NODE`, then the current context, then the
+node of this machine.
+"""
+
+import os
+from collections.abc import Sequence
+
+from iwdc_console.cli.exits import Exit, Failure
+from iwdc_console.cli.output import say
+from iwdc_console.client import DEFAULT_NODE, BadUrl, Client
+
+ENVIRONMENT = "IWDC_NODE"
+
+
+def node_urls(nodes: Sequence[str] | None, context: str | None) -> tuple[str, ...]:
+    """The URLs to try, in order. Raises `Failure` for an unknown context or an unreadable file of contexts."""
+    if nodes:
+        return tuple(nodes)
+    given = [url for url in os.environ.get(ENVIRONMENT, "").split(",") if url.strip()]
+    if given and not context:
+        return tuple(given)
+    from iwdc_console import contexts
+
+    try:
+        return contexts.load().select(context) or (DEFAULT_NODE,)
+    except contexts.ContextError as error:
+        raise Failure(str(error), Exit.USAGE, "List and choose contexts with: iwdc-distributed config") from error
+
+
+def connect(nodes: Sequence[str] | None, context: str | None) -> Client:
+    """A client of those nodes that says on stderr when it goes on to the next. Raises `Failure` for a bad URL."""
+    try:
+        return Client(node_urls(nodes, context), on_failover=lambda node, why: say(f"{node}: {why}; trying the next"))
+    except BadUrl as error:
+        raise Failure(error.message, Exit.USAGE) from error

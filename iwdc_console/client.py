@@ -1,0 +1,382 @@
+"""A typed client of a node's API: envelope, fail-over, outcomes. No dependency beyond the standard library.
+
+One connection per request: a command asks once or every few seconds, so keep-alive would buy nothing and a stale
+connection would make the outcome of a write unclear.
+
+Outcomes. A request that never left is tried on the next node. One that left without an answer is tried on the next node
+only when it may happen twice without harm (a read, or a write that carries a request id); when none answers its outcome
+is unknown (`OutcomeUnknown`), never "failed".
+"""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+API = "/api/v1"
+DEFAULT_NODE = "http://127.0.0.1:3000"
+CONNECT_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 5.0
+STREAM_SILENCE_S = 40.0
+"""A live stream says something at least every 15 s; silent for longer than this it is taken for dead."""
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_SEED_TAILS = ("/distributed/sync", API)
+
+
+class ClientError(Exception):
+    """What a request can end in, other than an answer. `node` is the URL that was asked, `data` what it said."""
+
+    def __init__(self, message: str, node: str = "", data: Any = None, trace_id: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.node = node
+        self.data = data
+        self.trace_id = trace_id
+
+    @property
+    def reason(self) -> str:
+        """The stable word of a refusal (`held`, `no_leader`, ...), or an empty string."""
+        reason = self.data.get("reason") if isinstance(self.data, dict) else None
+        return reason if isinstance(reason, str) else ""
+
+
+class BadUrl(ClientError):
+    """A node's URL cannot be read."""
+
+
+class Unreachable(ClientError):
+    """No node could be reached. `tried` is each URL with why."""
+
+    def __init__(self, tried: Sequence[tuple[str, str]]) -> None:
+        super().__init__("no node could be reached", data=None)
+        self.tried = tuple(tried)
+
+
+class OutcomeUnknown(ClientError):
+    """Maybe: the request left, and nobody said what became of it. Ask again with the same request id."""
+
+
+class ClusterRefused(ClientError):
+    """The cluster or the node said no, and nothing was changed. See `reason`."""
+
+
+class BadRequest(ClientError):
+    """The request was wrong; the message names the field."""
+
+
+class NotAllowed(ClientError):
+    """The node does not let us (401, 403)."""
+
+
+class NotFound(ClientError):
+    """There is no such thing (404)."""
+
+
+class ServerFault(ClientError):
+    """The node failed (5xx), or answered something that is no answer of this API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: the envelope's `data`, which node gave it, and when it came (monotonic seconds)."""
+
+    data: Any
+    node: str
+    trace_id: str
+    received: float
+
+    @property
+    def age_ms(self) -> float:
+        """Milliseconds since it came."""
+        return (time.monotonic() - self.received) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One server-sent event: `cursor` resumes after it, on any node (V3)."""
+
+    name: str
+    data: Any
+    cursor: str
+    node: str
+
+
+class _NotSent(Exception):
+    """The connection could not be made, or what answered is no node: the request certainly changed nothing."""
+
+
+class _NoAnswer(Exception):
+    """The request left and no answer came."""
+
+
+def node_root(url: str) -> str:
+    """`scheme://host:port` of a node, from any form people have at hand. Raises `BadUrl`."""
+    text = url.strip()
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadUrl(f"{url!r} is not a node's URL: {error}", node=url) from error
+    if parts.scheme not in ("http", "https") or not host or not text.isascii() or not text.isprintable():
+        raise BadUrl(f"{url!r} is not a node's URL: expected http://host:port", node=url)
+    path = parts.path.rstrip("/")
+    for tail in _SEED_TAILS:
+        path = path.removesuffix(tail)
+    if path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise BadUrl(f"{url!r} is not a node's URL: expected http://host:port and nothing after it", node=url)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}:{port}" if port else f"{parts.scheme}://{shown}"
+
+
+def segment(text: str) -> str:
+    """`text` as one path segment: a resource, an id or a slot may contain anything."""
+    return quote(text, safe="")
+
+
+class Client:
+    """Asks the first of `nodes` that answers. Not for use by several threads at once."""
+
+    def __init__(
+        self,
+        nodes: Sequence[str],
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        on_failover: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.nodes = tuple(dict.fromkeys(node_root(node) for node in nodes))
+        self._timeout_s = timeout_s
+        self._on_failover = on_failover
+
+    def get(self, path: str, timeout_s: float | None = None, **query: object) -> Answer:
+        """`GET /api/v1/<path>`; query values of None are left out. Raises any `ClientError` but `OutcomeUnknown`."""
+        given = {key: value for key, value in query.items() if value is not None}
+        target = f"{path}?{urlencode(given, doseq=True)}" if given else path
+        try:
+            return self._ask("GET", target, None, {}, timeout_s or self._timeout_s, repeatable=True)
+        except OutcomeUnknown as error:
+            raise Unreachable([(node, why) for node, why in error.data["tried"]]) from error
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        wait_s: float = 0.0,
+        idempotency_key: str | None = None,
+        repeatable: bool = False,
+    ) -> Answer:
+        """`POST /api/v1/<path>`. `wait_s` is how long the node may take on purpose; the time-out is added to it.
+
+        `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node.
+        Raises any `ClientError`.
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        again = repeatable or idempotency_key is not None
+        return self._ask("POST", path, dict(body or {}), headers, self._timeout_s + wait_s, again)
+
+    def text(self, path: str) -> tuple[str, str]:
+        """The body of an answer that is plain text (metrics), and the node that gave it."""
+        tried: list[tuple[str, str]] = []
+        for node in self.nodes:
+            try:
+                status, _, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
+            except (_NotSent, _NoAnswer) as error:
+                self._note(tried, node, str(error))
+                continue
+            if status != http.client.OK:
+                raise ServerFault(f"{node} answered {status} to {path}", node=node)
+            return body.decode("utf-8", "replace"), node
+        raise Unreachable(tried)
+
+    def follow(self, since: str | None, **query: object) -> Iterator[StreamEvent]:
+        """Events as they come, from the cursor on, until the stream ends; resume with the last event's cursor.
+
+        Raises `Unreachable` when no node takes the stream; ends quietly when the node closes it.
+        """
+        given = {key: value for key, value in {"since": since, **query}.items() if value is not None}
+        path = f"{API}/distributed/events/stream" + (f"?{urlencode(given)}" if given else "")
+        tried: list[tuple[str, str]] = []
+        for node in self.nodes:
+            try:
+                yield from _stream(node, path)
+                return
+            except (_NotSent, _NoAnswer) as error:
+                self._note(tried, node, str(error))
+        raise Unreachable(tried)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        repeatable: bool,
+    ) -> Answer:
+        tried: list[tuple[str, str]] = []
+        left = False
+        fault: ClientError | None = None
+        for node in self.nodes:
+            try:
+                return _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
+            except _NotSent as error:
+                self._note(tried, node, str(error))
+            except _NoAnswer as error:
+                left = True
+                self._note(tried, node, str(error))
+                if not repeatable:
+                    break
+            except (ServerFault, ClusterRefused) as error:
+                if isinstance(error, ServerFault):
+                    left = True
+                elif error.reason not in _ASK_ANOTHER:
+                    raise
+                fault = error
+                self._note(tried, node, error.message)
+                if left and not repeatable:
+                    break
+        if fault and (method == "GET" or not left):
+            raise fault
+        if left:
+            listed = "; ".join(f"{node}: {why}" for node, why in tried)
+            raise OutcomeUnknown(f"no answer came ({listed})", data={"reason": "no_answer", "tried": tried})
+        raise Unreachable(tried)
+
+    def _note(self, tried: list[tuple[str, str]], node: str, why: str) -> None:
+        tried.append((node, why))
+        if self._on_failover and len(tried) < len(self.nodes):
+            self._on_failover(node, why)
+
+
+_ASK_ANOTHER = frozenset({"no_leader", "recovering", "cannot_vote"})
+"""Refusals that speak of the node asked, not of the cluster: another may know better."""
+
+
+def _connect(node: str, timeout_s: float) -> http.client.HTTPConnection:
+    parts = urlsplit(node)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=min(CONNECT_TIMEOUT_S, timeout_s))
+    try:
+        connection.connect()
+    except OSError as error:
+        connection.close()
+        raise _NotSent(_why(error, "connect", CONNECT_TIMEOUT_S)) from error
+    connection.sock.settimeout(timeout_s)
+    return connection
+
+
+def _exchange(
+    node: str, method: str, path: str, body: dict[str, Any] | None, headers: Mapping[str, str], timeout_s: float
+) -> tuple[int, str, bytes]:
+    """One request: status, trace id, body. Raises `_NotSent` or `_NoAnswer`."""
+    connection = _connect(node, timeout_s)
+    sent = {"Accept": "application/json", "Connection": "close", **headers}
+    payload = None
+    if body is not None:
+        payload = json.dumps(body).encode()
+        sent["Content-Type"] = "application/json"
+    try:
+        connection.request(method, path, payload, sent)
+        response = connection.getresponse()
+        content = response.read(MAX_ANSWER_BYTES + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise _NoAnswer(_why(error, "answer", timeout_s)) from error
+    finally:
+        connection.close()
+    if len(content) > MAX_ANSWER_BYTES:
+        raise ServerFault(f"{node} answered more than {MAX_ANSWER_BYTES} bytes", node=node)
+    return response.status, response.headers.get("x-trace-id", ""), content
+
+
+def _why(error: Exception, doing: str, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no {doing} within {timeout_s:g} s" if doing == "answer" else f"no connection within {timeout_s:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "connection closed without an answer"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _answer(node: str, status: int, trace_id: str, content: bytes) -> Answer:
+    """An answer's envelope opened. Raises the `ClientError` its status stands for, `_NotSent`, or `_NoAnswer`."""
+    try:
+        envelope = json.loads(content)
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
+        # A gateway's 5xx says nothing about what happened behind it; anything else was not taken by a node.
+        kind = _NoAnswer if status >= http.client.INTERNAL_SERVER_ERROR else _NotSent
+        raise kind(f"answered {status}, but not as a node does: is this an IWDC node?")
+    data = envelope.get("data")
+    meta = envelope.get("meta")
+    trace_id = trace_id or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")
+    if 200 <= status < 300 and envelope["success"]:
+        return Answer(data, node, trace_id, time.monotonic())
+    detail = data.get("detail") if isinstance(data, dict) else None
+    reason = data.get("reason") if isinstance(data, dict) else None
+    message = str(envelope.get("error") or detail or reason or f"{node} answered {status}")
+    raise _error_class(status, data)(message, node=node, data=data, trace_id=trace_id)
+
+
+def _error_class(status: int, data: Any) -> type[ClientError]:
+    reason = data.get("reason") if isinstance(data, dict) else None
+    if status == http.client.GATEWAY_TIMEOUT or reason == "maybe":
+        return OutcomeUnknown
+    if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+        return NotAllowed
+    if status == http.client.NOT_FOUND:
+        return NotFound
+    if status in (http.client.OK, http.client.CONFLICT, http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE):
+        return ClusterRefused
+    return BadRequest if 400 <= status < 500 else ServerFault
+
+
+def _stream(node: str, path: str) -> Iterator[StreamEvent]:
+    """Server-sent events of one connection. Raises `_NotSent` or `_NoAnswer` only before the first event."""
+    connection = _connect(node, STREAM_SILENCE_S)
+    try:
+        try:
+            connection.request("GET", path, headers={"Accept": "text/event-stream"})
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise _NoAnswer(_why(error, "answer", STREAM_SILENCE_S)) from error
+        if response.status != http.client.OK:
+            _answer(node, response.status, "", response.read(MAX_ANSWER_BYTES))
+        yield from _events(node, response)
+    finally:
+        connection.close()
+
+
+def _events(node: str, response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
+    name, cursor, data = "message", "", ""
+    while True:
+        try:
+            raw = response.readline(MAX_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException):
+            return  # a broken stream ends; the caller resumes from its cursor
+        if not raw.endswith(b"\n"):
+            return
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if not line:
+            if data:
+                try:
+                    yield StreamEvent(name, json.loads(data), cursor, node)
+                except (ValueError, RecursionError) as error:
+                    raise ServerFault(f"{node} sent an event that is not JSON", node=node) from error
+            name, data = "message", ""
+            continue
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "id":
+            cursor = value
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data = f"{data}\n{value}" if data else value
