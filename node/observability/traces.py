@@ -1,0 +1,215 @@
+"""Traces: one proposal, lock or election is one trace on every instance it touches (seed 12).
+
+Each instance keeps its own spans in a bounded ring; a waterfall gathers them from all. A trace id is 32 hex digits, as
+in W3C `traceparent`. The root span's id is the last 16 digits of its trace id, so that any instance can name it as the
+parent without carrying it in messages. Routine spans, which an idle node makes too, have a small ring of their own and
+never push out the others.
+"""
+
+import os
+import re
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from node.protocol.effects import Now, Observe
+
+LEADER_ELECTION: Final = "LEADER_ELECTION"
+HEARTBEAT_SEND: Final = "HEARTBEAT_SEND"
+HEARTBEAT_RECEIVE: Final = "HEARTBEAT_RECEIVE"
+LOCK_ACQUIRE: Final = "LOCK_ACQUIRE"
+LOCK_RELEASE: Final = "LOCK_RELEASE"
+REMOTE_PULL: Final = "REMOTE_PULL"
+REMOTE_PUSH: Final = "REMOTE_PUSH"
+SNAPSHOT_REPLICATE: Final = "SNAPSHOT_REPLICATE"
+DIFF_REPLICATE: Final = "DIFF_REPLICATE"
+SNAPSHOT_APPLY: Final = "SNAPSHOT_APPLY"
+DIFF_APPLY: Final = "DIFF_APPLY"
+CONFLICT_DETECTED: Final = "CONFLICT_DETECTED"
+QUORUM_DECISION: Final = "QUORUM_DECISION"
+QUORUM_CHECK: Final = "QUORUM_CHECK"
+PROPOSE_SNAPSHOT: Final = "PROPOSE_SNAPSHOT"
+PROPOSE_DIFF: Final = "PROPOSE_DIFF"
+QUORUM_API: Final = "QUORUM_API"
+PROPOSE_SNAPSHOT_API: Final = "PROPOSE_SNAPSHOT_API"
+PROPOSE_DIFF_API: Final = "PROPOSE_DIFF_API"
+TIME_DRIFT_MEASURE: Final = "TIME_DRIFT_MEASURE"
+
+SPAN_NAMES: Final = frozenset(
+    {
+        LEADER_ELECTION,
+        HEARTBEAT_SEND,
+        HEARTBEAT_RECEIVE,
+        LOCK_ACQUIRE,
+        LOCK_RELEASE,
+        REMOTE_PULL,
+        REMOTE_PUSH,
+        SNAPSHOT_REPLICATE,
+        DIFF_REPLICATE,
+        SNAPSHOT_APPLY,
+        DIFF_APPLY,
+        CONFLICT_DETECTED,
+        QUORUM_DECISION,
+        QUORUM_CHECK,
+        PROPOSE_SNAPSHOT,
+        PROPOSE_DIFF,
+        QUORUM_API,
+        PROPOSE_SNAPSHOT_API,
+        PROPOSE_DIFF_API,
+        TIME_DRIFT_MEASURE,
+    }
+)
+"""The seed's span names (seed 12 and the v1.7 list); they become spans even when no client's trace is behind them."""
+
+ROUTINE: Final = frozenset({HEARTBEAT_SEND, HEARTBEAT_RECEIVE, QUORUM_CHECK, QUORUM_API, TIME_DRIFT_MEASURE})
+"""Spans that come whether or not anybody asks for anything."""
+
+DEFAULT_CAPACITY: Final = 5_000
+"""Spans kept, about 0.5 KiB each."""
+ROUTINE_SHARE: Final = 0.1
+"""Part of the capacity that routine spans have to themselves."""
+
+
+class Span(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A piece of work on one instance. `start_ms` is unix ms, `duration_ms` comes from the monotonic clock."""
+
+    trace: str
+    id: str
+    parent: str | None
+    name: str
+    instance: str
+    start_ms: float
+    duration_ms: float
+    fields: dict[str, object]
+
+
+class TraceSummary(msgspec.Struct, frozen=True, rename="camel"):
+    """A trace as far as this instance knows it. `name` is the earliest span's, `spans` their number."""
+
+    id: str
+    name: str
+    start_ms: float
+    duration_ms: float
+    spans: int
+    instances: tuple[str, ...]
+
+
+class TraceContext(msgspec.Struct, frozen=True):
+    """What a W3C `traceparent` header says."""
+
+    trace: str
+    parent: str
+    sampled: bool
+
+
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+
+
+def parse_traceparent(header: str) -> TraceContext | None:
+    """The context of a `traceparent` header, or None when it is malformed: then a new trace begins."""
+    match = _TRACEPARENT.fullmatch(header.strip())
+    if match is None or (match[1] == "00" and match[5] is not None):
+        return None
+    return TraceContext(match[2], match[3], bool(int(match[4], 16) & 1))
+
+
+def format_traceparent(trace: str, span: str) -> str:
+    """The `traceparent` header that makes `span` the parent of what a callee does."""
+    return f"00-{trace}-{span}-01"
+
+
+def is_trace_id(text: str) -> bool:
+    """Whether `text` is a trace id: 32 hex digits in lower case, not all zero."""
+    return _TRACE_ID.fullmatch(text) is not None
+
+
+def new_trace_id() -> str:
+    """A fresh trace id, 32 hex digits."""
+    return os.urandom(16).hex()
+
+
+def new_span_id() -> str:
+    """A fresh span id, 16 hex digits."""
+    return os.urandom(8).hex()
+
+
+def root_span_id(trace: str) -> str:
+    """The id of a trace's root span."""
+    return trace[-16:]
+
+
+class TraceRing:
+    """The latest spans of this instance, by trace. Bounded: the oldest span goes when a new one comes."""
+
+    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+        routine = max(1, int(capacity * ROUTINE_SHARE))
+        self._routine: deque[Span] = deque()
+        self._others: deque[Span] = deque()
+        self._room = {True: routine, False: max(1, capacity - routine)}
+        self._traces: dict[str, list[Span]] = {}
+
+    def __len__(self) -> int:
+        return len(self._routine) + len(self._others)
+
+    def record(self, span: Span) -> None:
+        """Keep a finished span."""
+        routine = span.name in ROUTINE
+        ring = self._routine if routine else self._others
+        if len(ring) >= self._room[routine]:
+            self._forget(ring.popleft())
+        ring.append(span)
+        spans = self._traces.get(span.trace)
+        if spans is None:
+            self._traces[span.trace] = [span]
+        else:
+            spans.append(span)
+
+    def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
+        """Keep what the core observed as a span and return its trace id, a fresh one where it had none.
+
+        An event word that belongs to no trace makes no span: it is a line of the event log alone.
+        """
+        trace = observe.trace
+        if not trace:
+            trace = new_trace_id()
+            if observe.name not in SPAN_NAMES:
+                return trace
+            span, parent = root_span_id(trace), None
+        else:
+            span, parent = new_span_id(), root_span_id(trace)
+        duration_ms = max(0.0, now.mono - observe.started) * 1000
+        self.record(
+            Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
+        )
+        return trace
+
+    def get(self, trace: str) -> tuple[Span, ...]:
+        """The spans of a trace on this instance, by start; empty when it is unknown or forgotten."""
+        return tuple(sorted(self._traces.get(trace, ()), key=lambda span: (span.start_ms, -span.duration_ms)))
+
+    def recent(self, limit: int, name: str | None = None) -> tuple[TraceSummary, ...]:
+        """The latest traces, newest first: those with a span called `name`, or by default all that are not routine."""
+        found: list[TraceSummary] = []
+        for trace in reversed(self._traces):
+            if len(found) == limit:
+                break
+            spans = self._traces[trace]
+            if any(span.name == name for span in spans) if name else any(span.name not in ROUTINE for span in spans):
+                found.append(_summary(trace, spans))
+        return tuple(found)
+
+    def _forget(self, span: Span) -> None:
+        spans = self._traces[span.trace]
+        if len(spans) == 1:
+            del self._traces[span.trace]
+        else:
+            spans.pop(next(at for at, kept in enumerate(spans) if kept is span))
+
+
+def _summary(trace: str, spans: list[Span]) -> TraceSummary:
+    first = min(spans, key=lambda span: (span.start_ms, -span.duration_ms))
+    end_ms = max(span.start_ms + span.duration_ms for span in spans)
+    instances = tuple(sorted({span.instance for span in spans}))
+    return TraceSummary(trace, first.name, first.start_ms, end_ms - first.start_ms, len(spans), instances)

@@ -1,0 +1,130 @@
+"""Traces are found by id, bounded, and joined over instances (seed 12)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.observability.traces import (
+    HEARTBEAT_SEND,
+    PROPOSE_SNAPSHOT,
+    QUORUM_DECISION,
+    ROUTINE,
+    SPAN_NAMES,
+    Span,
+    TraceContext,
+    TraceRing,
+    format_traceparent,
+    is_trace_id,
+    new_span_id,
+    new_trace_id,
+    parse_traceparent,
+    root_span_id,
+)
+from node.protocol.effects import Now, Observe
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+
+
+def _span(trace: str, name: str = PROPOSE_SNAPSHOT, start_ms: float = 0.0, instance: str = "instance-A") -> Span:
+    return Span(trace, new_span_id(), None, name, instance, start_ms, 1.0, {})
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", TraceContext(TRACE, SPAN, True)),
+        (f"00-{TRACE}-{SPAN}-00", TraceContext(TRACE, SPAN, False)),
+        (f" 00-{TRACE}-{SPAN}-01 ", TraceContext(TRACE, SPAN, True)),
+        (f"01-{TRACE}-{SPAN}-01-later", TraceContext(TRACE, SPAN, True)),
+        (f"00-{TRACE}-{SPAN}-01-later", None),
+        (f"ff-{TRACE}-{SPAN}-01", None),
+        (f"00-{'0' * 32}-{SPAN}-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-{SPAN}-01", None),
+        (f"00-{TRACE[1:]}-{SPAN}-01", None),
+        (f"00-{TRACE}-{SPAN}", None),
+        ("", None),
+        ("garbage", None),
+    ],
+)
+def test_traceparent_as_w3c_says(header: str, expected: TraceContext | None) -> None:
+    assert parse_traceparent(header) == expected
+
+
+@given(st.text(max_size=80))
+def test_any_other_header_begins_a_new_trace(header: str) -> None:
+    """Promise 7."""
+    context = parse_traceparent(header)
+    assert context is None or is_trace_id(context.trace)
+
+
+def test_new_ids_make_a_valid_header() -> None:
+    trace = new_trace_id()
+    assert is_trace_id(trace)
+    assert not is_trace_id("0" * 32)
+    assert parse_traceparent(format_traceparent(trace, root_span_id(trace))) == TraceContext(trace, trace[16:], True)
+
+
+def test_what_the_core_observed_hangs_under_the_root_of_its_trace() -> None:
+    ring = TraceRing()
+    observe = Observe(QUORUM_DECISION, "info", TRACE, 10.0, {"verdict": "accepted"})
+    assert ring.record_observe(observe, Now(10.25, 5_000.0), "instance-B") == TRACE
+    (span,) = ring.get(TRACE)
+    assert (span.name, span.instance, span.start_ms, span.duration_ms) == (QUORUM_DECISION, "instance-B", 4750.0, 250.0)
+    assert span.parent == root_span_id(TRACE)
+    assert span.fields == {"verdict": "accepted"}
+
+
+def test_a_span_without_a_trace_begins_one_and_a_word_does_not() -> None:
+    ring = TraceRing()
+    trace = ring.record_observe(Observe("LEADER_ELECTION", "info", "", 1.0, {}), Now(1.0, 0.0), "instance-A")
+    assert [span.id for span in ring.get(trace)] == [root_span_id(trace)]
+    word = ring.record_observe(Observe("config_mismatch", "warn", "", 1.0, {}), Now(1.0, 0.0), "instance-A")
+    assert is_trace_id(word)
+    assert ring.get(word) == ()
+
+
+def test_recent_traces_come_newest_first_without_the_routine() -> None:
+    ring = TraceRing()
+    ring.record(_span("1" * 32, start_ms=10.0))
+    ring.record(_span("2" * 32, HEARTBEAT_SEND))
+    ring.record(_span("3" * 32, start_ms=30.0))
+    ring.record(_span("1" * 32, QUORUM_DECISION, start_ms=15.0, instance="instance-B"))
+    newest, oldest = ring.recent(10)
+    assert (newest.id, newest.name, newest.spans) == ("3" * 32, PROPOSE_SNAPSHOT, 1)
+    assert (oldest.id, oldest.name, oldest.start_ms, oldest.duration_ms) == ("1" * 32, PROPOSE_SNAPSHOT, 10.0, 6.0)
+    assert oldest.instances == ("instance-A", "instance-B")
+    assert [trace.id for trace in ring.recent(1)] == ["3" * 32]
+    assert [trace.id for trace in ring.recent(10, HEARTBEAT_SEND)] == ["2" * 32]
+
+
+def test_heartbeats_never_push_out_a_proposal() -> None:
+    ring = TraceRing(capacity=20)
+    ring.record(_span(TRACE))
+    for _ in range(1_000):
+        ring.record(_span(new_trace_id(), HEARTBEAT_SEND))
+    assert len(ring.get(TRACE)) == 1
+    assert ROUTINE < SPAN_NAMES
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([PROPOSE_SNAPSHOT, HEARTBEAT_SEND])), max_size=80))
+def test_the_ring_keeps_the_latest_and_no_more(made: list[tuple[int, str]]) -> None:
+    ring = TraceRing(capacity=10)
+    spans = [_span(f"{number:032x}", name, float(at)) for at, (number, name) in enumerate(made)]
+    for span in spans:
+        ring.record(span)
+    kept = {span.id for name, room in ((PROPOSE_SNAPSHOT, 9), (HEARTBEAT_SEND, 1)) for span in _last(spans, name, room)}
+    found = {span.id for number in range(6) for span in ring.get(f"{number:032x}")}
+    assert found == kept
+    assert len(ring) == len(kept)
+    assert sum(summary.spans for summary in ring.recent(100)) <= len(kept)
+
+
+def _last(spans: list[Span], name: str, room: int) -> list[Span]:
+    return [span for span in spans if span.name == name][-room:]
+
+
+def test_an_unknown_trace_is_empty() -> None:
+    assert TraceRing().get(TRACE) == ()
+    assert TraceRing().recent(5) == ()
