@@ -1,0 +1,40 @@
+"""What is wrong with a configuration, said so that it can be mended: where, what was found, what was expected."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `where` is a file with its line or entry, a variable of the environment, or a flag."""
+
+    where: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.found}: expected {self.expected}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. `problems` holds everything that is wrong with it; as text one line each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, or else all that is possible: the `expected` of a problem with an unknown word."""
+    words = sorted(known)
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"{close[0]} (did you mean that?)" if close else "one of " + ", ".join(words)
+
+
+def shown(value: object) -> str:
+    """A value as its file would write it, cut to what fits a line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
