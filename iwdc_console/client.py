@@ -12,8 +12,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 API = "/api/v1"
@@ -79,14 +78,15 @@ class ServerFault(ClientError):
     """The node failed (5xx), or answered something that is no answer of this API."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One answer: the envelope's `data`, which node gave it, and when it came (monotonic seconds)."""
 
     data: Any
     node: str
     trace_id: str
     received: float
+    instance: str = ""
+    """The node's own id, where it says it (header `x-instance-id`)."""
 
     @property
     def age_ms(self) -> float:
@@ -94,8 +94,7 @@ class Answer:
         return (time.monotonic() - self.received) * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(NamedTuple):
     """One server-sent event: `cursor` resumes after it, on any node (V3)."""
 
     name: str
@@ -178,18 +177,19 @@ class Client:
         again = repeatable or idempotency_key is not None
         return self._ask("POST", path, dict(body or {}), headers, self._timeout_s + wait_s, again)
 
-    def text(self, path: str) -> tuple[str, str]:
-        """The body of an answer that is plain text (metrics), and the node that gave it."""
+    def text(self, path: str) -> Answer:
+        """An answer that is plain text (metrics). Raises `Unreachable`, `ServerFault`."""
         tried: list[tuple[str, str]] = []
         for node in self.nodes:
             try:
-                status, _, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
+                status, headers, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
             except (_NotSent, _NoAnswer) as error:
                 self._note(tried, node, str(error))
                 continue
             if status != http.client.OK:
                 raise ServerFault(f"{node} answered {status} to {path}", node=node)
-            return body.decode("utf-8", "replace"), node
+            text = body.decode("utf-8", "replace")
+            return Answer(text, node, "", time.monotonic(), headers.get("x-instance-id", ""))
         raise Unreachable(tried)
 
     def follow(self, since: str | None, **query: object) -> Iterator[StreamEvent]:
@@ -271,8 +271,8 @@ def _connect(node: str, timeout_s: float) -> http.client.HTTPConnection:
 
 def _exchange(
     node: str, method: str, path: str, body: dict[str, Any] | None, headers: Mapping[str, str], timeout_s: float
-) -> tuple[int, str, bytes]:
-    """One request: status, trace id, body. Raises `_NotSent` or `_NoAnswer`."""
+) -> tuple[int, Mapping[str, str], bytes]:
+    """One request: status, headers, body. Raises `_NotSent` or `_NoAnswer`."""
     connection = _connect(node, timeout_s)
     sent = {"Accept": "application/json", "Connection": "close", **headers}
     payload = None
@@ -289,7 +289,7 @@ def _exchange(
         connection.close()
     if len(content) > MAX_ANSWER_BYTES:
         raise ServerFault(f"{node} answered more than {MAX_ANSWER_BYTES} bytes", node=node)
-    return response.status, response.headers.get("x-trace-id", ""), content
+    return response.status, {name.lower(): value for name, value in response.getheaders()}, content
 
 
 def _why(error: Exception, doing: str, timeout_s: float) -> str:
@@ -304,7 +304,7 @@ def _why(error: Exception, doing: str, timeout_s: float) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _answer(node: str, status: int, trace_id: str, content: bytes) -> Answer:
+def _answer(node: str, status: int, headers: Mapping[str, str], content: bytes) -> Answer:
     """An answer's envelope opened. Raises the `ClientError` its status stands for, `_NotSent`, or `_NoAnswer`."""
     try:
         envelope = json.loads(content)
@@ -316,9 +316,9 @@ def _answer(node: str, status: int, trace_id: str, content: bytes) -> Answer:
         raise kind(f"answered {status}, but not as a node does: is this an IWDC node?")
     data = envelope.get("data")
     meta = envelope.get("meta")
-    trace_id = trace_id or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")
+    trace_id = headers.get("x-trace-id") or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")
     if 200 <= status < 300 and envelope["success"]:
-        return Answer(data, node, trace_id, time.monotonic())
+        return Answer(data, node, trace_id, time.monotonic(), headers.get("x-instance-id", ""))
     detail = data.get("detail") if isinstance(data, dict) else None
     reason = data.get("reason") if isinstance(data, dict) else None
     message = str(envelope.get("error") or detail or reason or f"{node} answered {status}")
@@ -348,7 +348,7 @@ def _stream(node: str, path: str) -> Iterator[StreamEvent]:
         except (OSError, http.client.HTTPException) as error:
             raise _NoAnswer(_why(error, "answer", STREAM_SILENCE_S)) from error
         if response.status != http.client.OK:
-            _answer(node, response.status, "", response.read(MAX_ANSWER_BYTES))
+            _answer(node, response.status, {}, response.read(MAX_ANSWER_BYTES))
         yield from _events(node, response)
     finally:
         connection.close()

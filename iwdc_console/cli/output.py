@@ -67,11 +67,14 @@ def width() -> int:
         return DEFAULT_WIDTH
 
 
-def json_text(data: Any) -> str:
-    """`data` as JSON that is safe to print: non-ASCII stays readable, but nothing in it can steer a terminal."""
+def json_text(data: Any, indent: int | None = 2) -> str:
+    """`data` as JSON that is safe to print: non-ASCII stays readable, but nothing in it can steer a terminal.
+
+    Without `indent` it is one line, for streams of documents.
+    """
     import json
 
-    text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
     if text.isascii() and "\x7f" not in text:
         return text
     return "".join(c if c.isprintable() or c in "\n " else _json_escape(c) for c in text)

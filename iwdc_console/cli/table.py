@@ -5,7 +5,6 @@ with most to spare are cut.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from iwdc_console.cli.text import cells, pad, safe
@@ -24,8 +23,7 @@ class Toned(NamedTuple):
 Cell = str | Toned
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column. `drop` 0 always stays; of the others the highest goes first when room is short."""
 
     title: str

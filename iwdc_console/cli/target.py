@@ -33,3 +33,12 @@ def connect(nodes: Sequence[str] | None, context: str | None) -> Client:
         return Client(node_urls(nodes, context), on_failover=lambda node, why: say(f"{node}: {why}; trying the next"))
     except BadUrl as error:
         raise Failure(error.message, Exit.USAGE) from error
+
+
+def leader(client: Client) -> Client:
+    """A client of the leader that `client`'s cluster names. Raises `Failure` when there is none."""
+    known = client.get("distributed/leader").data["id"]
+    members = {item["id"]: item["url"] for item in client.get("distributed/instances").data}
+    if known not in members:
+        raise Failure("There is no leader now.", Exit.NO_QUORUM, "Watch for one with: iwdc-distributed wait --leader")
+    return Client([members[known]])

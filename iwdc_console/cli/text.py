@@ -112,4 +112,9 @@ def age(then_ms: float | None, now_ms: float) -> str:
         return "-"
     if then_ms > now_ms + 1_000:
         return f"in {duration(then_ms - now_ms)}"
-    return f"{duration(max(0.0, now_ms - then_ms))} ago"
+    return ago(max(0.0, now_ms - then_ms))
+
+
+def ago(ms: float) -> str:
+    """An age: `0.4 s ago`, `3 min 20 s ago`; ages under ten seconds keep to tenths of seconds."""
+    return f"{ms / 1000:.1f} s ago" if ms < 9_950 else f"{duration(ms)} ago"

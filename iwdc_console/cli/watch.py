@@ -1,0 +1,127 @@
+"""`--watch`: the same answer again and again, redrawn in place on a terminal, appended elsewhere.
+
+What is old is never shown as if it were new: while no node answers, the last answer stays with its age and the reason.
+"""
+
+import contextlib
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+
+from iwdc_console.cli import output
+from iwdc_console.cli.failures import failure_of
+from iwdc_console.cli.output import Format
+from iwdc_console.cli.reading import View, checked, frame
+from iwdc_console.cli.views.screen import Screen, current_screen
+from iwdc_console.client import Answer, ClientError
+
+INTERVAL_S = 1.0
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+CLEAR_LINE, CLEAR_BELOW = "\x1b[K", "\x1b[J"
+
+
+def watch(ask: Callable[[], Answer], view: View, fmt: Format) -> None:
+    """Until q or ctrl-c; both end it well. Raises `ReaderGone` when a pipe is closed."""
+    with contextlib.suppress(KeyboardInterrupt):
+        if fmt is Format.TABLE and output.is_terminal():
+            with _keys() as pressed_q:
+                _redraw(ask, view, pressed_q)
+        else:
+            _append(ask, view, fmt)
+
+
+def _append(ask: Callable[[], Answer], view: View, fmt: Format) -> None:
+    while True:
+        try:
+            answer = ask()
+        except ClientError as error:
+            output.say(failure_of(error).message)
+        else:
+            output.write(_entry(answer, view, fmt))
+        time.sleep(INTERVAL_S)
+
+
+def _entry(answer: Answer, view: View, fmt: Format) -> str:
+    if fmt is Format.JSON:
+        return output.json_text(answer.data, indent=None)
+    if fmt is Format.PLAIN:
+        return output.plain_text(checked(answer, lambda: view.rows(answer.data)))
+    return frame(answer, view, current_screen()) + "\n"
+
+
+def _redraw(ask: Callable[[], Answer], view: View, pressed_q: Callable[[float], bool]) -> None:
+    last: Answer | None = None
+    drawn = 0
+    sys.stdout.write(HIDE_CURSOR)
+    try:
+        while True:
+            trouble = ""
+            try:
+                last = ask()
+            except ClientError as error:
+                trouble = failure_of(error).message
+            drawn = draw(picture(last, trouble, view, current_screen()), drawn, _height())
+            if pressed_q(INTERVAL_S):
+                return
+    finally:
+        sys.stdout.write(SHOW_CURSOR)
+        sys.stdout.flush()
+
+
+def picture(last: Answer | None, trouble: str, view: View, screen: Screen) -> list[str]:
+    """The lines to show: the last answer, or what is known when there is none now."""
+    if not trouble and last is not None:
+        return frame(last, view, screen).split("\n")
+    lines = [*(screen.note(line, tone="bad") for line in trouble.split("\n")), ""]
+    if last is not None:
+        lines.append(screen.note("What was known then:", tone="warn"))
+        lines += frame(last, view, Screen(screen.width, False, screen.now_ms, screen.shapes)).split("\n")
+    return [*lines, screen.note("Trying again. q ends.", tone="dim")]
+
+
+def draw(lines: list[str], above: int, height: int) -> int:
+    """Write `lines` over the `above` lines drawn before, in one piece; returns how many stand now."""
+    shown = lines[: max(1, height - 1)]
+    up = f"\x1b[{above}A\r" if above else ""
+    sys.stdout.write(up + "".join(f"{line}{CLEAR_LINE}\n" for line in shown) + CLEAR_BELOW)
+    sys.stdout.flush()
+    return len(shown)
+
+
+def _height() -> int:
+    try:
+        return os.get_terminal_size(1).lines or 24
+    except OSError:
+        return 24
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[float], bool]]:
+    """Waits for a time, and says whether q was pressed meanwhile. Single keys are read only from a terminal."""
+    if not sys.stdin.isatty():
+        yield _pause
+        return
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    tty.setcbreak(fd)
+    try:
+        yield lambda seconds: _pressed_q(fd, seconds)
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _pause(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _pressed_q(fd: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([fd], [], [], left)[0] and os.read(fd, 64).lower() in (b"q", b"\x04", b""):
+            return True
+    return False
