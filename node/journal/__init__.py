@@ -1,0 +1,30 @@
+"""The durable store of a node: one SQLite file in its data directory. See `store`."""
+
+from node.journal.directory import JOURNAL_NAME, DirectoryLock, instance_id
+from node.journal.errors import (
+    DirectoryFault,
+    DirectoryInUse,
+    JournalCorrupt,
+    JournalError,
+    JournalFault,
+    JournalFormat,
+    JournalFull,
+    JournalOrder,
+)
+from node.journal.store import Journal, Stats
+
+__all__ = [
+    "JOURNAL_NAME",
+    "DirectoryFault",
+    "DirectoryInUse",
+    "DirectoryLock",
+    "Journal",
+    "JournalCorrupt",
+    "JournalError",
+    "JournalFault",
+    "JournalFormat",
+    "JournalFull",
+    "JournalOrder",
+    "Stats",
+    "instance_id",
+]

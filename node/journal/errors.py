@@ -1,0 +1,94 @@
+"""What can go wrong with a journal. Every message says what and where, and what to do next.
+
+    JournalError
+      JournalFull        the disk is full: free space, the same commit may then be repeated
+      JournalFault       the disk refused a read or a write: the same call may be repeated
+      JournalCorrupt     what is on the disk is not what was written
+      JournalFormat      written by a newer program (F1)
+      JournalOrder       our own mistake: records that cannot follow what is stored
+      DirectoryInUse     another process holds the directory
+      DirectoryFault     the directory or its `instance.json` cannot be used
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+
+class JournalError(Exception):
+    """Anything that keeps a journal from doing its work."""
+
+
+class JournalFull(JournalError):
+    """There is no room left. Nothing was changed; the same commit may be repeated once there is."""
+
+
+class JournalFault(JournalError):
+    """The disk failed. Nothing was changed; the same call may be repeated."""
+
+
+class JournalCorrupt(JournalError):
+    """The file holds something else than was written to it, or less."""
+
+    def __init__(self, path: Path, damage: str) -> None:
+        super().__init__(
+            f"{path}: {damage}. Keep a copy of {path.parent}, see all damage with `iwdc-distributed journal verify`, "
+            "then give this instance a new journal with `iwdc-distributed node recover`"
+        )
+        self.path = path
+        self.damage = damage
+
+
+class JournalFormat(JournalError):
+    """The journal has a newer format than this program knows (F1)."""
+
+
+class JournalOrder(JournalError):
+    """A record does not follow what is stored: events and control entries are contiguous (V1, L1)."""
+
+
+class DirectoryInUse(JournalError):
+    """Another process runs on the directory. `pid` is None where it could not be read."""
+
+    def __init__(self, data_dir: Path, pid: int | None) -> None:
+        who = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{data_dir}: in use by {who}; one node runs on a data directory. Stop it or use another one")
+        self.pid = pid
+
+
+class DirectoryFault(JournalError):
+    """The data directory, or a file in it, cannot be read, written or understood."""
+
+
+class Damaged(Exception):
+    """A row is not what was written; the message names the row. Leaves the package as `JournalCorrupt`."""
+
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY = 0xFF
+"""SQLite's extended result codes carry the primary one in the low byte."""
+
+
+@contextmanager
+def typed(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the rows of the journal at `path` complain about into the errors above."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(path, error) from error
+    except (Damaged, msgspec.DecodeError) as error:
+        raise JournalCorrupt(path, str(error)) from error
+
+
+def _translated(path: Path, error: sqlite3.Error) -> JournalError:
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code == sqlite3.SQLITE_FULL:
+        return JournalFull(f"{path}: no room left on the disk ({name}). Free space; writing goes on by itself")
+    undecodable = code == 0 and isinstance(error, sqlite3.OperationalError)
+    if code in _DAMAGED or undecodable:
+        return JournalCorrupt(path, f"{error} ({name})")
+    return JournalFault(f"{path}: {error} ({name}). Check the disk and its mount; writing goes on once it works")

@@ -1,0 +1,175 @@
+"""Reading a journal: the state it holds, its events page by page, and everything that is wrong with it.
+
+Works on any connection, also on that of a live node's file: every read is short, so that the write-ahead log can be
+taken back into the file in between.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import msgspec
+
+from node.journal.errors import Damaged
+from node.journal.rows import EVENT_COLUMNS, ControlRow, EventRow, Latest, StateRow, read_entry, read_event, read_state
+from node.protocol.control_state import apply_entry
+from node.protocol.events import Event
+from node.protocol.records import (
+    Configured,
+    ControlReplaced,
+    Durable,
+    FloorReached,
+    Identity,
+    PeerJournal,
+    Vote,
+)
+
+PAGE_EVENTS = 512
+"""Events fetched at a time by a scan."""
+
+
+@dataclass(slots=True)
+class Image:
+    """Everything but the events. `entries` counts the control entries since the checkpoint."""
+
+    durable: Durable = field(default_factory=Durable)
+    entries: int = 0
+
+    @property
+    def floor(self) -> Mapping[str, int]:
+        """The floor's vector; empty before the first floor."""
+        return {} if self.durable.floor is None else self.durable.floor.vector
+
+
+END = 2**63 - 1
+"""Beyond every position."""
+
+
+def read_journals(conn: sqlite3.Connection) -> dict[str, int]:
+    """Journal id -> the short number its events are filed under."""
+    return dict(conn.execute("SELECT id, number FROM journals ORDER BY number"))
+
+
+def read_image(conn: sqlite3.Connection) -> Image:
+    """The state on the disk, without events: one consistent reading, also beside a writer. Raises `Damaged`."""
+    inside = conn.in_transaction
+    if not inside:
+        conn.execute("BEGIN")
+    try:
+        state: list[StateRow] = conn.execute("SELECT key, crc, body FROM state").fetchall()
+        entries: list[ControlRow] = conn.execute(
+            "SELECT number, stamp, crc, body FROM control ORDER BY number"
+        ).fetchall()
+    finally:
+        if not inside:
+            conn.execute("ROLLBACK")
+    image = Image(entries=len(entries))
+    for state_row in state:
+        _take(image.durable, read_state(state_row))
+    durable = image.durable
+    for entry_row in entries:
+        entry = read_entry(entry_row)
+        index, stamp = entry_row[:2]
+        if index != durable.index + 1:
+            raise Damaged(f"control entry {index} follows {durable.index}: entries between them are missing")
+        apply_entry(durable.control, entry)
+        durable.stamp, durable.index = stamp, index
+    return image
+
+
+def _take(durable: Durable, record: Latest) -> None:
+    match record:
+        case Vote():
+            durable.hard = record
+        case Identity():
+            durable.identity = record
+        case FloorReached():
+            durable.floor = record.floor
+        case ControlReplaced():
+            durable.stamp, durable.index, durable.control = record.stamp, record.index, record.state
+        case Configured():
+            durable.configured = record
+        case PeerJournal():
+            durable.peer_journals[record.instance] = record
+
+
+def read_page(conn: sqlite3.Connection, after: int, upto: int) -> list[EventRow]:
+    """The next events in order of arrival: positions beyond `after`, not beyond `upto`, at most `PAGE_EVENTS`."""
+    return conn.execute(
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT {PAGE_EVENTS}", (after, upto)
+    ).fetchall()
+
+
+def read_rows(fetch: Callable[[int], list[EventRow]]) -> Iterator[EventRow]:
+    """All rows that `fetch` gives, which takes a position and returns the page beyond it."""
+    after = 0
+    while page := fetch(after):
+        yield from page
+        after = page[-1][0]
+
+
+class Events:
+    """Events above a floor, in order of arrival; every iteration reads them anew, a page at a time."""
+
+    def __init__(
+        self, fetch: Callable[[int], list[EventRow]], names: Mapping[int, str], floor: Mapping[str, int]
+    ) -> None:
+        self._fetch = fetch
+        self._names = names
+        self._floor = floor
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raises `Damaged`."""
+        for row in read_rows(self._fetch):
+            journal = self._names.get(row[1])
+            if journal is None or row[2] > self._floor.get(journal, 0):
+                yield read_event(row, journal)
+
+
+def damage(conn: sqlite3.Connection, seen: Callable[[int, Event], None]) -> Iterator[str]:
+    """Everything that is wrong with the file, in words; shows every sound event with its position to `seen`.
+
+    SQLite's own check of its pages, every row's checksum, and that the events above the floor are without a gap (V1).
+    """
+    sound = True
+    for (line,) in conn.execute("PRAGMA quick_check"):
+        if line != "ok":
+            sound = False
+            yield f"SQLite finds: {line}"
+    try:
+        floor = read_image(conn).floor
+    except (Damaged, msgspec.DecodeError) as error:
+        yield str(error)
+        return
+    journals = read_journals(conn)
+    names = {number: journal for journal, number in journals.items()}
+    stored = 0
+    for row in read_rows(lambda after: read_page(conn, after, END)):
+        stored += 1
+        try:
+            event = read_event(row, names.get(row[1]))
+        except (Damaged, msgspec.DecodeError) as error:
+            sound = False
+            yield str(error)
+        else:
+            seen(row[0], event)
+    if sound:
+        yield from _gaps(conn, names, floor, stored)
+
+
+def _gaps(conn: sqlite3.Connection, names: Mapping[int, str], floor: Mapping[str, int], stored: int) -> Iterator[str]:
+    filed = 0
+    numbers = conn.execute("SELECT journal, seq FROM events INDEXED BY events_of_journal ORDER BY journal, seq")
+    for number, group in groupby(numbers, key=lambda row: row[0]):
+        journal = names[number]
+        expected = low = floor.get(journal, 0)
+        for _, seq in group:
+            filed += 1
+            if seq <= low:
+                continue
+            if seq != expected + 1:
+                yield f"journal {journal}: events {expected + 1} to {seq - 1} are missing"
+            expected = seq
+    if filed != stored:
+        yield f"the index names {filed} events where {stored} are stored"

@@ -1,0 +1,96 @@
+"""The two ways events are asked for: by a peer that lacks some, and by people."""
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from node.journal.batch import Tip
+from node.journal.rows import EVENT_COLUMNS, EventRow, read_event
+from node.protocol.events import Event
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def beyond(
+    conn: sqlite3.Connection, tip: Tip, have: Mapping[str, int], limit: int, max_bytes: int
+) -> tuple[list[Event], bool]:
+    """What lies beyond `have` in the journals it names, contiguous in each, and whether there is more."""
+    events: list[Event] = []
+    size = 0
+    for journal, held in have.items():
+        last = max(held, tip.floor.get(journal, 0))
+        if last >= tip.heads.get(journal, 0):
+            continue
+        rows: list[EventRow] = conn.execute(
+            f"SELECT {EVENT_COLUMNS} FROM events WHERE journal = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (tip.numbers[journal], last, limit - len(events)),
+        ).fetchall()
+        for row in rows:
+            size += len(row[5])
+            if row[2] != last + 1 or (size > max_bytes and events):
+                # A gap here is a floor reached since `tip`: the next question is answered from above it.
+                return events, True
+            events.append(read_event(row, journal))
+            last += 1
+        if last < tip.heads[journal]:
+            return events, True
+    return events, False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events people want to see; what is empty or None does not narrow the choice."""
+
+    types: Collection[str]
+    origin: str | None
+    trace: str | None
+
+    def admits(self, event: Event) -> bool:
+        return (
+            (not self.types or event.type in self.types)
+            and (self.origin is None or event.origin == self.origin)
+            and (self.trace is None or event.trace == self.trace)
+        )
+
+    def clause(self) -> tuple[str, list[bytes]]:
+        """SQL that rules most others out unread: a body that lacks the encoded text cannot be admitted.
+
+        It stands in for columns and indexes, which would cost every commit to speed up a rare question.
+        """
+        choices: list[list[str | None]] = [list(self.types), [self.origin], [self.trace]]
+        texts = [[_encode(text) for text in choice if text is not None] for choice in choices]
+        tests = [" OR ".join(["instr(body, ?) > 0"] * len(choice)) for choice in texts if choice]
+        return "".join(f" AND ({test})" for test in tests), [text for choice in texts for text in choice]
+
+
+def listed(
+    conn: sqlite3.Connection, tip: Tip, since: Mapping[str, int], wanted: Wanted, limit: int, newest: bool
+) -> list[Event]:
+    """The first (or newest) `limit` events beyond `since` that are wanted, in order of arrival, twins left out (V1)."""
+    clause, texts = wanted.clause()
+    query = (
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE journal = ? AND seq > ? AND twin = 0{clause}"
+        f" ORDER BY seq {'DESC' if newest else 'ASC'}"
+    )
+    starts = {journal: max(since.get(journal, 0), tip.floor.get(journal, 0)) for journal in tip.numbers}
+    names = {number: journal for journal, number in tip.numbers.items()}
+    cursors = [
+        conn.execute(query, (tip.numbers[journal], start, *texts))
+        for journal, start in starts.items()
+        if tip.heads[journal] > start
+    ]
+    events: list[Event] = []
+    # In one journal numbers and positions grow together, so the journals merge into the order of arrival.
+    rows: Iterator[EventRow] = heapq.merge(*map(iter, cursors), reverse=newest)
+    for row in rows:
+        if len(events) >= limit:
+            break
+        event = read_event(row, names.get(row[1]))
+        if wanted.admits(event):
+            events.append(event)
+    for cursor in cursors:
+        cursor.close()
+    return events[::-1] if newest else events

@@ -1,0 +1,96 @@
+"""The file: its tables, its format (F1), and how a connection to it is set up.
+
+    events    one row per event; `pos` is the order of arrival, `journal` a short number for the journal id
+    journals  those numbers
+    control   entries of the control log since its checkpoint
+    state     everything of which only the latest counts: vote, identity, floor, control checkpoint, ...
+
+Formats are steps: step i brings a file of format i to i + 1, and an empty file has format 0. So making a journal and
+migrating an older one are the same walk, in one transaction.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from node.journal.errors import JournalCorrupt, JournalFormat
+
+APPLICATION_ID = 0x49574443
+"""Marks the file as ours ("IWDC"), for `file` and for us."""
+
+CHECKPOINT_PAGES = 2_000
+"""The write-ahead log goes back into the file at this many pages (8 MiB): rare enough not to be felt, and bounded."""
+
+BUSY_S = 5.0
+"""How long a connection waits for a lock of another one; only checkpoints and recovery after a crash take one."""
+
+
+def _create(conn: sqlite3.Connection) -> None:
+    conn.execute("CREATE TABLE journals (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)")
+    conn.execute(
+        "CREATE TABLE events (pos INTEGER PRIMARY KEY, journal INTEGER NOT NULL, seq INTEGER NOT NULL,"
+        " twin INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL)"
+    )
+    conn.execute("CREATE UNIQUE INDEX events_of_journal ON events (journal, seq)")
+    conn.execute(
+        "CREATE TABLE control (number INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, crc INTEGER NOT NULL,"
+        " body BLOB NOT NULL)"
+    )
+    conn.execute("CREATE TABLE state (key TEXT PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID")
+    conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
+"""One per format, so their number is `records.FORMAT`."""
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes. A commit on it is on the disk when it returns."""
+    conn = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    conn.execute("PRAGMA journal_mode = WAL").fetchall()
+    conn.execute("PRAGMA synchronous = FULL")
+    conn.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
+    return conn
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, on an existing file, also while a node writes to it."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def format_of(conn: sqlite3.Connection, path: Path) -> int:
+    """The file's format; 0 for an empty file.
+
+    Raises `JournalFormat` if it is newer than ours (F1), `JournalCorrupt` if the file is not a journal.
+    """
+    application: int = conn.execute("PRAGMA application_id").fetchone()[0]
+    found: int = conn.execute("PRAGMA user_version").fetchone()[0]
+    tables: int = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application == found == tables == 0:
+        return 0
+    if application != APPLICATION_ID or found < 1:
+        raise JournalCorrupt(path, f"not a journal (application id {application:#x}, expected {APPLICATION_ID:#x})")
+    if found > len(STEPS):
+        raise JournalFormat(
+            f"{path}: journal format {found} is newer than {len(STEPS)}, the newest this program knows. "
+            "Run the program version that wrote it, or a later one"
+        )
+    return found
+
+
+def migrate(conn: sqlite3.Connection, path: Path) -> bool:
+    """Bring the file to our format in one transaction. True if it was changed. Raises as `format_of`."""
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        found = format_of(conn, path)
+        for step in STEPS[found:]:
+            step(conn)
+        if found < len(STEPS):
+            conn.execute(f"PRAGMA user_version = {len(STEPS)}")
+        conn.execute("COMMIT")
+    finally:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+    return found < len(STEPS)

@@ -1,0 +1,258 @@
+"""The journal: everything a node must not forget, in one SQLite file (V1, C1, D1, F1).
+
+One thread writes; `commit` returns when its records are on the disk (write-ahead log, synchronous=FULL). Any thread may
+read, over a second connection. The file checks itself when it is opened, and every row whenever it is read.
+
+Size. A floor (C1) hides what lies at or below it at once and deletes it in steps that ride on later commits, each
+`PURGE_ROWS` events more than that commit brings. Freed pages are used again; while they are more than half of the file
+and more than `SPARE_PAGES`, each commit gives some back. So the file stays below twice its content plus 4 MiB once a
+floor has been worked off; the write-ahead log beside it stays near `schema.CHECKPOINT_PAGES`.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from node.journal import schema, wal
+from node.journal.batch import Batch, Tip
+from node.journal.directory import DirectoryLock, sync_directory
+from node.journal.errors import JournalCorrupt, typed
+from node.journal.image import Events, damage, read_image, read_journals, read_page
+from node.journal.queries import Wanted, beyond, listed
+from node.journal.rows import EventRow, Latest, state_row
+from node.protocol.events import Event, VersionVector
+from node.protocol.records import Appended, ControlAppended, ControlReplaced, Durable, FloorReached, Record
+
+CONTROL_ENTRIES = 4_096
+"""Control entries that may gather before they are folded into the checkpoint."""
+PURGE_ROWS = 500
+SPARE_PAGES = 1_024
+VACUUM_PAGES = 32
+"""Pages that one commit gives back at most."""
+
+EventList = list[Event]
+RowList = list[EventRow]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much is stored. `events` and the times are of what lies above the floor; `bytes` counts file and log."""
+
+    events: int
+    journals: int
+    bytes: int
+    oldest_ms: int | None
+    newest_ms: int | None
+
+
+class Journal:
+    """The durable store of one node. Made by `open`; as a context manager it closes itself."""
+
+    def __init__(self, path: Path, lock: DirectoryLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self.path = path
+        self._lock = lock
+        self._writer = writer
+        self._reader = reader
+        self._reading = threading.Lock()
+        self._known: dict[int, int] = {}
+        """Hash of an event's id -> position. In memory: an index in the file would double the pages of a commit."""
+        self._tip = self._restored()
+        self._open = True
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the journal at `path` for this process alone: a missing one is made, an older one migrated (F1).
+
+        Raises `DirectoryInUse` and `DirectoryFault` (the directory), `JournalFormat` (newer than this program),
+        `JournalCorrupt` (found by the checks made here), `JournalFull` and `JournalFault` (the disk).
+        """
+        lock = DirectoryLock.take(path.parent)
+        connections: list[sqlite3.Connection] = []
+        try:
+            with typed(path):
+                if path.exists() and path.stat().st_size > 0:
+                    # Looked at before anything can write to it: a file that is refused stays as it was found.
+                    connections.append(schema.connect_reader(path))
+                    schema.format_of(connections[0], path)
+                    wal.check(path)
+                writer = schema.connect_writer(path)
+                connections.append(writer)
+                if schema.migrate(writer, path):
+                    sync_directory(path.parent)
+                if connections[0] is writer:
+                    connections.insert(0, schema.connect_reader(path))
+                return cls(path, lock, writer, connections[0])
+        except BaseException:
+            for conn in connections:
+                conn.close()
+            lock.release()
+            raise
+
+    def _restored(self) -> Tip:
+        """Check everything, and find where every log ends."""
+        tip = Tip()
+
+        def seen(pos: int, event: Event) -> None:
+            tip.pos = pos
+            tip.heads[event.journal] = max(event.seq, tip.heads.get(event.journal, 0))
+            self._known.setdefault(hash(event.id), pos)
+
+        for problem in damage(self._reader, seen):
+            raise JournalCorrupt(self.path, problem)
+        image = read_image(self._reader)
+        tip.numbers = read_journals(self._reader)
+        tip.floor, tip.index, tip.entries = image.floor, image.durable.index, image.entries
+        for journal in {*tip.numbers, *image.floor}:
+            tip.heads[journal] = max(image.floor.get(journal, 0), tip.heads.get(journal, 0))
+        return tip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and free the directory. What was committed is on the disk either way."""
+        if self._open:
+            self._open = False
+            with self._reading:
+                self._reader.close()
+            self._writer.close()
+            self._lock.release()
+
+    # Writing: one thread.
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write the records, in order and as one; on return they are on the disk.
+
+        Raises `JournalFull` or `JournalFault` when the disk refuses: nothing was changed, and the same call may be
+        repeated. Raises `JournalOrder` for records that do not follow what is stored, `JournalCorrupt` if making room
+        met damage.
+        """
+        if not records:
+            return
+        batch = Batch(self._writer, self._tip.copy(), self._known)
+        with typed(self.path):
+            self._write(batch, records)
+        self._tip = batch.tip
+        self._known.update(batch.fresh)
+        for key, pos in batch.purged:
+            if self._known.get(key) == pos:
+                del self._known[key]
+
+    def _write(self, batch: Batch, records: Sequence[Record]) -> None:
+        conn = self._writer
+        untidy = batch.tip.untidy
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            for record in records:
+                if isinstance(record, Appended):
+                    batch.event(record.event)
+                elif isinstance(record, ControlAppended):
+                    batch.entry(record)
+                else:
+                    self._put(batch, record)
+            batch.flush()
+            if batch.tip.entries > CONTROL_ENTRIES:
+                durable = read_image(conn).durable
+                self._put(batch, ControlReplaced(durable.stamp, durable.index, durable.control))
+            if untidy:
+                batch.tip.untidy = not (batch.purge(PURGE_ROWS + len(records)) and self._shrunk())
+            conn.execute("COMMIT")
+        finally:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+
+    def _put(self, batch: Batch, record: Latest) -> None:
+        match record:
+            case ControlReplaced(index=index):
+                batch.control(index)
+            case FloorReached(floor=floor):
+                batch.floor(floor)
+        self._writer.execute("INSERT OR REPLACE INTO state (key, crc, body) VALUES (?, ?, ?)", state_row(record))
+
+    def _shrunk(self) -> bool:
+        """Give some spare pages back. True if there are few enough."""
+        spare: int = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
+        pages: int = self._writer.execute("PRAGMA page_count").fetchone()[0]
+        if spare <= SPARE_PAGES or 2 * spare <= pages:
+            return True
+        for _ in range(VACUUM_PAGES):
+            # The sqlite3 module steps this statement once, and every step gives back one page.
+            self._writer.execute("PRAGMA incremental_vacuum(1)")
+        return False
+
+    # Reading: any thread.
+
+    def load(self) -> Durable:
+        """What is on the disk. `events` reads the events above the floor in order of arrival, a page at a time."""
+        image = self._read(read_image)
+        names = {number: journal for journal, number in self._tip.numbers.items()}
+        image.durable.events = Events(self._page, names, image.floor)
+        return image.durable
+
+    def read(self, have: Mapping[str, int], limit: int, max_bytes: int) -> tuple[EventList, bool]:
+        """What lies beyond `have` in the journals it names (0: from the start), and whether there is more.
+
+        Contiguous per journal, from above the floor; at most `limit` events, and at most `max_bytes` unless the first
+        alone is larger.
+        """
+        return self._read(lambda conn: beyond(conn, self._tip, have, limit, max_bytes))
+
+    def list(
+        self,
+        *,
+        since: VersionVector | None = None,
+        types: Collection[str] = (),
+        origin: str | None = None,
+        trace: str | None = None,
+        limit: int,
+        newest: bool = False,
+    ) -> EventList:
+        """Events for people, in order of arrival: the first `limit` that match, or with `newest` the last.
+
+        `since` leaves out what a version vector covers (V3). An event whose id came before under another journal and
+        number is stored, so that its log stays whole, and never listed (V1).
+        """
+        wanted = Wanted(types, origin, trace)
+        return self._read(lambda conn: listed(conn, self._tip, since or {}, wanted, limit, newest))
+
+    def knows(self, event_id: str) -> tuple[str, int] | None:
+        """Journal and number of the event with this id, if it is stored above the floor (V1)."""
+        pos = self._known.get(hash(event_id))
+        if pos is None:
+            return None
+        names = {number: journal for journal, number in self._tip.numbers.items()}
+        rows = self._read(lambda conn: read_page(conn, pos - 1, pos))
+        found = Events(lambda after: rows if after < pos else [], names, self._tip.floor)
+        return next(((event.journal, event.seq) for event in found if event.id == event_id), None)
+
+    @property
+    def vector(self) -> VersionVector:
+        """The highest number of every journal that is on the disk, or covered by the floor."""
+        return dict(self._tip.heads)
+
+    def stats(self) -> Stats:
+        """Counts, size and age of what is stored."""
+        tip = self._tip
+        oldest, newest = (self.list(limit=1, newest=newest) for newest in (False, True))
+        return Stats(
+            events=sum(head - tip.floor.get(journal, 0) for journal, head in tip.heads.items()),
+            journals=len(tip.heads),
+            bytes=sum(file.stat().st_size for file in (self.path, wal.path_of(self.path)) if file.exists()),
+            oldest_ms=oldest[0].timestamp_ms if oldest else None,
+            newest_ms=newest[0].timestamp_ms if newest else None,
+        )
+
+    def _page(self, after: int) -> RowList:
+        upto = self._tip.pos
+        return self._read(lambda conn: read_page(conn, after, upto))
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._reading, typed(self.path):
+            return work(self._reader)

@@ -1,0 +1,334 @@
+"""What is committed is there again, in the same form; floors, order, queries."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.journal import Journal, JournalOrder, store
+from node.protocol.control_state import apply_entry
+from node.protocol.events import Event
+from node.protocol.records import (
+    Appended,
+    Configured,
+    ControlAppended,
+    ControlReplaced,
+    ControlState,
+    Durable,
+    Floor,
+    FloorReached,
+    Grant,
+    Identity,
+    LockRecord,
+    PeerJournal,
+    Record,
+    Vote,
+)
+from tests.journal.samples import appended, event, listing, lock_entries
+
+FLOOR = Floor({"ja": 2, "jb": 1}, {"current": "1.0.0", "settled": [["1.0.0", "abc", {"k": None}]]})
+STATE = ControlState(4, {"r": LockRecord("r", "o", "A", 4, 30_000, "q4")}, {"q3": ("r", 3)}, FLOOR)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    with Journal.open(path) as opened:
+        yield opened
+
+
+def image(commits: Sequence[Sequence[Record]]) -> Durable:
+    """What a disk holds after these commits, by the contract's own words."""
+    durable = Durable()
+    events: list[Event] = []
+    for record in (record for commit in commits for record in commit):
+        match record:
+            case Vote():
+                durable.hard = record
+            case Identity():
+                durable.identity = record
+            case Configured():
+                durable.configured = record
+            case PeerJournal():
+                durable.peer_journals[record.instance] = record
+            case FloorReached():
+                durable.floor = record.floor
+            case ControlReplaced():
+                durable.stamp, durable.index, durable.control = record.stamp, record.index, record.state
+            case ControlAppended():
+                durable.stamp, durable.index = record.stamp, record.index
+                apply_entry(durable.control, record.entry)
+            case Appended():
+                events.append(record.event)
+    low = durable.floor.vector if durable.floor else {}
+    durable.events = [e for e in events if e.seq > low.get(e.journal, 0)]
+    return durable
+
+
+EVERY_KIND: list[list[Record]] = [
+    [Identity("ja", False)],
+    [Vote(1, None), Vote(1, "instance-A"), Identity("ja", True)],
+    [PeerJournal("instance-B", "jx"), PeerJournal("instance-C", "jc"), PeerJournal("instance-B", "jb", True)],
+    [Configured("d1", {"instance-A": "http://a"}, False), Configured("d2", {"instance-A": "http://b"}, True)],
+    [*appended([1, 2]), *appended([1], "jb"), *appended([3])],
+    [ControlReplaced(1, 0, ControlState()), *lock_entries(1, 3)],
+    [ControlReplaced(2, 7, STATE), ControlAppended(2, 8, Grant(LockRecord("s", "p", "B", 5, 1_000, "q5")))],
+    [FloorReached(FLOOR), *appended([2, 3], "jb")],
+]
+
+
+def test_a_new_journal_is_blank(journal: Journal) -> None:
+    assert listing(journal.load()) == listing(Durable())
+    assert journal.vector == {}
+    assert journal.stats() == store.Stats(0, 0, journal.stats().bytes, None, None)
+
+
+def test_every_kind_of_record_comes_back(path: Path) -> None:
+    for count in range(len(EVERY_KIND) + 1):
+        expected = listing(image(EVERY_KIND[:count]))
+        with Journal.open(path) as journal:
+            assert listing(journal.load()) == expected
+            if count < len(EVERY_KIND):
+                journal.commit(EVERY_KIND[count])
+                assert listing(journal.load()) == listing(image(EVERY_KIND[: count + 1]))
+
+
+def test_loading_gives_a_state_of_its_own_each_time(journal: Journal) -> None:
+    journal.commit([ControlReplaced(1, 1, STATE)])
+    journal.load().control.locks.clear()
+    assert journal.load().control == STATE
+
+
+def test_events_of_a_load_can_be_read_again_and_beside_commits(journal: Journal) -> None:
+    journal.commit(appended(range(1, 1_500)))
+    events = journal.load().events
+    reading = iter(events)
+    first = next(reading)
+    journal.commit(appended(range(1_500, 1_600)))
+    assert [first, *reading][:1_499] == [event(n) for n in range(1, 1_500)]
+    assert len(list(events)) >= 1_499
+
+
+def test_a_new_identity_leaves_all_events(path: Path) -> None:
+    """The events of the lost or rolled-back disk stay, as another journal's (D1)."""
+    with Journal.open(path) as journal:
+        journal.commit([Identity("ja", True), *appended([1, 2])])
+        journal.commit([Identity("jn", False), *appended([1], "jn")])
+    with Journal.open(path) as journal:
+        assert journal.load().identity == Identity("jn", False)
+        assert journal.vector == {"ja": 2, "jn": 1}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        appended([2]),
+        appended([4]),
+        [*appended([3]), *appended([3])],
+        appended([2], "jb"),
+        [ControlAppended(1, 3, Grant(LockRecord("r", "o", "A", 1, 1, "q")))],
+        [ControlAppended(1, 1, Grant(LockRecord("r", "o", "A", 1, 1, "q")))],
+    ],
+    ids=["again", "gap", "twice in one", "new journal not from 1", "entry gap", "entry again"],
+)
+def test_what_does_not_follow_is_refused_and_changes_nothing(journal: Journal, records: list[Record]) -> None:
+    journal.commit([*appended([1, 2]), *lock_entries(1, 1)])
+    before = listing(journal.load())
+    with pytest.raises(JournalOrder, match="does not follow"):
+        journal.commit([Vote(9, "x"), *records])
+    assert listing(journal.load()) == before
+    journal.commit(appended([3]))
+    assert journal.vector == {"ja": 3}
+
+
+# The control log.
+
+
+def test_control_entries_are_folded_into_a_checkpoint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "CONTROL_ENTRIES", 10)
+    entries = list(lock_entries(1, 57))
+    commits: list[list[Record]] = [[entry] for entry in entries]
+    with Journal.open(path) as journal:
+        for number, commit in enumerate(commits, 1):
+            journal.commit(commit)
+            assert listing(journal.load()) == listing(image(commits[:number]))
+    with Journal.open(path) as journal:
+        assert listing(journal.load()) == listing(image(commits))
+
+
+# The floor (C1).
+
+
+def test_a_floor_hides_at_once_and_deletes_step_by_step(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PURGE_ROWS", 10)
+    with Journal.open(path) as journal:
+        journal.commit([*appended(range(1, 101)), *appended(range(1, 6), "jb")])
+        journal.commit([FloorReached(Floor({"ja": 90, "jb": 5, "jz": 3}, {}))])
+        for number in range(1, 12):
+            above = [event(n) for n in range(91, 101)]
+            assert list(journal.load().events)[:10] == above
+            assert journal.read({"ja": 0, "jb": 0, "jz": 0}, 1_000, 1 << 20)[0][:10] == above
+            assert journal.list(limit=1_000)[:10] == above
+            assert journal.knows("ja:90") is None
+            assert journal.vector == {"ja": 100, "jb": 5, "jz": 3} | ({"jc": number - 1} if number > 1 else {})
+            journal.commit(appended([number], "jc"))
+        assert journal.stats().events == 21
+    with Journal.open(path) as journal:
+        assert journal.vector == {"ja": 100, "jb": 5, "jz": 3, "jc": 11}
+        journal.commit([*appended([101]), *appended([6], "jb"), *appended([4], "jz")])
+        assert journal.vector == {"ja": 101, "jb": 6, "jz": 4, "jc": 11}
+
+
+def test_what_the_floor_covers_is_not_stored(journal: Journal) -> None:
+    journal.commit([FloorReached(Floor({"ja": 5}, {}))])
+    journal.commit([*appended([4, 5, 6])])
+    assert [e.seq for e in journal.load().events] == [6]
+
+
+def test_the_file_stays_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SPARE_PAGES", 50)
+    with Journal.open(path) as journal:
+        seq = 0
+
+        def append(commits: int) -> None:
+            nonlocal seq
+            for _ in range(commits):
+                journal.commit(appended(range(seq + 1, seq + 51), padding=500))
+                seq += 50
+
+        append(100)
+    full = path.stat().st_size
+    with Journal.open(path) as journal:
+        for _ in range(4):
+            journal.commit([FloorReached(Floor({"ja": seq - 50}, {}))])
+            append(90)
+    assert path.stat().st_size <= full * 1.1, "freed pages are used again"
+    with Journal.open(path) as journal:
+        journal.commit([FloorReached(Floor({"ja": seq}, {}))])
+        for term in range(1, 80):
+            journal.commit([Vote(term, None)])
+    assert path.stat().st_size < full / 5, "spare pages are given back"
+
+
+# Reading.
+
+
+def test_read_gives_what_lies_beyond(journal: Journal) -> None:
+    journal.commit([*appended(range(1, 8)), *appended(range(1, 4), "jb"), *appended([1], "jc")])
+    events, more = journal.read({"ja": 5, "jb": 0, "unknown": 0, "jc": 1}, 100, 1 << 20)
+    assert (events, more) == ([event(6), event(7), event(1, "jb"), event(2, "jb"), event(3, "jb")], False)
+    assert journal.read({"ja": 7}, 100, 1 << 20) == ([], False)
+    assert journal.read({"ja": 99}, 100, 1 << 20) == ([], False)
+    assert journal.read({}, 100, 1 << 20) == ([], False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(limit=st.integers(1, 9), max_bytes=st.integers(1, 2_000), start=st.integers(0, 12))
+def test_read_in_pieces_gives_the_whole(journal_of_twelve: Journal, limit: int, max_bytes: int, start: int) -> None:
+    have = {"ja": start, "jb": 0}
+    got: list[Event] = []
+    more = True
+    while more:
+        events, more = journal_of_twelve.read(have, limit, max_bytes)
+        assert 0 < len(events) <= limit
+        assert len(events) == 1 or sum(len(msgspec.msgpack.encode(e)) for e in events) <= max_bytes
+        got += events
+        for found in events:
+            assert found.seq == have[found.journal] + 1
+            have[found.journal] = found.seq
+    assert got == [event(n) for n in range(start + 1, 13)] + [event(n, "jb") for n in range(1, 4)]
+
+
+@pytest.fixture(scope="module")
+def journal_of_twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    with Journal.open(tmp_path_factory.mktemp("twelve") / "journal.sqlite") as opened:
+        opened.commit([*appended(range(1, 13)), *appended(range(1, 4), "jb")])
+        yield opened
+
+
+MIXED = [
+    event(1, "ja", type="A", origin="instance-A", trace="t1"),
+    event(1, "jb", type="B", origin="instance-B", trace="t1"),
+    event(2, "ja", type="B", origin="instance-A", trace="t2"),
+    event(2, "jb", type="A", origin="instance-B", trace="t2"),
+    event(3, "ja", type="C", origin="v16-node", trace="instance-B"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"limit": 2}, [0, 1]),
+        ({"limit": 2, "newest": True}, [3, 4]),
+        ({"types": ["A"]}, [0, 3]),
+        ({"types": ["A", "C"]}, [0, 3, 4]),
+        ({"types": ["A", "C"], "limit": 1, "newest": True}, [4]),
+        ({"origin": "instance-B"}, [1, 3]),
+        ({"trace": "t2"}, [2, 3]),
+        ({"trace": "t2", "types": ["B"], "origin": "instance-A"}, [2]),
+        ({"since": {"ja": 1}}, [1, 2, 3, 4]),
+        ({"since": {"ja": 2, "jb": 2, "elsewhere": 5}}, [4]),
+        ({"since": {"ja": 3, "jb": 9}}, []),
+        ({"types": ["a"]}, []),
+        ({"types": ["'; DROP TABLE events"]}, []),
+    ],
+)
+def test_list(journal: Journal, question: dict[str, object], expected: list[int]) -> None:
+    journal.commit([Appended(e) for e in MIXED])
+    asked = {"limit": 100} | question
+    assert journal.list(**asked) == [MIXED[i] for i in expected]  # type: ignore[arg-type]
+
+
+def test_an_id_stored_before_is_kept_and_not_listed(path: Path) -> None:
+    """A v1.6 event that came through two of us: both logs stay whole, people see it once (V1)."""
+    first, twin, late_twin = event(1, "ja", id="same"), event(1, "jb", id="same"), event(2, "jb", id="same")
+    with Journal.open(path) as journal:
+        journal.commit([Appended(first), Appended(twin)])
+        journal.commit([Appended(late_twin)])
+        assert journal.list(limit=10) == [first]
+        assert journal.read({"ja": 0, "jb": 0}, 10, 1 << 20) == ([first, twin, late_twin], False)
+        assert journal.knows("same") == ("ja", 1)
+        assert journal.knows("other") is None
+    with Journal.open(path) as journal:
+        assert journal.list(limit=10) == [first]
+        assert journal.knows("same") == ("ja", 1)
+
+
+def test_readers_beside_the_writer_see_whole_commits(journal: Journal) -> None:
+    wrong: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            events, _ = journal.read({"ja": 0}, 10_000, 1 << 30)
+            listed = journal.list(limit=5, newest=True)
+            if len(events) % 10 or (listed and listed[-1].seq % 10):
+                wrong.append(f"{len(events)} events, newest {listed[-1].seq}")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for commit in range(60):
+        journal.commit(appended(range(commit * 10 + 1, commit * 10 + 11)))
+    done.set()
+    reader.join()
+    assert wrong == []
+    assert journal.stats().events == 600
+    assert (journal.stats().oldest_ms, journal.stats().newest_ms) == (event(1).timestamp_ms, event(600).timestamp_ms)
+
+
+def test_closing_twice_is_closing_once(path: Path) -> None:
+    journal = Journal.open(path)
+    journal.close()
+    journal.close()
+    with Journal.open(path):
+        pass
+    assert not path.with_name("journal.sqlite-wal").exists()
