@@ -1,0 +1,93 @@
+"""A second count of the votes, from the events alone and as plainly as can be, to hold against the cores'."""
+
+from collections import defaultdict
+from typing import Any
+
+from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
+from node.protocol.requests import ProposalView
+from node.simulation.violation import Violation
+
+Place = tuple[str, int]
+"""Journal and sequence number of an event."""
+
+
+class Ballots:
+    """Who accepted what, and what that decides (P4). With `exclusive`, no slot may see two contents accepted."""
+
+    def __init__(self, exclusive: bool) -> None:
+        self._exclusive = exclusive
+        self._proposals: dict[str, dict[str, Any]] = {}
+        self._places: dict[Place, tuple[str, ...]] = {}
+        self._accepts: defaultdict[tuple[str, int], dict[str, Place]] = defaultdict(dict)
+        self._owners: dict[str, tuple[str, tuple[object, ...]]] = {}
+        self._accepted: set[str] = set()
+        self._maimed: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        """Count an event that has become durable somewhere."""
+        place = (event.journal, event.seq)
+        if place in self._places:
+            return
+        payload = event.payload
+        if event.type in (SNAPSHOT_PROPOSAL, DIFF_PROPOSAL, ROLLBACK_PROPOSAL):
+            self._places[place] = (event.id,)
+            self._proposals[event.id] = payload
+            if payload["vote"] == "accept":
+                self._accepts[event.id, 0][event.origin] = place
+            self._decide(event.id)
+        elif event.type == VOTES:
+            self._places[place] = tuple(vote["proposal"] for vote in payload["votes"])
+            for vote in payload["votes"]:
+                if vote["vote"] == "accept":
+                    self._accepts[vote["proposal"], vote["round"]].setdefault(event.origin, place)
+                    self._decide(vote["proposal"])
+
+    def forget(self, place: Place) -> None:
+        """An event is gone with the only disk that held it: it counts no more."""
+        for key in self._places.pop(place, ()):
+            self._maimed.add(key)
+        for votes in self._accepts.values():
+            for voter in [v for v, at in votes.items() if at == place]:
+                del votes[voter]
+
+    def maimed(self, key: str) -> bool:
+        """Whether votes on this proposal, or itself, went down with a disk."""
+        return key in self._maimed
+
+    def _decide(self, key: str) -> None:
+        payload = self._proposals.get(key)
+        if payload is None or key in self._accepted:
+            return
+        for (of, _), votes in self._accepts.items():
+            if of == key and len(votes.keys() & set(payload["voters"])) >= payload["required"]:
+                self._accepted.add(key)
+                self._bind(key, payload)
+                return
+
+    def _bind(self, key: str, payload: dict[str, Any]) -> None:
+        content = (payload["kind"], payload["base"], payload["version"], payload["hash"])
+        if not self._exclusive or payload["kind"] == "rollback" or key in self._maimed:
+            return
+        for slot in slots(payload):
+            winner, won = self._owners.setdefault(slot, (key, content))
+            if won != content and winner not in self._maimed:
+                raise Violation("promise 4", slot, f"{winner} {won} and {key} {content} are both accepted")
+
+    def agree(self, view: ProposalView, where: str) -> None:
+        """A core's verdict is what the votes say."""
+        if view.key in self._maimed or view.key not in self._proposals:
+            return
+        if (view.state == "accepted") != (view.key in self._accepted):
+            counted = "accepted" if view.key in self._accepted else "not accepted"
+            raise Violation("promise 3", where, f"{view.key} is {view.state}, but by the votes it is {counted}")
+
+
+def slots(payload: dict[str, Any]) -> tuple[str, ...]:
+    """What a proposal binds (P2)."""
+    match payload["kind"]:
+        case "snapshot":
+            return (f"version:{payload['version']}",)
+        case "diff":
+            return (f"successor-of:{payload['base']}", f"version:{payload['version']}")
+        case _:
+            return (f"successor-of:{payload['base']}",)

@@ -1,0 +1,282 @@
+"""The promises, watched while the world runs. Each check sees only what is on disks, on the wire and in answers.
+
+1. One leader per term, elected by a strict majority; a grant that is answered lies on a strict majority of disks.
+2. Fencing tokens are unique and grow; while clock rates agree, no two clients hold one lock by their own clocks.
+3. What was acknowledged is never lost: grants are in every later leader's state, events on disks, verdicts stay.
+4. Under `majority` no two contents are accepted in one slot.
+5. (After the faults, see `settle`.)
+Besides: terms never fall, one vote a term, control logs and event logs are contiguous and equal where they overlap.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from node.protocol.effects import Emit, Reply, Send
+from node.protocol.events import Event
+from node.protocol.messages import ControlAppend, ControlReset
+from node.protocol.records import Appended, ControlAppended, ControlReplaced, Record, Release, Vote
+from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalView, Published
+from node.simulation.ballots import Ballots
+from node.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from node.simulation.process import Process
+    from node.simulation.world import World
+
+FINAL = ("accepted", "rejected")
+_encoder = msgspec.msgpack.Encoder()
+
+
+@dataclass(slots=True)
+class _Holding:
+    """A lock as its client believes: valid until its machine's monotonic clock shows `until`."""
+
+    owner: str
+    token: int
+    machine: "Process"
+    until: float
+
+
+class Checkers:
+    """One set of checkers for one world. Every method but the questions raises `Violation` when a promise is broken."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        plan = world.plan
+        self._majority = plan.nodes // 2 + 1
+        self._terms: dict[str, int] = {}
+        self._votes: dict[tuple[str, int], str | None] = {}
+        self._positions: dict[str, tuple[int, int]] = {}
+        self._entries: dict[tuple[int, int], bytes] = {}
+        self._leaders: dict[int, str] = {}
+        self._events: dict[tuple[str, int], str] = {}
+        self._published: dict[tuple[str, int], str] = {}
+        self._lost: set[tuple[str, int]] = set()
+        self._ballots = Ballots(plan.rule == "majority" and "roll_back" not in plan.families)
+        self._verdicts: dict[str, tuple[str, str]] = {}
+        self._requests: dict[int, str] = {}
+        self._acked: dict[int, tuple[str, str]] = {}
+        self._ended: set[int] = set()
+        self._released: set[int] = set()
+        self._holdings: dict[str, _Holding] = {}
+        self.highest_token = 0
+        """The highest fencing token that a client has been given."""
+
+    @property
+    def leaders(self) -> dict[int, str]:
+        """Who has led, by term."""
+        return self._leaders
+
+    def _fail(self, rule: str, where: str, story: str) -> None:
+        raise Violation(rule, where, story)
+
+    # Processes and disks.
+
+    def started(self, process: "Process") -> None:
+        """A process begins on what its disk holds."""
+        image = process.disk.now
+        self._terms[process.name] = image.hard.term
+        self._positions[process.name] = (image.stamp, image.index)
+
+    def halted(self, process: "Process", reason: str) -> None:
+        """A node may stop itself only where another disk really speaks under its id (D1, D2)."""
+        if "duplicate" not in self._world.plan.families:
+            self._fail("D1", process.name, f"halts without a duplicate: {reason}")
+
+    def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
+        """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
+        others = [p.disk.vector for p in self._world.processes if p is not process]
+        for journal, seq in before.items():
+            kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
+            for gone in range(kept + 1, seq + 1):
+                self._lost.add((journal, gone))
+                self._events.pop((journal, gone), None)
+                self._ballots.forget((journal, gone))
+
+    def intended(self, records: tuple[Record, ...]) -> None:
+        """A core has decided to write this: what it ends may from now on be missing elsewhere."""
+        for record in records:
+            if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
+                self._ended.add(record.entry.token)
+
+    def committed(self, process: "Process", records: tuple[Record, ...]) -> None:
+        """A persist has become durable."""
+        for record in records:
+            match record:
+                case Appended(event):
+                    self._appended(process, event)
+                case Vote():
+                    self._voted(process, record)
+                case ControlAppended(stamp, index, entry):
+                    self._extended(process, stamp, index, _encoder.encode(entry))
+                case ControlReplaced(stamp, index):
+                    position = self._positions[process.name]
+                    if (stamp, index) < position:
+                        self._fail("E4", process.name, f"control log goes back from {position} to {stamp, index}")
+                    self._positions[process.name] = (stamp, index)
+        if process.disk.gaps:
+            journal, expected, found = process.disk.gaps[0]
+            self._fail("V1", process.name, f"journal {journal}: expected {expected}, wrote {found}")
+
+    def _voted(self, process: "Process", vote: Vote) -> None:
+        name = process.name
+        if vote.term < self._terms[name]:
+            self._fail("E1", name, f"term falls from {self._terms[name]} to {vote.term}")
+        self._terms[name] = vote.term
+        former = self._votes.get((name, vote.term))
+        if former is not None and former != vote.voted_for:
+            self._fail("E1", name, f"in term {vote.term} voted for {former}, then for {vote.voted_for}")
+        self._votes[name, vote.term] = vote.voted_for
+
+    def _extended(self, process: "Process", stamp: int, index: int, entry: bytes) -> None:
+        was = self._positions[process.name]
+        if was != (stamp, index - 1):
+            self._fail("L1", process.name, f"control log at {was} is extended by {stamp, index}")
+        self._positions[process.name] = (stamp, index)
+        if self._entries.setdefault((stamp, index), entry) != entry:
+            self._fail("L1", process.name, f"two different control entries at {stamp, index}")
+
+    def _appended(self, process: "Process", event: Event) -> None:
+        place = (event.journal, event.seq)
+        known = self._events.setdefault(place, event.id)
+        if known != event.id:
+            self._fail("V1", process.name, f"{place} is event {event.id} here and {known} elsewhere")
+        self._ballots.take(event)
+
+    # What leaves.
+
+    def left(self, process: "Process", effect: Send | Reply | Emit) -> None:
+        """An effect leaves a process: from now on it may have consequences."""
+        match effect:
+            case Send(_, ControlReset() as reset):
+                self._leads(process, reset.term)
+                self._carries(process, reset)
+            case Send(_, ControlAppend() as append):
+                self._leads(process, append.term)
+            case Reply(_, LockGranted() as granted):
+                self._rests_on_majority(process, granted.lock)
+            case Emit(event):
+                if event.seq > process.disk.vector.get(event.journal, 0):
+                    self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
+
+    def _leads(self, process: "Process", term: int) -> None:
+        leader = self._leaders.get(term)
+        if leader == process.name:
+            return
+        if leader is not None:
+            self._fail("promise 1", process.name, f"leads term {term}, which {leader} led")
+        voted = sorted(n for (n, t), who in self._votes.items() if t == term and who == process.id)
+        if len(voted) < self._majority:
+            self._fail("promise 1", process.name, f"leads term {term} with votes of {voted} only")
+        self._leaders[term] = process.name
+
+    def _carries(self, process: "Process", reset: ControlReset) -> None:
+        if reset.term < max(self._leaders):
+            return
+        locks = reset.state.locks
+        if reset.state.token < self.highest_token:
+            self._fail(
+                "promise 2",
+                process.name,
+                f"term {reset.term} begins at token {reset.state.token}, but {self.highest_token} was given",
+            )
+        for token in self._acked.keys() - self._ended:
+            resource, owner = self._acked[token]
+            lock = locks.get(resource)
+            if lock is None or lock.token < token:
+                self._fail("promise 3", process.name, f"term {reset.term} lost lock {resource} #{token} of {owner}")
+        for lock in locks.values():
+            if lock.token in self._released:
+                self._fail("promise 3", process.name, f"term {reset.term} holds released {lock.resource} #{lock.token}")
+
+    def _rests_on_majority(self, process: "Process", lock: LockView) -> None:
+        holding = sum(1 for p in self._world.processes if p.disk.now.control.token >= lock.fencing_token)
+        if holding + self._world.disks_lost < self._majority:
+            self._fail(
+                "promise 1",
+                process.name,
+                f"answers a grant of {lock.resource} #{lock.fencing_token} that only {holding} disks hold",
+            )
+
+    # What clients were told.
+
+    def granted(
+        self, machine: "Process", request: AcquireLock, lock: LockView, highest_before: int, until: float
+    ) -> None:
+        """A client on `machine` got a lock, having seen no token above `highest_before` when it asked."""
+        token = lock.fencing_token
+        known = self._requests.setdefault(token, request.request_id)
+        if known != request.request_id:
+            self._fail("promise 2", request.resource, f"token {token} was given to {known} and {request.request_id}")
+        if token <= highest_before:
+            self._fail("promise 2", request.resource, f"token {token} was given after {highest_before}")
+        self.highest_token = max(self.highest_token, token)
+        self._acked[token] = (request.resource, request.owner)
+        self._hold(machine, request.resource, _Holding(request.owner, token, machine, until))
+
+    def renewed(self, machine: "Process", lock: LockView, until: float) -> None:
+        """A client's lease starts anew."""
+        self._hold(machine, lock.resource, _Holding(lock.owner, lock.fencing_token, machine, until))
+
+    def _hold(self, machine: "Process", resource: str, new: _Holding) -> None:
+        t = self._world.schedule.t
+        if machine.clocks.mono(t) >= new.until:
+            return
+        held = self._holdings.get(resource)
+        if held and held.token != new.token and held.machine.clocks.mono(t) < held.until:
+            if self._world.plan.clocks_agree:
+                left_s = held.until - held.machine.clocks.mono(t)
+                self._fail(
+                    "promise 2",
+                    resource,
+                    f"{new.owner} holds #{new.token} while {held.owner} holds #{held.token} for {left_s:.3f} s more",
+                )
+            if held.token > new.token:
+                return
+        self._holdings[resource] = new
+
+    def held_until(self, resource: str, token: int) -> float:
+        """Until when the client may take itself for the holder, by its machine's monotonic clock."""
+        held = self._holdings.get(resource)
+        return held.until if held and held.token == token else float("-inf")
+
+    def let_go(self, resource: str, token: int) -> None:
+        """A client ends its use of a lock, and is about to say so."""
+        held = self._holdings.get(resource)
+        if held and held.token == token:
+            del self._holdings[resource]
+
+    def released(self, token: int) -> None:
+        """A release was acknowledged."""
+        self._released.add(token)
+
+    def published(self, answer: Published) -> None:
+        """An event was acknowledged."""
+        self._published[answer.journal, answer.seq] = answer.id
+
+    def told(self, process: "Process", proposal: ProposalView) -> None:
+        """A verdict was shown to somebody: it must never be another one."""
+        if proposal.state not in FINAL:
+            return
+        verdict, where = self._verdicts.setdefault(proposal.key, (proposal.state, process.name))
+        if verdict != proposal.state and not self._ballots.maimed(proposal.key):
+            self._fail(
+                "promise 3", process.name, f"proposal {proposal.key} is {proposal.state} here, {verdict} at {where}"
+            )
+
+    # After the faults.
+
+    def nothing_lost(self) -> None:
+        """Everything that was acknowledged is on every live disk, and every verdict stands (promise 3)."""
+        for process in self._world.processes:
+            if not process.up:
+                continue
+            vector = process.disk.vector
+            for place, event_id in self._published.items():
+                if place[1] > vector.get(place[0], 0) and place not in self._lost:
+                    self._fail("promise 3", process.name, f"acknowledged event {event_id} {place} is missing")
+            for view in process.running.view_proposals(process.now, process.settings.limits.max_settled_kept):
+                self.told(process, view)
+                self._ballots.agree(view, process.name)

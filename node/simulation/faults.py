@@ -1,0 +1,241 @@
+"""Faults: drawn one by one from the plan's families, each with its own end.
+
+A fault belongs to a machine or to some links. One machine has at most one process fault at a time; cuts overlap freely.
+A disk is lost only while every other one is whole and ready: what a minority's loss may cost is D1's business, more is
+the operator's.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import permutations
+from math import exp, log
+from typing import TYPE_CHECKING
+
+from node.simulation.network import Link
+
+if TYPE_CHECKING:
+    from node.simulation.process import Process
+    from node.simulation.world import World
+
+
+class Faults:
+    """The nemesis of one world."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._rng = world.random("faults")
+        self._busy: set[str] = set()
+        self._open = True
+
+    def start(self) -> None:
+        """Let the faults begin."""
+        if self._world.plan.families:
+            self._later()
+
+    def close(self) -> None:
+        """No new fault begins; those that run are ended by `World.heal`."""
+        self._open = False
+
+    def _later(self) -> None:
+        self._world.schedule.after(self._rng.expovariate(1 / self._world.plan.fault_every_s), self._next)
+
+    def _next(self) -> None:
+        if not self._open:
+            return
+        family = self._rng.choice(self._world.plan.families)
+        begin: Callable[[], None] = getattr(self, f"_{family}")
+        begin()
+        self._later()
+
+    def _begin(self, family: str, what: str) -> None:
+        self._world.count(f"fault {family}")
+        self._world.trace.note(self._world.schedule.t, "fault", what)
+
+    def _last(self, low_s: float, high_s: float) -> float:
+        """How long a fault lasts: durations are at the seed's timings, and spread evenly over their magnitudes."""
+        return self._world.plan.scale * exp(self._rng.uniform(log(low_s), log(high_s)))
+
+    def _until(self, seconds: float, end: Callable[[], None]) -> None:
+        def ended() -> None:
+            if self._open:
+                end()
+
+        self._world.schedule.after(seconds, ended)
+
+    def _victim(self) -> "Process | None":
+        free = [p for p in self._world.processes if p.up and p.name not in self._busy]
+        return self._rng.choice(free) if free else None
+
+    def _occupy(self, process: "Process", seconds: float, end: Callable[[], None]) -> None:
+        def ended() -> None:
+            self._busy.discard(process.name)
+            end()
+
+        self._busy.add(process.name)
+        self._until(seconds, ended)
+
+    # Processes.
+
+    def _crash(self) -> None:
+        process = self._victim()
+        if process:
+            self._begin("crash", f"{process.name} is killed")
+            process.stop("is killed")
+            self._occupy(process, self._last(0.05, 120), process.start)
+
+    def _crash_between_effects(self) -> None:
+        process = self._victim()
+        if process:
+            process.crash_in = self._rng.randrange(12)
+            self._begin("crash_between_effects", f"{process.name} will crash after {process.crash_in} effects")
+
+            def restart() -> None:
+                process.crash_in = None
+                if not process.up:
+                    process.start()
+
+            self._occupy(process, self._last(1, 60), restart)
+
+    def _restart_all(self) -> None:
+        self._begin("restart_all", "everything is killed at once")
+        for process in self._world.processes:
+            if process.up:
+                process.stop("is killed")
+                if process.name not in self._busy:
+                    self._occupy(process, self._last(0.05, 20), process.start)
+
+    def _pause(self) -> None:
+        process = self._victim()
+        if process:
+            seconds = self._last(1, 120)
+            self._begin("pause", f"{process.name} is paused for {seconds:.1f} s")
+            process.pause()
+            self._occupy(process, seconds, lambda: process.resume(seconds))
+
+    # The network.
+
+    def _cut(self, family: str, what: str, links: Iterable[Link], seconds: float) -> None:
+        cut = list(links)
+        self._begin(family, f"{what} for {seconds:.1f} s")
+        self._world.network.cut(cut)
+        self._until(seconds, lambda: self._world.network.mend(cut))
+
+    def _partition(self) -> None:
+        ids = list(self._world.hosts)
+        sides = {name: self._rng.randrange(self._rng.choice((2, 3))) for name in ids}
+        cut = [(a, b) for a, b in permutations(ids, 2) if sides[a] != sides[b]]
+        self._cut("partition", f"split {sides}", cut, self._last(2, 120))
+
+    def _isolate(self) -> None:
+        name = self._rng.choice(list(self._world.hosts))
+        cut = [link for link in permutations(self._world.hosts, 2) if name in link]
+        self._cut("isolate", f"{name} is cut off", cut, self._last(2, 120))
+
+    def _one_way(self) -> None:
+        links = list(permutations(self._world.hosts, 2))
+        if links:
+            cut = self._rng.sample(links, self._rng.randint(1, max(1, len(links) // 2)))
+            text = ", ".join(f"{a}->{b}" for a, b in cut)
+            self._cut("one_way", f"one-way cuts {text}", cut, self._last(2, 120))
+
+    def _flap(self) -> None:
+        pairs = list(permutations(self._world.hosts, 2))
+        if not pairs:
+            return
+        a, b = self._rng.choice(pairs)
+        for turn in range(self._rng.randint(2, 8)):
+            at = turn * self._last(2, 20)
+            self._until(at, lambda: self._cut("flap", f"{a}<->{b}", [(a, b), (b, a)], self._last(0.5, 10)))
+
+    def _slow_link(self) -> None:
+        links = list(permutations(self._world.hosts, 2))
+        if not links:
+            return
+        slowed = self._rng.sample(links, self._rng.randint(1, len(links)))
+        extra_s, seconds = self._last(0.05, 8), self._last(5, 120)
+        self._begin("slow_link", f"{len(slowed)} links slower by {extra_s:.2f} s for {seconds:.1f} s")
+        self._world.network.slow(slowed, extra_s)
+        self._until(seconds, lambda: self._world.network.slow(slowed, -extra_s))
+
+    # Disks.
+
+    def _disk_full(self) -> None:
+        process = self._victim()
+        if process and process.disk.fault is None:
+            disk = process.disk
+            disk.fault = "disk_full"
+            self._begin("disk_full", f"{process.name}'s disk is full")
+
+            def free() -> None:
+                disk.fault = None
+
+            self._until(self._last(1, 60), free)
+
+    def _disk_slow(self) -> None:
+        process = self._victim()
+        if process and not process.disk.slow_s:
+            disk = process.disk
+            disk.slow_s = self._last(0.05, 5)
+            self._begin("disk_slow", f"{process.name}'s disk takes {disk.slow_s:.2f} s longer")
+
+            def mend() -> None:
+                disk.slow_s = 0.0
+
+            self._until(self._last(5, 60), mend)
+
+    def _lose_disk(self, family: str, lose: Callable[["Process"], None], what: str) -> None:
+        process = self._victim()
+        if process is None or len(self._world.processes) == 1 or not all(p.ready for p in self._world.processes):
+            return
+        self._begin(family, f"{process.name} is killed and its disk {what}")
+        process.stop("is killed")
+        before = dict(process.disk.vector)
+        lose(process)
+        self._world.disks_lost += 1
+        self._world.checkers.disk_lost(process, before)
+        self._occupy(process, self._last(0.5, 60), process.start)
+
+    def _wipe(self) -> None:
+        self._lose_disk("wipe", lambda p: p.disk.wipe(), "is replaced by an empty one")
+
+    def _roll_back(self) -> None:
+        def to_an_older_image(process: "Process") -> None:
+            process.disk.roll_back(self._rng.randrange(1, max(2, process.disk.writes)))
+
+        self._lose_disk("roll_back", to_an_older_image, "is rolled back to an older image")
+
+    def _duplicate(self) -> None:
+        original = self._rng.choice(self._world.processes)
+        double = self._world.double_of(original)
+        self._begin("duplicate", f"{double.name} starts under {original.id}'s id on a disk of its own")
+        double.start()
+        self._until(self._last(5, 60), lambda: double.stop("is killed"))
+
+    # Clocks.
+
+    def _wall_step(self) -> None:
+        process = self._rng.choice(self._world.processes)
+        step_s = self._rng.choice((-1, 1)) * self._last(0.1, 3600)
+        self._begin("wall_step", f"{process.name}'s wall clock steps by {step_s:.1f} s")
+        process.clocks.step_wall(self._world.schedule.t, step_s)
+
+    def _wall_drift(self) -> None:
+        process = self._rng.choice(self._world.processes)
+        rate = self._rng.choice((0.0, self._rng.uniform(0.5, 2.0), self._rng.uniform(0.999, 1.001)))
+        self._begin("wall_drift", f"{process.name}'s wall clock runs at {rate:.4f}")
+        process.clocks.set_wall_rate(self._world.schedule.t, rate)
+        self._until(
+            self._last(5, 120), lambda: process.clocks.set_wall_rate(self._world.schedule.t, process.clocks.rate)
+        )
+
+    def _clock_rate(self) -> None:
+        process = self._rng.choice(self._world.processes)
+        rate = self._rng.choice((0.0, self._rng.uniform(0.5, 2.0)))
+        self._begin("clock_rate", f"{process.name}'s clocks run at {rate:.4f}")
+        process.clocks.set_rate(self._world.schedule.t, rate)
+        process.rearm()
+
+        def mend() -> None:
+            process.clocks.set_rate(self._world.schedule.t, 1.0)
+            process.rearm()
+
+        self._until(self._last(1, 60), mend)

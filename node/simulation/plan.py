@@ -1,0 +1,145 @@
+"""What one seed stands for: the cluster, its weather, its load and the families of faults it will meet.
+
+Each seed draws a few families only: a swarm of narrow campaigns finds more than one that always mixes everything
+(Groce et al., "Swarm Testing", 2012).
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from node.protocol.settings import Limits, Member, Rule, Settings, Strategy, Timing
+from node.simulation.network import CALM, Weather
+
+FAMILIES = (
+    "crash",
+    "crash_between_effects",
+    "restart_all",
+    "pause",
+    "partition",
+    "isolate",
+    "one_way",
+    "flap",
+    "slow_link",
+    "disk_full",
+    "disk_slow",
+    "wipe",
+    "wall_step",
+    "wall_drift",
+    "clock_rate",
+)
+"""Families drawn by default. `roll_back` and `duplicate` are faults too, asked for by name."""
+
+RULES: tuple[Rule, ...] = ("half", "majority")
+STRATEGIES: tuple[Strategy, ...] = ("last-write-wins", "leader-wins", "reject-inconsistent")
+RATES_AGREE = 1.10
+"""Clock rates that lie within this factor of one another agree (L4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. Durations are true seconds; `scale` shortens the seed's timings and everything measured by them."""
+
+    seed: str
+    nodes: int = 3
+    duration_s: float = 600.0
+    rule: Rule = "half"
+    strategy: Strategy = "last-write-wins"
+    scale: float = 1.0
+    weather: Weather = CALM
+    exchange: bool = True
+    release_first: bool = True
+    fsync_s: float = 0.002
+    start_spread_s: float = 0.0
+    slowest: float = 1.0
+    fastest: float = 1.0
+    """Bounds of the machines' clock rates."""
+    families: tuple[str, ...] = ()
+    fault_every_s: float = 30.0
+    clients: int = 3
+    think_s: float = 2.0
+
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether exclusion in real time is promised (L4); otherwise only fencing tokens are."""
+        return self.fastest <= self.slowest * RATES_AGREE and "clock_rate" not in self.families
+
+    @property
+    def timing(self) -> Timing:
+        """The seed's timings, shortened."""
+        s, base = self.scale, Timing()
+        return Timing(
+            heartbeat_interval=base.heartbeat_interval * s,
+            heartbeat_timeout=base.heartbeat_timeout * s,
+            election_interval=base.election_interval * s,
+            lock_ttl=base.lock_ttl * s,
+            lock_renew_interval=base.lock_renew_interval * s,
+            drift_interval=base.drift_interval * s,
+            proposal_timeout=base.proposal_timeout * s,
+        )
+
+    def settings(self) -> tuple[Settings, ...]:
+        """The settings of each instance."""
+        members = tuple(Member(name, f"http://{name}:3000/api/v1") for name in names(self.nodes))
+        return tuple(
+            Settings(
+                id=member.id,
+                cluster="sim",
+                members=members,
+                rule=self.rule,
+                strategy=self.strategy,
+                timing=self.timing,
+                limits=Limits(),
+            )
+            for member in members
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.nodes} nodes, rule {self.rule}, {self.strategy}, timings x{self.scale:g}, "
+            f"{'exchange' if self.exchange else 'datagrams'}, clocks {self.slowest:.2f}-{self.fastest:.2f}, "
+            f"loss {self.weather.loss:.0%}, "
+            f"faults every {self.fault_every_s:.0f} s: {', '.join(self.families) or 'none'}"
+        )
+
+
+def names(count: int) -> tuple[str, ...]:
+    """Ids of `count` instances: A, B, C and so on."""
+    return tuple(chr(ord("A") + i) for i in range(count))
+
+
+def draw(seed: str, nodes: int | None = None, minutes: float = 10.0, families: tuple[str, ...] | None = None) -> Plan:
+    """The plan of a seed. `minutes` are virtual, at the seed's timings; a shortened plan is shortened with them."""
+    rng = Random(f"{seed}/plan")
+    count = rng.choice((1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7))
+    scale = rng.choice((1.0, 1.0, 0.2))
+    drawn = tuple(f for f in FAMILIES if rng.random() < 0.3)
+    stormy = rng.random() < 0.5
+    slowest = rng.choice((1.0, rng.uniform(0.91, 1.0)))
+    wild = "clock_rate" in (drawn if families is None else families)
+    weather = Weather(
+        delay_s=rng.choice((0.0002, 0.001, 0.02)),
+        jitter_s=rng.choice((0.0005, 0.01, 0.1)) * scale,
+        loss=rng.choice((0.0, 0.01, 0.1)) if stormy else 0.0,
+        duplicate=rng.choice((0.0, 0.05)) if stormy else 0.0,
+        straggle=rng.choice((0.0, 0.01, 0.1)) if stormy else 0.0,
+        straggle_s=rng.choice((1.0, 20.0)) * scale,
+    )
+    return Plan(
+        seed=seed,
+        nodes=count if nodes is None else nodes,
+        duration_s=minutes * 60 * scale,
+        rule=rng.choice(RULES),
+        strategy=rng.choice(STRATEGIES),
+        scale=scale,
+        weather=weather,
+        exchange=rng.random() < 0.6,
+        release_first=rng.random() < 0.5,
+        fsync_s=rng.choice((0.0005, 0.005, 0.05)),
+        start_spread_s=rng.choice((0.0, 0.5, 10.0)) * scale,
+        slowest=rng.uniform(0.5, 1.0) if wild else slowest,
+        fastest=rng.uniform(1.0, 2.0) if wild else slowest * rng.uniform(1.0, RATES_AGREE - 0.005),
+        families=drawn if families is None else families,
+        fault_every_s=rng.choice((8.0, 25.0, 60.0)) * scale,
+        clients=rng.choice((1, 3, 6)),
+        think_s=rng.choice((0.3, 2.0, 10.0)) * scale,
+    )

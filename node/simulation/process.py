@@ -1,0 +1,423 @@
+"""One node of the world: a core, driven by the rules of the real driver, that can be killed, paused and restarted.
+
+The rules: effects leave in order; one that names a persist in `after` waits until it is durable; persists gather while
+a commit runs and are committed together; `Persisted` of the highest comes back. A crash may fall between any two
+effects and into any commit, of which then a prefix is on the disk.
+"""
+
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from node.protocol.core import Core
+from node.protocol.effects import (
+    Called,
+    Cancelled,
+    DiskState,
+    Effect,
+    Emit,
+    Halt,
+    Input,
+    LoopLag,
+    Now,
+    Observe,
+    Persist,
+    Persisted,
+    Received,
+    Reply,
+    Send,
+    Ship,
+    Tick,
+)
+from node.protocol.messages import Push
+from node.protocol.requests import Answer, Request
+from node.protocol.settings import Settings
+from node.simulation.clocks import Clocks
+from node.simulation.disk import Disk
+from node.simulation.story import tell_effect, tell_input
+from node.simulation.transport import ANSWER_WAIT_S, Transport, received
+from node.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from node.simulation.world import World
+
+OnAnswer = Callable[[Answer | None], None]
+"""Told the answer, or None when the connection broke before there was one."""
+
+TICK_LATE_S = 1e-6
+"""A timer fires this much after its time, never before, whatever the rounding."""
+SLOW_COMMIT_S = 1.0
+RETRY_COMMIT_S = 0.5
+
+
+class Process:
+    """A node process on a machine with its own clocks and disk."""
+
+    def __init__(self, world: "World", settings: Settings, disk: Disk, clocks: Clocks, name: str) -> None:
+        self.world = world
+        self.settings = settings
+        self.id = settings.id
+        self.name = name
+        self.disk = disk
+        self.clocks = clocks
+        self.core: Core | None = None
+        self.transport: Transport | None = None
+        self.paused = False
+        self.halted: str | None = None
+        self.inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self.boots = 0
+        self.crash_in: int | None = None
+        """Crash after so many more effects."""
+        self._clear()
+
+    def _clear(self) -> None:
+        self._durable = 0
+        self._gathered: list[Persist] = []
+        self._committing: list[Persist] = []
+        self._waiting: list[Send | Reply | Emit] = []
+        self._answers: list[tuple[int, Callable[[], None]]] = []
+        self._calls: dict[int, OnAnswer] = {}
+        self._numbers = 0
+        self._tick_at = float("inf")
+        self._tick = 0
+        self._fault: str | None = None
+        self._slow = False
+        self._stepping = False
+
+    @property
+    def up(self) -> bool:
+        """Whether the process runs (it may be paused)."""
+        return self.core is not None
+
+    @property
+    def running(self) -> Core:
+        """The core of a process that is up."""
+        assert self.core is not None, f"{self.name} is down"
+        return self.core
+
+    @property
+    def now(self) -> Now:
+        """What this machine's clocks show."""
+        return self.clocks.now(self.world.schedule.t)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its disk says that it may vote, promise and ack (D1)."""
+        identity = self.disk.now.identity
+        return identity is not None and identity.ready
+
+    @property
+    def owed(self) -> int:
+        """How many effects and persists are held back: zero again whenever the disk has caught up."""
+        return len(self._waiting) + len(self._gathered) + len(self._committing) + len(self._answers)
+
+    # Life and death.
+
+    def start(self) -> None:
+        """Start on what the disk holds."""
+        self._clear()
+        self.boots += 1
+        self.halted, self.crash_in, self.paused = None, None, False
+        self.inbox.clear()
+        world = self.world
+        boot = f"{self.name}-{self.boots}"
+        rng = Random(f"{world.plan.seed}/{boot}")
+        self.note(f"starts as {boot}")
+        self.transport = Transport(self, world.plan.exchange)
+        self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
+        world.checkers.started(self)
+        self._arm()
+
+    def stop(self, why: str) -> None:
+        """End at once: what was not durable is lost, save a prefix of a commit under way."""
+        if self.core is None:
+            return
+        self.note(why)
+        survives = self.world.rng.randrange(len(self._committing) + 1) if self._committing else 0
+        for persist in self._committing[:survives] if self.disk.fault is None else ():
+            self._write(persist)
+        calls = list(self._calls.values())
+        self.core = self.transport = None
+        self.paused = False
+        self.inbox.clear()
+        self._clear()
+        self.world.ended(self)
+        for on_answer in calls:
+            self.world.schedule.after(0.0001, on_answer, None)
+
+    def pause(self) -> None:
+        """Stop the process without ending it; the world goes on around it."""
+        if self.up:
+            self.paused = True
+            self.note("is paused")
+
+    def resume(self, paused_s: float) -> None:
+        """Let a paused process go on: its timer is late and its sockets are full, in either order."""
+        if not self.paused:
+            return
+        self.paused = False
+        self.note("goes on")
+        life = self.boots
+        if self.world.rng.random() < 0.5:
+            self._read_inbox()
+        if self.up and self.boots == life:
+            self.step(LoopLag(paused_s * self.clocks.rate))
+        if self.up and self.boots == life:
+            self.step(Tick())
+        self._read_inbox()
+        self.world.schedule.after(self.settings.timing.heartbeat_interval, self._on_time_again, life)
+
+    def _on_time_again(self, life: int) -> None:
+        if self.up and self.boots == life and not self.paused:
+            self.step(LoopLag(0.0))
+
+    def _read_inbox(self) -> None:
+        waiting, self.inbox = self.inbox, []
+        for do, args in waiting:
+            do(*args)
+
+    # Inputs.
+
+    def step(self, given: Input) -> int:
+        """Give the core an input and do what it says. Returns the number of the last persist it caused, 0 for none."""
+        core = self.running
+        world, life = self.world, self.boots
+        if world.trace.show or type(given) is not Received:
+            self.note(tell_input(given))
+        assert not self._stepping, "a step within a step"
+        self._stepping = True
+        try:
+            effects = core.step(self.now, given)
+        except Exception as error:
+            story = f"step raised on {tell_input(given)}:\n{traceback.format_exc()}"
+            raise Violation("core", self.name, story) from error
+        self._stepping = False
+        world.steps += 1
+        last = 0
+        for effect in effects:
+            if type(effect) is Persist:
+                last = effect.number
+            self._perform(effect)
+            if self.core is not core:
+                return 0
+        if self._gathered and not self._committing:
+            self._commit()
+        if self.boots == life:
+            self._arm()
+        return last
+
+    def _arm(self) -> None:
+        t = self.world.schedule.t
+        at = self.clocks.true_time_of(self.running.wake_at, t)
+        if at >= self._tick_at:
+            return
+        self._tick_at = at
+        self._tick += 1
+        self.world.schedule.after(at - t + TICK_LATE_S, self._ticked, self.boots, self._tick)
+
+    def rearm(self) -> None:
+        """The monotonic clock has changed its rate: the timer falls due at another true time."""
+        if self.up:
+            self._tick_at = float("inf")
+            self._arm()
+
+    def _ticked(self, life: int, tick: int) -> None:
+        if self.core is None or self.boots != life or self._tick != tick:
+            return
+        self._tick_at = float("inf")
+        if self.paused:
+            return
+        if self.clocks.mono(self.world.schedule.t) >= self.core.wake_at:
+            self.step(Tick())
+        else:
+            self._arm()
+
+    def receive(self, data: bytes) -> int:
+        """A delivery of a peer reaches the core."""
+        if not self.world.trace.show:
+            self.note(f"< {crc32(data):08x}")
+        return self.step(received(data))
+
+    def packet(self, data: bytes) -> None:
+        """A datagram arrives."""
+        if self.paused:
+            self.inbox.append((self.packet, (data,)))
+        elif self.up:
+            self.receive(data)
+
+    def request(self, data: bytes, asker: Transport, number: int) -> None:
+        """A peer's request arrives; a dead process's host refuses it."""
+        world = self.world
+        peer = asker.owner
+        if not self.up:
+            for delay in world.network.delays(self.id, peer)[:1]:
+                world.schedule.after(delay, asker.refused, self.id, number)
+            return
+        if self.paused:
+            self.inbox.append((self.request, (data, asker, number)))
+            return
+        transport = self.transport
+        last = self.receive(data)
+        if self.transport is not transport or transport is None:
+            return
+
+        def answer() -> None:
+            transport.answer(peer, asker, number)
+
+        if last <= self._durable:
+            answer()
+            return
+        self._answers.append((last, answer))
+        world.schedule.after(ANSWER_WAIT_S, self._answer_late, last, answer)
+
+    def _answer_late(self, number: int, answer: Callable[[], None]) -> None:
+        if (number, answer) in self._answers:
+            self._answers.remove((number, answer))
+            answer()
+
+    def call(self, request: Request, on_answer: OnAnswer) -> int:
+        """A client's request; returns its number, with which it can be cancelled."""
+        self._numbers += 1
+        self._calls[self._numbers] = on_answer
+        self._take_call(self._numbers, request)
+        return self._numbers
+
+    def _take_call(self, number: int, request: Request) -> None:
+        if self.paused:
+            self.inbox.append((self._take_call, (number, request)))
+        elif number in self._calls:
+            self.step(Called(number, request))
+
+    def cancel(self, number: int, life: int) -> None:
+        """The client of a call has gone."""
+        if not self.up or self.boots != life:
+            return
+        if self.paused:
+            self.inbox.append((self.cancel, (number, life)))
+        elif self._calls.pop(number, None):
+            self.step(Cancelled(number))
+
+    # Effects.
+
+    def _perform(self, effect: Effect) -> None:
+        if self.crash_in is not None:
+            self.crash_in -= 1
+            if self.crash_in < 0:
+                self.world.count("crash between effects")
+                self.stop("crashes between two effects")
+                return
+        match effect:
+            case Persist(_, records):
+                self.world.checkers.intended(records)
+                self._gathered.append(effect)
+                if self.world.trace.show:
+                    self.note(tell_effect(effect))
+            case Send() | Reply() | Emit():
+                if effect.after > self._durable:
+                    self._waiting.append(effect)
+                else:
+                    self._leave(effect)
+            case Ship(to, number, have):
+                delay = self.world.rng.random() * 0.005
+                self.world.schedule.after(delay, self._ship, self.boots, to, number, have)
+            case Observe(name):
+                self.world.count(f"observed {name}")
+                if self.world.trace.show:
+                    self.note(tell_effect(effect))
+            case Halt(reason):
+                self.halted = reason
+                self.stop(f"halts: {reason}")
+                self.world.checkers.halted(self, reason)
+
+    def _leave(self, effect: Send | Reply | Emit) -> None:
+        self.world.checkers.left(self, effect)
+        if self.world.trace.show:
+            self.note(tell_effect(effect))
+        match effect:
+            case Send(to, message, _, lazy):
+                if self.transport:
+                    self.transport.send(to, message, lazy)
+            case Reply(call, answer):
+                on_answer = self._calls.pop(call, None)
+                if on_answer:
+                    self.world.schedule.after(0.0001, on_answer, answer)
+            case Emit():
+                self.world.count(f"emitted {effect.event.type}")
+
+    def _ship(self, life: int, to: str, number: int, have: dict[str, int]) -> None:
+        if not self.up or self.boots != life:
+            return
+        if self.paused:
+            self.inbox.append((self._ship, (life, to, number, have)))
+            return
+        events, more = self.disk.read(have, self.settings.limits.max_events_per_push)
+        self._leave(Send(to, Push(events, more, number), 0))
+
+    # The disk.
+
+    def _commit(self) -> None:
+        self._committing, self._gathered = self._gathered, []
+        took = self.world.plan.fsync_s * (0.5 + self.world.rng.random()) + self.disk.slow_s
+        self.world.schedule.after(took, self._committed, self.boots, took)
+
+    def _committed(self, life: int, took: float) -> None:
+        if not self.up or self.boots != life:
+            return
+        if self.disk.fault:
+            self._faulty(self.disk.fault)
+            self.world.schedule.after(RETRY_COMMIT_S, self._committed, life, took)
+            return
+        for persist in self._committing:
+            self._write(persist)
+        number = self._committing[-1].number
+        self._committing = []
+        self._report(life, number, took)
+
+    def _faulty(self, fault: str) -> None:
+        if self.paused:
+            self.inbox.append((self._faulty, (fault,)))
+        elif self._fault is None:
+            self._fault = fault
+            self.step(DiskState(fault))
+
+    def _write(self, persist: Persist) -> None:
+        self.world.checkers.committed(self, self.disk.write(persist.records))
+
+    def _report(self, life: int, number: int, took: float) -> None:
+        """A commit is durable: the core hears of it, and what waited leaves."""
+        if not self.up or self.boots != life:
+            return
+        if self.paused:
+            self.inbox.append((self._report, (life, number, took)))
+            return
+        self._durable = number
+        slow = took > SLOW_COMMIT_S
+        if self._fault or slow != self._slow:
+            self._fault, self._slow = None, slow
+            self.step(DiskState(None, slow))
+        if self.boots == life and self.up:
+            if self.world.plan.release_first:
+                self._release()
+            if self.up:
+                self.step(Persisted(number))
+            self._release()
+        if self.up and self.boots == life and self._gathered and not self._committing:
+            self._commit()
+
+    def _release(self) -> None:
+        free = [e for e in self._waiting if e.after <= self._durable]
+        self._waiting = [e for e in self._waiting if e.after > self._durable]
+        life = self.boots
+        for effect in free:
+            if self.up and self.boots == life:
+                self._leave(effect)
+        answers = [a for a in self._answers if a[0] <= self._durable]
+        self._answers = [a for a in self._answers if a[0] > self._durable]
+        for _, answer in answers:
+            answer()
+
+    def note(self, what: str) -> None:
+        """A line in the trace."""
+        self.world.trace.note(self.world.schedule.t, self.name, what)

@@ -1,0 +1,190 @@
+"""How envelopes get from process to process: like the real link, or each alone.
+
+`Exchange` is the node's own transport: one request in flight per peer and direction, all that waits in one envelope,
+the answer carries what waits for the asker, a dead process refuses at once. `Datagrams` sends what one step had to say
+alone, copies and all, in any order. Either may be lost; the core must live with both.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from node.protocol.effects import LinkState, Received
+from node.protocol.messages import Envelope, Message
+
+if TYPE_CHECKING:
+    from node.simulation.process import Process
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+LAZY_S = 0.010
+"""How long a lazy message waits for company."""
+ANSWER_WAIT_S = 0.050
+"""How long an answer waits for the commit that its request caused."""
+MAX_QUEUED = 1_000
+"""Messages waiting for one peer; beyond it the oldest are dropped."""
+
+
+def decode(data: bytes) -> Envelope:
+    """An envelope as it comes off the wire, sharing nothing with the sender."""
+    return _decoder.decode(data)
+
+
+@dataclass(slots=True)
+class _Link:
+    queue: list[Message] = field(default_factory=list)
+    armed: bool = False
+    request: int = 0
+    """Number of the request in flight, 0 when there is none."""
+    refused: bool = False
+    backoff_s: float = 0.0
+
+
+class Transport:
+    """One incarnation of a process's links; a restarted process gets a new one."""
+
+    def __init__(self, process: "Process", exchange: bool) -> None:
+        self._process = process
+        self._world = process.world
+        self._exchange = exchange
+        self._links: dict[str, _Link] = {}
+        self._numbers = 0
+        self._timeout_s = process.settings.timing.heartbeat_interval
+        self._max_backoff_s = min(process.settings.timing.heartbeat_interval, 2.0)
+
+    @property
+    def owner(self) -> str:
+        """Id of the instance whose links these are."""
+        return self._process.id
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return sum(len(link.queue) for link in self._links.values())
+
+    def _link(self, peer: str) -> _Link:
+        link = self._links.get(peer)
+        if link is None:
+            link = self._links[peer] = _Link()
+        return link
+
+    def send(self, to: str, message: Message, lazy: bool) -> None:
+        """Queue a message; it leaves with the next envelope."""
+        link = self._link(to)
+        link.queue.append(message)
+        if len(link.queue) > MAX_QUEUED:
+            del link.queue[0]
+            self._world.count("dropped from a full queue")
+        if not link.armed and not link.request:
+            self._arm(to, link, LAZY_S if lazy else 0.0)
+
+    def _arm(self, to: str, link: _Link, delay_s: float) -> None:
+        link.armed = True
+        self._world.schedule.after(delay_s, self._flush, to)
+
+    def _flush(self, to: str) -> None:
+        process, link = self._process, self._links[to]
+        link.armed = False
+        if process.transport is not self or link.request or not link.queue:
+            return
+        if process.paused:
+            process.inbox.append((self._flush, (to,)))
+            return
+        data = self._drain(to, link)
+        world = self._world
+        target = world.hosts[to]
+        if not self._exchange:
+            for delay in world.network.delays(process.id, to):
+                world.schedule.after(delay, target.packet, data)
+            return
+        self._numbers += 1
+        link.request = self._numbers
+        for delay in world.network.delays(process.id, to):
+            world.schedule.after(delay, target.request, data, self, self._numbers)
+        world.schedule.after(self._timeout_s, self._timed_out, to, self._numbers)
+
+    def _drain(self, to: str, link: _Link) -> bytes:
+        envelope = self._process.running.envelope(to, tuple(link.queue))
+        link.queue.clear()
+        return _encoder.encode(envelope)
+
+    # The answering side.
+
+    def answer(self, to: str, asker: "Transport", number: int) -> None:
+        """Answer a request of `to` with what waits for it."""
+        process = self._process
+        if process.transport is not self:
+            return
+        link = self._link(to)
+        data = self._drain(to, link) if link.queue else b""
+        for delay in self._world.network.delays(process.id, to)[:1]:
+            self._world.schedule.after(delay, asker.answered, process.id, number, data)
+
+    # The asking side.
+
+    def answered(self, peer: str, number: int, data: bytes) -> None:
+        """The answer to our request has come; one that comes after the time-out finds the connection closed."""
+        process, link = self._process, self._links[peer]
+        if process.transport is not self or link.request != number:
+            return
+        if process.paused:
+            process.inbox.append((self.answered, (peer, number, data)))
+            return
+        link.request, link.backoff_s = 0, 0.0
+        self.evidence(peer, refused=False)
+        if data:
+            process.receive(data)
+        self._resume(peer, link, 0.0)
+
+    def refused(self, peer: str, number: int) -> None:
+        """The peer's host has refused our connection: evidence (H2), and a pause before the next attempt."""
+        process, link = self._process, self._links[peer]
+        if process.transport is not self or link.request != number:
+            return
+        if process.paused:
+            process.inbox.append((self.refused, (peer, number)))
+            return
+        link.request = 0
+        link.backoff_s = min(max(link.backoff_s * 2, 0.05), self._max_backoff_s)
+        self.evidence(peer, refused=True)
+        self._resume(peer, link, link.backoff_s)
+
+    def _timed_out(self, peer: str, number: int) -> None:
+        link = self._links[peer]
+        if self._process.transport is self and link.request == number:
+            link.request = 0
+            self._resume(peer, link, 0.0)
+
+    def _resume(self, peer: str, link: _Link, delay_s: float) -> None:
+        if self._process.transport is self and link.queue and not link.armed:
+            self._arm(peer, link, delay_s)
+
+    def evidence(self, peer: str, refused: bool) -> None:
+        """Tell the core when a peer's host begins or ceases to refuse connections."""
+        link, process = self._link(peer), self._process
+        if process.transport is not self or link.refused == refused:
+            return
+        if process.paused:
+            process.inbox.append((self.evidence, (peer, refused)))
+            return
+        link.refused = refused
+        if refused:
+            self._world.schedule.after(self._max_backoff_s, self._reconnect, peer)
+        process.step(LinkState(peer, refused))
+
+    def _reconnect(self, peer: str) -> None:
+        """Try the connection again, whether or not there is something to send; a paused process's host accepts it."""
+        if self._process.transport is not self or not self._links[peer].refused:
+            return
+        network, name = self._world.network, self._process.id
+        if network.open(name, peer) and network.open(peer, name) and self._world.hosts[peer].up:
+            self.evidence(peer, refused=False)
+        else:
+            self._world.schedule.after(self._max_backoff_s, self._reconnect, peer)
+
+
+def received(data: bytes) -> Received:
+    """The input that a delivery makes."""
+    return Received(decode(data))
