@@ -13,7 +13,8 @@ from iwdc_console.cli.output import Format, is_coloured, say, show, width
 
 if TYPE_CHECKING:
     from iwdc_console.contexts import Contexts
-    from node.config import Config, Setting
+    from node.config import Config
+    from node.config.describe import Setting
 
 app = typer.Typer(help="Configuration: show, validate, set; use-context.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,7 +39,7 @@ def show_(
 
     Example: iwdc-distributed config show --id instance-A
     """
-    from node.config import describe
+    from node.config.describe import describe
 
     loaded = _load(config, id, instances, sets)
     rows = describe(loaded)
@@ -71,7 +72,8 @@ def set_(
 
     Example: iwdc-distributed config set quorum.rule majority
     """
-    from node.config import DEFAULT_FILE, ConfigError, EditRefused, Problem, set_in_file
+    from node.config import DEFAULT_FILE, ConfigError, Problem
+    from node.config.edit import EditRefused, set_in_file
 
     path = config or DEFAULT_FILE
     try:

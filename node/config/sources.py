@@ -49,6 +49,7 @@ class Sources:
         self.problems: list[Problem] = []
         self.public_keys: dict[str, tuple[str, ...]] = {}
         self._given: dict[str, Given] = {}
+        self._keys_at: dict[str, str] = {}
 
     def file(self, path: Path) -> None:
         """Take in a `node.toml`."""
@@ -142,7 +143,7 @@ class Sources:
 
     def names(self) -> dict[str, str]:
         """`section.key` -> where it was given."""
-        return {name: given.where for name, given in sorted(self._given.items())}
+        return {name: given.where for name, given in sorted(self._given.items())} | self._keys_at
 
     def check(self) -> None:
         """Raises ConfigError when anything was wrong."""
@@ -168,3 +169,4 @@ class Sources:
                 except KeyProblem as error:
                     self._problem(at, f"{name} = {shown(text)}: {error.found}", error.expected)
             self.public_keys[signer] = tuple(texts)
+            self._keys_at[f"security.keys.{signer}"] = at

@@ -1,0 +1,136 @@
+"""Changes one key of a `node.toml` and nothing else: comments, order and spacing stay as they were."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from node.config.keys import KEYS, Given, Unfit
+from node.config.load import load_config
+from node.config.problems import ConfigError, Problem, nearest, shown
+from node.config.sources import key_lines
+
+_LITERAL = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^#"'\[{]*?)(\s*(?:#.*)?)""")
+
+
+class EditRefused(Exception):
+    """The text cannot be changed safely; the message says what stands in the way."""
+
+
+def set_in_file(path: Path, name: str, value: str) -> None:
+    """Set `section.key`, or `security.keys.<signer>`, in a file that is valid afterwards, or leave it as it was.
+
+    Raises ConfigError with what is wrong, EditRefused when only a person can make the change.
+    """
+    section, _, key = name.rpartition(".")
+    literal = _literal(section, key, value)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), str(error), "a configuration file in UTF-8")]) from error
+    changed = set_key(text, section, key, literal)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(changed, encoding="utf-8")
+        draft.chmod(path.stat().st_mode)
+        load_config(draft, {}, {}, make_id=False)
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigError([Problem(str(path), error.strerror or str(error), "a file that can be written")]) from error
+    except ConfigError as error:
+        raise ConfigError(_of_the_file(error.problems, draft, path)) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _of_the_file(problems: Iterable[Problem], draft: Path, path: Path) -> list[Problem]:
+    return [replace(problem, where=problem.where.replace(str(draft), str(path))) for problem in problems]
+
+
+def _literal(section: str, key: str, value: str) -> str:
+    """The value as TOML writes it. Raises ConfigError when the key does not exist or cannot take it."""
+    name = f"{section}.{key}"
+    if section == "security.keys" and key:
+        return json.dumps(value)
+    if section not in KEYS:
+        raise ConfigError([Problem(name, f"unknown section [{section}]", nearest(section, KEYS))])
+    if key not in KEYS[section]:
+        raise ConfigError([Problem(name, f"unknown key [{section}] {key}", nearest(key, KEYS[section]))])
+    try:
+        read = KEYS[section][key](Given(value, name, Path(), text=True))
+    except Unfit as unfit:
+        raise ConfigError([Problem(name, shown(value), str(unfit))]) from unfit
+    if isinstance(read, bool):
+        return str(read).lower()
+    if isinstance(read, int | float):
+        return value.strip()
+    return json.dumps(value)
+
+
+def set_key(text: str, section: str, key: str, literal: str) -> str:
+    """`text` with `[section] key` set to a TOML literal.
+
+    The key's own line is changed; else a commented one under the same section comes alive; else a line is added.
+    Raises EditRefused when the value spans lines, or when anything but this key would change.
+    """
+    before = _parse(text)
+    lines = text.splitlines(keepends=True)
+    where = key_lines(text)
+    number = where.get(f"{section}.{key}")
+    if number is None:
+        number = _commented(lines, where.get(section), key)
+    if number is not None:
+        lines[number - 1] = _replaced(lines[number - 1], number, key, literal)
+    elif section in where:
+        lines.insert(where[section], f"{key} = {literal}\n")
+    else:
+        gap = "\n" if lines else ""
+        lines.append(f"{gap}[{section}]\n{key} = {literal}\n")
+        if len(lines) > 1 and not lines[-2].endswith("\n"):
+            lines[-2] += "\n"
+    changed = "".join(lines)
+    if _parse(changed) != _with(before, section, key, tomllib.loads(f"x = {literal}")["x"]):
+        raise EditRefused(f"setting [{section}] {key} would change more than this key")
+    return changed
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise EditRefused(f"not TOML: {error}") from error
+
+
+def _with(content: dict[str, Any], section: str, key: str, value: object) -> dict[str, Any]:
+    """A copy of `content` with the key set."""
+    head, _, rest = section.partition(".")
+    table = content.get(head, {})
+    return content | {head: _with(table, rest, key, value) if rest else table | {key: value}}
+
+
+def _commented(lines: list[str], section_line: int | None, key: str) -> int | None:
+    """The line of `# key = ...` under the section, from 1."""
+    if section_line is None:
+        return None
+    for number in range(section_line + 1, len(lines) + 1):
+        line = lines[number - 1]
+        if re.match(r"\s*\[", line):
+            return None
+        if re.match(rf"\s*#\s*{re.escape(key)}\s*=", line):
+            return number
+    return None
+
+
+def _replaced(line: str, number: int, key: str, literal: str) -> str:
+    """The line with another value, alive, and with the comment behind it."""
+    head, _, tail = line.rstrip("\r\n").partition("=")
+    value = _LITERAL.fullmatch(tail.strip())
+    if value is None:
+        raise EditRefused(f"line {number}: the value of {key} is not a plain one on one line")
+    ending = line[len(line.rstrip("\r\n")) :] or "\n"
+    alive = re.sub(r"^(\s*)#\s*", r"\1", head)
+    return f"{alive}= {literal}{value[2]}{ending}"

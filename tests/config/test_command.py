@@ -1,0 +1,77 @@
+"""`iwdc-distributed config`: what it prints, where, and its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iwdc_console.cli.exits import Exit
+from iwdc_console.cli.main import run
+
+FILE = "[node]\nid = 'instance-A'\n[timing]\nlock_ttl = 45  # long\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("node.toml").write_text(FILE)
+
+
+def test_show_tells_every_key_and_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--config", "node.toml", "--set", "quorum.rule=majority", "--json"]) == Exit.DONE
+    shown = json.loads(capsys.readouterr().out)
+    by_key = {row["key"]: (row["value"], row["source"]) for row in shown["settings"]}
+    assert by_key["timing.lock_ttl"] == (45.0, "node.toml:4")
+    assert by_key["quorum.rule"] == ("majority", "--set quorum.rule")
+    assert by_key["conflicts.strategy"] == ("last-write-wins", None)
+    assert shown["members"] == [{"id": "instance-A", "url": "http://127.0.0.1:3000/api/v1", "protocol": "2"}]
+
+
+def test_tables_fit_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--config", "node.toml"]) == Exit.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[: lines.index("")])) <= 80
+    assert any(line.split() == ["timing.lock_ttl", "45", "node.toml:4"] for line in lines)
+
+
+def test_plain_lines_have_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--config", "node.toml", "-o", "plain"]) == Exit.DONE
+    assert "node.id\tinstance-A\tnode.toml:2" in capsys.readouterr().out.splitlines()
+
+
+def test_validate_gates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "validate", "--config", "node.toml"]) == Exit.DONE
+    done = capsys.readouterr()
+    assert done.out == ""
+    assert "Valid: cluster iwdc, 1 member, digest" in done.err
+    assert "Warning: instance-A is not listed" in done.err
+    assert run(["config", "validate", "--config", "node.toml", "--set", "timing.lock_ttl=5"]) == Exit.FAILED
+    assert "lock_ttl" in capsys.readouterr().err
+    assert not Path("data").exists(), "looking must change nothing"
+
+
+def test_set_writes_or_leaves_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "set", "timing.lock_ttl", "50", "--config", "node.toml"]) == Exit.DONE
+    assert Path("node.toml").read_text() == FILE.replace("45", "50")
+    assert run(["config", "set", "timing.lock_ttl", "soon", "--config", "node.toml"]) == Exit.FAILED
+    assert "expected a number of seconds" in capsys.readouterr().err
+    assert Path("node.toml").read_text() == FILE.replace("45", "50")
+
+
+def test_set_says_what_only_a_person_can_change(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("node.toml").write_text("quorum = {rule = 'half'}\n")
+    assert run(["config", "set", "quorum.rule", "majority", "--config", "node.toml"]) == Exit.FAILED
+    assert "please edit it by hand" in capsys.readouterr().err
+
+
+def test_contexts_are_made_chosen_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "use-context", "prod"]) == Exit.FAILED
+    assert run(["config", "use-context", "prod", "--node", "http://a:1", "--node", "http://b:1"]) == Exit.DONE
+    assert run(["config", "use-context", "lab", "--node", "http://c:1"]) == Exit.DONE
+    assert run(["config", "use-context", "prod"]) == Exit.DONE
+    capsys.readouterr()
+    assert run(["config", "use-context", "-o", "json"]) == Exit.DONE
+    listed = json.loads(capsys.readouterr().out)
+    assert listed == {"current": "prod", "contexts": {"prod": ["http://a:1", "http://b:1"], "lab": ["http://c:1"]}}
