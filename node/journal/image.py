@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 
 import msgspec
 
-from node.journal.errors import Damaged
+from node.journal.errors import Damaged, typed
 from node.journal.rows import EVENT_COLUMNS, ControlRow, EventRow, Latest, StateRow, read_entry, read_event, read_state
 from node.protocol.control_state import apply_entry
 from node.protocol.events import Event
@@ -113,18 +114,21 @@ class Events:
     """Events above a floor, in order of arrival; every iteration reads them anew, a page at a time."""
 
     def __init__(
-        self, fetch: Callable[[int], list[EventRow]], names: Mapping[int, str], floor: Mapping[str, int]
+        self, path: Path, fetch: Callable[[int], list[EventRow]], names: Mapping[int, str], floor: Mapping[str, int]
     ) -> None:
+        self._path = path
         self._fetch = fetch
         self._names = names
         self._floor = floor
 
     def __iter__(self) -> Iterator[Event]:
-        """Raises `Damaged`."""
+        """Raises `JournalCorrupt`, `JournalFault`."""
         for row in read_rows(self._fetch):
             journal = self._names.get(row[1])
             if journal is None or row[2] > self._floor.get(journal, 0):
-                yield read_event(row, journal)
+                with typed(self._path):
+                    event = read_event(row, journal)
+                yield event
 
 
 def damage(conn: sqlite3.Connection, seen: Callable[[int, Event], None]) -> Iterator[str]:

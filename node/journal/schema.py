@@ -47,7 +47,8 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes. A commit on it is on the disk when it returns."""
     conn = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if conn.execute("PRAGMA page_count").fetchone()[0] == 0:
+        conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
     conn.execute("PRAGMA journal_mode = WAL").fetchall()
     conn.execute("PRAGMA synchronous = FULL")
     conn.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
@@ -65,6 +66,9 @@ def format_of(conn: sqlite3.Connection, path: Path) -> int:
 
     Raises `JournalFormat` if it is newer than ours (F1), `JournalCorrupt` if the file is not a journal.
     """
+    pages: int = conn.execute("PRAGMA page_count").fetchone()[0]
+    if pages == 0 and path.stat().st_size > 0:
+        raise JournalCorrupt(path, "cut off within its first page")
     application: int = conn.execute("PRAGMA application_id").fetchone()[0]
     found: int = conn.execute("PRAGMA user_version").fetchone()[0]
     tables: int = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

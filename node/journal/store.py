@@ -193,7 +193,7 @@ class Journal:
         """What is on the disk. `events` reads the events above the floor in order of arrival, a page at a time."""
         image = self._read(read_image)
         names = {number: journal for journal, number in self._tip.numbers.items()}
-        image.durable.events = Events(self._page, names, image.floor)
+        image.durable.events = Events(self.path, self._page, names, image.floor)
         return image.durable
 
     def read(self, have: Mapping[str, int], limit: int, max_bytes: int) -> tuple[EventList, bool]:
@@ -229,7 +229,7 @@ class Journal:
             return None
         names = {number: journal for journal, number in self._tip.numbers.items()}
         rows = self._read(lambda conn: read_page(conn, pos - 1, pos))
-        found = Events(lambda after: rows if after < pos else [], names, self._tip.floor)
+        found = Events(self.path, lambda after: rows if after < pos else [], names, self._tip.floor)
         return next(((event.journal, event.seq) for event in found if event.id == event_id), None)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from node.protocol.events import Event
-from node.protocol.records import Appended, ControlAppended, ControlEntry, Durable, Forget, Grant, LockRecord
+from node.protocol.records import Appended, ControlAppended, ControlEntry, Durable, Forget, Grant, LockRecord, Record
 
 
 def event(
@@ -22,7 +22,7 @@ def event(
     return Event(id or f"{journal}:{seq}", origin, journal, seq, type, at, at << 16, trace, payload)
 
 
-def appended(numbers: Iterable[int], journal: str = "ja", padding: int = 0) -> list[Appended]:
+def appended(numbers: Iterable[int], journal: str = "ja", padding: int = 0) -> list[Record]:
     """Records of the events with these numbers."""
     return [Appended(event(seq, journal, padding=padding)) for seq in numbers]
 

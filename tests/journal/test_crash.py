@@ -1,0 +1,255 @@
+"""Real processes killed at any point, and real disks that refuse: nothing acknowledged is lost."""
+
+import contextlib
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.journal import (
+    DirectoryFault,
+    DirectoryInUse,
+    DirectoryLock,
+    Journal,
+    JournalFault,
+    JournalFull,
+    instance_id,
+    schema,
+)
+from node.protocol.events import Event
+from node.protocol.records import Floor, FloorReached, Vote
+from tests.journal.samples import appended, event, listing
+
+ROOT = Path(__file__).parents[2]
+
+WRITER = """
+import sys
+from pathlib import Path
+from node.journal import Journal, schema, store
+from node.protocol.records import Floor, FloorReached, Vote
+from tests.journal.samples import appended, lock_entries
+
+schema.CHECKPOINT_PAGES, store.CONTROL_ENTRIES, store.PURGE_ROWS = 20, 15, 5
+journal = Journal.open(Path(sys.argv[1]))
+number = journal.load().hard.term
+while True:
+    number += 1
+    records = [Vote(number, None), *appended(range(number * 3 - 2, number * 3 + 1)), *lock_entries(number, 1)]
+    if number % 25 == 0:
+        records.append(FloorReached(Floor({"ja": number * 3 - 30}, {"number": number})))
+    journal.commit(records)
+    print(number, flush=True)
+"""
+
+
+def test_killed_at_any_point(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    rng = random.Random(7)
+    acknowledged = 0
+    for _ in range(8):
+        kill_at = acknowledged + rng.randrange(1, 120)
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        with child, child.stdout:
+            for line in child.stdout:
+                acknowledged = int(line)
+                if acknowledged == kill_at:
+                    child.kill()
+        with Journal.open(path) as journal:
+            durable = journal.load()
+            number = durable.hard.term
+            assert number in (acknowledged, acknowledged + 1), "the last commit may be on the disk and not acknowledged"
+            assert durable.index == durable.control.token + (durable.index % 3 == 0) == number
+            low = 0 if durable.floor is None else durable.floor.vector["ja"]
+            assert low == max(0, number // 25 * 75 - 30)
+            assert list(durable.events) == [event(seq) for seq in range(low + 1, number * 3 + 1)]
+            acknowledged = number
+    assert acknowledged > 0
+
+
+def test_killed_while_it_is_made(tmp_path: Path) -> None:
+    """Whatever is left of a journal killed while it was being made can be opened."""
+    script = "import sys; from pathlib import Path; from node.journal import Journal; print(flush=True); " + (
+        "Journal.open(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
+    )
+    for lines in (1, 2):
+        path = tmp_path / str(lines) / "journal.sqlite"
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, str(path)], cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        with child:
+            for _ in range(lines):
+                child.stdout.readline()
+            child.kill()
+        with Journal.open(path) as journal:
+            journal.commit(appended([1]))
+        with Journal.open(path) as journal:
+            assert list(journal.load().events) == [event(1)]
+
+
+# A disk that refuses.
+
+
+def test_a_full_disk_changes_nothing_and_the_commit_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal.open(path) as journal:
+        journal.commit([Vote(1, None), *appended([1])])
+        writer = journal._writer
+        (pages,) = writer.execute("PRAGMA page_count").fetchone()
+        (unlimited,) = writer.execute("PRAGMA max_page_count").fetchone()
+        writer.execute(f"PRAGMA max_page_count = {pages}")
+        records = [Vote(2, None), *appended(range(2, 40), padding=1_000)]
+        before = listing(journal.load())
+        for _ in range(3):
+            with pytest.raises(JournalFull, match="Free space"):
+                journal.commit(records)
+            assert listing(journal.load()) == before
+            assert journal.vector == {"ja": 1}
+            assert journal.knows("ja:2") is None
+        journal.commit([Vote(2, "x")])
+        writer.execute(f"PRAGMA max_page_count = {unlimited}")
+        journal.commit(records)
+        assert journal.vector == {"ja": 39}
+    with Journal.open(path) as journal:
+        assert journal.load().hard == Vote(2, None)
+        assert journal.vector == {"ja": 39}
+
+
+@contextlib.contextmanager
+def largest_file(limit: int) -> Iterator[None]:
+    """Writes beyond `limit` bytes of a file fail."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_failing_disk_changes_nothing_and_the_commit_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal.open(path) as journal:
+        journal.commit([Vote(1, None), *appended([1])])
+        before = listing(journal.load())
+        records = [Vote(2, None), *appended(range(2, 20), padding=1_000)]
+        size = path.with_name("journal.sqlite-wal").stat().st_size
+        for room in (0, 1_000, 20_000):
+            with largest_file(size + room), pytest.raises(JournalFault, match="Check the disk"):
+                journal.commit(records)
+            assert listing(journal.load()) == before
+        journal.commit(records)
+        journal.commit(appended([20]))
+        after = listing(journal.load())
+    with Journal.open(path) as journal:
+        assert listing(journal.load()) == after
+        assert journal.vector == {"ja": 20}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = shutil.which("mount")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("a real full disk needs root, to mount a small tmpfs")
+    made = subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def is_refused(journal: Journal, seq: int) -> bool:
+    try:
+        journal.commit(appended([seq], padding=2_000))
+    except JournalFull:
+        return True
+    return False
+
+
+def test_a_really_full_disk(small_disk: Path) -> None:
+    path = small_disk / "journal.sqlite"
+    ballast = small_disk / "ballast"
+    with Journal.open(path) as journal:
+        ballast.write_bytes(b"x" * 400_000)
+        seq = next(n for n in range(1, 1_000) if is_refused(journal, n))
+        assert journal.vector == {"ja": seq - 1}
+        assert len(list(journal.load().events)) == seq - 1
+        ballast.unlink()
+        journal.commit(appended([seq], padding=2_000))
+    with Journal.open(path) as journal:
+        found: list[Event] = list(journal.load().events)
+        assert [e.seq for e in found] == list(range(1, seq + 1))
+
+
+def test_the_log_beside_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "CHECKPOINT_PAGES", 50)
+    path = tmp_path / "journal.sqlite"
+    with Journal.open(path) as journal:
+        for seq in range(1, 600):
+            journal.commit([*appended([seq]), FloorReached(Floor({"ja": max(0, seq - 9)}, {}))])
+            assert path.with_name("journal.sqlite-wal").stat().st_size < 80 * 4_200
+
+
+# The directory.
+
+
+def test_one_process_per_directory(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "journal.sqlite"
+    with Journal.open(path):
+        with pytest.raises(DirectoryInUse, match=f"in use by process {os.getpid()};") as caught:
+            Journal.open(path)
+        assert caught.value.pid == os.getpid()
+        script = "from pathlib import Path; from node.journal import Journal; Journal.open(Path({!r}))"
+        other = subprocess.run(
+            [sys.executable, "-c", script.format(str(path))], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert f"in use by process {os.getpid()}" in other.stderr
+    Journal.open(path).close()
+
+
+def test_a_refused_journal_frees_the_directory(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(b"?" * 5_000)
+    for _ in range(2):
+        with pytest.raises(Exception, match="not a database"):
+            Journal.open(path)
+    DirectoryLock.take(tmp_path).release()
+
+
+def test_an_unusable_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DirectoryFault, match=r"file/data: .* expected a directory"):
+        Journal.open(tmp_path / "file" / "data" / "journal.sqlite")
+
+
+def test_the_instance_id_is_made_once(tmp_path: Path) -> None:
+    made = instance_id(tmp_path / "data")
+    assert len(made) == 36
+    assert instance_id(tmp_path / "data") == made
+    assert instance_id(tmp_path / "other") != made
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["instance.json"]
+
+
+def test_the_v16_form_of_instance_json_is_read(tmp_path: Path) -> None:
+    (tmp_path / "instance.json").write_text(
+        '{"instanceId":"8d7c0c5e-5a0b-4c55-8e30-2f7d9a1b3c4d","createdAt":"2025-01-01T00:00:00.000Z",'
+        '"updatedAt":"2025-01-01T00:00:00.000Z"}'
+    )
+    assert instance_id(tmp_path) == "8d7c0c5e-5a0b-4c55-8e30-2f7d9a1b3c4d"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"', "{}", '{"instanceId": ""}', '{"instanceId": 5}'])
+def test_a_bad_instance_json_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "instance.json").write_text(content)
+    with pytest.raises(DirectoryFault, match=r"instance\.json: .*expected"):
+        instance_id(tmp_path)
