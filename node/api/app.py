@@ -1,0 +1,140 @@
+"""From a complete request to its answer: trace, route, decode, handle, encode. Nothing raised gets past here."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from node.api import answers
+from node.api.answers import Refused, Uncertain
+from node.api.call import Call
+from node.api.decoding import read_body, read_query
+from node.api.exchange import ApiLimits, Request, Response, Stream
+from node.api.routes import routes
+from node.api.routing import Route, Router
+from node.observability.traces import Span, new_trace_id, parse_traceparent, root_span_id
+from node.protocol.effects import Now
+from node.protocol.requests import Maybe, Refusal
+
+if TYPE_CHECKING:
+    from node.runtime.driver import Engine
+
+log = logging.getLogger(__name__)
+
+FAILED = 400
+MAYBE, INTERNAL = 504, 500
+OTHER = "other"
+REASONS = {400: "bad_request", 408: "too_slow", 413: "too_large", 431: "too_large", 503: "too_many"}
+"""Status of what never became a request -> its reason."""
+
+
+class Application:
+    """The API of one engine."""
+
+    def __init__(self, engine: "Engine", limits: ApiLimits) -> None:
+        self.engine = engine
+        self.limits = limits
+        self.router = Router(routes(limits))
+
+    def handle(self, request: Request) -> Response | Stream | Coroutine[Any, Any, Response | Stream]:
+        """The answer, or a coroutine where it must wait."""
+        now = self.engine.now()
+        parent = self._trace(request)
+        route: Route | None = None
+        try:
+            path, _, query = request.target.partition(b"?")
+            route, values = self.router.find(request.method, path)
+            call = Call(
+                self.engine,
+                self.limits,
+                request,
+                now,
+                values,
+                None if route.query is None and not query else read_query(route, query),
+                read_body(route, request.body),
+            )
+            result = route.handler(call)
+            if asyncio.iscoroutine(result):
+                return self._later(route, call, parent, result)
+            return self._finished(route, call, parent, result)
+        except (Refused, Uncertain) as end:
+            return self._ended(route, request, now, end)
+        except Exception:
+            log.exception("%s failed, trace %s", request.target, request.trace)
+            return self._internal(route, request, now)
+
+    def max_body(self, target: bytes) -> int:
+        """How many bytes of body the target takes."""
+        return self.router.max_body(target.partition(b"?")[0]) or self.limits.max_body_bytes
+
+    def reject(self, status: int, detail: str) -> Response:
+        """The answer to what never became a request."""
+        refusal = Refusal(REASONS.get(status, "bad_request"), detail)
+        self._count(None, status)
+        return answers.failed(status, refusal, detail, new_trace_id(), self.engine.now().wall_ms)
+
+    def interrupted(self, request: Request) -> Response:
+        """The answer to a request that the stopping node can no longer wait for."""
+        maybe = Maybe("stopping", "the node stopped before it could tell; ask another one")
+        return self._uncertain(None, request, self.engine.now(), maybe)
+
+    async def _later(
+        self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]
+    ) -> Response | Stream:
+        try:
+            return self._finished(route, call, parent, await result)
+        except (Refused, Uncertain) as end:
+            return self._ended(route, call.request, self.engine.now(), end)
+        except Exception:
+            log.exception("%s failed, trace %s", route.path, call.trace)
+            return self._internal(route, call.request, self.engine.now())
+
+    def _finished(self, route: Route, call: Call[Any, Any], parent: str | None, result: Any) -> Response | Stream:
+        if route.span is not None:
+            self._record(route, call, parent)
+        if isinstance(result, Response | Stream):
+            return result
+        return answers.done(result, call.trace, self.engine.now().wall_ms, call.headers)
+
+    def _ended(self, route: Route | None, request: Request, now: Now, end: Refused | Uncertain) -> Response:
+        if isinstance(end, Uncertain):
+            return self._uncertain(route, request, now, end.maybe)
+        self._count(route, end.status)
+        data, error = answers.refusal_data(end.refusal), answers.refusal_error(end.refusal)
+        return answers.failed(end.status, data, error, request.trace, now.wall_ms, end.headers)
+
+    def _internal(self, route: Route | None, request: Request, now: Now) -> Response:
+        self._count(route, INTERNAL)
+        detail = f"internal error; the node's log tells more under trace {request.trace}"
+        return answers.failed(INTERNAL, Refusal("internal", detail), detail, request.trace, now.wall_ms)
+
+    def _uncertain(self, route: Route | None, request: Request, now: Now, maybe: Maybe) -> Response:
+        self._count(route, MAYBE)
+        return answers.failed(MAYBE, answers.unknown_data(maybe), maybe.detail, request.trace, now.wall_ms)
+
+    def _count(self, route: Route | None, status: int) -> None:
+        if status >= FAILED:
+            endpoint = OTHER if route is None else route.path
+            self.engine.metrics.count("distributed_api_errors_total", endpoint=endpoint, status=str(status))
+
+    def _trace(self, request: Request) -> str | None:
+        """Give the request its trace, the client's or a fresh one; returns the client's span."""
+        header = request.headers.get(b"traceparent")
+        context = None if header is None else parse_traceparent(header.decode("latin-1"))
+        request.trace = new_trace_id() if context is None else context.trace
+        return None if context is None else context.parent
+
+    def _record(self, route: Route, call: Call[Any, Any], parent: str | None) -> None:
+        took_ms = (self.engine.now().mono - call.now.mono) * 1000
+        self.engine.traces.record(
+            Span(
+                call.trace,
+                root_span_id(call.trace),
+                parent,
+                route.span or route.path,
+                self.engine.settings.id,
+                call.now.wall_ms,
+                took_ms,
+                {},
+            )
+        )

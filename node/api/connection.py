@@ -1,0 +1,357 @@
+"""One client's HTTP/1.1 connection: asyncio.Protocol over httptools.
+
+1. Answers leave in the order of the requests. A request whose answer must wait holds back those pipelined behind it.
+2. Everything a client can make us hold is bounded by `ApiLimits`; what exceeds a bound is answered 4xx and closed.
+3. After a malformed request nothing of that connection is read again: framing is not guessed (no smuggling).
+4. A client that goes away cancels what runs for it.
+5. One sweep a second enforces the time limits of all connections, so that a request costs no timer.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from node.api.exchange import Rejected, Request, Response, Stream
+
+if TYPE_CHECKING:
+    from node.api.http import HttpServer
+
+log = logging.getLogger(__name__)
+
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+KEPT_HEADERS = frozenset(
+    (
+        b"accept",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"idempotency-key",
+        b"last-event-id",
+        b"traceparent",
+    )
+)
+
+# What a connection is reading.
+IDLE, HEAD, BODY = range(3)
+
+
+class Connection(asyncio.Protocol):
+    """One client. Callbacks named `on_*` are the parser's."""
+
+    def __init__(self, server: "HttpServer") -> None:
+        self.server = server
+        self.app = server.app
+        self.limits = server.limits
+        self.loop = server.loop
+        self.parser = HttpRequestParser(self)
+        self.transport: asyncio.Transport
+        self.phase = IDLE
+        self.since = self.loop.time()
+        """When the last request began or was answered, or when lingering began."""
+        self.deaf = False
+        """No further request of this client is heard."""
+        self.lingering = False
+        """The last answer is written; only the client's going away is awaited."""
+        self.served = 0
+        self.current: Request | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.streaming = False
+        self.queue: deque[Request | Rejected] = deque()
+        self.reading = True
+        self.unread_since: float | None = None
+        self.drained = asyncio.Event()
+        self.unproductive = 0
+        self.productive = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.url = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.header_count = 0
+        self.head_bytes = 0
+        self.body: list[bytes] = []
+        self.body_bytes = 0
+        self.body_limit = 0
+        self.keep_alive = False
+        self.version = ""
+
+    # Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.server.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.queue.clear()
+        if self.task is not None:
+            self.task.cancel()
+        self.server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.deaf or self.transport.is_closing():
+            return
+        self.productive = False
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade:
+            self.deaf = True
+            return
+        except HttpParserCallbackError as error:
+            cause = error.__context__
+            if not isinstance(cause, Rejected):
+                raise
+            self.refuse(cause)
+            return
+        except HttpParserError as error:
+            self.refuse(Rejected(400, f"malformed HTTP request: {error}"))
+            return
+        if self.productive or self.phase == IDLE:
+            self.unproductive = 0
+            return
+        self.unproductive += len(data)
+        if self.unproductive > self.limits.max_head_bytes:
+            self.refuse(Rejected(431, f"more than {self.limits.max_head_bytes} bytes of headers or framing"))
+
+    def pause_writing(self) -> None:
+        self.unread_since = self.loop.time()
+        self.drained.clear()
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        self.unread_since = None
+        self.drained.set()
+        self._proceed()
+
+    # Parser
+
+    def on_message_begin(self) -> None:
+        if self.deaf:
+            raise Rejected(400, "a request after the last one of the connection")
+        self._begin()
+        self.phase = HEAD
+        self.since = self.loop.time()
+        self.productive = True
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value) + 4)
+        self.header_count += 1
+        if self.header_count > self.limits.max_headers:
+            raise Rejected(431, f"more than {self.limits.max_headers} headers")
+        name = name.lower()
+        if name in KEPT_HEADERS and self.phase == HEAD:
+            if name in self.headers:
+                raise Rejected(400, f"header {name.decode()} is given twice")
+            self.headers[name] = value
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise Rejected(501, "the only transfer encoding served is chunked")
+
+    def on_headers_complete(self) -> None:
+        self.phase = BODY
+        self.productive = True
+        headers = self.headers
+        self.version = self.parser.get_http_version()
+        if self.version not in ("1.1", "1.0"):
+            raise Rejected(505, f"HTTP/{self.version} is not served, only HTTP/1.1 and HTTP/1.0")
+        if b"host" not in headers and self.version == "1.1":
+            raise Rejected(400, "HTTP/1.1 request without a Host header")
+        self.keep_alive = self.version == "1.1" and self.parser.should_keep_alive()
+        self.body_limit = self.app.max_body(self.url)
+        length = headers.get(b"content-length")
+        if length is not None and int(length) > self.body_limit:
+            raise Rejected(413, f"the body has {length.decode()} bytes, at most {self.body_limit} are taken here")
+        expect = headers.get(b"expect")
+        if expect is not None:
+            if expect.lower() != b"100-continue":
+                raise Rejected(417, "the only expectation served is 100-continue")
+            if self.task is None and not self.queue:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        self.productive = True
+        self.body_bytes += len(part)
+        if self.body_bytes > self.body_limit:
+            raise Rejected(413, f"the body has more than the {self.body_limit} bytes that are taken here")
+        self.body.append(part)
+
+    def on_message_complete(self) -> None:
+        self.phase = IDLE
+        body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
+        keep_alive = self.keep_alive and not self.parser.should_upgrade()
+        method = self.parser.get_method().decode("ascii")
+        request = Request(method, self.url, self.headers, body, keep_alive, self.version)
+        if self.task is None and not self.queue and self.unread_since is None:
+            self._serve(request)
+        else:
+            self.queue.append(request)
+            self._regulate()
+
+    def _count_head(self, size: int) -> None:
+        self.head_bytes += size
+        if self.head_bytes > self.limits.max_head_bytes:
+            raise Rejected(431, f"request line and headers exceed {self.limits.max_head_bytes} bytes")
+
+    # Answering
+
+    def _serve(self, item: "Request | Rejected") -> None:
+        if self.lingering or self.transport.is_closing():
+            return
+        if isinstance(item, Rejected):
+            self._write(self.app.reject(item.status, item.detail), close=True)
+            return
+        self.served += 1
+        answer = self.app.handle(item)
+        if isinstance(answer, Response):
+            self._write(answer, close=not item.keep_alive, bodyless=item.method == "HEAD")
+        else:
+            self.current = item
+            self.task = self.loop.create_task(self._finish(item, answer))
+
+    async def _finish(self, request: Request, answer: Stream | Coroutine[Any, Any, Response | Stream]) -> None:
+        result = answer if isinstance(answer, Stream) else await answer
+        if isinstance(result, Response):
+            self._write(result, close=not request.keep_alive, bodyless=request.method == "HEAD")
+        else:
+            await self._stream(request, result)
+        self.task = self.current = None
+        if self.phase == IDLE:
+            self.since = self.loop.time()
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Serve what is queued, as far as it goes."""
+        while self.queue and self.task is None and self.unread_since is None:
+            self._serve(self.queue.popleft())
+        self._regulate()
+        if self.server.stopping:
+            self.finish_soon()
+
+    def _regulate(self) -> None:
+        """Read only as long as the client reads and its queue has room. Reading is how its going away is noticed."""
+        if self.transport.is_closing():
+            return
+        wanted = self.unread_since is None and len(self.queue) < self.limits.max_pipelined
+        if wanted and not self.reading:
+            self.reading = True
+            self.transport.resume_reading()
+        elif self.reading and not wanted:
+            self.reading = False
+            self.transport.pause_reading()
+
+    def _write(self, answer: Response, close: bool, bodyless: bool = False) -> None:
+        close = close or self.server.stopping
+        head = b"%bdate: %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
+            STATUS_LINES[answer.status],
+            self.server.date(),
+            answer.content_type,
+            len(answer.body),
+            answer.headers,
+            b"connection: close\r\n" if close else b"",
+        )
+        self.transport.write(head if bodyless else head + answer.body)
+        if close:
+            self._linger()
+
+    async def _stream(self, request: Request, stream: Stream) -> None:
+        chunked = request.version == "1.1"
+        head = b"%bdate: %b\r\ncontent-type: %b\r\ncache-control: no-store\r\n%b%b\r\n" % (
+            STATUS_LINES[200],
+            self.server.date(),
+            stream.content_type,
+            stream.headers,
+            b"transfer-encoding: chunked\r\n" if chunked else b"connection: close\r\n",
+        )
+        self.transport.write(head)
+        if request.method == "HEAD":
+            await stream.chunks.aclose()
+            return
+
+        def send(part: bytes) -> None:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+
+        async def beat() -> None:
+            while True:
+                if self.unread_since is None:
+                    send(stream.beat)
+                await asyncio.sleep(stream.beat_s)
+
+        beating = self.loop.create_task(beat())
+        self.streaming = True
+        try:
+            async for part in stream.chunks:
+                send(part)
+                if self.unread_since is not None:
+                    await self.drained.wait()
+        except Exception:
+            log.exception("a stream broke off")
+            self.transport.abort()
+        finally:
+            self.streaming = False
+            beating.cancel()
+            await stream.chunks.aclose()
+            if not self.transport.is_closing():
+                self.transport.write(b"0\r\n\r\n" if chunked else b"")
+                if self.server.stopping:
+                    self.transport.close()
+                elif not request.keep_alive:
+                    self._linger()
+
+    # Ending
+
+    def refuse(self, rejected: Rejected) -> None:
+        if self.lingering:
+            return
+        self.deaf = True
+        self.phase = IDLE
+        self.queue.append(rejected)
+        self._proceed()
+
+    def _linger(self) -> None:
+        """Close in good order: what the client still sends must not destroy the answer on its way (RFC 9112, 9.6)."""
+        self.deaf = self.lingering = True
+        self.since = self.loop.time()
+        self.queue.clear()
+        self.transport.write_eof()
+
+    def finish_soon(self) -> None:
+        """The server stops: streams end now, idle connections close, the rest closes with its answer."""
+        if self.streaming and self.task is not None:
+            self.task.cancel()
+        elif self.lingering or self.idle:
+            self.transport.close()
+
+    def finish_now(self) -> None:
+        """The server waits no longer."""
+        if self.task is not None and self.current is not None and not self.streaming:
+            self.task.cancel()
+            self._write(self.app.interrupted(self.current), close=True)
+        self.transport.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether closing it now would cost the client nothing but a new connection."""
+        return self.phase == IDLE and self.task is None and not self.queue and self.unread_since is None
+
+    def sweep(self, now: float) -> None:
+        """Enforce the time limits."""
+        limits = self.limits
+        waited_s = now - self.since
+        unread = self.unread_since is not None and now - self.unread_since > limits.write_timeout_s
+        heard = self.lingering and waited_s > limits.linger_s and not self.transport.get_write_buffer_size()
+        if unread or heard:
+            self.transport.abort()
+        elif self.phase == HEAD and self.reading and waited_s > limits.head_timeout_s:
+            self.refuse(Rejected(408, f"no complete request head within {limits.head_timeout_s:g} s"))
+        elif self.phase == BODY and self.reading and waited_s > limits.request_timeout_s:
+            self.refuse(Rejected(408, f"no complete request within {limits.request_timeout_s:g} s"))
+        elif self.idle and waited_s > limits.idle_timeout_s:
+            self.transport.close()

@@ -1,0 +1,90 @@
+"""A client's query and body into the types a handler takes. What does not fit is refused with the field's name."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from node.api.answers import Refused, bad_request
+from node.api.routing import Route
+
+MAX_PARAMETERS = 32
+NULL, EMPTY = b"null", b'""'
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_AT = re.compile(r" - at `\$\.?(.*)`$")
+_QUOTED = re.compile(r"`([^`]*)`")
+
+
+def read_query(route: Route, text: bytes) -> msgspec.Struct | None:
+    """The query parameters. Raises `Refused`."""
+    try:
+        pairs = parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(text),
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError as error:
+        raise bad_request(f"query: expected name=value pairs in percent-encoded UTF-8 ({error})") from None
+    given = dict(pairs)
+    for name, _ in pairs:
+        if [n for n, _ in pairs].count(name) > 1:
+            raise bad_request(f"{name}: given more than once", name)
+    if route.query is None:
+        if given:
+            raise bad_request(f"{next(iter(given))}: no query parameters are taken here", next(iter(given)))
+        return None
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), _names(route.query)) from None
+
+
+def read_body(route: Route, body: bytes) -> Any:
+    """The body. Raises `Refused`; its sentences for what is missing or unreadable are v1.6's."""
+    if route.decode is None:
+        return None
+    try:
+        return route.decode(body or b"{}")
+    except msgspec.ValidationError as error:
+        missing = _missing(route.body, body)
+        if missing:
+            raise bad_request(f"Missing required fields: {', '.join(missing)}", missing[0]) from None
+        raise _invalid(str(error), _names(route.body)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise bad_request("Invalid JSON") from None
+    except RecursionError:
+        raise bad_request("Invalid JSON: nested too deep") from None
+
+
+def _missing(kind: Any, body: bytes) -> list[str]:
+    """Required fields that are absent, null or empty."""
+    if not _is_struct(kind):
+        return []
+    try:
+        given = _fields(body or b"{}")
+    except msgspec.DecodeError:
+        return []  # not an object: the finding itself says more
+    required = [one.encode_name for one in msgspec.structs.fields(kind) if one.required]
+    return [name for name in required if bytes(given.get(name, NULL)) in (NULL, EMPTY)]
+
+
+def _invalid(problem: str, known: list[str]) -> Refused:
+    """msgspec's finding in our words: field first, then what was expected."""
+    at = _AT.search(problem)
+    if at is not None:
+        return bad_request(f"{at[1]}: {problem[: at.start()].replace('`', '')}", at[1])
+    quoted = _QUOTED.search(problem)
+    if "unknown field" in problem and quoted is not None:
+        return bad_request(f"{quoted[1]}: unknown, expected {', '.join(known) or 'nothing'}", quoted[1])
+    return bad_request(problem.replace("`", ""))
+
+
+def _names(kind: Any) -> list[str]:
+    return [f.encode_name for f in msgspec.structs.fields(kind)] if _is_struct(kind) else []
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

@@ -1,0 +1,155 @@
+"""Proposals: the seed's two calls and the batch (seed 4, P1, P6)."""
+
+import asyncio
+from typing import NoReturn
+
+from node.api.answers import (
+    CLUSTER_SAID_NO,
+    REFUSAL_STATUS,
+    bad_request,
+    refusal_data,
+    refusal_error,
+    unknown_data,
+)
+from node.api.bodies import (
+    Batch,
+    BatchItem,
+    BatchOutcome,
+    BatchQuery,
+    DiffBody,
+    Proposed,
+    ProposeQuery,
+    SnapshotBody,
+    Verdict,
+)
+from node.api.call import BodyT, Call, QueryT
+from node.protocol.requests import Answer, Maybe, Prediction, ProposalAnswer, Propose, Refusal
+
+
+async def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Proposed | Verdict | Prediction:
+    """Propose a snapshot."""
+    body, query = call.body, call.query
+    return await _propose(
+        call,
+        Propose(
+            "snapshot",
+            body.version,
+            body.hash,
+            signature=body.signature,
+            idempotency_key=idempotency_key(call),
+            wait_s=wait_s(call, query.wait),
+            dry_run=query.dry_run,
+            trace=call.trace,
+        ),
+    )
+
+
+async def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Proposed | Verdict | Prediction:
+    """Propose a diff."""
+    body, query = call.body, call.query
+    return await _propose(
+        call,
+        Propose(
+            "diff",
+            body.to,
+            body.hash,
+            base=body.from_,
+            signature=body.signature,
+            idempotency_key=idempotency_key(call),
+            wait_s=wait_s(call, query.wait),
+            dry_run=query.dry_run,
+            trace=call.trace,
+        ),
+    )
+
+
+async def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> list[BatchOutcome]:
+    """Propose many at once; the outcomes come in the same order."""
+    items = call.body.proposals if isinstance(call.body, Batch) else call.body
+    if len(items) > call.limits.max_batch:
+        raise bad_request(f"{len(items)} proposals, at most {call.limits.max_batch} in one batch", "proposals")
+    wait = wait_s(call, call.query.wait)
+    requests = [_of_item(item, at, wait, call.trace) for at, item in enumerate(items)]
+    answers = await asyncio.gather(*(call.put(request, wait) for request in requests))
+    return [_outcome(answer, wait) for answer in answers]
+
+
+def wait_s(call: Call[QueryT, BodyT], wait: float) -> float:
+    """The wait a client asked for, within the bound."""
+    bound = call.engine.settings.limits.max_wait_s
+    if wait > bound:
+        raise bad_request(f"wait: expected at most {bound:g} seconds, got {wait:g}", "wait")
+    return wait
+
+
+def idempotency_key(call: Call[QueryT, BodyT]) -> str | None:
+    """The client's `Idempotency-Key` header."""
+    key = call.request.headers.get(b"idempotency-key")
+    if key is None:
+        return None
+    try:
+        return key.decode("utf-8")
+    except UnicodeDecodeError:
+        raise bad_request("Idempotency-Key: expected UTF-8", "Idempotency-Key") from None
+
+
+async def _propose(call: Call[ProposeQuery, BodyT], request: Propose) -> Proposed | Verdict | Prediction:
+    if request.dry_run:
+        return await call.ask(request, Prediction)
+    return _proposed(await call.ask(request, ProposalAnswer, request.wait_s), request.wait_s)
+
+
+def _proposed(answer: ProposalAnswer, wait: float) -> Proposed | Verdict:
+    if not wait:
+        return Proposed(answer.proposal_id, answer.quorum)
+    proposal = answer.proposal
+    return Verdict(
+        answer.proposal_id,
+        answer.quorum,
+        proposal.state,
+        proposal.reason,
+        proposal.votes,
+        proposal.key,
+        answer.existing,
+        proposal.settled,
+    )
+
+
+def _of_item(item: BatchItem, at: int, wait: float, trace: str) -> Propose:
+    def wrong(field: str, detail: str) -> NoReturn:
+        raise bad_request(f"[{at}].{field}: {detail}", f"[{at}].{field}")
+
+    if item.kind == "snapshot":
+        version = item.version
+        if version is None:
+            wrong("version", "a snapshot needs a version")
+        if item.from_ is not None or item.to is not None:
+            wrong("from" if item.from_ is not None else "to", "a snapshot has a version only")
+    else:
+        version = item.to
+        if item.from_ is None or version is None:
+            wrong("from" if item.from_ is None else "to", f"a {item.kind} needs from and to")
+        if item.version is not None:
+            wrong("version", f"a {item.kind} has from and to only")
+    return Propose(
+        item.kind,
+        version,
+        item.hash,
+        base=item.from_,
+        signature=item.signature,
+        idempotency_key=item.idempotency_key,
+        wait_s=wait,
+        trace=trace,
+    )
+
+
+def _outcome(answer: Answer, wait: float) -> BatchOutcome:
+    match answer:
+        case ProposalAnswer():
+            return BatchOutcome(True, 200, _proposed(answer, wait))
+        case Refusal():
+            status = REFUSAL_STATUS.get(answer.reason, CLUSTER_SAID_NO)
+            return BatchOutcome(False, status, refusal_data(answer), refusal_error(answer))
+        case Maybe():
+            return BatchOutcome(False, 504, unknown_data(answer), answer.detail)
+    raise TypeError(f"a proposal was answered with {type(answer).__name__}")

@@ -1,0 +1,114 @@
+"""Routes: which handler answers a method and a path, and what it takes. A handler's annotations are the one truth.
+
+A handler is a function of one `Call[Query, Body]`; what it returns, or what it returns once awaited, is the answer's
+`data`. Its docstring is its summary. A path is matched segment by segment before percent-decoding, so a `%2F` stays
+inside its segment.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from node.api.answers import Refused, bad_request
+from node.api.call import Call
+from node.protocol.requests import Refusal
+
+NOT_FOUND, NOT_ALLOWED = 404, 405
+MAX_SHOWN = 200
+"""Characters of a client's path that an answer repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint. `span` is the name of the span it leaves; `max_body` overrides the usual bound, bytes."""
+
+    method: str
+    path: str
+    handler: Callable[[Call[Any, Any]], Any]
+    span: str | None = None
+    max_body: int | None = None
+    query: type[msgspec.Struct] | None = field(init=False)
+    body: Any = field(init=False)
+    answer: Any = field(init=False)
+    decode: Callable[[bytes], Any] | None = field(init=False)
+    segments: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(self.handler)
+        query, body = (None if kind is type(None) else kind for kind in get_args(hints["call"]))
+        for name, value in (
+            ("query", query),
+            ("body", body),
+            ("answer", hints["return"]),
+            ("decode", None if body is None else msgspec.json.Decoder(body).decode),
+            ("segments", tuple(self.path.split("/")[1:])),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the path, `{resource}` being `resource`."""
+        return tuple(part[1:-1] for part in self.segments if part.startswith("{"))
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+Methods = dict[str, Route]
+
+
+class Router:
+    """Finds routes. Literal paths, as clients usually write them, cost one look-up."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = tuple(routes)
+        self._literal: dict[bytes, Methods] = {}
+        self._by_length: dict[int, dict[tuple[str, ...], Methods]] = {}
+        for route in routes:
+            self._by_length.setdefault(len(route.segments), {}).setdefault(route.segments, {})[route.method] = route
+            if not route.names:
+                self._literal.setdefault(route.path.encode(), {})[route.method] = route
+
+    def find(self, method: str, target: bytes) -> tuple[Route, tuple[str, ...]]:
+        """The route and the values of its path's names. Raises `Refused` (400, 404, 405)."""
+        values: tuple[str, ...] = ()
+        methods = self._literal.get(target)
+        if methods is None:
+            methods, values = self._match(target)
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = sorted({*methods, *(("HEAD",) if "GET" in methods else ())})
+            raise Refused(
+                Refusal("method_not_allowed", f"{method} is not served here, only {', '.join(allowed)}"),
+                NOT_ALLOWED,
+                b"allow: %b\r\n" % ", ".join(allowed).encode(),
+            )
+        return route, values
+
+    def max_body(self, target: bytes) -> int | None:
+        """The bound a target's route sets itself."""
+        methods = self._literal.get(target)
+        return None if methods is None else max((route.max_body or 0 for route in methods.values()), default=0) or None
+
+    def _match(self, target: bytes) -> tuple[Methods, tuple[str, ...]]:
+        try:
+            given = tuple(unquote_to_bytes(part).decode("utf-8") for part in target.split(b"/")[1:])
+        except UnicodeDecodeError:
+            raise bad_request("path: expected percent-encoded UTF-8") from None
+        if target.startswith(b"/"):
+            for pattern, methods in self._by_length.get(len(given), {}).items():
+                pairs = tuple(zip(pattern, given, strict=True))
+                if all(wanted == part or (wanted.startswith("{") and part) for wanted, part in pairs):
+                    return methods, tuple(part for wanted, part in pairs if wanted.startswith("{"))
+        raise Refused(Refusal("not_found", self._not_found(target)), NOT_FOUND)
+
+    def _not_found(self, target: bytes) -> str:
+        shown = target.decode("utf-8", "backslashreplace")[:MAX_SHOWN]
+        near = get_close_matches(shown, {route.path for route in self.routes}, 1)
+        return f"there is nothing at {shown}" + (f"; did you mean {near[0]}?" if near else "")
