@@ -8,7 +8,7 @@ or a sequence that says how old it is.
 import msgspec
 
 from node.protocol.events import Event
-from node.protocol.records import ControlEntry, ControlState
+from node.protocol.records import ControlEntry, ControlState, Floor
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -111,6 +111,8 @@ class ControlAppend(msgspec.Struct, frozen=True, array_like=True, tag="A"):
     first: int
     entries: tuple[ControlEntry, ...]
     commit: int
+    round: int = 0
+    """Grows with every confirmation the leader asks for; the ack repeats it (E5)."""
 
 
 class ControlAck(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="a"):
@@ -119,6 +121,7 @@ class ControlAck(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="a"
     term: int
     index: int
     gap: bool = False
+    round: int = 0
 
 
 class Permit(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="m"):
@@ -134,6 +137,15 @@ class Push(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     more: bool = False
     answers: int = 0
     """The pull this answers, 0 for none."""
+    confirm: bool = False
+    """Answer with `Held` when these are on disk."""
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="H"):
+    """The sender holds the receiver's journal, durably, up to `seq` (V4)."""
+
+    journal: str
+    seq: int
 
 
 class Pull(msgspec.Struct, frozen=True, array_like=True, tag="g"):
@@ -174,25 +186,27 @@ class LockAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="L"
 
 
 class Recover(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="x"):
-    """My disk is new: note `journal` and tell me what you know (D1). `blank`: I know of no former one either (D2)."""
+    """My disk is new: note `journal` and tell me what you know (D1)."""
 
     journal: str
-    blank: bool
 
 
 class RecoverAnswer(msgspec.Struct, frozen=True, array_like=True, tag="X"):
     """`journal` repeats the one now durably noted. `vector` is what the recovering node must hold before it votes.
 
+    `ready`: the answerer itself may vote; `known`: it knew a former journal of the asker; `floor`: the one it applied.
     `refusal` says why the journal was not noted: the old one is still heard (duplicate id, D2).
     """
 
     journal: str
-    blank: bool
+    ready: bool
+    known: bool
     term: int
     stamp: int
     index: int
     state: ControlState
     vector: dict[str, int]
+    floor: Floor | None = None
     refusal: str = ""
 
 
@@ -222,6 +236,7 @@ Message = (
     | ControlAck
     | Permit
     | Push
+    | Held
     | Pull
     | LockCall
     | LockAnswer
@@ -245,5 +260,6 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     hlc: int
     mark: Mark
     quote: Mark | None
-    """The highest mark the sender has seen of the receiver's current journal."""
+    """The highest mark the sender has seen of the receiver's journal `quoted`."""
     messages: tuple[Message, ...]
+    quoted: str = ""

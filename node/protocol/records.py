@@ -41,11 +41,15 @@ class Renew(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="n"):
 
 
 class Release(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
-    """A lock ends: `cause` is `release`, `expire` or `force`. It leaves its request id as a mark (L2)."""
+    """A lock ends: `cause` is `release`, `expire` or `force`. It leaves its request id as a mark (L2).
+
+    With token 0 nothing is held: only `request_id` is marked, so that its late acquire grants nothing.
+    """
 
     resource: str
     token: int
     cause: str
+    request_id: str = ""
 
 
 class Forget(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="f"):
@@ -113,10 +117,14 @@ class FloorReached(msgspec.Struct, frozen=True, array_like=True, tag="floor"):
 
 
 class PeerJournal(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="peer"):
-    """The journal id that this node accepts from an instance; messages of an older one are refused (D1)."""
+    """The journal id that this node accepts from an instance; messages of an older one are refused (D1).
+
+    `replaced`: a former journal of this instance was known here, so the instance is not new to the cluster (D2).
+    """
 
     instance: str
     journal: str
+    replaced: bool = False
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, tag="config"):
@@ -149,6 +157,6 @@ class Durable:
         self.index = 0
         self.control = ControlState()
         self.floor: Floor | None = None
-        self.peer_journals: dict[str, str] = {}
+        self.peer_journals: dict[str, PeerJournal] = {}
         self.configured: Configured | None = None
         self.events: Iterable[Event] = []

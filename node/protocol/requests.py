@@ -99,8 +99,23 @@ class Ingest(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
+class GoOnWithout(msgspec.Struct, frozen=True):
+    """An operator's word that these members' disks are lost: recover without their answers (D1)."""
+
+    members: tuple[str, ...]
+
+
 Request = (
-    Propose | Publish | AcquireLock | RenewLock | ReleaseLock | StepDown | Elect | ResolveConflict | Ingest
+    Propose
+    | Publish
+    | AcquireLock
+    | RenewLock
+    | ReleaseLock
+    | StepDown
+    | Elect
+    | ResolveConflict
+    | Ingest
+    | GoOnWithout
 )
 
 

@@ -1,0 +1,65 @@
+"""The compaction floor (C1): the leader bounds what all must keep.
+
+Every so many events the leader remembers how far its logs had come. When more than `retain_events` lie above such a
+point and every voter that is alive has passed it, the point becomes the floor, through the control log. A dead member
+does not hold it back: it will be given the floor's state instead of the events.
+"""
+
+from collections import deque
+
+from node.protocol.context import Context
+from node.protocol.control import Control
+from node.protocol.election import Election
+from node.protocol.events import VersionVector
+from node.protocol.membership import Membership
+from node.protocol.records import Floor
+from node.protocol.replication import Replication
+from node.protocol.state import Fold
+
+SAMPLES_PER_RETENTION = 8
+
+
+class Compaction:
+    """The leader's choice of floors."""
+
+    def __init__(
+        self, ctx: Context, members: Membership, election: Election, control: Control,
+        replication: Replication, fold: Fold,
+    ) -> None:  # fmt: skip
+        self._ctx = ctx
+        self._members = members
+        self._election = election
+        self._control = control
+        self._replication = replication
+        self._fold = fold
+        self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 4)
+        self._every = max(1, ctx.settings.limits.retain_events // SAMPLES_PER_RETENTION)
+
+    def look(self) -> None:
+        """With every heartbeat: remember how far the logs are, and move the floor when it is time."""
+        vector = self._replication.vector
+        total = sum(vector.values())
+        if not self._samples or total - self._samples[-1][0] >= self._every:
+            self._samples.append((total, dict(vector)))
+        if not self._election.granting:
+            return
+        chosen: VersionVector | None = None
+        retain = self._ctx.settings.limits.retain_events
+        for count, sample in self._samples:
+            above = total - count
+            # Twice the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
+            if above < retain or (above < 2 * retain and not self._passed_by_all(sample)):
+                break
+            chosen = sample
+        if chosen is None or self._already(chosen):
+            return
+        self._control.append(Floor(chosen, self._fold.checkpoint(chosen)))
+        self._ctx.observe("FLOOR_CHOSEN", events=sum(chosen.values()), retained=total - sum(chosen.values()))
+
+    def _already(self, vector: VersionVector) -> bool:
+        floor = self._control.state.floor
+        return floor is not None and all(floor.vector.get(journal, 0) >= seq for journal, seq in vector.items())
+
+    def _passed_by_all(self, vector: VersionVector) -> bool:
+        alive = [peer for peer in self._members.peers.values() if peer.member.votes and peer.alive]
+        return all(peer.vector.get(journal, 0) >= seq for peer in alive for journal, seq in vector.items())

@@ -1,0 +1,86 @@
+"""What the parts of a core share: settings, the time of the step, randomness, and the effects gathered so far.
+
+One step makes at most one `Persist`. An effect that depends on it carries its number in `after`.
+"""
+
+from collections import Counter
+from math import inf
+from typing import Protocol
+
+from node.protocol.effects import Effect, Emit, Observe, Persist, Reply, Send
+from node.protocol.events import Event
+from node.protocol.messages import Message
+from node.protocol.records import Record
+from node.protocol.requests import Answer
+from node.protocol.settings import Settings
+
+
+class Rng(Protocol):
+    """Where randomness comes from: anything like `random.Random`."""
+
+    def random(self) -> float:
+        """A float in [0, 1)."""
+        ...
+
+
+class Context:
+    """One core's surroundings during a step."""
+
+    def __init__(self, settings: Settings, rng: Rng) -> None:
+        self.settings = settings
+        self.rng = rng
+        self.mono = 0.0
+        self.wall_ms = 0.0
+        self.wake_at = inf
+        self.persist_number = 0
+        self.durable_number = 0
+        self.counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._out: list[Effect] = []
+        self._records: list[Record] = []
+
+    def persist(self, *records: Record) -> int:
+        """Have these written; gives the number to wait for."""
+        if not self._records:
+            self.persist_number += 1
+        self._records.extend(records)
+        return self.persist_number
+
+    def send(self, to: str, message: Message, after: int = 0, *, lazy: bool = False) -> None:
+        """Queue a message; `after` is the persist it depends on."""
+        self._out.append(Send(to, message, after, lazy))
+
+    def reply(self, call: int, answer: Answer, after: int = 0) -> None:
+        """Answer a client's call."""
+        self._out.append(Reply(call, answer, after))
+
+    def emit(self, event: Event, after: int) -> None:
+        """Show an event of the log to subscribers."""
+        self._out.append(Emit(event, after))
+
+    def effect(self, effect: Effect) -> None:
+        """Queue any other effect."""
+        self._out.append(effect)
+
+    def observe(
+        self, name: str, trace: str = "", level: str = "info", started: float | None = None, **fields: object
+    ) -> None:
+        """Note something worth a span and a log line; it lasted from `started` (monotonic s) until now."""
+        self._out.append(Observe(name, level, trace, self.mono if started is None else started, fields))
+
+    def count(self, name: str, n: int = 1, **labels: str) -> None:
+        """Add to a counter of the metrics."""
+        self.counters[(name, tuple(labels.items()))] += n
+
+    def wake(self, at: float) -> None:
+        """Ask for a tick at monotonic second `at`, or earlier."""
+        if at < self.wake_at:
+            self.wake_at = at
+
+    def drain(self) -> list[Effect]:
+        """The step's effects, its `Persist` first; the context is empty afterwards."""
+        out = self._out
+        if self._records:
+            out.insert(0, Persist(self.persist_number, tuple(self._records)))
+            self._records = []
+        self._out = []
+        return out

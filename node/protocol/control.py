@@ -1,0 +1,243 @@
+"""The control log: ordered by the leader, counted by strict majority (E4, E5, L1).
+
+It is a `ControlState` plus entries, all written under one term, the *stamp*. Followers apply entries as they append
+them; a new leader takes the greatest `(stamp, index)` a strict majority holds at its own term and writes it whole under
+its own term. So a committed entry is in every later leader's state, and an uncommitted one is either kept or replaced
+everywhere. An entry goes to the followers while the leader's own disk still writes: the leader counts itself only when
+that write is done, and never resumes a term after a restart.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from node.protocol import quorum
+from node.protocol.context import Context
+from node.protocol.control_state import apply_entry
+from node.protocol.membership import Membership, Peer
+from node.protocol.messages import ControlAck, ControlAppend, ControlReset
+from node.protocol.records import ControlAppended, ControlEntry, ControlReplaced, ControlState, Floor
+
+RECENT_ENTRIES = 4_096
+"""Entries kept to fill a follower's gap; one that lacks more gets the whole state."""
+
+
+def copy_state(state: ControlState) -> ControlState:
+    """A state of its own: entries applied to one do not show in the other."""
+    return ControlState(state.token, dict(state.locks), dict(state.marks), state.floor)
+
+
+class Control:
+    """One node's copy of the control log, and the leader's work on it."""
+
+    def __init__(self, ctx: Context, members: Membership) -> None:
+        self._ctx = ctx
+        self._members = members
+        self.stamp = 0
+        self.index = 0
+        self.commit = 0
+        self.state = ControlState()
+        self.term = 0
+        self.leading = False
+        self._floor_index = 0
+        self._recent: deque[tuple[int, ControlEntry]] = deque(maxlen=RECENT_ENTRIES)
+        self._fresh: list[ControlEntry] = []
+        self._own_durable = 0
+        self._unsynced: deque[tuple[int, int]] = deque()
+        self._match: dict[str, int] = {}
+        self._sent: dict[str, tuple[int, float]] = {}
+        self._round = 0
+        self._rounds: dict[str, int] = {}
+        self._confirming: deque[tuple[int, int, Callable[[], None]]] = deque()
+        self._committing: deque[tuple[int, Callable[[], None]]] = deque()
+        self._ask_round = False
+        self.on_floor: Callable[[Floor], None] = lambda floor: None
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Which log is greater is decided by (stamp, index) (E4)."""
+        return self.stamp, self.index
+
+    def restore(self, stamp: int, index: int, state: ControlState) -> None:
+        """Take in what the disk holds, at start."""
+        self.stamp, self.index, self.state = stamp, index, state
+        self._floor_index = index
+
+    def adopt(self, stamp: int, index: int, state: ControlState) -> int:
+        """Take another log in place of this one; gives the persist to wait for."""
+        self.stamp, self.index, self.state = stamp, index, copy_state(state)
+        self._recent.clear()
+        self._floor_index = index
+        return self._ctx.persist(ControlReplaced(stamp, index, copy_state(state)))
+
+    # The leader
+
+    def lead(self, term: int, stamped: Callable[[], None]) -> None:
+        """Re-stamp the log under `term` and send it whole to all voters; `stamped` when a majority holds it (E4)."""
+        self.term, self.leading = term, True
+        self._committing.clear()
+        self.commit = 0
+        number = self.adopt(term, self.index + 1, self.state)
+        self._own_durable = 0
+        self._unsynced = deque([(number, self.index)])
+        self._match, self._sent, self._rounds = {}, {}, {}
+        self._round = 0
+        for name in self._members.voters:
+            if name in self._members.peers:
+                self._send_state(name)
+        self._committing.append((self.index, stamped))
+
+    def resign(self) -> None:
+        """Stop leading: what was not yet committed is for the next leader to keep or drop."""
+        self.leading = False
+        self._committing.clear()
+        self._confirming.clear()
+        self._unsynced.clear()
+        self._fresh.clear()
+
+    def append(self, entry: ControlEntry, done: Callable[[], None] | None = None) -> None:
+        """Write an entry; `done` is called when a strict majority holds it."""
+        self.index += 1
+        apply_entry(self.state, entry)
+        if isinstance(entry, Floor):
+            self._floor_index = self.index
+        self._recent.append((self.index, entry))
+        self._fresh.append(entry)
+        number = self._ctx.persist(ControlAppended(self.term, self.index, entry))
+        self._unsynced.append((number, self.index))
+        if done is not None:
+            self._committing.append((self.index, done))
+
+    def confirm(self, done: Callable[[], None]) -> None:
+        """Call `done` once a strict majority has confirmed, from now on, that this node still leads (E5).
+
+        By then it also holds everything written so far.
+        """
+        if not self._ask_round:
+            self._round += 1
+            self._ask_round = True
+        self._confirming.append((self._round, self.index, done))
+
+    def flush(self) -> None:
+        """End of a step: send what was appended in it, and ask for confirmation if somebody waits for one."""
+        while self.leading and (self._fresh or self._ask_round):
+            first = self.index - len(self._fresh) + 1
+            append = ControlAppend(self.term, first, tuple(self._fresh), self.commit, self._round)
+            self._fresh, self._ask_round = [], False
+            for name in self._members.voters:
+                if name in self._members.peers:
+                    self._ctx.send(name, append)
+            self._advance()
+
+    def synced(self, number: int) -> None:
+        """The disk has caught up to persist `number`: the leader's own ack counts now."""
+        unsynced = self._unsynced
+        moved = False
+        while unsynced and unsynced[0][0] <= number:
+            self._own_durable = unsynced.popleft()[1]
+            moved = True
+        if moved and self.leading:
+            self._advance()
+
+    def on_ack(self, peer: Peer, ack: ControlAck) -> None:
+        """A follower holds the log of our term up to an index, or lacks its beginning."""
+        if not self.leading or ack.term != self.term:
+            return
+        name = peer.member.id
+        if ack.round > self._rounds.get(name, 0):
+            self._rounds[name] = ack.round
+        if ack.gap:
+            sent = self._sent.get(name)
+            if sent is None or self._ctx.mono - sent[1] > self._resend_s():
+                self._send_state(name)
+        elif ack.index > self._match.get(name, 0):
+            self._match[name] = ack.index
+        self._advance()
+
+    def catch_up(self) -> None:
+        """Send again to those who have not acked all: messages get lost. Called with every heartbeat."""
+        if not self.leading:
+            return
+        for name in self._members.voters:
+            if name not in self._members.peers:
+                continue
+            match = self._match.get(name, 0)
+            if match < self.index and self._members.peers[name].alive:
+                if match and self._recent and self._recent[0][0] <= match + 1:
+                    entries = tuple(entry for index, entry in self._recent if index > match)
+                    self._ctx.send(name, ControlAppend(self.term, match + 1, entries, self.commit, self._round))
+                else:
+                    self._send_state(name)
+
+    def is_level(self, name: str) -> bool:
+        """Whether `name` holds everything this leader wrote (E6)."""
+        return self._match.get(name, 0) >= self.index
+
+    def _resend_s(self) -> float:
+        return min(self._ctx.settings.timing.heartbeat_interval, 1.0)
+
+    def _send_state(self, name: str) -> None:
+        self._sent[name] = (self.index, self._ctx.mono)
+        self._ctx.send(name, ControlReset(self.term, self.index, copy_state(self.state), self.commit))
+
+    def _advance(self) -> None:
+        """Move `commit` to what a strict majority holds, and tell those who waited for it."""
+        voters = self._members.voters
+        need = quorum.strict_majority(len(voters))
+        own = self._ctx.settings.id
+        match, rounds = self._match, self._rounds
+        held = sorted((self._own_durable if name == own else match.get(name, 0) for name in voters), reverse=True)
+        level = held[need - 1]
+        if level > self.commit:
+            self.commit = level
+            while self._committing and self._committing[0][0] <= level:
+                self._committing.popleft()[1]()
+            self._settle_floor()
+        if self._confirming:
+            seen = sorted((self._round if name == own else rounds.get(name, 0) for name in voters), reverse=True)
+            while self._confirming and self._confirming[0][0] <= seen[need - 1]:
+                if self._confirming[0][1] > self.commit:
+                    break
+                self._confirming.popleft()[2]()
+
+    # The follower
+
+    def on_reset(self, peer: Peer, reset: ControlReset, may_ack: bool) -> None:
+        """The leader's whole state, under its term."""
+        if reset.term > self.stamp or (reset.term == self.stamp and reset.index > self.index):
+            self.commit = 0 if reset.term > self.stamp else self.commit
+            self.adopt(reset.term, reset.index, reset.state)
+        self._after_append(peer, reset.term, reset.commit, 0, may_ack)
+
+    def on_append(self, peer: Peer, append: ControlAppend, may_ack: bool) -> None:
+        """Entries of the leader of `append.term`, the next ones or a repetition."""
+        ctx = self._ctx
+        if self.stamp != append.term or append.first > self.index + 1:
+            if may_ack:
+                ctx.send(peer.member.id, ControlAck(append.term, 0, gap=True, round=append.round))
+            return
+        for index, entry in enumerate(append.entries, append.first):
+            if index <= self.index:
+                continue
+            self.index = index
+            apply_entry(self.state, entry)
+            if isinstance(entry, Floor):
+                self._floor_index = index
+            ctx.persist(ControlAppended(self.stamp, index, entry))
+        self._after_append(peer, append.term, append.commit, append.round, may_ack)
+
+    def learn_commit(self, term: int, commit: int) -> None:
+        """A heartbeat of the leader of `term` says how far a strict majority has come."""
+        if not self.leading and term == self.stamp and commit > self.commit:
+            self.commit = min(commit, self.index)
+            self._settle_floor()
+
+    def _after_append(self, peer: Peer, term: int, commit: int, round_: int, may_ack: bool) -> None:
+        if may_ack:
+            ack = ControlAck(term, self.index, round=round_)
+            self._ctx.send(peer.member.id, ack, self._ctx.persist_number)
+        self.learn_commit(term, commit)
+
+    def _settle_floor(self) -> None:
+        floor = self.state.floor
+        if floor is not None and self.commit >= self._floor_index:
+            self.on_floor(floor)

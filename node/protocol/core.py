@@ -1,0 +1,482 @@
+"""One node's protocol, composed: `step(now, input)` in, effects out. No clock, disk, network or randomness of its own.
+
+The parts know one another only as they must; everything that passes between them is wired here. A message is taken
+only from a listed member, under the journal noted for it (D1); promises, acks and votes only between equal
+configs (M2).
+"""
+
+from node.protocol import orders, views
+from node.protocol.compaction import Compaction
+from node.protocol.context import Context, Rng
+from node.protocol.control import Control
+from node.protocol.effects import (
+    Called,
+    Cancelled,
+    DiskState,
+    Effect,
+    Input,
+    LegacySeen,
+    LinkState,
+    LoopLag,
+    Now,
+    Persisted,
+    Received,
+    Tick,
+)
+from node.protocol.election import Election
+from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, Event, HybridClock, VersionVector
+from node.protocol.lock_calls import LockCalls
+from node.protocol.locks import LockService
+from node.protocol.membership import CANNOT_VOTE, Membership, Peer
+from node.protocol.messages import (
+    ConfigView,
+    ControlAck,
+    ControlAppend,
+    ControlReset,
+    Envelope,
+    Heartbeat,
+    HeartbeatAck,
+    Held,
+    LockAnswer,
+    LockCall,
+    Mark,
+    Message,
+    Permit,
+    PreVote,
+    PreVoteAnswer,
+    Pull,
+    Push,
+    Recover,
+    RecoverAnswer,
+    TimeAnswer,
+    TimeProbe,
+    VoteAnswer,
+    VoteRequest,
+)
+from node.protocol.proposals import Proposals
+from node.protocol.publishing import Publishing
+from node.protocol.reconfiguration import Reconfiguration, check_step
+from node.protocol.records import FORMAT, Durable, Floor, FloorReached, Identity
+from node.protocol.recovery import Recovery, new_journal_id
+from node.protocol.replication import Replication
+from node.protocol.requests import (
+    AcquireLock,
+    ConflictView,
+    DriftView,
+    Elect,
+    GoOnWithout,
+    Ingest,
+    InstanceView,
+    LeaderView,
+    LockView,
+    ProposalView,
+    Propose,
+    Publish,
+    QuorumView,
+    ReleaseLock,
+    RenewLock,
+    Request,
+    ResolveConflict,
+    StatusView,
+    StepDown,
+)
+from node.protocol.settings import Settings
+from node.protocol.state import Fold
+from node.protocol.timesync import TimeSync
+from node.protocol.voting import Verify
+
+LAG_WARN_S = 0.5
+
+NEEDS_EQUAL_CONFIG = (
+    PreVote, PreVoteAnswer, VoteRequest, VoteAnswer, ControlReset, ControlAppend, ControlAck, Permit,
+    LockCall, LockAnswer, Recover, RecoverAnswer,
+)  # fmt: skip
+"""Promises, acks, votes and what leads to them (M2)."""
+
+
+class Core:
+    """The whole protocol of one node.
+
+    Raises `reconfiguration.MembersRefused` at start when the member list is too far from the last one (M3).
+    """
+
+    def __init__(
+        self, settings: Settings, durable: Durable, rng: Rng, now: Now, boot: str, verify: Verify | None = None,
+        *, force_members: bool = False, new_cluster: bool = False,
+    ) -> None:  # fmt: skip
+        check_step(durable.configured, settings, force=force_members)
+        self.settings = settings
+        self.boot = boot
+        self.ctx = ctx = Context(settings, rng)
+        ctx.mono, ctx.wall_ms = now.mono, now.wall_ms
+        self.clock = HybridClock(settings.limits.max_clock_lead_ms)
+        identity = durable.identity
+        if identity is None:
+            alone = all(not m.votes for m in settings.peers)
+            identity = Identity(new_journal_id(rng.random(), rng.random()), new_cluster or alone)
+            ctx.persist(identity)
+        self.members = Membership(ctx)
+        self.control = Control(ctx, self.members)
+        self.election = Election(ctx, self.members, self.control)
+        self.replication = Replication(ctx, self.clock, self.members, identity.journal)
+        self.fold = Fold(settings.strategy, settings.limits)
+        self.proposals = Proposals(ctx, self.clock, self.members, self.election, self.replication, self.fold, verify)
+        self.publishing = Publishing(ctx, self.members, self.replication)
+        self.lock_service = LockService(ctx, self.control, self.members)
+        self.locks = LockCalls(ctx, self.election, self.lock_service)
+        self.timesync = TimeSync(ctx, self.members, self.election)
+        self.recovery = Recovery(ctx, self.members, self.election, self.control, self.replication)
+        self.reconfiguration = Reconfiguration(ctx, self.members)
+        self.compaction = Compaction(
+            ctx, self.members, self.election, self.control, self.replication, self.fold
+        )
+        self._wire()
+        self._unsynced_marks: list[tuple[int, Mark]] = []
+        self._restore(durable)
+        self.mark = self._mark()
+        self.members.start()
+        self.reconfiguration.start(durable.configured)
+        self.recovery.start(identity, dict(durable.peer_journals))
+        self.election.start()
+        self._disk_fault: str | None = None
+
+    # The one door
+
+    def step(self, now: Now, given: Input) -> list[Effect]:
+        """Take one input at a time; what must happen in the world comes back, in order."""
+        ctx = self.ctx
+        ctx.mono, ctx.wall_ms = now.mono, now.wall_ms
+        match given:
+            case Received(envelope=envelope):
+                self._receive(envelope)
+            case Called(call=call, request=request):
+                self._call(call, request)
+            case Persisted(number=number):
+                self._persisted(number)
+            case Tick():
+                self._tick()
+            case Cancelled(call=call):
+                self.locks.cancel(call)
+                self.proposals.cancel(call)
+            case LinkState(peer=name, refused=refused):
+                if name in self.members.peers:
+                    self.members.on_link(self.members.peers[name], refused)
+                    if refused:
+                        self.election.suspect(name)
+            case DiskState(fault=fault, slow=slow):
+                self.members.set_fault("slow_disk", slow)
+                self.members.set_fault(CANNOT_VOTE, fault is not None)
+                if fault is not None:
+                    self.members.set_fault(fault, True)
+                    self._disk_fault = fault
+                elif self._disk_fault is not None:
+                    self.members.set_fault(self._disk_fault, False)
+                    self._disk_fault = None
+            case LoopLag(seconds=seconds):
+                self.members.set_fault("loop_lag", seconds > LAG_WARN_S)
+            case LegacySeen(peer=name, uptime_ms=uptime_ms, rtt_ms=rtt_ms):
+                if name in self.members.peers:
+                    self.members.on_legacy(self.members.peers[name], uptime_ms, rtt_ms)
+        return self._finish()
+
+    @property
+    def wake_at(self) -> float:
+        """Monotonic second at which this core wants its next `Tick`."""
+        return self.ctx.wake_at
+
+    @property
+    def vector(self) -> VersionVector:
+        """What this node holds: journal id -> number."""
+        return self.replication.vector
+
+    @property
+    def counters(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], int]:
+        """The metrics' counters, by name and labels."""
+        return self.ctx.counters
+
+    @property
+    def journal_id(self) -> str:
+        """The id of this node's own log."""
+        return self.replication.journal
+
+    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
+        """Messages on their way to `to`, with who we are and what we hold, durably."""
+        peer = self.members.peers.get(to)
+        noted = self.recovery.noted.get(to)
+        return Envelope(
+            format=FORMAT,
+            cluster=self.settings.cluster,
+            digest=self.members.digest,
+            sender=self.settings.id,
+            to=to,
+            boot=self.boot,
+            journal=self.replication.journal,
+            hlc=self.clock.last,
+            mark=self.mark,
+            quote=peer.mark if peer is not None else None,
+            messages=messages,
+            quoted=noted.journal if noted is not None else "",
+        )
+
+    # What can be seen, see views.py
+
+    def view_quorum(self, now: Now) -> QuorumView:
+        """Seed 3.3."""
+        return views.quorum_of(self, now)
+
+    def view_status(self, now: Now) -> StatusView:
+        """Everything at a glance."""
+        return views.status_of(self, now)
+
+    def view_instances(self, now: Now) -> tuple[InstanceView, ...]:
+        """Every member as this node sees it."""
+        return views.instances_of(self, now)
+
+    def view_leader(self, now: Now) -> LeaderView:
+        """Who leads, and who would be next."""
+        return views.leader_of(self, now)
+
+    def view_locks(self, now: Now) -> tuple[LockView, ...]:
+        """The locks as this node's control log has them."""
+        return views.locks_of(self, now)
+
+    def view_drift(self, now: Now) -> DriftView:
+        """Time against the leader (T1)."""
+        return views.drift_of(self, now)
+
+    def view_proposals(self, now: Now, limit: int = 100) -> tuple[ProposalView, ...]:
+        """The newest proposals, newest first."""
+        return views.proposals_of(self, now, limit)
+
+    def view_proposal(self, now: Now, name: str) -> tuple[ProposalView, ...]:
+        """All proposals that carry this label, or the one with this key (P1)."""
+        return views.named_proposals_of(self, now, name)
+
+    def view_conflicts(self, now: Now) -> tuple[ConflictView, ...]:
+        """Slots with two or more accepted contents (S1)."""
+        return views.conflicts_of(self, now)
+
+    # Inputs
+
+    def _tick(self) -> None:
+        ctx = self.ctx
+        ctx.wake_at = float("inf")
+        members = self.members
+        self.recovery.tick()
+        if members.beat_due():
+            self._beat()
+        self.election.tick()
+        self.lock_service.tick()
+        self.locks.tick()
+        self.replication.pull()
+        self.proposals.tick()
+        self.timesync.tick()
+
+    def _beat(self) -> None:
+        members = self.members
+        members.judge_all()
+        self.reconfiguration.look()
+        if self.election.role == "leader":
+            self.election.note_regard()
+            self.compaction.look()
+            self.control.catch_up()
+        self.proposals.look()
+        current = self.fold.current
+        members.beat(
+            self.election.term, self.election.leader, self.control.commit, self.replication.vector,
+            current[0] if current else None, self.timesync.current(),
+        )  # fmt: skip
+        members.beat_due()
+
+    def _persisted(self, number: int) -> None:
+        self.ctx.durable_number = number
+        marks = self._unsynced_marks
+        passed = 0
+        while passed < len(marks) and marks[passed][0] <= number:
+            passed += 1
+        if passed:
+            self.mark = marks[passed - 1][1]
+            del marks[:passed]
+        self.control.synced(number)
+
+    def _call(self, call: int, request: Request) -> None:
+        ctx = self.ctx
+        match request:
+            case AcquireLock():
+                self.locks.acquire(call, request)
+            case RenewLock():
+                self.locks.renew(call, request)
+            case ReleaseLock():
+                self.locks.release(call, request)
+            case StepDown(to=to):
+                ctx.reply(call, orders.step_down(self, to))
+            case Elect():
+                ctx.reply(call, orders.elect(self))
+            case GoOnWithout(members=names):
+                ctx.reply(call, orders.go_on_without(self, names))
+            case _ if not self.members.can_vote:
+                ctx.reply(call, orders.cannot(self))
+            case Propose():
+                self.proposals.propose(call, request)
+            case Publish():
+                self.publishing.publish(call, request)
+            case Ingest():
+                self.publishing.ingest(call, request)
+            case ResolveConflict():
+                self.proposals.resolve(call, request)
+
+    def _receive(self, envelope: Envelope) -> None:
+        ctx, members = self.ctx, self.members
+        peer = members.peers.get(envelope.sender)
+        if peer is None or envelope.to != self.settings.id or envelope.cluster != self.settings.cluster:
+            ctx.count("distributed_sync_errors_total", type="stranger")
+            return
+        if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
+            for message in envelope.messages:
+                if isinstance(message, Recover) and envelope.digest == members.digest:
+                    self.recovery.on_recover(peer, message, envelope.boot)
+            return
+        members.heard(peer, envelope.boot, envelope.digest)
+        self.clock.receive(envelope.hlc, ctx.wall_ms)
+        if peer.mark is None or _further(envelope.mark, peer.mark):
+            peer.mark = envelope.mark
+        if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
+            self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
+            return
+        equal = envelope.digest == members.digest
+        for message in envelope.messages:
+            if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
+                self._take(peer, message, envelope.boot)
+        members.judge(peer)
+
+    def _take(self, peer: Peer, message: Message, boot: str) -> None:
+        election, control, may_ack = self.election, self.control, self.members.can_vote
+        match message:
+            case Push():
+                if not self.replication.on_push(peer, message):
+                    self.recovery.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
+            case Heartbeat():
+                if peer.digest == self.members.digest:
+                    election.on_heartbeat(peer, message)
+                if self.members.on_heartbeat(peer, message):
+                    self.replication.on_vector(peer)
+            case HeartbeatAck():
+                self.members.on_ack(peer, message)
+            case ControlAppend() | ControlReset():
+                if message.term < election.term:
+                    self.ctx.send(peer.member.id, ControlAck(election.term, 0, gap=True), self.ctx.persist_number)
+                    return
+                election.see_term(message.term)
+                election.accept_leader(peer.member.id)
+                if isinstance(message, ControlReset):
+                    control.on_reset(peer, message, may_ack)
+                else:
+                    control.on_append(peer, message, may_ack)
+            case ControlAck():
+                if message.term > election.term:
+                    election.see_term(message.term)
+                else:
+                    control.on_ack(peer, message)
+            case LockCall():
+                self.lock_service.handle(peer.member.id, message)
+            case LockAnswer():
+                self.locks.on_answer(message)
+            case Held():
+                self.replication.on_held(peer, message)
+            case Pull():
+                self.replication.on_pull(peer, message)
+            case PreVote():
+                election.on_prevote(peer, message)
+            case PreVoteAnswer():
+                election.on_prevote_answer(peer, message)
+            case VoteRequest():
+                election.on_vote_request(peer, message)
+            case VoteAnswer():
+                election.on_vote(peer, message)
+            case Permit():
+                election.on_permit(peer, message)
+            case ConfigView(entries=entries):
+                peer.entries = entries
+            case Recover():
+                self.recovery.on_recover(peer, message, boot)
+            case RecoverAnswer():
+                self.recovery.on_answer(peer, message)
+            case TimeProbe():
+                self.timesync.on_probe(peer, message)
+            case TimeAnswer():
+                self.timesync.on_answer(peer, message)
+
+    def _finish(self) -> list[Effect]:
+        """End of a step: cast the votes it asked for, push what it wrote, note what will be durable when."""
+        ctx = self.ctx
+        self.control.flush()
+        self.proposals.flush()
+        self.replication.flush()
+        effects = ctx.drain()
+        if ctx.persist_number > (self._unsynced_marks[-1][0] if self._unsynced_marks else ctx.durable_number):
+            self._unsynced_marks.append((ctx.persist_number, self._mark()))
+        return effects
+
+    # Wiring
+
+    def _wire(self) -> None:
+        self.replication.on_event = self._on_event
+        self.control.on_floor = self._on_floor
+        self.election.on_serving = self._on_serving
+        self.election.on_resigned = self.lock_service.end
+        self.election.on_leader = self._on_leader
+        self.lock_service.granting = lambda: self.election.granting
+
+    def _restore(self, durable: Durable) -> None:
+        self.election.restore(durable.hard)
+        self.control.restore(durable.stamp, durable.index, durable.control)
+        floor = durable.floor
+        if floor is not None:
+            self.recovery.floor = floor
+            self.fold.reset(floor.vector, floor.state)
+        self.proposals.restoring = True
+        self.replication.restore(floor.vector if floor else {}, durable.events)
+        self.proposals.restoring = False
+
+    def _on_event(self, event: Event) -> None:
+        self.proposals.on_event(event)
+
+    def _on_floor(self, floor: Floor) -> None:
+        """A floor is committed: what lies at or below it is final (C1)."""
+        known = self.recovery.floor
+        if known is not None and all(known.vector.get(journal, 0) >= seq for journal, seq in floor.vector.items()):
+            return
+        self.recovery.floor = floor
+        self.fold.reset(floor.vector, floor.state)
+        self.replication.raise_to(floor.vector)
+        self.ctx.persist(FloorReached(floor))
+        self.ctx.observe("FLOOR_REACHED", events=sum(floor.vector.values()))
+
+    def _on_serving(self, former: str | None) -> None:
+        own, term = self.settings.id, self.election.term
+        self.lock_service.begin()
+        self.replication.append(LEADER_ELECTED, {"leader": own, "term": term}, "")
+        if former not in (None, own):
+            self.replication.append(LEADER_CHANGED, {"from": former, "to": own, "term": term}, "")
+        self._on_leader()
+
+    def _on_leader(self) -> None:
+        self.locks.leader_changed()
+        self.timesync.leader_changed()
+
+    # Marks
+
+    def _mark(self) -> Mark:
+        return Mark(self.replication.seq, self.election.term, self.control.stamp, self.control.index)
+
+    def _rolled_back(self, quote: Mark) -> bool:
+        return (
+            quote.seq > self.replication.seq
+            or quote.term > self.election.term
+            or (quote.stamp, quote.index) > self.control.position
+        )
+
+
+def _further(mark: Mark, than: Mark) -> bool:
+    return (mark.seq, mark.term, mark.stamp, mark.index) > (than.seq, than.term, than.stamp, than.index)
+

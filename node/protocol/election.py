@@ -1,0 +1,442 @@
+"""Who leads (E1-E7): Raft's election with the seed's ranking, longest uptime first, then the highest id.
+
+A node campaigns only for itself, the best-ranked first. It asks before it raises the term (pre-vote); a voter says no
+while it hears a live leader, unless the asker carries that leader's permit. Votes are durable before they leave.
+Nothing here rests on clocks for safety: the lease and refused connections only decide when to try.
+"""
+
+from collections.abc import Callable, Mapping
+
+from node.protocol import quorum
+from node.protocol.context import Context
+from node.protocol.control import Control, copy_state
+from node.protocol.membership import HEALTHY, Membership, Peer
+from node.protocol.messages import Heartbeat, Permit, PreVote, PreVoteAnswer, VoteAnswer, VoteRequest
+from node.protocol.records import ControlState, Vote
+
+FOLLOWER, ASKING, CANDIDATE, LEADER = "follower", "asking", "candidate", "leader"
+
+
+def ranking(uptimes_s: Mapping[str, float], tolerance_s: float) -> list[str]:
+    """Ids by rank (E2): again and again the highest id among those within the tolerance of the longest uptime."""
+    left = dict(uptimes_s)
+    order: list[str] = []
+    while left:
+        longest = max(left.values())
+        best = max(name for name, uptime in left.items() if uptime >= longest - tolerance_s)
+        order.append(best)
+        del left[best]
+    return order
+
+
+def outranks(name: str, leader: str, uptimes_s: Mapping[str, float], tolerance_s: float) -> bool:
+    """Whether `name` clearly outranks `leader`: with half the tolerance and with one and a half of it.
+
+    Two uptimes that differ by about the tolerance look different from each side; leadership must not swing with that.
+    """
+    pair = {key: uptimes_s[key] for key in (name, leader) if key in uptimes_s}
+    return len(pair) == 2 and all(ranking(pair, tolerance_s * factor)[0] == name for factor in (0.5, 1.5))
+
+
+class Election:
+    """One node's part in choosing a leader."""
+
+    def __init__(self, ctx: Context, members: Membership, control: Control) -> None:
+        self._ctx = ctx
+        self._members = members
+        self._control = control
+        self.term = 0
+        self.voted_for: str | None = None
+        self.role = FOLLOWER
+        self.leader: str | None = None
+        self.elected_ms: int | None = None
+        self.serving = False
+        self.handing_to: str | None = None
+        self.on_serving: Callable[[str | None], None] = lambda former: None
+        self.on_resigned: Callable[[], None] = lambda: None
+        self.on_leader: Callable[[], None] = lambda: None
+        self._last_leader: str | None = None
+        self._leader_heard = 0.0
+        self._campaign_at: float | None = None
+        self._campaign_started = 0.0
+        self._permit: int | None = None
+        self._yes: set[str] = set()
+        self._best: tuple[int, int, ControlState] | None = None
+        self._rounds = 0
+        self._review_at = 0.0
+        self._handover_until = 0.0
+        self._permit_sent = False
+        self._liked_since: dict[str, float] = {}
+        timing = ctx.settings.timing
+        self._rank_delay_s = min(max(timing.heartbeat_interval / 10, 0.02), 0.2)
+        self._answer_timeout_s = min(max(timing.heartbeat_interval, 0.2), 2.0)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node leads and may serve (E4, E5)."""
+        return self.role == LEADER and self.serving
+
+    @property
+    def granting(self) -> bool:
+        """Whether this node gives locks now: it leads and is not handing over (E6)."""
+        return self.leads and self.handing_to is None
+
+    def restore(self, vote: Vote) -> None:
+        """Take in what the disk holds. A restarted leader does not resume its term (E1)."""
+        self.term, self.voted_for = vote.term, vote.voted_for
+
+    def start(self) -> None:
+        """Begin to take part."""
+        self._leader_heard = self._ctx.mono
+        # Time to hear the others' uptimes; a leader that is already there is safe from us by the pre-vote.
+        self._schedule(min(self._ctx.settings.timing.heartbeat_interval / 2, 1.0))
+
+    def see_term(self, term: int) -> None:
+        """A higher term was seen: take it, and lead no longer (E1, E7)."""
+        if term <= self.term:
+            return
+        self._ctx.persist(Vote(term, None))
+        self.term, self.voted_for = term, None
+        self._follow(None, "higher_term")
+
+    def promise(self, term: int) -> None:
+        """Count `term` as already voted in: what a lost disk may have promised (D1)."""
+        if term > self.term:
+            self._ctx.persist(Vote(term, self._ctx.settings.id))
+            self.term, self.voted_for = term, self._ctx.settings.id
+
+    def hears_leader(self) -> bool:
+        """Whether a live leader is heard here (E3)."""
+        if self.leader is None:
+            return False
+        if self.leader == self._ctx.settings.id:
+            return self.role == LEADER
+        if self._members.peers[self.leader].refused:
+            return False
+        return self._ctx.mono - self._leader_heard < self._ctx.settings.timing.heartbeat_timeout
+
+    def lease_remaining_s(self) -> float:
+        """How long this leader may go on serving without hearing from a strict majority (E5)."""
+        if not self.leads:
+            return 0.0
+        return max(0.0, self._majority_heard() + self._ctx.settings.timing.heartbeat_timeout - self._ctx.mono)
+
+    def tick(self) -> None:
+        """Do what is due: campaign, give up the lease, review the ranking."""
+        ctx = self._ctx
+        if self.role == LEADER:
+            self._tick_leader()
+            return
+        if not self._may_campaign():
+            self._campaign_at = None
+            return
+        if self.role != FOLLOWER and ctx.mono - self._campaign_started > self._answer_timeout_s:
+            self.role = FOLLOWER
+            self._campaign_at = None
+        if self.role != FOLLOWER:
+            ctx.wake(self._campaign_started + self._answer_timeout_s + 0.001)
+            return
+        if self.hears_leader() and self._permit is None:
+            self._campaign_at = None
+            ctx.wake(self._leader_heard + ctx.settings.timing.heartbeat_timeout + 0.001)
+            return
+        if self.leader is not None and not self.hears_leader():
+            self._lose_leader()
+        if self._campaign_at is None:
+            self._schedule(0.0)
+        elif ctx.mono >= self._campaign_at:
+            self._ask()
+        else:
+            ctx.wake(self._campaign_at)
+
+    def suspect(self, name: str) -> None:
+        """`name`'s host refuses connections: if it leads and a majority sees the same, elect at once (H2)."""
+        if name == self.leader and self._members.refused_by_majority(name):
+            self._lose_leader()
+            self._campaign_at = None
+            self._schedule(0.0)
+
+    # Messages
+
+    def on_heartbeat(self, peer: Peer, beat: Heartbeat) -> None:
+        """A beat carries the sender's term, and whom it follows."""
+        self.see_term(beat.term)
+        if beat.leader == peer.member.id and beat.term == self.term:
+            self.accept_leader(peer.member.id)
+            self._control.learn_commit(beat.term, beat.commit)
+        for name in beat.refused:
+            if name in self._members.peers:
+                self.suspect(name)
+
+    def accept_leader(self, name: str) -> None:
+        """`name` leads our term."""
+        ctx = self._ctx
+        self._leader_heard = ctx.mono
+        if self.leader == name:
+            return
+        self.role = FOLLOWER
+        self.leader = name
+        self._campaign_at, self._permit = None, None
+        self.elected_ms = int(ctx.wall_ms)
+        self._note_change(name)
+        ctx.wake(ctx.mono + ctx.settings.timing.heartbeat_timeout)
+        self.on_leader()
+
+    def on_prevote(self, peer: Peer, ask: PreVote) -> None:
+        """Would we vote for `peer`? (E3)"""
+        permitted = ask.permit is not None and ask.permit == self.term
+        granted = (
+            self._members.can_vote
+            and ask.term > self.term
+            and (permitted or not self.hears_leader())
+        )
+        self._ctx.send(peer.member.id, PreVoteAnswer(ask.term, granted, self.term), self._ctx.persist_number)
+
+    def on_prevote_answer(self, peer: Peer, answer: PreVoteAnswer) -> None:
+        """Enough would vote for us: ask them to."""
+        if answer.current > self.term:
+            self.see_term(answer.current)
+            return
+        if self.role != ASKING or answer.term != self.term + 1 or not answer.granted:
+            return
+        self._yes.add(peer.member.id)
+        if self._enough():
+            self._campaign()
+
+    def on_vote_request(self, peer: Peer, ask: VoteRequest) -> None:
+        """Vote, at most once a term, durably (E1)."""
+        ctx, control = self._ctx, self._control
+        if not self._members.can_vote:
+            return
+        self.see_term(ask.term)
+        name = peer.member.id
+        granted = ask.term == self.term and self.voted_for in (None, name)
+        if granted and self.voted_for is None:
+            self.voted_for = name
+            ctx.persist(Vote(self.term, name))
+        state = control.state if granted and control.position > (ask.stamp, ask.index) else None
+        if granted:
+            self._leader_heard = ctx.mono
+            self._schedule(self._answer_timeout_s)
+        copied = None if state is None else copy_state(state)
+        ctx.send(name, VoteAnswer(self.term, granted, *control.position, copied), ctx.persist_number)
+
+    def on_vote(self, peer: Peer, answer: VoteAnswer) -> None:
+        """A vote came in; with a strict majority of them we lead (E4)."""
+        if answer.term > self.term:
+            self.see_term(answer.term)
+            return
+        if self.role != CANDIDATE or answer.term != self.term or not answer.granted:
+            return
+        self._yes.add(peer.member.id)
+        self._keep_greatest(answer)
+        if self._enough():
+            self._win()
+
+    def on_permit(self, peer: Peer, permit: Permit) -> None:
+        """The leader hands over to us (E6)."""
+        if permit.term == self.term and self.leader == peer.member.id and self._may_campaign():
+            self._permit = permit.term
+            self.role = FOLLOWER
+            self._ask()
+
+    # Leading
+
+    def stamped(self) -> None:
+        """A strict majority holds the log under our term: serve (E4)."""
+        ctx = self._ctx
+        if self.role != LEADER or self.serving:
+            return
+        self.serving = True
+        self.elected_ms = int(ctx.wall_ms)
+        self._review_at = ctx.mono + ctx.settings.timing.election_interval
+        ctx.wake(self._review_at)
+        ctx.observe("LEADER_ELECTION", started=self._campaign_started, term=self.term, leader=ctx.settings.id)
+        former = self._last_leader
+        self._note_change(ctx.settings.id)
+        self.on_serving(former)
+        self._members.beat_now()
+
+    def review(self) -> str | None:
+        """Hand over if somebody clearly outranks this leader and is well regarded (E6); gives the candidate."""
+        ctx = self._ctx
+        uptimes = self._members.uptimes()
+        tolerance = ctx.settings.timing.uptime_tolerance
+        own = ctx.settings.id
+        for name in ranking(uptimes, tolerance):
+            if name == own:
+                return None
+            if outranks(name, own, uptimes, tolerance) and self._well_regarded(name):
+                self.hand_over(name)
+                return name
+        return None
+
+    def hand_over(self, name: str) -> None:
+        """Stop granting; when `name`'s control log is level, permit it to campaign (E6)."""
+        ctx = self._ctx
+        self.handing_to = name
+        self._handover_until = ctx.mono + ctx.settings.timing.heartbeat_timeout
+        self._permit_sent = False
+        ctx.observe("LEADER_HANDOVER", to=name, term=self.term)
+        ctx.wake(ctx.mono)
+
+    def note_regard(self) -> None:
+        """With every heartbeat: since when does a strict majority see each voter healthy? (E6)"""
+        ctx, members = self._ctx, self._members
+        need = quorum.strict_majority(len(members.voters))
+        for name in members.voters:
+            views = [members.sees.get(name)]
+            views += [members.peers[voter].sees.get(name) for voter in members.voters if voter in members.peers]
+            if sum(1 for view in views if view == HEALTHY) >= need:
+                self._liked_since.setdefault(name, ctx.mono)
+            else:
+                self._liked_since.pop(name, None)
+
+    # Within
+
+    def _well_regarded(self, name: str) -> bool:
+        since = self._liked_since.get(name)
+        return since is not None and self._ctx.mono - since >= self._ctx.settings.timing.election_interval
+
+    def _tick_leader(self) -> None:
+        ctx = self._ctx
+        timing = ctx.settings.timing
+        heard = self._majority_heard()
+        if ctx.mono - heard >= timing.heartbeat_timeout:
+            self._follow(None, "lost_majority")
+            self._schedule(timing.heartbeat_interval)
+            return
+        ctx.wake(heard + timing.heartbeat_timeout)
+        if not self._members.can_vote:
+            self._follow(None, "cannot_vote")
+            return
+        if not self.serving:
+            return
+        if self.handing_to is not None:
+            self._drive_handover(self.handing_to)
+        elif ctx.mono >= self._review_at:
+            self._review_at = ctx.mono + timing.election_interval
+            self.review()
+        ctx.wake(self._review_at)
+
+    def _drive_handover(self, name: str) -> None:
+        ctx = self._ctx
+        if ctx.mono >= self._handover_until or not self._members.peers[name].alive:
+            self.handing_to = None
+            ctx.observe("LEADER_HANDOVER_FAILED", level="warn", to=name, term=self.term)
+            self.on_leader()
+            return
+        if not self._permit_sent and self._control.is_level(name):
+            self._permit_sent = True
+            ctx.send(name, Permit(self.term), ctx.persist_number)
+        ctx.wake(min(self._handover_until, ctx.mono + 0.05) if not self._permit_sent else self._handover_until)
+
+    def _majority_heard(self) -> float:
+        """Since when, at the latest, a strict majority was heard (this node counts as now)."""
+        members = self._members
+        heard = [
+            self._ctx.mono if name == self._ctx.settings.id else self._last_answer(name) for name in members.voters
+        ]
+        return quorum.kth_highest(heard, quorum.strict_majority(len(members.voters)))
+
+    def _last_answer(self, name: str) -> float:
+        peer = self._members.peers[name]
+        answered = peer.answered if peer.answered is not None else float("-inf")
+        return max(answered, self._campaign_started)
+
+    def _may_campaign(self) -> bool:
+        return self._members.can_vote and self._ctx.settings.id in self._members.voters
+
+    def _schedule(self, delay_s: float) -> None:
+        """Campaign after `delay_s` plus our rank's delay, with jitter (E3)."""
+        ctx = self._ctx
+        order = ranking(self._members.uptimes(), ctx.settings.timing.uptime_tolerance)
+        own = ctx.settings.id
+        rank = order.index(own) if own in order else len(order)
+        # Those who fail to agree wait longer, so that one of them gets through.
+        spread = self._rank_delay_s * min(1 + self._rounds, 8)
+        self._campaign_at = ctx.mono + delay_s + rank * self._rank_delay_s + ctx.rng.random() * spread / 2
+        ctx.wake(self._campaign_at)
+
+    def _ask(self) -> None:
+        ctx = self._ctx
+        self.role = ASKING
+        self._campaign_started = ctx.mono
+        self._campaign_at = None
+        self._rounds += 1
+        self._yes = {ctx.settings.id}
+        ctx.wake(ctx.mono + self._answer_timeout_s + 0.001)
+        for name in self._members.voters:
+            if name in self._members.peers:
+                ctx.send(name, PreVote(self.term + 1, self._permit))
+        if self._enough():
+            self._campaign()
+
+    def _campaign(self) -> None:
+        ctx = self._ctx
+        self.role = CANDIDATE
+        self.leader = None
+        self._permit = None
+        self.term += 1
+        self.voted_for = ctx.settings.id
+        number = ctx.persist(Vote(self.term, self.voted_for))
+        self._yes = {ctx.settings.id}
+        self._best = None
+        for name in self._members.voters:
+            if name in self._members.peers:
+                ctx.send(name, VoteRequest(self.term, *self._control.position), number)
+        if self._enough():
+            self._win()
+
+    def _enough(self) -> bool:
+        return len(self._yes) >= quorum.strict_majority(len(self._members.voters))
+
+    def _keep_greatest(self, answer: VoteAnswer) -> None:
+        if answer.state is None or (answer.stamp, answer.index) <= self._control.position:
+            return
+        if self._best is None or (answer.stamp, answer.index) > self._best[:2]:
+            self._best = (answer.stamp, answer.index, answer.state)
+
+    def _win(self) -> None:
+        ctx = self._ctx
+        self.role = LEADER
+        self.leader = ctx.settings.id
+        self.serving = False
+        self.handing_to = None
+        self._rounds = 0
+        self._liked_since.clear()
+        if self._best is not None:
+            self._control.adopt(*self._best)
+            self._best = None
+        self._control.lead(self.term, self.stamped)
+        self._members.beat_now()
+        ctx.wake(ctx.mono + ctx.settings.timing.heartbeat_timeout)
+        self.on_leader()
+
+    def _lose_leader(self) -> None:
+        """The leader is no longer heard."""
+        self._ctx.observe("LEADER_LOST", level="warn", leader=self.leader, term=self.term)
+        self.leader = None
+        self.elected_ms = None
+        self.on_leader()
+
+    def _follow(self, leader: str | None, why: str) -> None:
+        was_leader = self.role == LEADER
+        self.role = FOLLOWER
+        self.serving = False
+        self.handing_to = None
+        if was_leader:
+            self._ctx.observe("LEADER_RESIGNED", level="warn", term=self.term, why=why)
+            self._control.resign()
+            self.on_resigned()
+        if self.leader != leader or was_leader:
+            self.leader = leader
+            self.elected_ms = None
+            self.on_leader()
+        if leader is None:
+            self._schedule(0.0)
+
+    def _note_change(self, name: str) -> None:
+        if self._last_leader != name:
+            self._last_leader = name
+            self._ctx.count("distributed_leader_changes_total")

@@ -1,0 +1,213 @@
+"""The forwarder's half of locks: a client's call, kept alive from leader to leader (L2, L3).
+
+A call goes to whoever leads, again after a change of leader and when no answer comes; request ids and tokens make a
+repetition harmless. It ends with the leader's answer, or `no_leader` when it was never sent, or *maybe*.
+"""
+
+import msgspec
+
+from node.protocol.context import Context
+from node.protocol.election import Election
+from node.protocol.locks import ACQUIRE, CANCEL, FORCE, NOT_LEADER, RELEASE, RENEW, LockService
+from node.protocol.messages import LockAnswer, LockCall
+from node.protocol.requests import (
+    AcquireLock,
+    Answer,
+    LockGranted,
+    LockReleased,
+    LockView,
+    Maybe,
+    Refusal,
+    ReleaseLock,
+    RenewLock,
+)
+
+DETAILS = {
+    "held": "the lock is held; wait for it or try later",
+    "timeout": "the lock was not free within the time given",
+    "queue_full": "too many wait for this lock; try later",
+    "too_many": "the cluster holds as many locks as it may; release some",
+    "wrong_token": "another fencing token is in force for this lock",
+    "not_held": "nobody holds this lock; it may have expired",
+    "released": "this request id was released already; acquire with a new one",
+}
+
+
+class Pending:
+    """A client's call on its way."""
+
+    def __init__(self, client: int, call: LockCall, mono: float, until: float) -> None:
+        self.client = client
+        self.call = call
+        self.started = mono
+        self.until = until
+        self.sent_to: str | None = None
+        self.sent_at = 0.0
+        self.was_sent = False
+
+
+class LockCalls:
+    """Clients' lock calls at this node."""
+
+    def __init__(self, ctx: Context, election: Election, service: LockService) -> None:
+        self._ctx = ctx
+        self._election = election
+        self._service = service
+        self._number = 0
+        self._pending: dict[int, Pending] = {}
+        timing = ctx.settings.timing
+        self._resend_s = min(max(timing.heartbeat_interval, 0.2), 1.0)
+        self._leader_patience_s = min(max(timing.heartbeat_timeout, 0.5), 2.0)
+        self._answer_patience_s = max(timing.heartbeat_timeout, 1.0)
+        service.answer = self._deliver
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def acquire(self, client: int, ask: AcquireLock) -> None:
+        """Take a lock for a client."""
+        call = LockCall(
+            self._next(), ACQUIRE, ask.resource, ask.owner, ask.request_id,
+            ttl_ms=int(ask.ttl_s * 1000), wait_ms=int(ask.wait_s * 1000), trace=ask.trace,
+        )  # fmt: skip
+        self._begin(client, call, ask.wait_s)
+
+    def renew(self, client: int, ask: RenewLock) -> None:
+        """Renew a lock for a client."""
+        ttl_ms = 0 if ask.ttl_s is None else int(ask.ttl_s * 1000)
+        call = LockCall(
+            self._next(), RENEW, ask.resource, ask.owner, token=ask.token, ttl_ms=ttl_ms, trace=ask.trace
+        )
+        self._begin(client, call, 0.0)
+
+    def release(self, client: int, ask: ReleaseLock) -> None:
+        """Release a lock for a client, or by force for an admin."""
+        call = LockCall(
+            self._next(), FORCE if ask.force else RELEASE, ask.resource, ask.owner, ask.request_id or "",
+            token=ask.token or 0, trace=ask.trace,
+        )  # fmt: skip
+        self._begin(client, call, 0.0)
+
+    def cancel(self, client: int) -> None:
+        """The client has gone: a waiting acquire is withdrawn, anything else takes its course (L3)."""
+        for number, pending in list(self._pending.items()):
+            if pending.client == client:
+                del self._pending[number]
+                if pending.call.action == ACQUIRE and pending.sent_to is not None:
+                    self._send(pending.sent_to, msgspec.structs.replace(pending.call, action=CANCEL))
+
+    def leader_changed(self) -> None:
+        """Send everything that waits to the new leader."""
+        for pending in list(self._pending.values()):
+            pending.sent_to = None
+            self._dispatch(pending)
+
+    def on_answer(self, answer: LockAnswer) -> None:
+        """The leader's answer."""
+        pending = self._pending.get(answer.number)
+        if pending is None:
+            return
+        if answer.reason == NOT_LEADER:
+            pending.sent_to = None
+            self._ctx.wake(self._ctx.mono + self._resend_s / 10)
+            return
+        del self._pending[answer.number]
+        self._finish(pending, answer)
+
+    def tick(self) -> None:
+        """Send again, give up."""
+        mono = self._ctx.mono
+        for number, pending in list(self._pending.items()):
+            if mono >= pending.until or (not pending.was_sent and mono >= pending.started + self._leader_patience_s):
+                del self._pending[number]
+                self._give_up(pending)
+                continue
+            if pending.sent_to is None or mono - pending.sent_at >= self._resend_s:
+                self._dispatch(pending)
+            self._wake(pending)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _begin(self, client: int, call: LockCall, wait_s: float) -> None:
+        mono = self._ctx.mono
+        pending = Pending(client, call, mono, mono + wait_s + self._answer_patience_s)
+        self._pending[call.number] = pending
+        self._dispatch(pending)
+        self._wake(pending)
+
+    def _wake(self, pending: Pending) -> None:
+        if pending.sent_to is None:
+            self._ctx.wake(min(pending.until, self._ctx.mono + self._resend_s / 10))
+        else:
+            self._ctx.wake(min(pending.until, pending.sent_at + self._resend_s))
+
+    def _dispatch(self, pending: Pending) -> None:
+        leader = self._election.leader
+        if leader is None:
+            return
+        mono = self._ctx.mono
+        pending.sent_to, pending.sent_at, pending.was_sent = leader, mono, True
+        waited_ms = int((mono - pending.started) * 1000)
+        self._send(leader, msgspec.structs.replace(pending.call, waited_ms=waited_ms))
+
+    def _send(self, leader: str, call: LockCall) -> None:
+        if leader == self._ctx.settings.id:
+            self._service.handle(leader, call)
+        else:
+            self._ctx.send(leader, call)
+
+    def _deliver(self, instance: str, answer: LockAnswer) -> None:
+        """The local service answers: to a client here, or to the forwarder that asked."""
+        if instance == self._ctx.settings.id:
+            self.on_answer(answer)
+        else:
+            self._ctx.send(instance, answer)
+
+    def _give_up(self, pending: Pending) -> None:
+        ctx, call = self._ctx, pending.call
+        answer: Answer
+        if not pending.was_sent:
+            answer = Refusal("no_leader", "no leader is known here; see `iwdc-distributed leader`")
+        else:
+            again = "ask again with the same request id" if call.request_id else "ask again; it does nothing twice"
+            answer = Maybe("no_answer", f"the leader did not answer in time; {again}")
+        ctx.count("distributed_locks_failed_total", resource=call.resource, reason=answer.reason)
+        ctx.reply(pending.client, answer)
+
+    def _finish(self, pending: Pending, got: LockAnswer) -> None:
+        ctx, call = self._ctx, pending.call
+        releasing = call.action in (RELEASE, FORCE)
+        span = "LOCK_RELEASE" if releasing else "LOCK_ACQUIRE"
+        outcome = got.reason or "done"
+        ctx.observe(
+            span, call.trace, "info" if outcome == "done" else "warn", pending.started,
+            resource=call.resource, owner=call.owner, action=call.action, outcome=outcome, token=got.token,
+        )  # fmt: skip
+        if got.reason:
+            ctx.count("distributed_locks_failed_total", resource=call.resource, reason=got.reason)
+        elif releasing:
+            ctx.count("distributed_locks_released_total", resource=call.resource)
+        elif call.action == ACQUIRE:
+            ctx.count("distributed_locks_acquired_total", resource=call.resource)
+        ctx.reply(pending.client, self._answer(call, got))
+
+    def _answer(self, call: LockCall, got: LockAnswer) -> Answer:
+        if not got.reason:
+            if call.action in (RELEASE, FORCE):
+                return LockReleased(call.resource, got.token or None, got.already)
+            return LockGranted(_view(call.resource, got))
+        return Refusal(
+            got.reason,
+            DETAILS.get(got.reason, ""),
+            holder=_view(call.resource, got) if got.owner else None,
+            given=call.token if got.reason == "wrong_token" else None,
+            current=got.token if got.reason == "wrong_token" else None,
+        )
+
+
+def _view(resource: str, got: LockAnswer) -> LockView:
+    return LockView(resource, got.owner, got.instance, got.token, got.ttl_ms, got.remaining_ms, 0)
+
+

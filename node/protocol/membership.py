@@ -1,0 +1,354 @@
+"""Who is there and how well: heartbeats and each observer's own statuses (H1, H2, M1, M2).
+
+An instance is `unreachable` when nothing came from it for `heartbeat_timeout`, when its host refuses connections, or
+when it says that it cannot vote. It is `degraded` for stated reasons. Everything else is `healthy`. Who-sees-whom and
+the version vector travel only when the peer does not confirm to hold them already.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+
+from node.protocol import quorum
+from node.protocol.context import Context
+from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck, Mark
+from node.protocol.requests import QuorumView
+from node.protocol.settings import Member
+
+HEALTHY, DEGRADED, UNREACHABLE = "healthy", "degraded", "unreachable"
+CANNOT_VOTE = "cannot_vote"
+BEATS_REMEMBERED = 8
+
+
+def fingerprint(mapping: Mapping[str, object]) -> int:
+    """A short hash of a mapping, equal on every node that holds the same; 0 for an empty one."""
+    if not mapping:
+        return 0
+    return zlib.crc32("\n".join(f"{key}={mapping[key]}" for key in sorted(mapping)).encode())
+
+
+class Peer:
+    """What this node knows of one other member, and since when (monotonic seconds)."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.status = UNREACHABLE
+        self.reasons: tuple[str, ...] = ("not_heard_yet",)
+        self.since = 0.0
+        self.heard: float | None = None
+        self.answered: float | None = None
+        self.refused_at: float | None = None
+        self.rtt_s: float | None = None
+        self.uptime_ms: int | None = None
+        self.uptime_at = 0.0
+        self.beat = 0
+        self.sent_at: dict[int, float] = {}
+        self.unanswered_since: float | None = None
+        self.boot = ""
+        self.old_boots: set[str] = set()
+        self.digest = ""
+        self.entries: dict[str, str] = {}
+        self.mark: Mark | None = None
+        self.said: Heartbeat | None = None
+        self.sees: dict[str, str] = {}
+        self.sees_hash = 0
+        self.vector: dict[str, int] = {}
+        self.vector_hash = 0
+        self.confirmed_sees = 0
+        self.confirmed_vector = 0
+
+    @property
+    def alive(self) -> bool:
+        """Healthy or degraded: counts for the quorum (seed 3.2)."""
+        return self.status != UNREACHABLE
+
+    def uptime_s(self, mono: float) -> float | None:
+        """Its uptime now, as last reported plus the time since."""
+        return None if self.uptime_ms is None else self.uptime_ms / 1000 + mono - self.uptime_at
+
+    @property
+    def refused(self) -> bool:
+        """Its host refuses our connections, and nothing has come from it since."""
+        return self.refused_at is not None and (self.heard is None or self.heard <= self.refused_at)
+
+
+class Membership:
+    """Heartbeats out and in, statuses, and the quorum they add up to."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        settings = ctx.settings
+        self.digest = settings.digest
+        self.peers = {m.id: Peer(m) for m in settings.peers}
+        self.voters = settings.voters
+        self.own = next(m for m in settings.members if m.id == settings.id)
+        self.status = HEALTHY
+        self.reasons: tuple[str, ...] = ()
+        self.started = 0.0
+        self.faults: dict[str, bool] = {}
+        self.sees: dict[str, str] = {settings.id: HEALTHY}
+        self._sees_hash = fingerprint(self.sees)
+        self._next_beat = 0.0
+
+    # What others ask
+
+    def uptime_s(self) -> float:
+        """This node's own uptime."""
+        return self._ctx.mono - self.started
+
+    def uptimes(self) -> dict[str, float]:
+        """Uptime in seconds of each voter that is alive here, this node included (E2)."""
+        own_id = self._ctx.settings.id
+        known = {own_id: self.uptime_s()} if own_id in self.voters and self.can_vote else {}
+        for name in self.voters:
+            peer = self.peers.get(name)
+            if peer is not None and peer.alive:
+                uptime = peer.uptime_s(self._ctx.mono)
+                if uptime is not None:
+                    known[name] = uptime
+        return known
+
+    @property
+    def can_vote(self) -> bool:
+        """Whether this node may vote, promise and ack (H2)."""
+        return not self.faults.get(CANNOT_VOTE) and not self.faults.get("recovering")
+
+    @property
+    def refusing(self) -> tuple[str, ...]:
+        """Peers whose host refuses us right now."""
+        return tuple(name for name, peer in self.peers.items() if peer.refused)
+
+    def refused_by_majority(self, name: str) -> bool:
+        """Whether a strict majority of the voters, this node among them, finds `name` refusing connections (H2)."""
+        if not self.peers[name].refused:
+            return False
+        witnesses = 1 + sum(
+            1
+            for voter in self.voters
+            if voter != name and (peer := self.peers.get(voter)) and peer.said and name in peer.said.refused
+        )
+        return witnesses >= quorum.strict_majority(len(self.voters))
+
+    def quorum(self) -> QuorumView:
+        """The seed's quorum, from this node's point of view (seed 3.3)."""
+        alive = {name for name, peer in self.peers.items() if peer.alive}
+        if self.status != UNREACHABLE:
+            alive.add(self._ctx.settings.id)
+        total = len(self.peers) + 1
+        alive_voters = sum(1 for name in self.voters if name in alive)
+        return quorum.view(total, len(alive), len(self.voters), alive_voters, self._ctx.settings.rule)
+
+    def same_digest(self, name: str) -> bool:
+        """Whether promises, acks and votes may pass between us (M2)."""
+        return self.peers[name].digest == self.digest
+
+    def differing(self, name: str) -> list[str]:
+        """The config entries in which `name` differs from us, in words (M2)."""
+        ours, theirs = self._ctx.settings.entries(), self.peers[name].entries
+        return [
+            f"{key}: here {ours.get(key, 'missing')}, there {theirs.get(key, 'missing')}"
+            for key in sorted(ours.keys() | theirs.keys())
+            if theirs and ours.get(key) != theirs.get(key)
+        ]
+
+    # What happens
+
+    def start(self) -> None:
+        """Begin to beat; called once, at the node's start."""
+        ctx = self._ctx
+        self.started = ctx.mono
+        for peer in self.peers.values():
+            peer.since = ctx.mono
+        self._next_beat = ctx.mono
+
+    def set_fault(self, name: str, present: bool) -> None:
+        """Raise or clear one of this node's own reasons (`cannot_vote`, `slow_disk`, `loop_lag`, `drift`, ...)."""
+        if self.faults.get(name, False) != present:
+            self.faults[name] = present
+            self._judge_self()
+
+    def heard(self, peer: Peer, boot: str, digest: str) -> None:
+        """An envelope came from `peer`."""
+        ctx = self._ctx
+        peer.heard = ctx.mono
+        if boot != peer.boot:
+            if peer.boot:
+                peer.old_boots.add(peer.boot)
+            peer.boot, peer.said, peer.confirmed_sees, peer.confirmed_vector = boot, None, 0, 0
+            peer.sent_at.clear()
+        if digest != peer.digest:
+            peer.digest = digest
+            if digest != self.digest:
+                ctx.send(peer.member.id, ConfigView(ctx.settings.entries()))
+                ctx.observe("CONFIG_MISMATCH", level="warn", instance=peer.member.id)
+
+    def beat(self, term: int, leader: str | None, commit: int, vector: dict[str, int], version: str | None,
+             drift: tuple[float | None, float | None]) -> None:  # fmt: skip
+        """Send a heartbeat to all peers at once (H1)."""
+        ctx = self._ctx
+        vector_hash = fingerprint(vector)
+        uptime_ms, refused = int(self.uptime_s() * 1000), self.refusing
+        for name, peer in self.peers.items():
+            if not peer.member.votes:
+                continue
+            peer.beat += 1
+            peer.sent_at[peer.beat] = ctx.mono
+            if len(peer.sent_at) > BEATS_REMEMBERED:
+                del peer.sent_at[next(iter(peer.sent_at))]
+            if peer.unanswered_since is None:
+                peer.unanswered_since = ctx.mono
+            ctx.send(
+                name,
+                Heartbeat(
+                    number=peer.beat,
+                    uptime_ms=uptime_ms,
+                    status=self.status,
+                    reasons=self.reasons,
+                    term=term,
+                    leader=leader,
+                    commit=commit,
+                    sees_hash=self._sees_hash,
+                    vector_hash=vector_hash,
+                    sees=None if peer.confirmed_sees == self._sees_hash else dict(self.sees),
+                    vector=None if peer.confirmed_vector == vector_hash else dict(vector),
+                    refused=refused,
+                    drift_ms=drift[0],
+                    drift_error_ms=drift[1],
+                    version=version,
+                ),
+            )
+            ctx.count("distributed_heartbeat_sent_total", instance=name)
+            if peer.digest and peer.digest != self.digest:
+                ctx.send(name, ConfigView(ctx.settings.entries()))
+        ctx.observe("HEARTBEAT_SEND", level="debug", peers=len(self.peers))
+
+    def beat_due(self) -> bool:
+        """Whether it is time for the next heartbeat; keeps the rhythm when it is."""
+        ctx = self._ctx
+        if ctx.mono < self._next_beat:
+            ctx.wake(self._next_beat)
+            return False
+        self._next_beat = max(self._next_beat + ctx.settings.timing.heartbeat_interval, ctx.mono)
+        ctx.wake(self._next_beat)
+        return True
+
+    def beat_now(self) -> None:
+        """Let the next heartbeat leave at once: something changed that others should know."""
+        self._next_beat = self._ctx.mono
+        self._ctx.wake(self._next_beat)
+
+    def on_heartbeat(self, peer: Peer, beat: Heartbeat) -> bool:
+        """Take in a heartbeat and confirm it. True if the peer's version vector came along or changed."""
+        ctx = self._ctx
+        if peer.said is not None and beat.number <= peer.said.number:
+            return False  # late or doubled
+        peer.said = beat
+        peer.uptime_ms, peer.uptime_at = beat.uptime_ms, ctx.mono
+        if beat.sees is not None:
+            peer.sees, peer.sees_hash = beat.sees, beat.sees_hash
+        if beat.vector is not None:
+            peer.vector, peer.vector_hash = beat.vector, beat.vector_hash
+        ctx.send(peer.member.id, HeartbeatAck(beat.number, peer.sees_hash, peer.vector_hash))
+        ctx.count("distributed_heartbeat_received_total", instance=peer.member.id)
+        ctx.observe("HEARTBEAT_RECEIVE", level="debug", instance=peer.member.id)
+        self.judge(peer)
+        return beat.vector is not None
+
+    def on_ack(self, peer: Peer, ack: HeartbeatAck) -> None:
+        """A beat of ours was received and answered."""
+        ctx = self._ctx
+        sent = peer.sent_at.pop(ack.number, None)
+        if sent is None:
+            return
+        peer.rtt_s = ctx.mono - sent
+        peer.answered = ctx.mono
+        peer.unanswered_since = None
+        peer.confirmed_sees, peer.confirmed_vector = ack.sees_hash, ack.vector_hash
+        self.judge(peer)
+
+    def on_link(self, peer: Peer, refused: bool) -> None:
+        """The peer's host refuses connections, or takes them again."""
+        was = peer.refused
+        peer.refused_at = self._ctx.mono if refused else None
+        self.judge(peer)
+        if peer.refused and not was:
+            self.beat_now()
+
+    def on_legacy(self, peer: Peer, uptime_ms: int | None, rtt_ms: float | None) -> None:
+        """A v1.6 member is alive (M4)."""
+        ctx = self._ctx
+        peer.heard = peer.answered = ctx.mono
+        peer.unanswered_since = None
+        peer.rtt_s = None if rtt_ms is None else rtt_ms / 1000
+        if uptime_ms is not None:
+            peer.uptime_ms, peer.uptime_at = uptime_ms, ctx.mono
+        self.judge(peer)
+
+    def judge_all(self) -> None:
+        """Look at every peer's status anew: silence shows only by time passing."""
+        for peer in self.peers.values():
+            self.judge(peer)
+
+    def judge(self, peer: Peer) -> None:
+        """Settle `peer`'s status, with its reasons (H1, H2)."""
+        status, reasons = self._assess(peer)
+        if status == peer.status and reasons == peer.reasons:
+            return
+        name, ctx = peer.member.id, self._ctx
+        if status != peer.status:
+            peer.since = ctx.mono
+            if status == UNREACHABLE:
+                ctx.count("distributed_heartbeat_timeout_total", instance=name)
+        worse = status != HEALTHY
+        ctx.observe(
+            "INSTANCE_STATUS", level="warn" if worse else "info", instance=name, status=status,
+            was=peer.status, reasons=list(reasons),
+        )  # fmt: skip
+        changed = status != peer.status
+        peer.status, peer.reasons = status, reasons
+        if changed:
+            self.sees[name] = status
+            self._sees_hash = fingerprint(self.sees)
+
+    def _assess(self, peer: Peer) -> tuple[str, tuple[str, ...]]:
+        ctx = self._ctx
+        timing = ctx.settings.timing
+        if peer.heard is None:
+            return UNREACHABLE, ("refused",) if peer.refused else ("not_heard_yet",)
+        if peer.refused:
+            return UNREACHABLE, ("refused",)
+        silent = ctx.mono - peer.heard
+        if silent > timing.heartbeat_timeout:
+            return UNREACHABLE, ("no_answer",)
+        said = peer.said
+        reasons: list[str] = []
+        if said is not None:
+            if said.status == UNREACHABLE:
+                return UNREACHABLE, said.reasons or (CANNOT_VOTE,)
+            reasons += said.reasons
+        if peer.digest and peer.digest != self.digest:
+            reasons.append("config_mismatch")
+        if silent > 2 * timing.heartbeat_interval:
+            reasons.append("missed_beats")
+        if peer.unanswered_since is not None and ctx.mono - peer.unanswered_since > timing.heartbeat_timeout:
+            reasons.append("one_way")
+        return (DEGRADED, tuple(dict.fromkeys(reasons))) if reasons else (HEALTHY, ())
+
+    def _judge_self(self) -> None:
+        present = [name for name, on in self.faults.items() if on]
+        if not self.can_vote:
+            status = UNREACHABLE
+            present = [CANNOT_VOTE, *(name for name in present if name != CANNOT_VOTE)]
+        else:
+            status = DEGRADED if present else HEALTHY
+        if (status, tuple(present)) == (self.status, self.reasons):
+            return
+        self.status, self.reasons = status, tuple(present)
+        self.sees[self._ctx.settings.id] = status
+        self._sees_hash = fingerprint(self.sees)
+        self._ctx.observe("OWN_STATUS", level="warn" if present else "info", status=status, reasons=present)
+        self.beat_now()
+
+    def count_statuses(self) -> Counter[str]:
+        """How many instances have which status, this node included."""
+        return Counter([self.status, *(peer.status for peer in self.peers.values())])

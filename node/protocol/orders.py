@@ -1,0 +1,61 @@
+"""What an operator may order of a node: hand over, look for a better leader, recover without a lost member."""
+
+from typing import TYPE_CHECKING
+
+from node.protocol import views
+from node.protocol.requests import Accepted, Refusal
+
+if TYPE_CHECKING:
+    from node.protocol.core import Core
+
+
+def step_down(core: "Core", to: str | None) -> Accepted | Refusal:
+    """Hand over leadership in good order (E6), to the next by rank unless `to` names somebody."""
+    election, members = core.election, core.members
+    if not election.leads:
+        return _not_leader(core)
+    if election.handing_to is not None:
+        return Refusal("stepping_down", f"already handing over to {election.handing_to}")
+    able = [name for name, peer in members.peers.items() if name in members.voters and peer.alive]
+    if to is not None and to not in able:
+        could = ", ".join(able) or "none"
+        return Refusal("no_candidate", f"{to} is not a voter that is alive here; could be: {could}")
+    if to is None:
+        to = next((name for name in views.ranked(core) if name in able), None)
+    if to is None:
+        return Refusal("no_candidate", "no other voter is alive here")
+    election.hand_over(to)
+    return Accepted(f"handing over to {to}")
+
+
+def elect(core: "Core") -> Accepted | Refusal:
+    """Review the ranking now instead of at the next election interval (E6)."""
+    if not core.election.leads:
+        return _not_leader(core)
+    candidate = core.election.review()
+    if candidate is None:
+        return Accepted(f"{core.settings.id} stays: nobody healthy for a whole election interval outranks it")
+    return Accepted(f"handing over to {candidate}")
+
+
+def go_on_without(core: "Core", names: tuple[str, ...]) -> Accepted | Refusal:
+    """Recover without the answers of members whose disks are lost (D1)."""
+    unknown = [name for name in names if name not in core.members.peers]
+    if unknown:
+        return Refusal("bad_request", f"not a member: {', '.join(unknown)}", field="without")
+    if core.recovery.ready:
+        return Refusal("bad_request", "this node is not recovering", field="without")
+    core.recovery.go_on_without(names)
+    state = "ready" if core.recovery.ready else core.recovery.explain()
+    return Accepted(f"recovering without {', '.join(names)}: {state}")
+
+
+def cannot(core: "Core") -> Refusal:
+    """Why this node takes no requests now (H2)."""
+    if not core.recovery.ready:
+        return Refusal("recovering", core.recovery.explain())
+    return Refusal("cannot_vote", f"this node cannot write: {', '.join(core.members.reasons)}; ask another")
+
+
+def _not_leader(core: "Core") -> Refusal:
+    return Refusal("not_leader", f"the leader is {core.election.leader or 'unknown'}; ask it")

@@ -1,0 +1,73 @@
+"""Proposals and conflicts as the API shows them."""
+
+from node.protocol.context import Context
+from node.protocol.events import HybridClock, hlc_wall_ms
+from node.protocol.requests import ConflictView, ProposalView, QuorumView, VoteView
+from node.protocol.state import Fold, ProposalState
+from node.protocol.voting import ACCEPT
+
+
+class ProposalViews:
+    """Looks into the fold."""
+
+    def __init__(self, ctx: Context, clock: HybridClock, fold: Fold) -> None:
+        self._ctx = ctx
+        self._clock = clock
+        self._fold = fold
+
+    def newest(self, limit: int) -> tuple[ProposalView, ...]:
+        """The newest proposals, newest first."""
+        return tuple(self.show(state) for state in self._fold.newest(limit))
+
+    def lookup(self, name: str) -> tuple[ProposalView, ...]:
+        """By key, or all that carry the label (P1)."""
+        keys = [name] if self._fold.get(name) else self._fold.by_label(name)
+        return tuple(self.show(state) for key in keys if (state := self._fold.get(key)) is not None)
+
+    def conflicts(self) -> tuple[ConflictView, ...]:
+        """Slots with more than one accepted content (S1)."""
+        return tuple(
+            ConflictView(
+                slot=conflict.slot,
+                candidates=tuple(self.show(s) for key in conflict.keys if (s := self._fold.get(key)) is not None),
+                winner=conflict.winner,
+                strategy=self._ctx.settings.strategy,
+                why=conflict.why,
+                open=conflict.winner is None,
+            )
+            for conflict in self._fold.conflicts()
+        )
+
+    def show(self, state: ProposalState) -> ProposalView:
+        """One proposal. `expired` is a display: a vote given in time may still turn up (P4)."""
+        proposal = state.payload
+        snapshot = proposal.kind == "snapshot"
+        verdict = state.verdict
+        if verdict == "pending" and self._clock.read(self._ctx.wall_ms) > proposal.deadline_hlc:
+            verdict = "expired"
+        votes: dict[str, VoteView] = {}
+        for (voter, round_), cast in sorted(state.votes.items(), key=lambda item: item[0][1]):
+            votes[voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, round_)
+        healthy = sum(1 for vote in votes.values() if vote.vote == ACCEPT)
+        return ProposalView(
+            key=state.key,
+            id=proposal.label,
+            kind=proposal.kind,
+            hash=proposal.hash,
+            proposer=state.origin,
+            state=verdict,
+            created_at=state.timestamp_ms,
+            deadline=hlc_wall_ms(proposal.deadline_hlc),
+            required=proposal.required,
+            voters=tuple(proposal.voters),
+            votes=votes,
+            quorum=QuorumView(len(proposal.voters), healthy, proposal.required, healthy >= proposal.required),
+            trace_id=state.trace,
+            round=state.round,
+            version=proposal.version if snapshot else None,
+            from_=None if snapshot else proposal.base,
+            to=None if snapshot else proposal.version,
+            reason=state.reason,
+            decided_at=state.decided_ms,
+            settled=self._fold.settled(state.key),
+        )

@@ -1,0 +1,342 @@
+"""Proposals at one node: put to the vote, voted on, decided, announced (P1-P7; seed 4 and 5).
+
+Verdicts are the fold's; this part acts on them. Votes asked for within one step are cast as one event at its end, and a
+vote, once written, is never taken back. A proposal whose base is not yet known, or whose config differs, is held until
+it can be judged or its deadline nears.
+"""
+
+from typing import Any
+
+import msgspec
+
+from node.protocol import quorum
+from node.protocol.context import Context
+from node.protocol.election import Election
+from node.protocol.events import (
+    CONFLICT_RESOLVED,
+    DIFF_ACCEPT,
+    ROLLBACK_ACCEPT,
+    ROUND_OPENED,
+    SKIPPED_QUORUM,
+    SNAPSHOT_ACCEPT,
+    VOTES,
+    Event,
+    HybridClock,
+    hlc_from_wall_ms,
+)
+from node.protocol.membership import Membership
+from node.protocol.proposal import EVENT_TYPE, PROPOSAL_TYPES, Content, Proposal, to_payload
+from node.protocol.proposal_views import ProposalViews
+from node.protocol.replication import Replication
+from node.protocol.requests import (
+    Accepted,
+    ProposalAnswer,
+    Propose,
+    QuorumView,
+    Refusal,
+    ResolveConflict,
+)
+from node.protocol.state import Fold, ProposalState
+from node.protocol.voting import ACCEPT, Verify, Voting
+
+ANNOUNCED = {"snapshot": SNAPSHOT_ACCEPT, "diff": DIFF_ACCEPT, "rollback": ROLLBACK_ACCEPT}
+
+class Waiting:
+    """A client that waits for a verdict until `until` (monotonic seconds)."""
+
+    def __init__(self, call: int, started: float, until: float) -> None:
+        self.call = call
+        self.started = started
+        self.until = until
+
+
+class Proposals:
+    """What this node does about proposals."""
+
+    def __init__(
+        self, ctx: Context, clock: HybridClock, members: Membership, election: Election, replication: Replication,
+        fold: Fold, verify: Verify | None,
+    ) -> None:  # fmt: skip
+        self._ctx = ctx
+        self._clock = clock
+        self._members = members
+        self._election = election
+        self._replication = replication
+        self._fold = fold
+        self._voting = Voting(ctx, clock, members, fold, verify)
+        self.views = ProposalViews(ctx, clock, fold)
+        self.restoring = False
+        self._ballot: dict[tuple[str, int], None] = {}
+        self._held: dict[tuple[str, int], None] = {}
+        self._waiting: dict[str, list[Waiting]] = {}
+        self._unannounced: dict[str, float] = {}
+        self._contested = False
+
+    # Clients
+
+    def propose(self, call: int, ask: Propose) -> None:
+        """Put a version to the vote, or say why not (P1, P6)."""
+        ctx = self._ctx
+        ctx.count("distributed_proposals_sent_total", type=ask.kind)
+        flaw = self._voting.flaw(ask)
+        if flaw is not None:
+            self._failed(ask, "bad_request")
+            ctx.reply(call, flaw)
+            return
+        if ask.dry_run:
+            ctx.reply(call, self._voting.predict(ask))
+            return
+        existing = self._existing(ask)
+        if existing is not None:
+            self._answer_or_wait(call, existing, ask.wait_s, existing=True)
+            return
+        sees = self._members.quorum()
+        ctx.observe("QUORUM_CHECK", ask.trace, "debug", healthy=sees.healthy, required=sees.required)
+        if not sees.sufficient:
+            self._skip(call, ask, sees)
+            return
+        if len(self._fold.open_keys) >= ctx.settings.limits.max_open_proposals:
+            self._failed(ask, "too_many")
+            ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
+            return
+        event = self._write(ask)
+        self._answer_or_wait(call, event.id, ask.wait_s, existing=False)
+
+    def resolve(self, call: int, ask: ResolveConflict) -> None:
+        """A person settles a conflict (S1)."""
+        conflict = next((c for c in self._fold.conflicts() if c.slot == ask.slot), None)
+        if conflict is None:
+            self._ctx.reply(call, Refusal("unknown_conflict", f"no conflict in slot {ask.slot}"))
+            return
+        if ask.key not in conflict.keys:
+            detail = f"{ask.key} is not in this conflict; expected one of {', '.join(conflict.keys)}"
+            self._ctx.reply(call, Refusal("unknown_proposal", detail))
+            return
+        self._replication.append(CONFLICT_RESOLVED, {"slot": ask.slot, "proposal": ask.key}, ask.trace)
+        self._ctx.count("distributed_conflict_resolutions_total", strategy="manual", type=ask.slot.split(":", 1)[0])
+        self._ctx.reply(call, Accepted(f"{ask.slot} goes to {ask.key}"), self._ctx.persist_number)
+
+    def cancel(self, call: int) -> None:
+        """The client has gone; its proposal stays."""
+        for key, waiting in list(self._waiting.items()):
+            left = [waiter for waiter in waiting if waiter.call != call]
+            if left:
+                self._waiting[key] = left
+            else:
+                del self._waiting[key]
+
+    # Events
+
+    def on_event(self, event: Event) -> None:
+        """An event entered the log: what does it change?"""
+        changed = self._fold.apply(event)
+        if self.restoring:
+            return
+        kind = event.type
+        if kind in PROPOSAL_TYPES:
+            self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
+            self._ballot[(event.id, 0)] = None
+        elif kind == VOTES:
+            self._contested = True
+        elif kind == ROUND_OPENED:
+            key, round_ = event.payload.get("proposal"), event.payload.get("round")
+            if isinstance(key, str) and isinstance(round_, int):
+                self._ballot[(key, round_)] = None
+        elif kind in (SNAPSHOT_ACCEPT, DIFF_ACCEPT, ROLLBACK_ACCEPT):
+            self._unannounced.pop(event.id.removesuffix(":accept"), None)
+        for key in changed:
+            self._decided(key)
+        if changed and self._held:
+            self._ballot.update(self._held)
+            self._held.clear()
+
+    def flush(self) -> None:
+        """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5)."""
+        if self._ballot and self._members.can_vote:
+            self._cast()
+        if self._contested and self._election.leads:
+            self._contested = False
+            self._open_rounds()
+
+    def tick(self) -> None:
+        """Answer clients whose patience ended; vote on held proposals before their deadline."""
+        mono = self._ctx.mono
+        for key, waiting in list(self._waiting.items()):
+            for waiter in [w for w in waiting if w.until <= mono]:
+                waiting.remove(waiter)
+                self._reply(waiter.call, key, existing=False)
+            if waiting:
+                self._ctx.wake(min(waiter.until for waiter in waiting))
+            else:
+                del self._waiting[key]
+
+    def look(self) -> None:
+        """With every heartbeat: what was held or missed; as leader, announce for a proposer that is gone."""
+        ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
+        self._held.clear()
+        for key in fold.open_keys:
+            state = fold.get(key)
+            if state is not None and own in state.payload.voters:
+                if (own, 0) not in state.votes:
+                    self._ballot[(key, 0)] = None
+                if state.round and (own, state.round) not in state.votes:
+                    self._ballot[(key, state.round)] = None
+        self._contested = True
+        if not self._election.leads:
+            return
+        patience_s = ctx.settings.timing.heartbeat_timeout
+        for key, since in list(self._unannounced.items()):
+            state = fold.get(key)
+            if state is None:
+                del self._unannounced[key]
+            elif ctx.mono - since > patience_s and self._members.sees.get(state.origin) == "unreachable":
+                self._announce(state)
+
+    # Within
+
+    def _write(self, ask: Propose) -> Event:
+        ctx = self._ctx
+        voters = self._members.voters
+        wall_ms = int(ctx.wall_ms)
+        base = f"{ask.base}-" if ask.kind != "snapshot" else ""
+        hlc = self._clock.read(ctx.wall_ms)
+        timeout_ms = ctx.settings.timing.proposal_timeout * 1000
+        proposal = Proposal(
+            kind=ask.kind,
+            version=ask.version,
+            base=ask.base,
+            hash=ask.hash,
+            base_hash=self._fold.base_hash(ask.base) if ask.base is not None else None,
+            restored=self._fold.restored(ask.base) if ask.base is not None else None,
+            label=f"{ask.kind}-{base}{ask.version}-{wall_ms}",
+            voters=voters,
+            required=quorum.required(len(voters), ctx.settings.rule),
+            deadline_hlc=hlc + hlc_from_wall_ms(timeout_ms),
+            digest=self._members.digest,
+            leader_term=self._election.term if self._election.leads else 0,
+            signature=ask.signature,
+            idempotency_key=ask.idempotency_key,
+            vote=None,
+            reason=None,
+        )
+        judged = self._voting.judge(ctx.settings.id, proposal, 0, hlc)
+        if judged is not None:
+            proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
+            ctx.count("distributed_votes_total", type=judged[0])
+        return self._replication.append(EVENT_TYPE[ask.kind], to_payload(proposal), ask.trace)
+
+    def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
+        """Not enough instances: nothing is sent, and that is said (seed 3.2)."""
+        payload: dict[str, Any] = {"kind": ask.kind, "hash": ask.hash, "quorum": msgspec.to_builtins(sees)}
+        payload |= {"version": ask.version} if ask.kind == "snapshot" else {"from": ask.base, "to": ask.version}
+        event = self._replication.append(SKIPPED_QUORUM, payload, ask.trace)
+        self._ctx.count("distributed_quorum_skipped_total", type=ask.kind)
+        self._failed(ask, "insufficient_quorum")
+        self._ctx.observe("QUORUM_DECISION", ask.trace, "warn", outcome="skipped", event=event.id)
+        detail = f"{sees.healthy} of {sees.total} instances are healthy, {sees.required} are required"
+        self._ctx.reply(call, Refusal("insufficient_quorum", detail, quorum=sees), self._ctx.persist_number)
+
+    def _failed(self, ask: Propose, reason: str) -> None:
+        self._ctx.count("distributed_proposals_failed_total", type=ask.kind, reason=reason)
+
+    def _answer_or_wait(self, call: int, key: str, wait_s: float, *, existing: bool) -> None:
+        ctx = self._ctx
+        state = self._fold.get(key)
+        if wait_s <= 0 or state is None or state.verdict != "pending":
+            self._reply(call, key, existing=existing)
+            return
+        self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, ctx.mono + wait_s))
+        ctx.wake(ctx.mono + wait_s)
+
+    def _reply(self, call: int, key: str, *, existing: bool, after: int | None = None) -> None:
+        ctx = self._ctx
+        state = self._fold.get(key)
+        if state is None:
+            ctx.reply(call, Refusal("unknown_proposal", f"{key} lies behind the compaction floor"))
+            return
+        answer = ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
+        ctx.reply(call, answer, ctx.persist_number if after is None else after)
+
+    def _decided(self, key: str) -> None:
+        """The fold reached a verdict, here and now."""
+        ctx = self._ctx
+        state = self._fold.get(key)
+        if state is None:
+            return
+        ctx.observe(
+            "QUORUM_DECISION", state.trace, "info" if state.verdict == "accepted" else "warn",
+            proposal=state.payload.label, verdict=state.verdict, reason=state.reason or "",
+        )  # fmt: skip
+        if state.verdict == "accepted":
+            if state.origin == ctx.settings.id:
+                self._announce(state)
+            else:
+                self._unannounced[key] = ctx.mono
+        elif state.origin == ctx.settings.id:
+            ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
+        for waiter in self._waiting.pop(key, ()):
+            # Every vote that decided is on its voter's disk already, and so is the proposal: nothing to wait for. With
+            # one voter alone the proposal is being written in this very step.
+            alone = len(state.payload.voters) == 1 or state.payload.required == 1
+            self._reply(waiter.call, key, existing=False, after=ctx.persist_number if alone else 0)
+            ctx.observe(
+                f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
+            )
+
+    def _announce(self, state: ProposalState) -> None:
+        self._unannounced.pop(state.key, None)
+        proposal = state.payload
+        payload: dict[str, Any] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
+        if proposal.kind == "snapshot":
+            payload["version"] = proposal.version
+        else:
+            payload |= {"from": proposal.base, "to": proposal.version}
+        self._replication.append(ANNOUNCED[proposal.kind], payload, state.trace, f"{state.key}:accept", lazy=True)
+
+    def _cast(self) -> None:
+        """Vote on everything in the ballot that can be judged now."""
+        ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
+        ballot, self._ballot = self._ballot, {}
+        votes: list[dict[str, Any]] = []
+        trace = ""
+        planned: dict[int, dict[str, Content]] = {}
+        for key, round_ in ballot:
+            state = fold.get(key)
+            if state is None or own not in state.payload.voters or (own, round_) in state.votes:
+                continue
+            if state.verdict != "pending" and round_ > 0:
+                continue
+            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, planned.get(round_))
+            if judged is None:
+                self._held[(key, round_)] = None
+                continue
+            vote, reason = judged
+            if vote == ACCEPT:
+                bound = planned.setdefault(round_, {})
+                bound |= dict.fromkeys(state.payload.slots, state.payload.content)
+            votes.append(
+                {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason}
+            )
+            trace = state.trace
+            ctx.count("distributed_votes_total", type=vote)
+            ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
+        if votes:
+            self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "")
+
+    def _open_rounds(self) -> None:
+        for key, round_, slots in self._fold.stalled():
+            state = self._fold.get(key)
+            if state is not None:
+                self._replication.append(
+                    ROUND_OPENED, {"proposal": key, "round": round_, "slots": list(slots)}, state.trace
+                )
+                self._ctx.observe("ROUND_OPENED", state.trace, proposal=state.payload.label, round=round_)
+        if self._ballot and self._members.can_vote:
+            self._cast()
+
+    def _existing(self, ask: Propose) -> str | None:
+        if ask.idempotency_key is not None:
+            key = self._fold.by_idempotency(ask.idempotency_key)
+            if key is not None:
+                return key
+        return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)

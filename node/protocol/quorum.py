@@ -1,0 +1,43 @@
+"""How many are needed, and who counts (seed 3, M4).
+
+`half` is the seed's `ceil(total / 2)`; with an even total both sides of an even split reach it. `majority` is
+`floor(total / 2) + 1`. Leadership and the control log always need a strict majority of the voters, whatever the rule.
+"""
+
+from collections.abc import Iterable
+
+from node.protocol.requests import QuorumView
+from node.protocol.settings import Rule
+
+
+def required(total: int, rule: Rule) -> int:
+    """How many of `total` a decision needs under `rule`."""
+    return (total + 1) // 2 if rule == "half" else total // 2 + 1
+
+
+def strict_majority(total: int) -> int:
+    """The least number of which two cannot exist side by side among `total`."""
+    return total // 2 + 1
+
+
+def kth_highest(values: Iterable[float], k: int) -> float:
+    """The k-th highest of `values` (1 is the highest): what at least k of them have reached."""
+    return sorted(values, reverse=True)[k - 1]
+
+
+def view(total: int, healthy: int, voters: int, healthy_voters: int, rule: Rule) -> QuorumView:
+    """The seed's four numbers. `sufficient` also asks for enough voters, so that it never promises a lost vote (H2)."""
+    need = required(total, rule)
+    enough = healthy >= need and healthy_voters >= required(voters, rule)
+    return QuorumView(total=total, healthy=healthy, required=need, sufficient=enough)
+
+
+def even_split_warning(voters: int, rule: Rule) -> str | None:
+    """What an operator must know of `half` with an even number of voters (DESIGN: Quorum)."""
+    if rule != "half" or voters % 2:
+        return None
+    if voters == 2:
+        return "rule half with two voters: one alone can accept; conflicts are settled after healing"
+    return (
+        f"rule half with {voters} voters: both sides of an even split can accept; conflicts are settled after healing"
+    )

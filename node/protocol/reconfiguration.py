@@ -1,0 +1,72 @@
+"""Members change one at a time (M3): the next change only when all run the last.
+
+Two member lists that differ by one voter share a member in any two of their strict majorities; lists that differ by
+more need not, and then two leaders, or two accepted hashes, could exist side by side.
+"""
+
+from node.protocol.context import Context
+from node.protocol.membership import Membership
+from node.protocol.records import Configured
+from node.protocol.settings import Settings
+
+
+class MembersRefused(Exception):
+    """The configured members are too far from the ones this disk last ran with. The message says what to do."""
+
+
+def described(settings: Settings) -> dict[str, str]:
+    """The members as they are remembered: id -> what it is."""
+    return {m.id: f"{m.url} protocol {m.protocol}" for m in settings.members}
+
+
+def check_step(last: Configured | None, settings: Settings, *, force: bool) -> None:
+    """Raise `MembersRefused` unless `settings` is at most one member away from `last`, and `last` was run by all."""
+    if last is None or force or last.digest == settings.digest:
+        return
+    now = described(settings)
+    changed = sorted(name for name in now.keys() | last.members.keys() if (name in now) != (name in last.members))
+    if not changed:
+        return  # A new URL, rule or strategy changes no majority; differing digests keep votes apart meanwhile (M2).
+    added = [name for name in changed if name in now]
+    removed = [name for name in changed if name not in now]
+    words = ", ".join([*(f"+{name}" for name in added), *(f"-{name}" for name in removed)])
+    risk = "--force-members overrides; two halves of the cluster could then decide differently"
+    if len(changed) > 1:
+        raise MembersRefused(
+            f"instances.json changes {len(changed)} members at once ({words}); expected one at a time: "
+            f"start every node with the first change, then make the next ({risk})"
+        )
+    if not last.settled:
+        raise MembersRefused(
+            f"instances.json changes {words} before all members were seen running the last change; "
+            f"start the others with the last one first ({risk})"
+        )
+
+
+class Reconfiguration:
+    """Notes when all members run this node's member list."""
+
+    def __init__(self, ctx: Context, members: Membership) -> None:
+        self._ctx = ctx
+        self._members = members
+        self._settled = False
+
+    def start(self, last: Configured | None) -> None:
+        """Remember what this node runs from now on."""
+        settings = self._ctx.settings
+        if last is not None and last.digest == settings.digest:
+            self._settled = last.settled
+            return
+        self._ctx.persist(Configured(settings.digest, described(settings), False))
+        self.look()
+
+    def look(self) -> None:
+        """With every heartbeat: do all voting members run our digest?"""
+        if self._settled:
+            return
+        members = self._members
+        if all(peer.digest == members.digest for peer in members.peers.values() if peer.member.votes):
+            self._settled = True
+            settings = self._ctx.settings
+            self._ctx.persist(Configured(settings.digest, described(settings), True))
+            self._ctx.observe("MEMBERS_SETTLED", digest=settings.digest)

@@ -1,0 +1,191 @@
+"""Disk loss and rolled-back disks (D1, D2): a new disk first learns what its instance may have promised.
+
+A journal id is made with the disk. Before a node with a new one votes, promises or acks, every other voting member has
+durably noted the new id (refusing the old one from then on) and returned its term, control log and version vector; the
+highest term counts as promised, and the logs must be here. A cluster is new when nobody knew a former journal.
+"""
+
+from node.protocol.context import Context
+from node.protocol.control import Control, copy_state
+from node.protocol.election import Election
+from node.protocol.membership import Membership, Peer
+from node.protocol.messages import Recover, RecoverAnswer
+from node.protocol.records import Floor, Identity, PeerJournal
+from node.protocol.replication import Replication
+
+JOURNAL_ID_CHARS = 12
+HEX = "0123456789abcdef"
+RECOVERING = "recovering"
+
+
+def new_journal_id(random: float, again: float) -> str:
+    """A journal id from two random numbers in [0, 1)."""
+    half = JOURNAL_ID_CHARS // 2
+    return "".join(HEX[int(part * 16 ** (i + 1)) % 16] for part in (random, again) for i in range(half))
+
+
+class Recovery:
+    """Whether this node's disk may be trusted with a vote, and the way there."""
+
+    def __init__(
+        self, ctx: Context, members: Membership, election: Election, control: Control, replication: Replication
+    ) -> None:
+        self._ctx = ctx
+        self._members = members
+        self._election = election
+        self._control = control
+        self._replication = replication
+        self.ready = False
+        self.noted: dict[str, PeerJournal] = {}
+        self.floor: Floor | None = None
+        self._answers: dict[str, RecoverAnswer] = {}
+        self._without: set[str] = set()
+        self._next_ask = 0.0
+
+    def start(self, identity: Identity, noted: dict[str, PeerJournal]) -> None:
+        """Begin with what the disk says of itself and of the others' journals."""
+        self.ready = identity.ready
+        self.noted = noted
+        self._members.set_fault(RECOVERING, not self.ready)
+        self._settle()
+        self.tick()
+
+    def begin_anew(self, why: str) -> None:
+        """This disk was rolled back: go on under a new journal id (D1)."""
+        ctx = self._ctx
+        former = self._replication.journal
+        journal = new_journal_id(ctx.rng.random(), ctx.rng.random())
+        self._replication.journal = journal
+        self.ready = False
+        self._answers.clear()
+        self._without.clear()
+        ctx.persist(Identity(journal, False))
+        self._members.set_fault(RECOVERING, True)
+        ctx.observe("JOURNAL_REPLACED", level="error", former=former, journal=journal, why=why)
+        self._next_ask = ctx.mono
+        ctx.wake(ctx.mono)
+
+    def go_on_without(self, members: tuple[str, ...]) -> None:
+        """An operator's word that these members' disks are lost (D1)."""
+        self._without |= set(members)
+        self._settle()
+
+    def waiting_for(self) -> tuple[str, ...]:
+        """The members whose answers are still missing."""
+        return tuple(sorted(self._others() - self._answers.keys()))
+
+    def explain(self) -> str:
+        """Why this node may not vote yet, for people."""
+        waiting = self.waiting_for()
+        if waiting:
+            return (
+                f"recovering: waiting for {', '.join(waiting)}; if a disk is lost for good, "
+                f"`iwdc-distributed node recover --without {waiting[0]}`"
+            )
+        also = [name for name, answer in self._answers.items() if name in self._others() and not answer.ready]
+        if also:
+            return f"recovering: {', '.join(sorted(also))} must recover too; see `iwdc-distributed node recover --help`"
+        return "recovering: fetching what the others hold"
+
+    def tick(self) -> None:
+        """Ask those who have not answered; see whether it is enough."""
+        ctx = self._ctx
+        if self.ready:
+            return
+        if ctx.mono >= self._next_ask:
+            self._next_ask = ctx.mono + min(max(ctx.settings.timing.heartbeat_interval / 2, 0.05), 1.0)
+            for name in sorted(self._others()):
+                ctx.send(name, Recover(self._replication.journal), ctx.persist_number)
+        ctx.wake(self._next_ask)
+        self._settle()
+
+    def accepts(self, peer: Peer, journal: str, boot: str) -> bool:
+        """Whether direct messages under `journal` may be taken from `peer`; notes the first one known (D1)."""
+        name = peer.member.id
+        noted = self.noted.get(name)
+        if noted is None:
+            self._note(PeerJournal(name, journal))
+            return True
+        return noted.journal == journal and boot not in peer.old_boots
+
+    def on_recover(self, peer: Peer, ask: Recover, boot: str) -> None:
+        """A peer's disk is new: note it, unless its old one is still heard (D2), and tell what we know."""
+        ctx = self._ctx
+        name = peer.member.id
+        noted = self.noted.get(name)
+        refusal = ""
+        if noted is None:
+            self._note(PeerJournal(name, ask.journal))
+        elif noted.journal != ask.journal:
+            if self._still_heard(peer, boot):
+                refusal = f"journal {noted.journal} of {name} is still heard: two nodes with one id, or wait a moment"
+            else:
+                self._note(PeerJournal(name, ask.journal, replaced=True))
+                peer.mark = None
+                peer.heard = None
+        known = name in self.noted and self.noted[name].replaced
+        control = self._control
+        answer = RecoverAnswer(
+            journal=ask.journal,
+            ready=self.ready,
+            known=known or bool(refusal),
+            term=self._election.term,
+            stamp=control.stamp,
+            index=control.index,
+            state=copy_state(control.state),
+            vector=dict(self._replication.vector),
+            floor=self.floor,
+            refusal=refusal,
+        )
+        ctx.send(name, answer, ctx.persist_number)
+
+    def on_answer(self, peer: Peer, answer: RecoverAnswer) -> None:
+        """A member noted our new journal and told what it knows."""
+        ctx = self._ctx
+        if self.ready or answer.journal != self._replication.journal:
+            return
+        if answer.refusal:
+            ctx.observe("RECOVERY_REFUSED", level="error", instance=peer.member.id, why=answer.refusal)
+            return
+        self._answers[peer.member.id] = answer
+        self._election.promise(answer.term)
+        if (answer.stamp, answer.index) > self._control.position:
+            self._control.adopt(answer.stamp, answer.index, answer.state)
+        if answer.floor is not None:
+            self._control.on_floor(answer.floor)
+        peer.vector = dict(answer.vector)
+        self._replication.on_vector(peer)
+        self._settle()
+
+    def _others(self) -> set[str]:
+        own = self._ctx.settings.id
+        return {name for name in self._members.voters if name != own} - self._without
+
+    def _note(self, record: PeerJournal) -> None:
+        self.noted[record.instance] = record
+        self._ctx.persist(record)
+
+    def _still_heard(self, peer: Peer, boot: str) -> bool:
+        """Whether another process may be speaking under this id right now (D2)."""
+        if peer.heard is None or peer.boot == boot or peer.refused:
+            return False
+        return self._ctx.mono - peer.heard < self._ctx.settings.timing.heartbeat_timeout
+
+    def _settle(self) -> None:
+        """Become ready when everything needed is here."""
+        ctx = self._ctx
+        others = self._others()
+        if self.ready or not others <= self._answers.keys():
+            return
+        answers = [self._answers[name] for name in others]
+        new_cluster = not any(answer.known for answer in answers) and not self._without
+        if not new_cluster and not all(answer.ready for answer in answers):
+            return
+        vector = self._replication.vector
+        for answer in answers:
+            if any(vector.get(journal, 0) < seq for journal, seq in answer.vector.items()):
+                return
+        self.ready = True
+        ctx.persist(Identity(self._replication.journal, True))
+        self._members.set_fault(RECOVERING, False)
+        ctx.observe("RECOVERED", journal=self._replication.journal, new_cluster=new_cluster)

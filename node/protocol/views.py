@@ -1,0 +1,237 @@
+"""What can be seen of a core, as the API shows it. Reads only; each view says what this node knows, from its own place.
+
+The first argument is the core, the second the time of the look.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.protocol.effects import Now
+from node.protocol.election import ranking
+from node.protocol.membership import DEGRADED, HEALTHY, UNREACHABLE
+from node.protocol.quorum import even_split_warning, strict_majority
+from node.protocol.requests import (
+    CandidateView,
+    ConflictView,
+    DriftView,
+    InstanceView,
+    LeaderView,
+    LockView,
+    ProposalView,
+    QuorumView,
+    StatusView,
+)
+from node.protocol.settings import PROTOCOL
+
+if TYPE_CHECKING:
+    from node.protocol.core import Core
+
+
+def _at(core: "Core", now: Now) -> None:
+    core.ctx.mono, core.ctx.wall_ms = now.mono, now.wall_ms
+
+
+def ranked(core: "Core") -> list[str]:
+    """The voters alive here, by rank (E2)."""
+    return ranking(core.members.uptimes(), core.settings.timing.uptime_tolerance)
+
+
+def quorum_of(core: "Core", now: Now) -> QuorumView:
+    """Seed 3.3."""
+    _at(core, now)
+    return core.members.quorum()
+
+
+def leader_of(core: "Core", now: Now) -> LeaderView:
+    """Who leads, and who would be next."""
+    _at(core, now)
+    election, members = core.election, core.members
+    uptimes = members.uptimes()
+    order = ranked(core)
+    rest = [name for name in members.voters if name not in order]
+    candidates = tuple(
+        CandidateView(
+            name,
+            int(uptimes[name] * 1000) if name in uptimes else None,
+            members.sees.get(name, UNREACHABLE),
+        )
+        for name in [*order, *rest]
+    )
+    return LeaderView(
+        id=election.leader if election.leader != core.settings.id or election.leads else None,
+        term=election.term,
+        elected_at=election.elected_ms,
+        lease_remaining_ms=int(election.lease_remaining_s() * 1000),
+        candidates=candidates,
+    )
+
+
+def instances_of(core: "Core", now: Now) -> tuple[InstanceView, ...]:
+    """Every member as this node sees it; the local one first seen by itself."""
+    _at(core, now)
+    members, settings = core.members, core.settings
+    current = core.fold.current
+    views = []
+    for member in sorted(settings.members):
+        if member.id == settings.id:
+            views.append(
+                InstanceView(
+                    id=member.id, url=member.url, status=members.status, reasons=members.reasons,
+                    uptime_ms=int(members.uptime_s() * 1000), heartbeat_age_ms=0, rtt_ms=0.0,
+                    drift_ms=core.timesync.current()[0], version=current[0] if current else None,
+                    protocol=member.protocol, sees=dict(members.sees),
+                )
+            )  # fmt: skip
+            continue
+        peer = members.peers[member.id]
+        uptime_s = peer.uptime_s(now.mono) if peer.alive else None
+        reasons = peer.reasons
+        if "config_mismatch" in reasons:
+            reasons = tuple(
+                f"config_mismatch: {'; '.join(members.differing(member.id)) or 'entries not yet known'}"
+                if reason == "config_mismatch"
+                else reason
+                for reason in reasons
+            )
+        views.append(
+            InstanceView(
+                id=member.id, url=member.url, status=peer.status, reasons=reasons,
+                uptime_ms=None if uptime_s is None else int(uptime_s * 1000),
+                heartbeat_age_ms=None if peer.heard is None else int((now.mono - peer.heard) * 1000),
+                rtt_ms=None if peer.rtt_s is None else round(peer.rtt_s * 1000, 3),
+                drift_ms=peer.said.drift_ms if peer.said else None,
+                version=peer.said.version if peer.said else None,
+                protocol=member.protocol, sees=dict(peer.sees),
+            )
+        )  # fmt: skip
+    return tuple(views)
+
+
+def locks_of(core: "Core", now: Now) -> tuple[LockView, ...]:
+    """The locks as this node's control log has them, by resource."""
+    _at(core, now)
+    service = core.lock_service
+    return tuple(
+        LockView(
+            resource=lock.resource, owner=lock.owner, instance=lock.instance, fencing_token=lock.token,
+            ttl_ms=lock.ttl_ms, remaining_ms=service.remaining_ms(lock), waiters=service.waiters(lock.resource),
+        )
+        for _, lock in sorted(core.control.state.locks.items())
+    )  # fmt: skip
+
+
+def drift_of(core: "Core", now: Now) -> DriftView:
+    """Time against the leader (T1)."""
+    _at(core, now)
+    return core.timesync.view()
+
+
+def proposals_of(core: "Core", now: Now, limit: int = 100) -> tuple[ProposalView, ...]:
+    """The newest proposals, newest first."""
+    _at(core, now)
+    return core.proposals.views.newest(limit)
+
+
+def named_proposals_of(core: "Core", now: Now, name: str) -> tuple[ProposalView, ...]:
+    """All proposals that carry this label, or the one with this key (P1)."""
+    _at(core, now)
+    return core.proposals.views.lookup(name)
+
+
+def conflicts_of(core: "Core", now: Now) -> tuple[ConflictView, ...]:
+    """Slots with two or more accepted contents (S1)."""
+    _at(core, now)
+    return core.proposals.views.conflicts()
+
+
+def status_of(core: "Core", now: Now) -> StatusView:
+    """Everything at a glance."""
+    quorum = quorum_of(core, now)
+    leader = leader_of(core, now)
+    members, fold, settings = core.members, core.fold, core.settings
+    current = fold.current
+    conflicts = sum(1 for conflict in core.proposals.views.conflicts() if conflict.open)
+    floor = core.recovery.floor
+    floor_events = sum(floor.vector.values()) if floor else 0
+    return StatusView(
+        id=settings.id,
+        cluster=settings.cluster,
+        status=members.status,
+        reasons=members.reasons,
+        verdict=_verdict(core, quorum, leader.id, conflicts),
+        warnings=_warnings(core),
+        uptime_ms=int(members.uptime_s() * 1000),
+        boot_id=core.boot,
+        journal_id=core.journal_id,
+        config_digest=members.digest,
+        protocol=PROTOCOL,
+        rule=settings.rule,
+        strategy=settings.strategy,
+        quorum=quorum,
+        leader=leader,
+        instances=instances_of(core, now),
+        current_version=current[0] if current else None,
+        current_hash=current[1] if current else None,
+        open_proposals=len(fold.open_keys),
+        open_conflicts=conflicts,
+        locks=len(core.control.state.locks),
+        events=sum(core.vector.values()),
+        floor_events=floor_events,
+        state_digest=fold.digest(),
+        at=int(now.wall_ms),
+    )
+
+
+def _verdict(core: "Core", quorum: QuorumView, leader: str | None, conflicts: int) -> str:
+    """Is it safe now? One sentence, with the reason."""
+    members = core.members
+    if not core.recovery.ready:
+        return f"Not taking part: {core.recovery.explain()}."
+    if not members.can_vote:
+        return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
+    down = sorted(name for name, status in members.sees.items() if status == UNREACHABLE)
+    weak = sorted(name for name, status in members.sees.items() if status == DEGRADED)
+    lost = f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} unreachable"
+    if not quorum.sufficient:
+        return f"No quorum: {quorum.healthy} of {quorum.total} answer and {quorum.required} are needed; {lost}."
+    if leader is None:
+        return "Proposals work, locks wait: no leader is known here" + (f"; {lost}." if down else ".")
+    if conflicts:
+        return f"Working, with {conflicts} open conflict{'s' if conflicts > 1 else ''} that a person must resolve."
+    if down:
+        return f"Working, with less to spare: {lost}. {_spare(core, quorum)}"
+    if weak:
+        reasons = [f"{name} ({', '.join(_reasons(core, name))})" for name in weak]
+        return f"Working; degraded: {', '.join(reasons)}. {_spare(core, quorum)}"
+    return f"All well: {quorum.total} of {quorum.total} healthy, {leader} leads. {_spare(core, quorum)}"
+
+
+def _reasons(core: "Core", name: str) -> tuple[str, ...]:
+    return core.members.reasons if name == core.settings.id else core.members.peers[name].reasons
+
+
+def _spare(core: "Core", quorum: QuorumView) -> str:
+    """How many more may fail: for proposals by the rule, for locks by the strict majority of voters."""
+    members = core.members
+    alive = sum(1 for name in members.voters if members.sees.get(name) in (HEALTHY, DEGRADED))
+    locks = alive - strict_majority(len(members.voters))
+    spare = quorum.healthy - quorum.required
+    if min(spare, locks) < 0:
+        return "Locks have no majority."
+    return f"{min(spare, locks)} more may fail before writes stop."
+
+
+def _warnings(core: "Core") -> tuple[str, ...]:
+    """What an operator should know although nothing is broken yet."""
+    warnings = []
+    split = even_split_warning(len(core.members.voters), core.settings.rule)
+    if split:
+        warnings.append(split)
+    for name, peer in sorted(core.members.peers.items()):
+        if "config_mismatch" in peer.reasons:
+            warnings.append(f"{name} runs another configuration: {'; '.join(core.members.differing(name))}")
+        if peer.member.votes and peer.refused:
+            warnings.append(f"{name} refuses connections")
+    suspect = core.timesync.suspect()
+    if suspect:
+        warnings.append(f"the clock of {suspect} is suspect: see `iwdc-distributed drift`")
+    return tuple(warnings)

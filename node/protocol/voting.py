@@ -1,0 +1,167 @@
+"""How this node judges a proposal (P2, P3): the request itself, and the vote with its reason."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from node.protocol import quorum
+from node.protocol.canonical import signed_bytes
+from node.protocol.context import Context
+from node.protocol.events import HybridClock, hlc_from_wall_ms
+from node.protocol.membership import Membership
+from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, Content, Proposal, VoteWord
+from node.protocol.requests import Prediction, Propose, Refusal
+from node.protocol.state import Fold
+from node.protocol.versions import BadVersion, parse
+
+Verify = Callable[[str, bytes, str], bool]
+"""(proposing instance, signed bytes, signature) -> whether the signature is a configured key's."""
+
+ACCEPT: Final = "accept"
+REJECT: Final = "reject"
+ABSTAIN: Final = "abstain"
+SHA256_CHARS = 64
+NEAR_DEADLINE = 0.1
+"""A proposal whose base is unknown is held until this share of `proposal_timeout` is left."""
+
+
+class Voting:
+    """This node's judgement, from its own state."""
+
+    def __init__(
+        self, ctx: Context, clock: HybridClock, members: Membership, fold: Fold, verify: Verify | None
+    ) -> None:
+        self._ctx = ctx
+        self._clock = clock
+        self._members = members
+        self._fold = fold
+        self._verify = verify
+
+    def flaw(self, ask: Propose) -> Refusal | None:
+        """What is wrong with the request itself."""
+        limits = self._ctx.settings.limits
+        names = [("version" if ask.kind == "snapshot" else "to", ask.version)]
+        if ask.kind != "snapshot":
+            names.append(("from", ask.base or ""))
+        for field, text in names:
+            if len(text) > limits.max_version_chars:
+                return Refusal("bad_request", f"expected at most {limits.max_version_chars} characters", field=field)
+            try:
+                parse(text)
+            except BadVersion as error:
+                return Refusal("bad_request", str(error), field=field)
+        if ask.kind == "diff" and parse(ask.version) <= parse(str(ask.base)):
+            return Refusal("bad_request", f"expected a version after {ask.base}", field="to")
+        if ask.kind == "rollback" and parse(ask.version) >= parse(str(ask.base)):
+            return Refusal("bad_request", f"expected a version before {ask.base}", field="to")
+        if not self._hash_allowed(ask.hash):
+            expected = "a non-empty token" if self._ctx.settings.hash_format == "any" else "64 lower-case hex digits"
+            return Refusal("bad_request", f"expected {expected} (hash_format)", field="hash")
+        lengths = (
+            ("hash", ask.hash, limits.max_hash_chars),
+            ("signature", ask.signature, limits.max_signature_chars),
+            ("idempotencyKey", ask.idempotency_key, limits.max_name_chars),
+        )
+        for field, given, most in lengths:
+            if given is not None and len(given) > most:
+                return Refusal("bad_request", f"expected at most {most} characters", field=field)
+        return None
+
+    def predict(self, ask: Propose) -> Prediction:
+        """What would happen (`dry_run`)."""
+        ctx, fold = self._ctx, self._fold
+        sees = self._members.quorum()
+        proposal = Proposal(
+            kind=ask.kind, version=ask.version, base=ask.base, hash=ask.hash, base_hash=None, label="",
+            voters=self._members.voters, required=quorum.required(len(self._members.voters), ctx.settings.rule),
+            deadline_hlc=self._clock.read(ctx.wall_ms) + hlc_from_wall_ms(60_000), digest=self._members.digest,
+            leader_term=0, signature=ask.signature, idempotency_key=None, vote=None, reason=None,
+        )  # fmt: skip
+        order = self._order_flaw(proposal)
+        content = proposal.content
+        taken = [s for s in proposal.slots if fold.binding(ctx.settings.id, s, 0) not in (None, content)]
+        checks = {
+            "quorum": "ok" if sees.sufficient else f"{sees.healthy} of {sees.required} needed are healthy",
+            "version": "ok" if order not in (STALE_VERSION, "unknown_version") else order,
+            "base": "ok" if order not in ("", "stale_base") else (order or "unknown_base"),
+            "slots": "ok" if not taken else f"{CONFLICTING_VOTE}: {', '.join(taken)}",
+            "signature": "ok" if self._signed(ctx.settings.id, proposal) else "bad_signature",
+            "hash": "ok" if self._hash_allowed(ask.hash) else "bad_hash",
+        }
+        own = next((text for name, text in checks.items() if name != "quorum" and text != "ok"), None)
+        votes: dict[str, str] = {}
+        for name in self._members.voters:
+            peer = self._members.peers.get(name)
+            if peer is not None and not peer.alive:
+                votes[name] = "no vote: unreachable"
+            elif peer is not None and peer.digest != self._members.digest:
+                votes[name] = "no vote: config_mismatch"
+            else:
+                votes[name] = ACCEPT if own is None else f"{REJECT}: {own}"
+        accepts = sum(1 for vote in votes.values() if vote == ACCEPT)
+        return Prediction(sees, sees.sufficient and accepts >= proposal.required, checks, votes)
+
+    def judge(
+        self, origin: str, proposal: Proposal, round_: int, hlc: int, planned: Mapping[str, Content] | None = None
+    ) -> tuple[VoteWord, str | None] | None:
+        """This node's vote with its reason, or None to hold it (P3). `planned`: slots bound by votes of this step."""
+        ctx, fold = self._ctx, self._fold
+        now_hlc = self._clock.read(ctx.wall_ms)
+        if self._clock.is_ahead(hlc, ctx.wall_ms):
+            return REJECT, "clock_ahead"
+        if now_hlc > proposal.deadline_hlc:
+            return ABSTAIN, "deadline"
+        if proposal.digest != self._members.digest:
+            return None
+        if not self._hash_allowed(proposal.hash):
+            return REJECT, "bad_hash"
+        if not self._signed(origin, proposal):
+            return REJECT, "bad_signature"
+        reason = self._order_flaw(proposal)
+        if reason == "":
+            near_ms = ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
+            near = now_hlc > proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
+            return (REJECT, "unknown_base") if near else None
+        if reason is not None:
+            return REJECT, reason
+        content = proposal.content
+        for slot in proposal.slots:
+            bound = fold.binding(ctx.settings.id, slot, round_)
+            also = planned.get(slot) if planned else None
+            if (bound is not None and bound != content) or (also is not None and also != content):
+                return REJECT, CONFLICTING_VOTE
+        return ACCEPT, None
+
+    def _order_flaw(self, proposal: Proposal) -> str | None:
+        """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""
+        fold = self._fold
+        current = fold.current
+        if proposal.kind == "rollback":
+            if current is None or current[0] != proposal.base:
+                return "" if not fold.known_version(str(proposal.base)) else "stale_base"
+            return None if fold.known_version(proposal.version) else "unknown_version"
+        highest = fold.highest_accepted
+        if highest is not None and parse(proposal.version) <= parse(highest):
+            return STALE_VERSION
+        if proposal.kind == "diff":
+            base = str(proposal.base)
+            if not fold.known_version(base):
+                return ""
+            if current is None or current[0] != base:
+                return "stale_base"
+            if proposal.base_hash is not None and proposal.base_hash != current[1]:
+                return "stale_base"
+        return None
+
+    def _hash_allowed(self, text: str) -> bool:
+        if self._ctx.settings.hash_format == "any":
+            return bool(text.strip())
+        return len(text) == SHA256_CHARS and all(char in "0123456789abcdef" for char in text)
+
+    def _signed(self, origin: str, proposal: Proposal) -> bool:
+        settings = self._ctx.settings
+        if not settings.require_signatures:
+            return True
+        if proposal.signature is None or self._verify is None:
+            return False
+        message = signed_bytes(settings.cluster, proposal.kind, proposal.base, proposal.version, proposal.hash)
+        return self._verify(origin, message, proposal.signature)
