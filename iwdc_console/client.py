@@ -85,8 +85,6 @@ class Answer(NamedTuple):
     node: str
     trace_id: str
     received: float
-    instance: str = ""
-    """The node's own id, where it says it (header `x-instance-id`)."""
 
     @property
     def age_ms(self) -> float:
@@ -149,6 +147,7 @@ class Client:
         self.nodes = tuple(dict.fromkeys(node_root(node) for node in nodes))
         self._timeout_s = timeout_s
         self._on_failover = on_failover
+        self._names: dict[str, str] = {}
 
     def get(self, path: str, timeout_s: float | None = None, **query: object) -> Answer:
         """`GET /api/v1/<path>`; query values of None are left out. Raises any `ClientError` but `OutcomeUnknown`."""
@@ -182,15 +181,24 @@ class Client:
         tried: list[tuple[str, str]] = []
         for node in self.nodes:
             try:
-                status, headers, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
+                status, _, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
             except (_NotSent, _NoAnswer) as error:
                 self._note(tried, node, str(error))
                 continue
             if status != http.client.OK:
                 raise ServerFault(f"{node} answered {status} to {path}", node=node)
             text = body.decode("utf-8", "replace")
-            return Answer(text, node, "", time.monotonic(), headers.get("x-instance-id", ""))
+            return Answer(text, node, "", time.monotonic())
         raise Unreachable(tried)
+
+    def name_of(self, node: str) -> str:
+        """The id of the instance at `node`, or the URL itself when it does not say. Asked once."""
+        if node not in self._names:
+            try:
+                self._names[node] = str(Client([node], self._timeout_s).get("health").data["id"])
+            except (ClientError, KeyError, TypeError):
+                return node
+        return self._names[node]
 
     def follow(self, since: str | None, **query: object) -> Iterator[StreamEvent]:
         """Events as they come, from the cursor on, until the stream ends; resume with the last event's cursor.
@@ -318,7 +326,7 @@ def _answer(node: str, status: int, headers: Mapping[str, str], content: bytes) 
     meta = envelope.get("meta")
     trace_id = headers.get("x-trace-id") or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")
     if 200 <= status < 300 and envelope["success"]:
-        return Answer(data, node, trace_id, time.monotonic(), headers.get("x-instance-id", ""))
+        return Answer(data, node, trace_id, time.monotonic())
     detail = data.get("detail") if isinstance(data, dict) else None
     reason = data.get("reason") if isinstance(data, dict) else None
     message = str(envelope.get("error") or detail or reason or f"{node} answered {status}")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
-from typer import _click
-from typer._coercion import RuntimeParam, TypeDescriptor
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption, _TyperParameter
+from typer import _click, core
+from typer._coercion import RuntimeParam, TypeDescriptor, build_runtime_param
+from typer.core import TyperCommand, TyperGroup, _TyperParameter
 from typer.main import get_command
 
 PROGRAM = "iwdc-distributed"
@@ -92,21 +92,23 @@ def _is_plain(descriptor: TypeDescriptor) -> bool:
     return kind in _NOUNS or issubclass(kind, Enum)
 
 
+def _runtime_param(descriptor: TypeDescriptor) -> RuntimeParam:
+    if _is_plain(descriptor):
+        return PlainParam(descriptor.parameter_info, descriptor.annotation)
+    return build_runtime_param(descriptor)
+
+
+core.build_runtime_param = _runtime_param  # type: ignore[attr-defined]  # typer has no public way to choose it
+
+
 def adopt(command: _click.Command) -> _click.Command:
-    """Make a command, and those below it, quick: plain parameters where they are plain, plain help."""
-    _adopt_params(command)
+    """Plain help and errors for a command and those below it, whatever its module chose: rich is slow to load."""
     if isinstance(command, TyperCommand | TyperGroup):
         command.rich_markup_mode = None
     if isinstance(command, TyperGroup):
         for below in command.commands.values():
             adopt(below)
     return command
-
-
-def _adopt_params(command: _click.Command) -> None:
-    for param in command.params:
-        if isinstance(param, TyperOption | TyperArgument) and _is_plain(param.type_descriptor):
-            param._runtime_param = PlainParam(param.type_descriptor.parameter_info, param.type_descriptor.annotation)
 
 
 def load(name: str) -> _click.Command:
@@ -174,9 +176,7 @@ def invoke(arguments: Sequence[str]) -> int:
     """Run one command line. Returns the exit code; raises what the command raises."""
     app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
     app.callback()(program)
-    root = get_command(app)
-    _adopt_params(root)
-    code = root.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+    code = get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     return code if isinstance(code, int) else 0
 
 

@@ -77,27 +77,21 @@ def run(ask: "Callable[[Client], Answer]", view: View, where: Where) -> None:
     if where.watch:
         from iwdc_console.cli.watch import watch
 
-        watch(lambda: ask(client), view, where.output)
+        watch(lambda: ask(client), view, where.output, client.name_of)
         return
     answer = ask(client)
     output.show(
         answer.data,
         where.output,
-        lambda: frame(answer, view, current_screen()),
+        lambda: frame(answer, view, current_screen(), client.name_of(answer.node)),
         lambda: checked(answer, lambda: view.rows(answer.data)),
     )
 
 
-def frame(answer: "Answer", view: View, screen: Screen) -> str:
-    """A table and, below it, whose view this is and how old."""
+def frame(answer: "Answer", view: View, screen: Screen, seen_by: str) -> str:
+    """A table and, below it, whose view this is and how old: `seen by instance-A, 0.4 s ago`."""
     body = checked(answer, lambda: view.table(answer.data, screen))
-    return f"{body}\n\n{seen_by(answer, screen)}"
-
-
-def seen_by(answer: "Answer", screen: Screen) -> str:
-    """`seen by instance-A, 0.4 s ago`."""
-    named = answer.data.get("id") if isinstance(answer.data, dict) and "bootId" in answer.data else None
-    return screen.note(f"seen by {named or answer.instance or answer.node}, {ago(answer.age_ms)}", tone="dim")
+    return f"{body}\n\n{screen.note(f'seen by {seen_by}, {ago(answer.age_ms)}', tone='dim')}"
 
 
 def checked(answer: "Answer", render: Callable[[], T]) -> T:

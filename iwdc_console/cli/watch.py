@@ -24,37 +24,43 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 CLEAR_LINE, CLEAR_BELOW = "\x1b[K", "\x1b[J"
 
 
-def watch(ask: Callable[[], Answer], view: View, fmt: Format) -> None:
+def watch(ask: Callable[[], Answer], view: View, fmt: Format, name_of: Callable[[str], str]) -> None:
     """Until q or ctrl-c; both end it well. Raises `ReaderGone` when a pipe is closed."""
     with contextlib.suppress(KeyboardInterrupt):
         if fmt is Format.TABLE and output.is_terminal():
             with _keys() as pressed_q:
-                _redraw(ask, view, pressed_q)
+                _redraw(ask, view, pressed_q, name_of)
         else:
-            _append(ask, view, fmt)
+            _append(ask, view, fmt, name_of)
 
 
-def _append(ask: Callable[[], Answer], view: View, fmt: Format) -> None:
+def _append(ask: Callable[[], Answer], view: View, fmt: Format, name_of: Callable[[str], str]) -> None:
     while True:
         try:
             answer = ask()
         except ClientError as error:
             output.say(failure_of(error).message)
         else:
-            output.write(_entry(answer, view, fmt))
+            output.write(_entry(answer, view, fmt, name_of(answer.node)))
         time.sleep(INTERVAL_S)
 
 
-def _entry(answer: Answer, view: View, fmt: Format) -> str:
+def _entry(answer: Answer, view: View, fmt: Format, seen_by: str) -> str:
     if fmt is Format.JSON:
         return output.json_text(answer.data, indent=None)
     if fmt is Format.PLAIN:
         return output.plain_text(checked(answer, lambda: view.rows(answer.data)))
-    return frame(answer, view, current_screen()) + "\n"
+    return frame(answer, view, current_screen(), seen_by) + "\n"
 
 
-def _redraw(ask: Callable[[], Answer], view: View, pressed_q: Callable[[float], bool]) -> None:
+def _redraw(
+    ask: Callable[[], Answer],
+    view: View,
+    pressed_q: Callable[[float], bool],
+    name_of: Callable[[str], str],
+) -> None:
     last: Answer | None = None
+    seen_by = ""
     drawn = 0
     sys.stdout.write(HIDE_CURSOR)
     try:
@@ -62,9 +68,10 @@ def _redraw(ask: Callable[[], Answer], view: View, pressed_q: Callable[[float], 
             trouble = ""
             try:
                 last = ask()
+                seen_by = name_of(last.node)
             except ClientError as error:
                 trouble = failure_of(error).message
-            drawn = draw(picture(last, trouble, view, current_screen()), drawn, _height())
+            drawn = draw(picture(last, trouble, view, current_screen(), seen_by), drawn, _height())
             if pressed_q(INTERVAL_S):
                 return
     finally:
@@ -72,14 +79,14 @@ def _redraw(ask: Callable[[], Answer], view: View, pressed_q: Callable[[float], 
         sys.stdout.flush()
 
 
-def picture(last: Answer | None, trouble: str, view: View, screen: Screen) -> list[str]:
+def picture(last: Answer | None, trouble: str, view: View, screen: Screen, seen_by: str) -> list[str]:
     """The lines to show: the last answer, or what is known when there is none now."""
     if not trouble and last is not None:
-        return frame(last, view, screen).split("\n")
+        return frame(last, view, screen, seen_by).split("\n")
     lines = [*(screen.note(line, tone="bad") for line in trouble.split("\n")), ""]
     if last is not None:
         lines.append(screen.note("What was known then:", tone="warn"))
-        lines += frame(last, view, Screen(screen.width, False, screen.now_ms, screen.shapes)).split("\n")
+        lines += frame(last, view, screen._replace(colour=False), seen_by).split("\n")
     return [*lines, screen.note("Trying again. q ends.", tone="dim")]
 
 
