@@ -1,0 +1,438 @@
+"""The driver: gives a core its time, its disk and its network.
+
+One loop, no locks: an input goes into `core.step`, its effects are carried out in order. What depends on a record waits
+until that record is on disk (`after`); everything else leaves at once. Records gather while a commit runs and are then
+committed as one (group commit). A fault of the disk is reported to the core and retried; nothing that depends on it
+leaves meanwhile. An exception out of the core is our own bug: the node stops, for a half-done step is no state to go on
+from.
+"""
+
+import asyncio
+import itertools
+import math
+import random
+import time
+import traceback
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from node.journal.errors import JournalCorrupt, JournalError, JournalFault, JournalFull
+from node.observability.log import EventLog
+from node.observability.metrics import Metrics
+from node.observability.traces import TraceRing
+from node.protocol.effects import (
+    Called,
+    Cancelled,
+    DiskState,
+    Effect,
+    Emit,
+    Halt,
+    Input,
+    LinkState,
+    LoopLag,
+    Now,
+    Observe,
+    Persist,
+    Persisted,
+    Received,
+    Reply,
+    Send,
+    Ship,
+    Tick,
+)
+from node.protocol.events import Event, VersionVector
+from node.protocol.messages import Envelope, Message, Push
+from node.protocol.requests import Answer, Maybe, Request
+from node.protocol.settings import Settings
+from node.runtime.bus import Bus
+from node.runtime.peers import Link
+from node.runtime.writer import Writer
+
+if TYPE_CHECKING:
+    from node.journal import Journal
+    from node.protocol.core import Core
+
+DELIVERY_WAIT_S = 0.050
+"""How long a peer's delivery waits for the commit it caused before it is answered without it."""
+SLOW_COMMIT_S = 1.0
+"""A commit that takes longer makes the node `degraded: slow_disk` (H1)."""
+FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
+"""Pauses between attempts to commit on a faulty disk."""
+LAG_SHARE = 0.1
+"""A timer later than this share of `heartbeat_interval` is a lag worth reporting (H1)."""
+MIN_LAG_S = 0.05
+SHIP_BYTES = 1024 * 1024
+"""Events read from the journal for one `Push`, about."""
+
+_message_encoder = msgspec.msgpack.Encoder()
+
+
+class _Delivery:
+    """A peer's delivery whose answer waits for the commit of `number`."""
+
+    __slots__ = ("answer", "link", "number", "timer")
+
+    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None]) -> None:
+        self.number = number
+        self.link = link
+        self.answer = answer
+        self.timer = answer.get_loop().call_later(DELIVERY_WAIT_S, self.finish)
+
+    def finish(self) -> None:
+        self.timer.cancel()
+        if not self.answer.done():
+            self.answer.set_result(self.link.take())
+
+
+class Engine:
+    """One node at work. The core is whole before `start`, so that views answer; it acts only from `start` on.
+
+    `stopped` is done when the engine ends by itself, with the reason for people; `stop` ends it from outside.
+    """
+
+    def __init__(
+        self, settings: Settings, core: "Core", journal: "Journal", traces: TraceRing, metrics: Metrics, log: EventLog
+    ) -> None:
+        self.settings = settings
+        self.core = core
+        self.journal = journal
+        self.traces = traces
+        self.metrics = metrics
+        self.log = log
+        self.bus = Bus(self._read_page, core.vector)
+        self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._running = False
+        self._closed = False
+        self._links: dict[str, Link] = {}
+        self._calls: dict[int, asyncio.Future[Answer]] = {}
+        self._call_numbers = itertools.count(1)
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
+        self._ships: dict[str, Ship | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writer = Writer(journal.commit, self._loop, self._committed)
+        self._gathered: list[Persist] = []
+        self._writing: list[Persist] = []
+        self._write_started = 0.0
+        self._write_due = False
+        self._retry_s = 0.0
+        self._disk = DiskState(None)
+        self._disk_idle = asyncio.Event()
+        self._disk_idle.set()
+        self._asked = 0
+        self._durable = 0
+        self._waiting: list[Send | Reply | Emit] = []
+        self._deliveries: deque[_Delivery] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._lag_s = max(MIN_LAG_S, LAG_SHARE * settings.timing.heartbeat_interval)
+        self._lagging = False
+        self._last_message: Message | None = None
+        self._last_raw = msgspec.Raw()
+
+    def now(self) -> Now:
+        """The time of this moment, as steps and views take it."""
+        return Now(time.monotonic(), time.time() * 1000)
+
+    async def start(self) -> None:
+        """Open the links and let the core act. The API must be bound by now: from here on this node votes."""
+        self._running = True
+        for peer in self.settings.peers:
+            if peer.votes:
+                self._links[peer.id] = Link(self, peer, self.settings.timing, random.Random())
+        self.step(Tick())
+
+    async def stop(self) -> None:
+        """Commit what is gathered, answer who waits, close links and journal. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._running and self._disk.fault is None:
+            await asyncio.wait((self._loop.create_task(self._disk_idle.wait()),), timeout=SLOW_COMMIT_S)
+        self._end("the node was stopped")
+        await asyncio.gather(*(link.close() for link in self._links.values()))
+        self._links.clear()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._loop.run_in_executor(None, self._close_disk)
+
+    async def call(self, request: Request, timeout_s: float) -> Answer:
+        """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
+        if not self._running:
+            return Maybe("stopping", "the node does not serve; ask another one")
+        call = next(self._call_numbers)
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._calls[call] = answer
+        self.step(Called(call, request))
+        if answer.done():
+            return answer.result()
+        timer = self._loop.call_later(timeout_s, self._call_overdue, call, timeout_s)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if self._calls.pop(call, None) is not None:
+                self.step(Cancelled(call))
+            raise
+        finally:
+            timer.cancel()
+
+    async def deliver(self, envelope: Envelope) -> Envelope | None:
+        """Take in a peer's delivery and give what waits for that peer, after the commit this caused.
+
+        The messages of the answer are already encoded (`msgspec.Raw`): encode the envelope, do not read it.
+        """
+        if not self._running:
+            return None
+        link = self._links.get(envelope.sender)
+        if link is not None:
+            link.heard()
+        asked = self._asked
+        self.step(Received(envelope))
+        if link is None:
+            return None
+        if self._asked == asked or not self._running:
+            return link.take()
+        answer: asyncio.Future[Envelope | None] = self._loop.create_future()
+        self._deliveries.append(_Delivery(self._asked, link, answer))
+        return await answer
+
+    def step(self, input: Input) -> None:
+        """Give the core an input and carry out what follows."""
+        if not self._running:
+            return
+        now = self.now()
+        try:
+            effects = self.core.step(now, input)
+            wake_at = self.core.wake_at
+        except Exception as bug:  # noqa: BLE001 - whatever it is, it is ours, and the state is no longer to be trusted
+            self._fail(f"the protocol core, handling {type(input).__name__}", bug)
+            return
+        for effect in effects:
+            self._perform(effect, now)
+        if self._running and (self._timer is None or wake_at < self._timer_at):
+            self._arm(wake_at)
+
+    # What a link needs of its node.
+
+    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
+        """Address messages to a peer."""
+        return self.core.envelope(to, messages)
+
+    def received(self, envelope: Envelope) -> None:
+        """Take in what a peer answered."""
+        self.step(Received(envelope))
+
+    def link_changed(self, peer: str, refused: bool) -> None:
+        """Take in evidence about a peer (H2)."""
+        self.log.info("link_refused" if refused else "link_open", peer=peer)
+        self.step(LinkState(peer, refused))
+
+    def exchanged(self, peer: str, outcome: str, dropped: int = 0) -> None:
+        """Count an exchange with a peer, or messages that were dropped."""
+        if dropped:
+            self.metrics.count("distributed_sync_errors_total", dropped, type=outcome)
+        else:
+            self.metrics.count("distributed_remote_sync_requests_total", instance=peer, status=outcome)
+
+    # Effects
+
+    def _perform(self, effect: Effect, now: Now) -> None:
+        match effect:
+            case Persist():
+                self._asked = effect.number
+                self._gathered.append(effect)
+                self._disk_idle.clear()
+                self._write_soon()
+            case Send() | Reply() | Emit():
+                if effect.after > self._durable:
+                    self._waiting.append(effect)
+                else:
+                    self._let_go(effect)
+            case Ship():
+                self._ship(effect)
+            case Observe():
+                trace = self.traces.record_observe(effect, now, self.settings.id)
+                self.log.observe(effect, trace)
+            case Halt():
+                self.log.error("halt", reason=effect.reason)
+                self._end(effect.reason)
+
+    def _let_go(self, effect: Send | Reply | Emit) -> None:
+        match effect:
+            case Send():
+                link = self._links.get(effect.to)
+                if link is not None:
+                    link.send(self._encoded(effect.message), effect.lazy)
+            case Reply():
+                answer = self._calls.pop(effect.call, None)
+                if answer is not None and not answer.done():
+                    answer.set_result(effect.answer)
+            case Emit():
+                self.bus.publish(effect.event)
+
+    def _encoded(self, message: Message) -> msgspec.Raw:
+        # The same message usually goes to every peer in turn.
+        if message is not self._last_message:
+            self._last_message = message
+            self._last_raw = msgspec.Raw(_message_encoder.encode(message))
+        return self._last_raw
+
+    def _call_overdue(self, call: int, timeout_s: float) -> None:
+        answer = self._calls.pop(call, None)
+        if answer is not None and not answer.done():
+            answer.set_result(
+                Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
+            )
+            self.step(Cancelled(call))
+
+    # Disk
+
+    def _write_soon(self) -> None:
+        # Requests that arrive in one turn of the loop share a commit.
+        if not self._write_due and not self._writing:
+            self._write_due = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._write_due = False
+        if self._writing or not self._gathered:
+            return
+        self._writing, self._gathered = self._gathered, []
+        self._submit()
+
+    def _submit(self) -> None:
+        self._write_started = time.monotonic()
+        self._writer.submit([record for persist in self._writing for record in persist.records])
+
+    def _committed(self, seconds: float, error: Exception | None) -> None:
+        if error is None:
+            self._retry_s = 0.0
+            self._durable = self._writing[-1].number
+            self._writing = []
+            self._write()
+            self._release()
+            self._disk_is(DiskState(None, slow=seconds > SLOW_COMMIT_S))
+            if not self._writing and not self._gathered:
+                self._disk_idle.set()
+        elif isinstance(error, JournalFull | JournalFault):
+            self.log.error("journal_write_failed", problem=str(error), retry_in_s=self._retry_s)
+            self._disk_is(DiskState("disk_full" if isinstance(error, JournalFull) else "disk_fault"))
+            self._retry_s = min(MAX_RETRY_S, max(FIRST_RETRY_S, 2 * self._retry_s))
+            self._loop.call_later(self._retry_s, self._submit)
+        elif isinstance(error, JournalCorrupt):
+            self._end(str(error))
+        else:
+            self._fail("the journal", error)
+
+    def _release(self) -> None:
+        durable = self._durable
+        waiting, self._waiting = self._waiting, []
+        self._waiting = [effect for effect in waiting if effect.after > durable]
+        for effect in waiting:
+            if effect.after <= durable:
+                self._let_go(effect)
+        self.step(Persisted(durable))
+        while self._deliveries and self._deliveries[0].number <= durable:
+            self._deliveries.popleft().finish()
+
+    def _disk_is(self, state: DiskState) -> None:
+        if state != self._disk:
+            self._disk = state
+            self.step(state)
+
+    def _close_disk(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self.journal.close()
+
+    # Time
+
+    def _arm(self, wake_at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = wake_at
+        if wake_at < math.inf:
+            # Up to a whole millisecond, the loop's own step, so that it does not fire just before the time.
+            wait_ms = math.ceil((wake_at - time.monotonic()) * 1000)
+            self._timer = self._loop.call_later(max(0, wait_ms) / 1000, self._wake)
+
+    def _wake(self) -> None:
+        now = time.monotonic()
+        late_s = now - self._timer_at
+        self._timer = None
+        if self._writing and now - self._write_started > SLOW_COMMIT_S and self._disk.fault is None:
+            self._disk_is(DiskState(None, slow=True))
+        if late_s > self._lag_s:
+            self._lagging = True
+            self.step(LoopLag(late_s))
+        elif self._lagging:
+            self._lagging = False
+            self.step(LoopLag(0.0))
+        wake_at = self.core.wake_at
+        if now < wake_at:
+            self._arm(wake_at)
+        else:
+            self.step(Tick())
+
+    # Old events
+
+    def _ship(self, ship: Ship) -> None:
+        # One read per peer; of what is asked meanwhile only the latest counts, it says what is still lacking.
+        if ship.to in self._ships:
+            self._ships[ship.to] = ship
+            return
+        self._ships[ship.to] = None
+        task = self._loop.create_task(self._ship_all(ship))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ship_all(self, first: Ship) -> None:
+        ship: Ship | None = first
+        to, limit = first.to, self.settings.limits.max_events_per_push
+        try:
+            while ship is not None:
+                events, more = await self._loop.run_in_executor(
+                    self._readers, self.journal.read, ship.have, limit, SHIP_BYTES
+                )
+                self._let_go(Send(to, Push(tuple(events), more, ship.number), 0))
+                ship, self._ships[to] = self._ships[to], None
+        except JournalCorrupt as problem:
+            self._end(str(problem))
+        except JournalError as problem:
+            self.log.error("journal_read_failed", problem=str(problem), peer=to)
+        finally:
+            del self._ships[to]
+
+    async def _read_page(self, since: VersionVector, limit: int) -> list[Event]:
+        return await self._loop.run_in_executor(self._readers, lambda: self.journal.list(since=since, limit=limit))
+
+    # The end
+
+    def _fail(self, where: str, bug: Exception) -> None:
+        self.log.error("internal_error", where=where, traceback="".join(traceback.format_exception(bug)))
+        self._end(
+            f"internal error in {where} ({type(bug).__name__}: {bug}); the node stopped rather than go on half-way. "
+            "All it acknowledged is on disk: restart it, and report this with its event log"
+        )
+
+    def _end(self, reason: str) -> None:
+        if not self._running:
+            return
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for answer in self._calls.values():
+            if not answer.done():
+                answer.set_result(Maybe("stopping", "the node stopped before it could tell; ask another one"))
+        self._calls.clear()
+        while self._deliveries:
+            self._deliveries.popleft().finish()
+        self.bus.close()
+        if not self.stopped.done():
+            self.stopped.set_result(reason)

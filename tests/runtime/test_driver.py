@@ -1,0 +1,292 @@
+"""The driver's rules: persist then send, group commit, faults of the disk, fail-stop, time."""
+
+import asyncio
+import time
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from node.journal.errors import JournalCorrupt, JournalFault, JournalFull
+from node.protocol.effects import (
+    Called,
+    Cancelled,
+    DiskState,
+    Effect,
+    Emit,
+    Halt,
+    Input,
+    Persist,
+    Persisted,
+    Reply,
+    Tick,
+)
+from node.protocol.events import Event
+from node.protocol.records import Appended
+from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish
+from node.runtime import driver
+from tests.runtime.scripted import MemoryJournal, engine, until
+
+PUBLISH = Publish("T", {})
+
+
+def event(seq: int) -> Event:
+    return Event(f"j-{seq}", "A", "j", seq, "T", 0, 0, "", {})
+
+
+class Durable:
+    """A core's script: every call persists an event and is answered once that is on disk."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, input: Input) -> list[Effect]:
+        match input:
+            case Called(call, Publish()):
+                self.number += 1
+                fresh = event(self.number)
+                return [
+                    Persist(self.number, (Appended(fresh),)),
+                    Reply(call, Accepted(str(self.number)), self.number),
+                    Emit(fresh, self.number),
+                ]
+            case Called(call, Elect()):
+                return [Reply(call, Accepted("at once"), 0)]
+        return []
+
+
+def test_an_answer_waits_for_its_record_and_others_do_not() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, core = engine(Durable(), journal)
+        await node.start()
+        journal.gate.clear()
+        waiting = asyncio.create_task(node.call(PUBLISH, 5))
+        await until(lambda: "Called" in core.kinds(), "call")
+        assert await node.call(Elect(), 5) == Accepted("at once")
+        assert not waiting.done()
+        assert not journal.batches
+        journal.gate.set()
+        assert await waiting == Accepted("1")
+        assert core.inputs[-1] == Persisted(1)
+        await node.stop()
+        assert journal.closed
+
+    asyncio.run(scenario())
+
+
+def test_what_gathers_during_a_commit_is_committed_as_one() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, core = engine(Durable(), journal)
+        await node.start()
+        journal.gate.clear()
+        first = asyncio.create_task(node.call(PUBLISH, 5))
+        await until(lambda: node._writing != [], "commit under way")
+        others = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(50)]
+        await until(lambda: core.kinds().count("Called") == 51, "calls")
+        journal.gate.set()
+        assert [await task for task in (first, *others)] == [Accepted(str(n)) for n in range(1, 52)]
+        assert [len(batch) for batch in journal.batches] == [1, 50]
+        assert [record.event.seq for batch in journal.batches for record in batch] == list(range(1, 52))  # type: ignore[union-attr]
+        assert [input for input in core.inputs if isinstance(input, Persisted)] == [Persisted(1), Persisted(51)]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_requests_of_one_turn_share_a_commit() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, _ = engine(Durable(), journal)
+        await node.start()
+        await asyncio.gather(*(node.call(PUBLISH, 5) for _ in range(20)))
+        assert [len(batch) for batch in journal.batches] == [20]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("fault", "word"), [(JournalFull("full"), "disk_full"), (JournalFault("bad"), "disk_fault")])
+def test_a_faulty_disk_is_reported_and_retried_and_nothing_leaves_meanwhile(
+    fault: Exception, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "FIRST_RETRY_S", 0.001)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        journal.faults = [fault, fault, fault]
+        node, core = engine(Durable(), journal)
+        await node.start()
+        answer: Answer | None = None
+
+        def while_faulty(input: Input) -> list[Effect]:
+            if isinstance(input, DiskState) and input.fault:
+                assert answer is None
+            return original(input)
+
+        original, core.script = core.script, while_faulty
+        answer = await node.call(PUBLISH, 5)
+        assert answer == Accepted("1")
+        await until(lambda: core.inputs[-1] == DiskState(None), "good disk again")
+        assert [input for input in core.inputs if isinstance(input, DiskState)] == [DiskState(word), DiskState(None)]
+        assert [len(batch) for batch in journal.batches] == [1]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_commit_is_reported_while_it_lasts_and_cleared_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "SLOW_COMMIT_S", 0.02)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, core = engine(Durable(), journal)
+        await node.start()
+        journal.gate.clear()
+
+        def ticking(input: Input) -> list[Effect]:
+            core.wake_at = time.monotonic() + 0.01
+            return original(input)
+
+        original, core.script = core.script, ticking
+        waiting = asyncio.create_task(node.call(PUBLISH, 5))
+        await until(lambda: DiskState(None, slow=True) in core.inputs, "slow disk")
+        journal.gate.set()
+        await waiting
+        await node.call(PUBLISH, 5)
+        await until(lambda: DiskState(None, slow=False) in core.inputs, "quick disk")
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_corrupt_journal_stops_the_node_with_its_message() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        journal.faults = [JournalCorrupt(Path("journal.sqlite"), "row 7 is damaged")]
+        node, _ = engine(Durable(), journal)
+        await node.start()
+        assert isinstance(await node.call(PUBLISH, 5), Maybe)
+        assert "row 7 is damaged" in await node.stopped
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_in_the_core_stops_the_node_and_says_where() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+
+        def broken(input: Input) -> list[Effect]:
+            if isinstance(input, Called):
+                raise ZeroDivisionError("half way")
+            return []
+
+        node, core = engine(broken, journal)
+        await node.start()
+        assert isinstance(await node.call(PUBLISH, 5), Maybe)
+        reason = await node.stopped
+        assert "handling Called (ZeroDivisionError: half way)" in reason
+        steps = len(core.inputs)
+        assert isinstance(await node.call(PUBLISH, 5), Maybe)
+        assert len(core.inputs) == steps
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_halt_stops_the_node_with_its_reason() -> None:
+    async def scenario() -> None:
+        node, _ = engine(lambda input: [Halt("another disk speaks under our id")], MemoryJournal())
+        await node.start()
+        assert await node.stopped == "another disk speaks under our id"
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_no_answer_in_time_is_a_maybe_and_the_core_hears_of_it() -> None:
+    async def scenario() -> None:
+        node, core = engine(lambda input: [], MemoryJournal())
+        await node.start()
+        answer = await node.call(PUBLISH, 0.01)
+        assert isinstance(answer, Maybe)
+        assert answer.reason == "timeout"
+        assert core.inputs[-1] == Cancelled(1)
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_goes_is_cancelled_in_the_core() -> None:
+    async def scenario() -> None:
+        node, core = engine(lambda input: [], MemoryJournal())
+        await node.start()
+        client = asyncio.create_task(node.call(PUBLISH, 5))
+        await until(lambda: "Called" in core.kinds(), "call")
+        client.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client
+        assert core.inputs[-1] == Cancelled(1)
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_commits_and_answers_what_was_gathered() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, _ = engine(Durable(), journal)
+        await node.start()
+        calls = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(3)]
+        await until(lambda: node._gathered != [] or node._writing != [] or bool(journal.batches), "records")
+        await node.stop()
+        assert [await call for call in calls] == [Accepted("1"), Accepted("2"), Accepted("3")]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_ticks_come_when_wanted_and_an_idle_core_gets_none() -> None:
+    async def scenario() -> None:
+        wanted = [0.01, 0.03, inf]
+        ticks: list[tuple[float, float]] = []
+
+        def script(input: Input) -> list[Effect]:
+            if isinstance(input, Tick):
+                now = time.monotonic()
+                ticks.append((now, core.wake_at))
+                core.wake_at = now + wanted.pop(0)
+            return []
+
+        node, core = engine(script, MemoryJournal())
+        await node.start()
+        await until(lambda: not wanted, "third tick")
+        assert len(ticks) == 3
+        assert all(now >= due for now, due in ticks[1:])
+        assert node._timer is None
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_blocked_loop_is_reported_as_lag_and_then_as_over() -> None:
+    async def scenario() -> None:
+        lags: list[float] = []
+
+        def script(input: Input) -> list[Effect]:
+            core.wake_at = time.monotonic() + 0.005
+            if type(input).__name__ == "LoopLag":
+                lags.append(input.seconds)  # type: ignore[union-attr]
+            return []
+
+        node, core = engine(script, MemoryJournal())
+        await node.start()
+        time.sleep(0.2)  # noqa: ASYNC251 - what is tested is a loop that is held up
+        await until(lambda: len(lags) == 2, "lag and its end")
+        assert lags[0] > 0.1
+        assert lags[1] == 0.0
+        await node.stop()
+
+    asyncio.run(scenario())
