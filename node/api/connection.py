@@ -249,11 +249,10 @@ class Connection(asyncio.Protocol):
 
     def _write(self, answer: Response, close: bool, bodyless: bool = False) -> None:
         close = close or self.server.stopping
-        head = b"%bdate: %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
+        head = b"%bdate: %b\r\n%b%b%b\r\n" % (
             STATUS_LINES[answer.status],
             self.server.date(),
-            answer.content_type,
-            len(answer.body),
+            answer.described(),
             answer.headers,
             b"connection: close\r\n" if close else b"",
         )
@@ -280,9 +279,9 @@ class Connection(asyncio.Protocol):
 
         async def beat() -> None:
             while True:
+                await asyncio.sleep(stream.beat_s)
                 if self.unread_since is None:
                     send(stream.beat)
-                await asyncio.sleep(stream.beat_s)
 
         beating = self.loop.create_task(beat())
         self.streaming = True

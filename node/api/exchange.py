@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+NO_CONTENT = 204
+
 
 @dataclass(frozen=True, slots=True)
 class ApiLimits:
@@ -73,6 +75,12 @@ class Response:
         self.body = body
         self.content_type = content_type
         self.headers = headers
+
+    def described(self) -> bytes:
+        """The header lines about the body; 204 has none (RFC 9110, 8.6)."""
+        if self.status == NO_CONTENT:
+            return b""
+        return b"content-type: %b\r\ncontent-length: %d\r\n" % (self.content_type, len(self.body))
 
 
 class Stream:

@@ -57,8 +57,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _anything(kind: type) -> dict[str, Any]:
-    # Span fields are `object`: whatever JSON can say.
-    return {}
+    return {"description": f"any {kind.__name__}"}
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:

@@ -6,14 +6,13 @@ twice. A client that does not keep up gets `event: lagged` with its cursor, and 
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
 
 from node.api.answers import encode, headers
 from node.api.bodies import StreamQuery
 from node.api.call import Call
 from node.api.exchange import Stream
 from node.api.reads import cursor, seed_event, types
-from node.protocol.events import Event, VersionVector
+from node.protocol.events import VersionVector
 from node.runtime.bus import BusClosed, Lagged
 
 BEAT_S = 15.0
@@ -31,8 +30,7 @@ def stream(call: Call[StreamQuery, None]) -> Stream:
 async def _events(call: Call[StreamQuery, None], since: VersionVector | None) -> AsyncGenerator[bytes, None]:
     query, wanted = call.query, types(call.query)
     try:
-        subscribed = cast(AsyncGenerator[tuple[Event, str], None], call.engine.bus.subscribe(since))
-        async with aclosing(subscribed) as subscription:
+        async with aclosing(call.engine.bus.subscribe(since)) as subscription:
             async for event, place in subscription:
                 if (
                     (not wanted or event.type in wanted)

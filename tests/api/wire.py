@@ -30,6 +30,14 @@ def run(body: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until something holds."""
+    deadline = asyncio.get_running_loop().time() + DEADLINE_S
+    while not holds():
+        assert asyncio.get_running_loop().time() < deadline, "it never came to hold"
+        await asyncio.sleep(0)
+
+
 @dataclass
 class Answered:
     """One answer, read off the wire."""
@@ -70,7 +78,7 @@ class Client:
     async def answer(self, bodyless: bool = False) -> Answered:
         """The next answer."""
         status, headers = await self.head()
-        length = 0 if bodyless else int(headers["content-length"])
+        length = 0 if bodyless else int(headers.get("content-length", 0)) if status != 204 else 0
         return Answered(status, headers, await soon(self.reader.readexactly(length)))
 
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Answered:
