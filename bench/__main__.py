@@ -1,0 +1,21 @@
+"""All benches but the hundred nodes, one after another; about eight minutes."""
+
+import subprocess
+import sys
+
+BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup")
+
+
+def main() -> None:
+    """Each in a process of its own, so that none inherits another's memory; a failed one does not stop the rest."""
+    failed = []
+    for name in BENCHES:
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode != 0:
+            failed.append(name)
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
