@@ -52,6 +52,24 @@ class DirectoryLock:
         os.close(self._descriptor)
 
 
+def is_held(data_dir: Path) -> bool:
+    """Whether a process runs on the directory. Changes nothing there. Raises `DirectoryFault` if it cannot be told."""
+    path = data_dir / LOCK_NAME
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DirectoryFault(f"{path}: {error.strerror}; expected a file this user may read") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def make_directory(path: Path) -> None:
     """Make `path` and its parents, each durable in the directory above it. Raises `DirectoryFault`."""
     try:

@@ -67,7 +67,10 @@ class Damaged(Exception):
     """A row is not what was written; the message names the row. Leaves the package as `JournalCorrupt`."""
 
 
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
+)
+"""The last two: our statements are fixed, so if a table or a row is not as they expect, the file has changed."""
 _PRIMARY = 0xFF
 """SQLite's extended result codes carry the primary one in the low byte."""
 
@@ -79,7 +82,7 @@ def typed(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
-    except (Damaged, msgspec.DecodeError) as error:
+    except (Damaged, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise JournalCorrupt(path, str(error)) from error
 
 

@@ -7,7 +7,6 @@ taken back into the file in between.
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -134,46 +133,29 @@ class Events:
 def damage(conn: sqlite3.Connection, seen: Callable[[int, Event], None]) -> Iterator[str]:
     """Everything that is wrong with the file, in words; shows every sound event with its position to `seen`.
 
-    SQLite's own check of its pages, every row's checksum, and that the events above the floor are without a gap (V1).
+    SQLite's own check of its pages and index, every row's checksum, and that the events of each journal are without a
+    gap from the floor on (V1).
     """
-    sound = True
-    for (line,) in conn.execute("PRAGMA quick_check"):
+    for (line,) in conn.execute("PRAGMA integrity_check"):
         if line != "ok":
-            sound = False
             yield f"SQLite finds: {line}"
     try:
         floor = read_image(conn).floor
     except (Damaged, msgspec.DecodeError) as error:
         yield str(error)
         return
-    journals = read_journals(conn)
-    names = {number: journal for journal, number in journals.items()}
-    stored = 0
+    names = {number: journal for journal, number in read_journals(conn).items()}
+    ends: dict[str, int] = {}
     for row in read_rows(lambda after: read_page(conn, after, END)):
-        stored += 1
         try:
             event = read_event(row, names.get(row[1]))
         except (Damaged, msgspec.DecodeError) as error:
-            sound = False
             yield str(error)
-        else:
-            seen(row[0], event)
-    if sound:
-        yield from _gaps(conn, names, floor, stored)
-
-
-def _gaps(conn: sqlite3.Connection, names: Mapping[int, str], floor: Mapping[str, int], stored: int) -> Iterator[str]:
-    filed = 0
-    numbers = conn.execute("SELECT journal, seq FROM events INDEXED BY events_of_journal ORDER BY journal, seq")
-    for number, group in groupby(numbers, key=lambda row: row[0]):
-        journal = names[number]
-        expected = low = floor.get(journal, 0)
-        for _, seq in group:
-            filed += 1
-            if seq <= low:
-                continue
-            if seq != expected + 1:
-                yield f"journal {journal}: events {expected + 1} to {seq - 1} are missing"
-            expected = seq
-    if filed != stored:
-        yield f"the index names {filed} events where {stored} are stored"
+            continue
+        seen(row[0], event)
+        low = floor.get(event.journal, 0)
+        end = ends.get(event.journal, low)
+        if event.seq > low:
+            if event.seq != end + 1:
+                yield f"journal {event.journal}: event {event.seq} follows {end}"
+            ends[event.journal] = event.seq

@@ -55,9 +55,13 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return conn
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, on an existing file, also while a node writes to it."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+def connect_reader(path: Path, *, at_rest: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write, on an existing file, also while a node writes to it.
+
+    `at_rest`: nobody writes and there is no log beside it; then nothing is put beside it either, which may be a disk
+    that allows no writing.
+    """
+    uri = f"{path.absolute().as_uri()}?{'immutable=1' if at_rest else 'mode=ro'}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
