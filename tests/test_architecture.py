@@ -50,7 +50,6 @@ ALLOWED_LIBRARIES = frozenset({"msgspec"})
 def offences(source: str) -> Iterator[str]:
     """What a module of the core must not do: clocks, randomness, asyncio, I/O, or anything of the node beyond it."""
     for found in ast.walk(ast.parse(source)):
-        names: list[str] = []
         match found:
             case ast.Import():
                 names = [alias.name for alias in found.names]
@@ -58,10 +57,13 @@ def offences(source: str) -> Iterator[str]:
                 names = [f"{module}.{alias.name}" for alias in found.names]
             case ast.Call(func=ast.Name(id=called)) if called in IMPURE_CALLS:
                 yield f"line {found.lineno}: calls {called}()"
+                continue
+            case _:
+                continue
         for name in names:
             top = name.partition(".")[0]
             if top == "node":
-                if not f"{name}.".startswith("node.protocol."):
+                if not name.startswith("node.protocol."):
                     yield f"line {found.lineno}: imports {name}, which is outside the core"
             elif top in IMPURE_MODULES:
                 yield f"line {found.lineno}: imports {name}, which is not pure"
