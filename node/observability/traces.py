@@ -62,7 +62,7 @@ SPAN_NAMES: Final = frozenset(
 )
 """The seed's span names (seed 12 and the v1.7 list); they become spans even when no client's trace is behind them."""
 
-ROUTINE: Final = frozenset({HEARTBEAT_SEND, HEARTBEAT_RECEIVE, QUORUM_CHECK, QUORUM_API, TIME_DRIFT_MEASURE})
+ROUTINE: Final = frozenset({HEARTBEAT_SEND, HEARTBEAT_RECEIVE, QUORUM_API, TIME_DRIFT_MEASURE})
 """Spans that come whether or not anybody asks for anything."""
 
 DEFAULT_CAPACITY: Final = 5_000
