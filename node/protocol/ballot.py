@@ -1,0 +1,279 @@
+"""A proposal before its voters: slots, bindings, verdicts and dead rounds (P2, P4, P5).
+
+Rules, for a proposal k of content c in slots S(k), and votes per key, never pooled:
+- Accepted: in some round, accept votes of distinct voters reach `required`. Final.
+- A voter is *lost* to k when it rejected k for a reason of its own, or accepted another content that was accepted in
+  a slot of k. It is *elsewhere* in round r when it accepted another content in a slot of k in round r or later. Neither
+  will accept k any more.
+- Rejected: in no known round can accepts plus voters that may still accept reach `required`, nor in a further round.
+  There is no further round when another content was accepted in round 0 of every slot of k, as a slot with an accepted
+  content is never dead; else the voters not lost must be fewer than `required`.
+- A slot is dead up to round r when no known key put to the vote in it can be accepted in a round <= r, and too few
+  voters are left that are not bound in round r or later, so an unknown proposal cannot be accepted either. Dead stays
+  dead, whatever arrives later; that is what makes the next round safe.
+- A voter is bound by what it accepted in a slot: for the same and all lower rounds, and for higher ones unless the
+  opening of that round names the slot (it was proven dead before).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from node.protocol.proposal import CONFLICTING_VOTE, Birth, Cast, Content, Opening, Proposal, Verdict
+from node.protocol.versions import VersionKey
+
+
+class ProposalState:
+    """A proposal and all that is known of it. Read it; only the fold writes it."""
+
+    __slots__ = (
+        "accepts",
+        "birth",
+        "content",
+        "final",
+        "final_reason",
+        "hard",
+        "hlc",
+        "key",
+        "mark",
+        "openings",
+        "order",
+        "payload",
+        "rooted",
+        "round",
+        "settled",
+        "slots",
+        "standing",
+        "verdict",
+        "votes",
+    )
+
+    def __init__(self, birth: Birth, order: VersionKey) -> None:
+        self.birth = birth
+        self.key = birth.key
+        self.hlc = birth.hlc
+        self.payload: Proposal = birth.payload
+        self.order = order
+        """The place of its version in the order of versions."""
+        self.content: Content = birth.payload.content
+        self.slots: tuple[Slot, ...] = ()
+        self.votes: dict[tuple[str, int], Cast] = {}
+        """(voter, round) -> vote."""
+        self.accepts: dict[int, int] = {}
+        self.hard: set[str] = set()
+        """Voters that rejected it for a reason that no round lifts."""
+        self.openings: list[Opening] = []
+        self.round = 0
+        """The highest round opened for it."""
+        self.verdict: Verdict = "pending"
+        self.settled: bool | None = None
+        """Whether it won its slots (S1); None while it is not accepted or its conflict is open."""
+        self.final = False
+        """Decided at or below the floor (C1): votes change nothing any more."""
+        self.final_reason: str | None = None
+        self.standing: bool | None = None
+        """`settled` as the floor made it final; None while open."""
+        self.rooted = False
+        """Reachable at the floor, by a chain that is no longer kept."""
+        self.mark = 0
+
+    @property
+    def origin(self) -> str:
+        """The proposer."""
+        return self.birth.origin
+
+    @property
+    def timestamp_ms(self) -> int:
+        """The proposer's wall clock, unix ms."""
+        return self.birth.timestamp_ms
+
+    @property
+    def trace(self) -> str:
+        """Trace id of the request that proposed it."""
+        return self.birth.trace
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was rejected: the most frequent reason of its reject votes; None unless rejected."""
+        if self.verdict != "rejected":
+            return None
+        if self.final_reason is not None:
+            return self.final_reason
+        reasons = Counter(v.reason for v in self.votes.values() if v.vote == "reject" and v.reason)
+        return min(reasons, key=lambda word: (-reasons[word], word), default=CONFLICTING_VOTE)
+
+    @property
+    def decided_ms(self) -> int | None:
+        """Timestamp of the vote that decided, unix ms; None while pending. A function of the votes alone."""
+        if self.verdict == "pending":
+            return None
+        if self.verdict == "accepted":
+            return min(self._reached_ms(round_) for round_ in self.winning_rounds())
+        rejects = [v.timestamp_ms for v in self.votes.values() if v.vote == "reject"]
+        return max(rejects, default=self.timestamp_ms)
+
+    def _reached_ms(self, round_: int) -> int:
+        stamps = sorted(v.timestamp_ms for v in self.votes.values() if v.round == round_ and v.vote == "accept")
+        return stamps[self.payload.required - 1]
+
+    def winning_rounds(self) -> list[int]:
+        """Rounds in which it was accepted."""
+        return [round_ for round_, count in self.accepts.items() if count >= self.payload.required]
+
+    def rounds(self) -> set[int]:
+        """Rounds in which it was put to the vote, as far as known."""
+        return {0, *(opening.round for opening in self.openings), *(round_ for _, round_ in self.votes)}
+
+    def cast(self, vote: Cast) -> None:
+        """Count a vote of a voter that has not voted in this round."""
+        self.votes[(vote.voter, vote.round)] = vote
+        if vote.vote == "accept":
+            self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
+        elif vote.vote == "reject" and vote.reason != CONFLICTING_VOTE:
+            self.hard.add(vote.voter)
+
+    def open(self, opening: Opening) -> None:
+        """Note a round that was opened for it."""
+        self.openings.append(opening)
+        self.round = max(self.round, opening.round)
+
+    def acceptors(self) -> Iterator[str]:
+        """Voters of its winning rounds."""
+        winning = self.winning_rounds()
+        return (voter for (voter, round_), v in self.votes.items() if v.vote == "accept" and round_ in winning)
+
+
+class Slot:
+    """What competes for one place (P2)."""
+
+    __slots__ = ("_bound", "_content", "accepted", "contested", "name", "proposals")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.proposals: list[ProposalState] = []
+        self.accepted: list[ProposalState] = []
+        self.contested = False
+        """Whether two contents compete for it."""
+        self._content: Content | None = None
+        self._bound: dict[str, list[tuple[int, Content]]] = {}
+
+    def add(self, proposal: ProposalState) -> None:
+        """A proposal competes for the slot."""
+        self.proposals.append(proposal)
+        if self._content is None:
+            self._content = proposal.content
+        elif self.contested:
+            self._index(proposal)
+        elif self._content != proposal.content:
+            self.contested = True
+            for each in self.proposals:
+                self._index(each)
+
+    def _index(self, proposal: ProposalState) -> None:
+        for vote in proposal.votes.values():
+            self.bind(proposal, vote)
+
+    def bind(self, proposal: ProposalState, vote: Cast) -> None:
+        """Take note of a vote. Bindings are indexed only once the slot is contested; most never are."""
+        if self.contested and vote.vote == "accept":
+            self._bound.setdefault(vote.voter, []).append((vote.round, proposal.content))
+
+    def bindings(self, voter: str) -> list[tuple[int, Content]]:
+        """(round, content) of each accept vote of a voter in this slot."""
+        if self.contested:
+            return self._bound.get(voter, [])
+        return [
+            (round_, each.content)
+            for each in self.proposals
+            for (who, round_), vote in each.votes.items()
+            if who == voter and vote.vote == "accept"
+        ]
+
+    def elsewhere(self, voter: str, round_: int, content: Content) -> bool:
+        """Whether a voter accepted another content in this or a later round, so it will not accept this one."""
+        return any(bound >= round_ and other != content for bound, other in self._bound.get(voter, ()))
+
+    def rivals(self, content: Content) -> Iterator[ProposalState]:
+        """Accepted proposals of another content."""
+        return (each for each in self.accepted if each.content != content)
+
+    def stalled_round(self) -> int | None:
+        """The highest round of the slot, if it is split and dead up to there and nothing was accepted (P5)."""
+        if self.accepted or len({p.content for p in self.proposals if p.accepts}) < 2:
+            return None
+        highest = max(max(p.rounds()) for p in self.proposals)
+        voters = {voter for p in self.proposals for voter in p.payload.voters}
+        free = [v for v in voters if all(bound < highest for bound, _ in self._bound.get(v, ()))]
+        if len(free) >= min(p.payload.required for p in self.proposals):
+            return None
+        return None if any(p.verdict == "pending" and can_win(p) for p in self.proposals) else highest
+
+
+def judge(proposal: ProposalState) -> Verdict:
+    """The verdict that follows from the votes known so far (P4)."""
+    required = proposal.payload.required
+    if any(count >= required for count in proposal.accepts.values()):
+        return "accepted"
+    if not proposal.hard and not any(slot.contested for slot in proposal.slots):
+        return "pending"
+    if can_win(proposal):
+        return "pending"
+    left = len(proposal.payload.voters) - len(lost_voters(proposal))
+    return "pending" if left >= required and _may_be_put_again(proposal) else "rejected"
+
+
+def can_win(proposal: ProposalState) -> bool:
+    """Whether accepts can still reach `required` in a round in which it was put to the vote."""
+    lost = lost_voters(proposal)
+    return any(_reachable(proposal, round_, lost) for round_ in proposal.rounds())
+
+
+def lost_voters(proposal: ProposalState) -> set[str]:
+    """Voters that will not accept it in any round any more."""
+    rivals = (rival for slot in proposal.slots for rival in slot.rivals(proposal.content))
+    lost = proposal.hard.union(*(rival.acceptors() for rival in rivals))
+    return lost.intersection(proposal.payload.voters)
+
+
+def _reachable(proposal: ProposalState, round_: int, lost: set[str]) -> bool:
+    missing = proposal.payload.required - proposal.accepts.get(round_, 0)
+    if missing <= 0:
+        return True
+    for voter in proposal.payload.voters:
+        if (
+            voter not in lost
+            and (voter, round_) not in proposal.votes
+            and not any(slot.elsewhere(voter, round_, proposal.content) for slot in proposal.slots)
+        ):
+            missing -= 1
+            if missing == 0:
+                return True
+    return False
+
+
+def _may_be_put_again(proposal: ProposalState) -> bool:
+    return not all(
+        any(0 in rival.winning_rounds() for rival in slot.rivals(proposal.content)) for slot in proposal.slots
+    )
+
+
+def bound_by(proposal: ProposalState, voter: str, round_: int) -> Slot | None:
+    """The slot in which an earlier accept keeps this voter from accepting the proposal in this round (P3, P5)."""
+    released = {name for opening in proposal.openings if opening.round == round_ for name in opening.slots}
+    for slot in proposal.slots:
+        for bound, content in slot.bindings(voter):
+            if content != proposal.content and (bound >= round_ or slot.name not in released):
+                return slot
+    return None
+
+
+def front_runner(slot: Slot, round_: int, hlc: int) -> ProposalState | None:
+    """Which pending proposal to put to the vote again: most accepts in `round_`, then in all, then the earliest.
+
+    Those whose deadline lies before `hlc` are past voting.
+    """
+    candidates = [p for p in slot.proposals if p.verdict == "pending" and p.payload.deadline_hlc >= hlc]
+    return min(
+        candidates,
+        key=lambda p: (-p.accepts.get(round_, 0), -sum(p.accepts.values()), p.hlc, p.key),
+        default=None,
+    )

@@ -1,0 +1,123 @@
+"""The fold's state at a floor (C1): what is final, and what is still open with the votes it has.
+
+Final is every decision, and every settlement that is not an open conflict. Carried over whole are pending proposals,
+open conflicts, and whatever shares a slot with them. A pending proposal becomes final, as `stale_version`, when its
+deadline lies before the floor's time and the versions have passed it: nobody may accept it any more (P3). Bounds
+(`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from node.protocol.ballot import ProposalState
+from node.protocol.proposal import STALE_VERSION, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
+from node.protocol.settings import Limits
+from node.protocol.settlement import Lineage
+from node.protocol.versions import VersionKey
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One proposal at the floor. While `final` is False, its votes go on counting."""
+
+    birth: Birth
+    votes: tuple[Cast, ...]
+    openings: tuple[Opening, ...]
+    verdict: Verdict
+    final: bool
+    settled: bool | None = None
+    reason: str | None = None
+    rooted: bool = False
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """State of all atoms at or below a vector. `hlc` is the floor's time, as its atoms tell it."""
+
+    hlc: int = 0
+    highest: str | None = None
+    current: str | None = None
+    kept: tuple[Kept, ...] = ()
+    voids: tuple[tuple[str, str], ...] = ()
+    """Versions above the first and up to the second were rolled back."""
+    early_votes: tuple[VoteAtom, ...] = ()
+    """Votes and openings whose proposal is not known."""
+    early_openings: tuple[Opening, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
+
+
+def matters(proposal: ProposalState, highest: VersionKey | None, current: str | None) -> bool:
+    """Whether the versions have not passed it: it, or a rival in its slots, may still be voted for (P3)."""
+    body = proposal.payload
+    if body.base is not None and body.base == current:
+        return True
+    return body.kind != "rollback" and (highest is None or proposal.order > highest)
+
+
+def floor_time(former: int, latest: Iterable[int]) -> int:
+    """The floor's time: what at least half of the instances that wrote since the last floor have reached.
+
+    One clock that runs ahead must not end the deadlines of others.
+    """
+    stamps = sorted(latest)
+    return max(former, stamps[(len(stamps) - 1) // 2]) if stamps else former
+
+
+def keep(
+    proposals: Iterable[ProposalState],
+    lineage: Lineage,
+    hlc: int,
+    highest: VersionKey | None,
+    limits: Limits,
+) -> tuple[Kept, ...]:
+    """What the checkpoint keeps of all proposals, oldest first (C1)."""
+    current = lineage.current.payload.version if lineage.current else None
+    open_: list[ProposalState] = []
+    settled: list[ProposalState] = []
+    bound: list[ProposalState] = []
+    history: list[ProposalState] = []
+    expired: set[str] = set()
+    for p in sorted(proposals, key=lambda p: (p.hlc, p.key)):
+        if p.verdict == "pending" and p.payload.deadline_hlc < hlc and not matters(p, highest, current):
+            expired.add(p.key)
+            history.append(p)
+        elif p.verdict == "pending" or (p.verdict == "accepted" and p.settled is None):
+            open_.append(p)
+        elif p.settled:
+            settled.append(p)
+        elif p.verdict == "rejected" and matters(p, highest, current):
+            bound.append(p)
+        else:
+            history.append(p)
+    chosen = {p.key: p for p in open_}
+    chosen |= {rival.key: rival for p in open_ for slot in p.slots for rival in slot.proposals}
+    chosen |= {p.key: p for p in _newest(bound, limits.max_open_proposals)}
+    chosen |= {p.key: p for p in _newest(settled, limits.max_settled_kept)}
+    chosen |= {p.key: p for p in _newest(history, limits.max_history_kept)}
+    if lineage.current is not None:
+        chosen |= {p.key: p for p in settled if p.payload.version == current}
+        restored = lineage.restored.get(lineage.current.payload.version)
+        chosen |= {restored.key: restored} if restored is not None else {}
+    versions = {p.payload.version for p in chosen.values() if p.settled and p.payload.kind != "rollback"}
+    return tuple(
+        _kept(p, p.key in expired, p.payload.version in lineage.reachable and p.payload.base not in versions)
+        for p in sorted(chosen.values(), key=lambda p: (p.hlc, p.key))
+    )
+
+
+def _newest(ordered: list[ProposalState], count: int) -> list[ProposalState]:
+    return ordered[max(0, len(ordered) - count) :]
+
+
+def _kept(proposal: ProposalState, expired: bool, uprooted: bool) -> Kept:
+    final = expired or proposal.verdict != "pending"
+    rooted = bool(proposal.settled) and proposal.payload.kind == "diff" and (proposal.rooted or uprooted)
+    return Kept(
+        proposal.birth,
+        tuple(proposal.votes[place] for place in sorted(proposal.votes)),
+        tuple(proposal.openings),
+        "rejected" if expired else proposal.verdict,
+        final,
+        proposal.settled,
+        STALE_VERSION if expired else proposal.final_reason,
+        rooted,
+    )

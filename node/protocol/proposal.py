@@ -1,0 +1,255 @@
+"""What the fold reads: payloads of proposal, vote, round and resolution events, and the atoms made of them.
+
+An atom is one fact at one position `(journal, seq)` of the event logs; the fold is a function of the set of atoms.
+A payload that does not read as its type is ignored, in the same way on every node.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from node.protocol import events
+from node.protocol.events import Event
+from node.protocol.requests import ProposalKind
+from node.protocol.versions import VersionKey, parse
+
+VoteWord = Literal["accept", "reject", "abstain"]
+Verdict = Literal["pending", "accepted", "rejected"]
+Content = tuple[str, str | None, str, str]
+"""What a proposal would put in place: (kind, base, version, hash)."""
+
+CONFLICTING_VOTE: Final = "conflicting_vote"
+"""The only reject reason that a later round can lift (P5)."""
+STALE_VERSION: Final = "stale_version"
+
+EVENT_TYPE: Final[dict[ProposalKind, str]] = {
+    "snapshot": events.SNAPSHOT_PROPOSAL,
+    "diff": events.DIFF_PROPOSAL,
+    "rollback": events.ROLLBACK_PROPOSAL,
+}
+"""The type of the event that carries a proposal of each kind."""
+PROPOSAL_TYPES: Final = frozenset(EVENT_TYPE.values())
+
+_Round = Annotated[int, msgspec.Meta(ge=0)]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """Payload of `SNAPSHOT_PROPOSAL`, `DIFF_PROPOSAL`, `ROLLBACK_PROPOSAL` (P1). Its key is the event id."""
+
+    kind: ProposalKind
+    version: str
+    """A diff's or rollback's `to`."""
+    hash: str
+    label: str
+    """The `proposalId`; several proposals may carry the same one."""
+    voters: tuple[str, ...]
+    required: _Count
+    deadline_hlc: int
+    digest: str
+    leader_term: int = 0
+    """The term in which the proposer led when it proposed, 0 for none (S1)."""
+    base: str | None = None
+    """A diff's or rollback's `from`."""
+    base_hash: str | None = None
+    """`Fold.base_hash(base)` as the proposer knew it: the content that the diff was made from."""
+    restored: str | None = None
+    """`Fold.restored(base)` as the proposer knew it: the rollback that made `base` current again (P2)."""
+    signature: str | None = None
+    idempotency_key: str | None = None
+    vote: VoteWord = "accept"
+    """The proposer's own vote in round 0, with its reason."""
+    reason: str | None = None
+
+    @property
+    def content(self) -> Content:
+        """What it would put in place; two proposals of equal content never conflict."""
+        return (self.kind, self.base, self.version, self.hash)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The slots it binds (P2).
+
+        A version that a rollback made current again gets a new successor: its slot names the rollback, else what was
+        rolled back would hold the slot for ever.
+        """
+        version = f"version:{self.version}"
+        if self.base is None:
+            return (version,)
+        successor = f"successor-of:{self.base}" + (f"@{self.restored}" if self.restored else "")
+        return (successor,) if self.kind == "rollback" else (successor, version)
+
+
+class VoteItem(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """One vote: it names the proposal's key, the round and the hash it is for (P1)."""
+
+    proposal: str
+    round: _Round
+    hash: str
+    vote: VoteWord
+    reason: str | None = None
+
+
+class Votes(msgspec.Struct, frozen=True, rename="camel"):
+    """Payload of `VOTES`: one instance's votes, cast in one step. The voter is the event's origin."""
+
+    votes: tuple[VoteItem, ...]
+
+
+class RoundOpened(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """Payload of `ROUND_OPENED` (P5): `proposal` is put to the vote again; `slots` are those proven dead before."""
+
+    proposal: str
+    round: _Count
+    slots: tuple[str, ...]
+
+
+class ConflictResolved(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """Payload of `CONFLICT_RESOLVED` (S1): the proposal with this key shall have the slot."""
+
+    slot: str
+    proposal: str
+
+
+def to_payload(body: Proposal | Votes | RoundOpened | ConflictResolved) -> dict[str, Any]:
+    """The JSON object that goes into `Event.payload`."""
+    payload: dict[str, Any] = msgspec.to_builtins(body)
+    return payload
+
+
+class Birth(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Atom: a proposal event."""
+
+    key: str
+    origin: str
+    journal: str
+    seq: int
+    hlc: int
+    timestamp_ms: int
+    trace: str
+    payload: Proposal
+
+
+class Cast(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Atom: one vote of one voter on one key and round. `index` is its place in its event, -1 for a proposer's own."""
+
+    voter: str
+    round: int
+    vote: VoteWord
+    reason: str | None
+    timestamp_ms: int
+    hlc: int
+    journal: str
+    seq: int
+    index: int
+
+    @property
+    def order(self) -> tuple[bool, int, str, int, int]:
+        """Of two votes of one voter on one key and round the lower counts; a proposal's own vote comes first."""
+        return (self.index >= 0, self.hlc, self.journal, self.seq, self.index)
+
+
+class VoteAtom(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Atom: a vote, with the key and the hash it names."""
+
+    key: str
+    hash: str
+    cast: Cast
+
+    @property
+    def journal(self) -> str:
+        """Where it stands."""
+        return self.cast.journal
+
+    @property
+    def seq(self) -> int:
+        """Where it stands."""
+        return self.cast.seq
+
+
+class Opening(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Atom: a round opened for a key."""
+
+    key: str
+    round: int
+    slots: tuple[str, ...]
+    journal: str
+    seq: int
+
+
+class Resolution(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Atom: a person's decision on a conflict."""
+
+    slot: str
+    key: str
+    id: str
+    hlc: int
+    journal: str
+    seq: int
+
+
+Atom = Birth | VoteAtom | Opening | Resolution
+
+
+def read_birth(event: Event) -> tuple[Birth, VersionKey] | None:
+    """The proposal in a proposal event and the order of its version; None when the payload is malformed."""
+    try:
+        body = msgspec.convert(event.payload, Proposal)
+        version = parse(body.version)
+        base = None if body.base is None else parse(body.base)
+    except ValueError:
+        return None
+    if EVENT_TYPE[body.kind] != event.type or not _is_sound(body, version, base):
+        return None
+    return (
+        Birth(event.id, event.origin, event.journal, event.seq, event.hlc, event.timestamp_ms, event.trace, body),
+        version,
+    )
+
+
+def _is_sound(body: Proposal, version: VersionKey, base: VersionKey | None) -> bool:
+    if body.required > len(body.voters) or len(set(body.voters)) != len(body.voters):
+        return False
+    if base is None:
+        return body.kind == "snapshot"
+    # Diffs go up and rollbacks go down, so chains of diffs cannot be circular.
+    return (body.kind == "diff" and base < version) or (body.kind == "rollback" and version < base)
+
+
+def own_vote(birth: Birth) -> Cast:
+    """The proposer's vote that its proposal contains (P1)."""
+    body = birth.payload
+    return Cast(birth.origin, 0, body.vote, body.reason, birth.timestamp_ms, birth.hlc, birth.journal, birth.seq, -1)
+
+
+def read_votes(event: Event) -> Iterator[VoteAtom]:
+    """Each vote in a `VOTES` event; nothing when the payload is malformed."""
+    try:
+        items = msgspec.convert(event.payload, Votes).votes
+    except ValueError:
+        return
+    for index, item in enumerate(items):
+        cast = Cast(
+            event.origin, item.round, item.vote, item.reason, event.timestamp_ms, event.hlc, event.journal, event.seq,
+            index,
+        )  # fmt: skip
+        yield VoteAtom(item.proposal, item.hash, cast)
+
+
+def read_opening(event: Event) -> Opening | None:
+    """The round opened by a `ROUND_OPENED` event; None when the payload is malformed."""
+    try:
+        body = msgspec.convert(event.payload, RoundOpened)
+    except ValueError:
+        return None
+    return Opening(body.proposal, body.round, body.slots, event.journal, event.seq)
+
+
+def read_resolution(event: Event) -> Resolution | None:
+    """The decision in a `CONFLICT_RESOLVED` event; None when the payload is malformed."""
+    try:
+        body = msgspec.convert(event.payload, ConflictResolved)
+    except ValueError:
+        return None
+    return Resolution(body.slot, body.proposal, event.id, event.hlc, event.journal, event.seq)

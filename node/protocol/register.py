@@ -1,0 +1,52 @@
+"""Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
+
+from node.protocol.ballot import ProposalState
+from node.protocol.proposal import Content
+
+
+class Register:
+    """All proposals the fold knows."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, ProposalState] = {}
+        self.pending: dict[str, ProposalState] = {}
+        self._by_content: dict[Content, list[ProposalState]] = {}
+        self._by_label: dict[str, list[ProposalState]] = {}
+        self._by_idempotency_key: dict[str, list[ProposalState]] = {}
+
+    def add(self, proposal: ProposalState) -> None:
+        """A new proposal, pending."""
+        self.by_key[proposal.key] = self.pending[proposal.key] = proposal
+        self._by_content.setdefault(proposal.content, []).append(proposal)
+        self._by_label.setdefault(proposal.payload.label, []).append(proposal)
+        if proposal.payload.idempotency_key is not None:
+            self._by_idempotency_key.setdefault(proposal.payload.idempotency_key, []).append(proposal)
+
+    def same(self, content: Content) -> list[ProposalState]:
+        """All of equal content."""
+        return self._by_content.get(content, [])
+
+    def labelled(self, label: str) -> list[str]:
+        """Keys of all that carry a label, the earliest first."""
+        return [p.key for p in sorted(self._by_label.get(label, ()), key=_age)]
+
+    def repeated(self, idempotency_key: str) -> str | None:
+        """Key of the earliest made under an idempotency key."""
+        made = self._by_idempotency_key.get(idempotency_key)
+        return min(made, key=_age).key if made else None
+
+    def find(self, content: Content) -> str | None:
+        """Key of the earliest accepted of equal content, or else of the pending one that ends last."""
+        accepted = [p for p in self.same(content) if p.verdict == "accepted"]
+        if accepted:
+            return min(accepted, key=_age).key
+        pending = [p for p in self.same(content) if p.verdict == "pending"]
+        return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
+
+    def in_order(self) -> list[str]:
+        """All keys, the earliest first."""
+        return [p.key for p in sorted(self.by_key.values(), key=_age)]
+
+
+def _age(proposal: ProposalState) -> tuple[int, str]:
+    return (proposal.hlc, proposal.key)
