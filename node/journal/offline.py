@@ -1,0 +1,177 @@
+"""Looking at a journal without running it: its own directory's, a copy, or that of a node that is running right now.
+
+Nothing is changed. Each look is one read transaction, so it sees one moment of a live node's journal; the node goes on.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from node.journal import schema, wal
+from node.journal.directory import is_held
+from node.journal.errors import DirectoryFault, JournalCorrupt, typed
+from node.journal.image import END, Events, damage, read_image, read_journals, read_page
+from node.protocol.events import Event
+from node.protocol.requests import SeedEvent
+from node.protocol.settings import Limits, Strategy
+from node.protocol.state import Fold
+
+MAX_PROBLEMS = 100
+"""Problems that are listed; a file with more is not read by its list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """One journal's events in the file. `floor`: what lies at or below it is in the floor's state instead (C1)."""
+
+    journal: str
+    first: int
+    last: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a journal holds and what is wrong with it: `problems` is empty for a sound one."""
+
+    path: Path
+    live: bool
+    format: int
+    journal: str | None
+    term: int
+    control: tuple[int, int]
+    """Term of the leader that wrote the control log's last entry, and its index."""
+    locks: int
+    events: int
+    extents: tuple[Extent, ...]
+    bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The state that a journal adds up to (S3): floor, then every event above it."""
+
+    digest: str
+    version: str | None
+    hash: str | None
+    events: int
+    floor_events: int
+
+
+def verify(path: Path) -> Report:
+    """Read everything in the journal at `path` and check it.
+
+    Damage is reported, not raised. Raises `DirectoryFault` if there is no journal, `JournalFormat` if it is newer than
+    this program (F1), `JournalCorrupt` if it cannot be read at all, `JournalFault` if the disk fails.
+    """
+    firsts: dict[str, int] = {}
+    lasts: dict[str, int] = {}
+    events = 0
+
+    def seen(_: int, event: Event) -> None:
+        nonlocal events
+        events += 1
+        firsts.setdefault(event.journal, event.seq)
+        lasts[event.journal] = event.seq
+
+    live = is_held(path.parent)
+    with _looking_at(path) as conn:
+        found = schema.format_of(conn, path)
+        problems: list[str] = []
+        try:
+            if not live:
+                wal.check(path)
+            with typed(path):
+                for problem in damage(conn, seen):
+                    problems.append(problem)
+                    if len(problems) == MAX_PROBLEMS:
+                        break
+                image = read_image(conn)
+        except JournalCorrupt as error:
+            if not problems:
+                problems.append(error.damage)
+            return Report(path, live, found, None, 0, (0, 0), 0, events, (), _size(path), tuple(problems))
+    durable = image.durable
+    return Report(
+        path=path,
+        live=live,
+        format=found,
+        journal=None if durable.identity is None else durable.identity.journal,
+        term=durable.hard.term,
+        control=(durable.stamp, durable.index),
+        locks=len(durable.control.locks),
+        events=events,
+        extents=tuple(
+            Extent(journal, firsts.get(journal, 0), lasts.get(journal, 0), image.floor.get(journal, 0))
+            for journal in sorted({*firsts, *image.floor})
+        ),
+        bytes=_size(path),
+        problems=tuple(problems),
+    )
+
+
+def export(path: Path) -> Iterator[dict[str, Any]]:
+    """The events above the floor in order of arrival, with the API's names, and each one's `journal`.
+
+    Raises as `verify`, and `JournalCorrupt` at the first damaged event.
+    """
+    with _looking_at(path) as conn:
+        schema.format_of(conn, path)
+        for event in _events(conn, path):
+            shown = SeedEvent(
+                event.id, event.origin, event.seq, event.type, event.timestamp_ms, event.hlc, event.trace, event.payload
+            )
+            built: dict[str, Any] = msgspec.to_builtins(shown)
+            yield {"journal": event.journal} | built
+
+
+def replay(path: Path, strategy: Strategy, limits: Limits) -> Replay:
+    """Build the state anew from the journal, as a node does when it starts (S3).
+
+    Raises as `export`.
+    """
+    fold = Fold(strategy, limits)
+    events = 0
+    with _looking_at(path) as conn:
+        schema.format_of(conn, path)
+        with typed(path):
+            floor = read_image(conn).durable.floor
+        if floor is not None:
+            fold.reset(floor.vector, floor.state)
+        for event in _events(conn, path):
+            fold.apply(event)
+            events += 1
+    version, content = fold.current or (None, None)
+    return Replay(fold.digest(), version, content, events, 0 if floor is None else sum(floor.vector.values()))
+
+
+def _events(conn: sqlite3.Connection, path: Path) -> Events:
+    with typed(path):
+        names = {number: journal for journal, number in read_journals(conn).items()}
+        floor = read_image(conn).floor
+    return Events(path, lambda after: read_page(conn, after, END), names, floor)
+
+
+@contextmanager
+def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise DirectoryFault(f"{path}: no journal; expected the data directory of a node that has run")
+    log = wal.path_of(path)
+    at_rest = not is_held(path.parent) and not (log.exists() and log.stat().st_size)
+    with typed(path):
+        conn = schema.connect_reader(path, at_rest=at_rest)
+        try:
+            conn.execute("BEGIN")
+            yield conn
+        finally:
+            conn.close()
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path, wal.path_of(path)) if file.exists())
