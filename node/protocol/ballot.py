@@ -128,7 +128,8 @@ class ProposalState:
         self.votes[(vote.voter, vote.round)] = vote
         if vote.vote == "accept":
             self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
-        elif vote.vote == "reject" and vote.reason != CONFLICTING_VOTE:
+        elif vote.reason != CONFLICTING_VOTE:
+            # Who abstains is past the deadline and will be so in every later round.
             self.hard.add(vote.voter)
 
     def open(self, opening: Opening) -> None:

@@ -16,9 +16,7 @@ def apply_entry(state: ControlState, entry: ControlEntry) -> None:
         case Renew(resource=resource, token=token, ttl_ms=ttl_ms):
             held = state.locks.get(resource)
             if held is not None and held.token == token:
-                state.locks[resource] = LockRecord(
-                    resource, held.owner, held.instance, token, ttl_ms, held.request_id
-                )
+                state.locks[resource] = LockRecord(resource, held.owner, held.instance, token, ttl_ms, held.request_id)
         case Release(resource=resource, token=token, request_id=request_id):
             held = state.locks.get(resource)
             if held is not None and held.token == token:

@@ -127,9 +127,7 @@ class Core:
         self.timesync = TimeSync(ctx, self.members, self.election)
         self.recovery = Recovery(ctx, self.members, self.election, self.control, self.replication)
         self.reconfiguration = Reconfiguration(ctx, self.members)
-        self.compaction = Compaction(
-            ctx, self.members, self.election, self.control, self.replication, self.fold
-        )
+        self.compaction = Compaction(ctx, self.members, self.election, self.control, self.replication, self.fold)
         self._wire()
         self._unsynced_marks: list[tuple[int, Mark]] = []
         self._restore(durable)
@@ -479,4 +477,3 @@ class Core:
 
 def _further(mark: Mark, than: Mark) -> bool:
     return (mark.seq, mark.term, mark.stamp, mark.index) > (than.seq, than.term, than.stamp, than.index)
-

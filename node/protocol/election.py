@@ -185,11 +185,7 @@ class Election:
     def on_prevote(self, peer: Peer, ask: PreVote) -> None:
         """Would we vote for `peer`? (E3)"""
         permitted = ask.permit is not None and ask.permit == self.term
-        granted = (
-            self._members.can_vote
-            and ask.term > self.term
-            and (permitted or not self.hears_leader())
-        )
+        granted = self._members.can_vote and ask.term > self.term and (permitted or not self.hears_leader())
         self._ctx.send(peer.member.id, PreVoteAnswer(ask.term, granted, self.term), self._ctx.persist_number)
 
     def on_prevote_answer(self, peer: Peer, answer: PreVoteAnswer) -> None:

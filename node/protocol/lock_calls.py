@@ -75,9 +75,7 @@ class LockCalls:
     def renew(self, client: int, ask: RenewLock) -> None:
         """Renew a lock for a client."""
         ttl_ms = 0 if ask.ttl_s is None else int(ask.ttl_s * 1000)
-        call = LockCall(
-            self._next(), RENEW, ask.resource, ask.owner, token=ask.token, ttl_ms=ttl_ms, trace=ask.trace
-        )
+        call = LockCall(self._next(), RENEW, ask.resource, ask.owner, token=ask.token, ttl_ms=ttl_ms, trace=ask.trace)
         self._begin(client, call, 0.0)
 
     def release(self, client: int, ask: ReleaseLock) -> None:
@@ -209,5 +207,3 @@ class LockCalls:
 
 def _view(resource: str, got: LockAnswer) -> LockView:
     return LockView(resource, got.owner, got.instance, got.token, got.ttl_ms, got.remaining_ms, 0)
-
-

@@ -58,8 +58,8 @@ class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """`Fold.restored(base)` as the proposer knew it: the rollback that made `base` current again (P2)."""
     signature: str | None = None
     idempotency_key: str | None = None
-    vote: VoteWord = "accept"
-    """The proposer's own vote in round 0, with its reason."""
+    vote: VoteWord | None = None
+    """The proposer's own vote in round 0, with its reason; None while it cannot tell yet (P3)."""
     reason: str | None = None
 
     @property
@@ -217,9 +217,11 @@ def _is_sound(body: Proposal, version: VersionKey, base: VersionKey | None) -> b
     return (body.kind == "diff" and base < version) or (body.kind == "rollback" and version < base)
 
 
-def own_vote(birth: Birth) -> Cast:
-    """The proposer's vote that its proposal contains (P1)."""
+def own_vote(birth: Birth) -> Cast | None:
+    """The proposer's vote that its proposal contains, if it does (P1)."""
     body = birth.payload
+    if body.vote is None:
+        return None
     return Cast(birth.origin, 0, body.vote, body.reason, birth.timestamp_ms, birth.hlc, birth.journal, birth.seq, -1)
 
 

@@ -1,10 +1,17 @@
 """Proposals and conflicts as the API shows them."""
 
+from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
 from node.protocol.requests import ConflictView, ProposalView, QuorumView, VoteView
-from node.protocol.state import Fold, ProposalState
+from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT
+
+WHY = {
+    "floor": "settled for good at the compaction floor",
+    "resolution": "a person decided",
+    "strategy": "the configured strategy decides",
+}
 
 
 class ProposalViews:
@@ -17,7 +24,9 @@ class ProposalViews:
 
     def newest(self, limit: int) -> tuple[ProposalView, ...]:
         """The newest proposals, newest first."""
-        return tuple(self.show(state) for state in self._fold.newest(limit))
+        return tuple(
+            self.show(state) for key in reversed(self._fold.keys[-limit:]) if (state := self._fold.get(key)) is not None
+        )
 
     def lookup(self, name: str) -> tuple[ProposalView, ...]:
         """By key, or all that carry the label (P1)."""
@@ -32,8 +41,8 @@ class ProposalViews:
                 candidates=tuple(self.show(s) for key in conflict.keys if (s := self._fold.get(key)) is not None),
                 winner=conflict.winner,
                 strategy=self._ctx.settings.strategy,
-                why=conflict.why,
-                open=conflict.winner is None,
+                why=WHY[conflict.by],
+                open=conflict.open,
             )
             for conflict in self._fold.conflicts()
         )
@@ -42,7 +51,7 @@ class ProposalViews:
         """One proposal. `expired` is a display: a vote given in time may still turn up (P4)."""
         proposal = state.payload
         snapshot = proposal.kind == "snapshot"
-        verdict = state.verdict
+        verdict: str = state.verdict
         if verdict == "pending" and self._clock.read(self._ctx.wall_ms) > proposal.deadline_hlc:
             verdict = "expired"
         votes: dict[str, VoteView] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from node.protocol import quorum
+from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.election import Election
 from node.protocol.events import (
@@ -25,7 +26,7 @@ from node.protocol.events import (
     hlc_from_wall_ms,
 )
 from node.protocol.membership import Membership
-from node.protocol.proposal import EVENT_TYPE, PROPOSAL_TYPES, Content, Proposal, to_payload
+from node.protocol.proposal import EVENT_TYPE, Content, Proposal, to_payload
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import (
@@ -36,10 +37,11 @@ from node.protocol.requests import (
     Refusal,
     ResolveConflict,
 )
-from node.protocol.state import Fold, ProposalState
+from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT, Verify, Voting
 
 ANNOUNCED = {"snapshot": SNAPSHOT_ACCEPT, "diff": DIFF_ACCEPT, "rollback": ROLLBACK_ACCEPT}
+
 
 class Waiting:
     """A client that waits for a verdict until `until` (monotonic seconds)."""
@@ -95,7 +97,7 @@ class Proposals:
         if not sees.sufficient:
             self._skip(call, ask, sees)
             return
-        if len(self._fold.open_keys) >= ctx.settings.limits.max_open_proposals:
+        if self._fold.open_count >= ctx.settings.limits.max_open_proposals:
             self._failed(ask, "too_many")
             ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
             return
@@ -133,10 +135,7 @@ class Proposals:
         if self.restoring:
             return
         kind = event.type
-        if kind in PROPOSAL_TYPES:
-            self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
-            self._ballot[(event.id, 0)] = None
-        elif kind == VOTES:
+        if kind == VOTES:
             self._contested = True
         elif kind == ROUND_OPENED:
             key, round_ = event.payload.get("proposal"), event.payload.get("round")
@@ -144,8 +143,12 @@ class Proposals:
                 self._ballot[(key, round_)] = None
         elif kind in (SNAPSHOT_ACCEPT, DIFF_ACCEPT, ROLLBACK_ACCEPT):
             self._unannounced.pop(event.id.removesuffix(":accept"), None)
-        for key in changed:
-            self._decided(key)
+        for change in changed:
+            if change.new:
+                self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
+                self._ballot[(change.key, 0)] = None
+            if change.verdict != "pending":
+                self._decided(change.key)
         if changed and self._held:
             self._ballot.update(self._held)
             self._held.clear()
@@ -306,7 +309,7 @@ class Proposals:
                 continue
             if state.verdict != "pending" and round_ > 0:
                 continue
-            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, planned.get(round_))
+            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned.get(round_))
             if judged is None:
                 self._held[(key, round_)] = None
                 continue
@@ -314,9 +317,7 @@ class Proposals:
             if vote == ACCEPT:
                 bound = planned.setdefault(round_, {})
                 bound |= dict.fromkeys(state.payload.slots, state.payload.content)
-            votes.append(
-                {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason}
-            )
+            votes.append({"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason})
             trace = state.trace
             ctx.count("distributed_votes_total", type=vote)
             ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
@@ -324,7 +325,7 @@ class Proposals:
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "")
 
     def _open_rounds(self) -> None:
-        for key, round_, slots in self._fold.stalled():
+        for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):
             state = self._fold.get(key)
             if state is not None:
                 self._replication.append(
@@ -336,7 +337,7 @@ class Proposals:
 
     def _existing(self, ask: Propose) -> str | None:
         if ask.idempotency_key is not None:
-            key = self._fold.by_idempotency(ask.idempotency_key)
+            key = self._fold.by_idempotency_key(ask.idempotency_key)
             if key is not None:
                 return key
         return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)

@@ -70,7 +70,5 @@ class Publishing:
         except (TypeError, OverflowError, ValueError, RecursionError) as error:
             return Refusal("bad_request", f"cannot be stored: {error}", field="payload")
         if size > limits.max_payload_bytes:
-            return Refusal(
-                "bad_request", f"{size} bytes, expected at most {limits.max_payload_bytes}", field="payload"
-            )
+            return Refusal("bad_request", f"{size} bytes, expected at most {limits.max_payload_bytes}", field="payload")
         return None

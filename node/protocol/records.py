@@ -142,9 +142,7 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="iden
     ready: bool
 
 
-Record = (
-    Vote | Appended | ControlAppended | ControlReplaced | FloorReached | PeerJournal | Configured | Identity
-)
+Record = Vote | Appended | ControlAppended | ControlReplaced | FloorReached | PeerJournal | Configured | Identity
 
 
 class Durable:

@@ -194,9 +194,7 @@ class Accepted(msgspec.Struct, frozen=True, rename="camel"):
     detail: str
 
 
-Answer = (
-    Refusal | Maybe | ProposalAnswer | Prediction | Published | LockGranted | LockReleased | Accepted
-)
+Answer = Refusal | Maybe | ProposalAnswer | Prediction | Published | LockGranted | LockReleased | Accepted
 
 
 # What can be seen of a node. Field names are the API's, in camelCase on the wire; times unix ms, durations ms.

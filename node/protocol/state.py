@@ -8,7 +8,7 @@ round; two proposals with one id) makes the fold start over from its floor, so t
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -44,14 +44,6 @@ _Place = tuple[str, int, int]
 """Journal, sequence number, index within the event."""
 
 
-class Change(NamedTuple):
-    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
-
-    key: str
-    verdict: Verdict
-    new: bool
-
-
 class Stall(NamedTuple):
     """Slots that are dead up to a round, and the proposal to put to the vote in the next one (P5)."""
 
@@ -68,8 +60,8 @@ class Conflict(NamedTuple):
     winner: str | None
     """None while open, or when its winner lost another slot."""
     open: bool
-    by: Literal["floor", "resolution", "strategy"]
-    """What settled it, or will."""
+    why: str
+    """What settles it: `floor` (it was settled there), `resolution` (a person did), or the strategy."""
 
 
 class Fold:
@@ -102,15 +94,16 @@ class Fold:
 
     # Events in
 
-    def apply(self, event: Event) -> tuple[Change, ...]:
-        """Take in an event and say which proposals it made known or decided. Repeats and other types change nothing.
+    def apply(self, event: Event) -> tuple[str, ...]:
+        """Take in an event; the keys of the proposals whose verdict it changed.
 
-        An event at or below the floor is ignored (C1). Never raises on a bad payload: it is ignored as well.
+        Repeats, other types, bad payloads and events at or below the floor (C1) change nothing. A proposal event that
+        was good is known to `get(event.id)` afterwards; if votes for it came first, it may be decided at once.
         """
         kind = event.type
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
-        changes: list[Change] = []
+        changes: list[str] = []
         if kind == events.VOTES:
             for atom in read_votes(event):
                 self._add_vote(atom, changes)
@@ -130,16 +123,12 @@ class Fold:
             return self._restart()
         return tuple(changes)
 
-    def _restart(self) -> tuple[Change, ...]:
+    def _restart(self) -> tuple[str, ...]:
         before = {key: p.verdict for key, p in self._register.by_key.items()}
         self._load(self._atoms())
-        return tuple(
-            Change(key, p.verdict, key not in before)
-            for key, p in self._register.by_key.items()
-            if before.get(key) != p.verdict
-        )
+        return tuple(key for key, p in self._register.by_key.items() if p.verdict != before.get(key, "pending"))
 
-    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> None:
+    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[str]) -> None:
         former = self._register.by_key.get(birth.key)
         if former is not None:
             self._displace(former.birth, birth)
@@ -148,10 +137,13 @@ class Fold:
         self._note_time(birth.origin, birth.hlc)
         if birth.payload.deadline_hlc < self._floor.hlc and not matters(p, self._floor_highest, self._floor.current):
             self._freeze(p, "rejected", STALE_VERSION)
+            changes.append(p.key)
         for opening in self._early_openings.pop(birth.key, ()):
             p.open(opening)
-        own: list[Change] = []
-        self._add_vote(VoteAtom(birth.key, p.payload.hash, own_vote(birth)), own)
+        own: list[str] = []
+        vote = own_vote(birth)
+        if vote is not None:
+            self._add_vote(VoteAtom(birth.key, p.payload.hash, vote), own)
         for atom in sorted(self._early_votes.pop(birth.key, {}).values(), key=self._precedence):
             self._add_vote(atom, own)
         self._judge(p, own)
@@ -185,7 +177,7 @@ class Fold:
         p.verdict, p.final, p.final_reason = verdict, True, reason
         self._register.pending.pop(p.key)
 
-    def _add_vote(self, atom: VoteAtom, changes: list[Change]) -> None:
+    def _add_vote(self, atom: VoteAtom, changes: list[str]) -> None:
         cast = atom.cast
         p = self._register.by_key.get(atom.key)
         if p is None:
@@ -217,7 +209,7 @@ class Fold:
         """What the floor knows comes first, then the lowest."""
         return (self._above(atom), atom.cast.order)
 
-    def _add_opening(self, opening: Opening, changes: list[Change]) -> None:
+    def _add_opening(self, opening: Opening, changes: list[str]) -> None:
         p = self._register.by_key.get(opening.key)
         if p is None:
             early = self._early_openings.setdefault(opening.key, [])
@@ -241,7 +233,7 @@ class Fold:
 
     # Decisions
 
-    def _judge(self, p: ProposalState, changes: list[Change]) -> None:
+    def _judge(self, p: ProposalState, changes: list[str]) -> None:
         if p.final:
             return
         verdict = judge(p)
@@ -253,12 +245,12 @@ class Fold:
             self._register.pending.pop(p.key, None)
         p.verdict = verdict
         self._touched[p.key] = p
-        changes.append(Change(p.key, verdict, False))
+        changes.append(p.key)
         if verdict == "accepted":
             self._accept(p)
             self._judge_rivals(p, changes)
 
-    def _judge_rivals(self, p: ProposalState, changes: list[Change]) -> None:
+    def _judge_rivals(self, p: ProposalState, changes: list[str]) -> None:
         for slot in p.slots:
             if slot.contested:
                 for rival in slot.proposals:
@@ -325,7 +317,7 @@ class Fold:
         """Keys of all proposals that carry this `proposalId` (P1), the earliest first."""
         return self._register.labelled(label)
 
-    def by_idempotency_key(self, idempotency_key: str) -> str | None:
+    def by_idempotency(self, idempotency_key: str) -> str | None:
         """Key of the earliest proposal made under this `Idempotency-Key`, whatever its verdict (P6)."""
         return self._register.repeated(idempotency_key)
 
@@ -333,10 +325,9 @@ class Fold:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
         return self._register.find((kind, base, version, hash_))
 
-    @property
-    def keys(self) -> list[str]:
-        """Keys of all known proposals, the earliest first."""
-        return self._register.in_order()
+    def newest(self, limit: int) -> list[ProposalState]:
+        """The newest known proposals, the newest first."""
+        return self._register.newest(limit)
 
     @property
     def open_keys(self) -> list[str]:
@@ -403,20 +394,20 @@ class Fold:
     def _conflict(self, slot: Slot) -> Conflict:
         ordered = sorted(slot.accepted, key=lambda p: (p.hlc, p.key))
         winner = next((p for p in ordered if p.settled), None)
-        by: Literal["floor", "resolution", "strategy"] = "strategy"
+        why: str = self._strategy
         if any(p.standing is not None for p in ordered):
-            by = "floor"
+            why = "floor"
         elif winner is not None and winner.key in choices({p.key: p for p in ordered}, self._resolutions.values()):
-            by = "resolution"
+            why = "resolution"
         return Conflict(
             slot.name,
             tuple(p.key for p in ordered),
             winner.key if winner is not None else None,
             any(p.settled is None for p in ordered),
-            by,
+            why,
         )
 
-    def stalled(self, hlc: int) -> list[Stall]:
+    def stalled(self, hlc: int = 0) -> list[Stall]:
         """Slots split so that no content can be accepted any more, with what to put to the vote next, sorted (P5).
 
         Proposals whose deadline lies before `hlc` are not put to the vote again.
@@ -514,7 +505,7 @@ class Fold:
         self._install(self._floor)
         births: list[Birth] = []
         votes: list[VoteAtom] = []
-        nothing: list[Change] = []
+        nothing: list[str] = []
         for atom in atoms:
             if isinstance(atom, Birth):
                 births.append(atom)
@@ -530,7 +521,7 @@ class Fold:
             self._add_vote(atom, nothing)
 
     def _install(self, floor: Checkpoint) -> None:
-        nothing: list[Change] = []
+        nothing: list[str] = []
         for kept in floor.kept:
             p = self._admit(kept.birth, parse(kept.birth.payload.version))
             for opening in kept.openings:

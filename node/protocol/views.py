@@ -171,7 +171,7 @@ def status_of(core: "Core", now: Now) -> StatusView:
         instances=instances_of(core, now),
         current_version=current[0] if current else None,
         current_hash=current[1] if current else None,
-        open_proposals=len(fold.open_keys),
+        open_proposals=fold.open_count,
         open_conflicts=conflicts,
         locks=len(core.control.state.locks),
         events=sum(core.vector.values()),
@@ -217,7 +217,8 @@ def _spare(core: "Core", quorum: QuorumView) -> str:
     spare = quorum.healthy - quorum.required
     if min(spare, locks) < 0:
         return "Locks have no majority."
-    return f"{min(spare, locks)} more may fail before writes stop."
+    left = min(spare, locks)
+    return f"{left} more may fail before writes stop." if left else "Writes stop when one more fails."
 
 
 def _warnings(core: "Core") -> tuple[str, ...]:

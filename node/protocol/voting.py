@@ -101,10 +101,16 @@ class Voting:
         return Prediction(sees, sees.sufficient and accepts >= proposal.required, checks, votes)
 
     def judge(
-        self, origin: str, proposal: Proposal, round_: int, hlc: int, planned: Mapping[str, Content] | None = None
+        self,
+        origin: str,
+        proposal: Proposal,
+        round_: int,
+        hlc: int,
+        key: str | None = None,
+        planned: Mapping[str, Content] | None = None,
     ) -> tuple[VoteWord, str | None] | None:
         """This node's vote with its reason, or None to hold it (P3). `planned`: slots bound by votes of this step."""
-        ctx, fold = self._ctx, self._fold
+        ctx = self._ctx
         now_hlc = self._clock.read(ctx.wall_ms)
         if self._clock.is_ahead(hlc, ctx.wall_ms):
             return REJECT, "clock_ahead"
@@ -123,13 +129,19 @@ class Voting:
             return (REJECT, "unknown_base") if near else None
         if reason is not None:
             return REJECT, reason
-        content = proposal.content
-        for slot in proposal.slots:
-            bound = fold.binding(ctx.settings.id, slot, round_)
-            also = planned.get(slot) if planned else None
-            if (bound is not None and bound != content) or (also is not None and also != content):
-                return REJECT, CONFLICTING_VOTE
+        if self._bound(proposal, round_, key):
+            return REJECT, CONFLICTING_VOTE
+        if planned and any(planned.get(slot, proposal.content) != proposal.content for slot in proposal.slots):
+            return REJECT, CONFLICTING_VOTE
         return ACCEPT, None
+
+    def _bound(self, proposal: Proposal, round_: int, key: str | None) -> bool:
+        """Whether an earlier accept of this node keeps it from accepting (P2); `key` is None before it is written."""
+        own = self._ctx.settings.id
+        if key is not None:
+            return self._fold.bound_by(key, own, round_) is not None
+        bound = (self._fold.binding(own, slot, round_) for slot in proposal.slots)
+        return any(content not in (None, proposal.content) for content in bound)
 
     def _order_flaw(self, proposal: Proposal) -> str | None:
         """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""
