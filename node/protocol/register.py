@@ -1,7 +1,5 @@
 """Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
 
-import heapq
-
 from node.protocol.ballot import ProposalState
 from node.protocol.proposal import Content
 
@@ -45,9 +43,9 @@ class Register:
         pending = [p for p in self.same(content) if p.verdict == "pending"]
         return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
 
-    def newest(self, limit: int) -> list[ProposalState]:
-        """The newest, the newest first."""
-        return heapq.nlargest(limit, self.by_key.values(), key=_age)
+    def in_order(self) -> list[str]:
+        """All keys, the earliest first."""
+        return [p.key for p in sorted(self.by_key.values(), key=_age)]
 
 
 def _age(proposal: ProposalState) -> tuple[int, str]:

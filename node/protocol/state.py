@@ -8,7 +8,7 @@ round; two proposals with one id) makes the fold start over from its floor, so t
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -44,6 +44,14 @@ _Place = tuple[str, int, int]
 """Journal, sequence number, index within the event."""
 
 
+class Change(NamedTuple):
+    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
+
+    key: str
+    verdict: Verdict
+    new: bool
+
+
 class Stall(NamedTuple):
     """Slots that are dead up to a round, and the proposal to put to the vote in the next one (P5)."""
 
@@ -60,8 +68,8 @@ class Conflict(NamedTuple):
     winner: str | None
     """None while open, or when its winner lost another slot."""
     open: bool
-    why: str
-    """What settles it: `floor` (it was settled there), `resolution` (a person did), or the strategy."""
+    by: Literal["floor", "resolution", "strategy"]
+    """What settled it, or will."""
 
 
 class Fold:
@@ -94,16 +102,15 @@ class Fold:
 
     # Events in
 
-    def apply(self, event: Event) -> tuple[str, ...]:
-        """Take in an event; the keys of the proposals whose verdict it changed.
+    def apply(self, event: Event) -> tuple[Change, ...]:
+        """Take in an event and say which proposals it made known or decided. Repeats and other types change nothing.
 
-        Repeats, other types, bad payloads and events at or below the floor (C1) change nothing. A proposal event that
-        was good is known to `get(event.id)` afterwards; if votes for it came first, it may be decided at once.
+        An event at or below the floor is ignored (C1). Never raises on a bad payload: it is ignored as well.
         """
         kind = event.type
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
-        changes: list[str] = []
+        changes: list[Change] = []
         if kind == events.VOTES:
             for atom in read_votes(event):
                 self._add_vote(atom, changes)
@@ -123,12 +130,16 @@ class Fold:
             return self._restart()
         return tuple(changes)
 
-    def _restart(self) -> tuple[str, ...]:
+    def _restart(self) -> tuple[Change, ...]:
         before = {key: p.verdict for key, p in self._register.by_key.items()}
         self._load(self._atoms())
-        return tuple(key for key, p in self._register.by_key.items() if p.verdict != before.get(key, "pending"))
+        return tuple(
+            Change(key, p.verdict, key not in before)
+            for key, p in self._register.by_key.items()
+            if before.get(key) != p.verdict
+        )
 
-    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[str]) -> None:
+    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> None:
         former = self._register.by_key.get(birth.key)
         if former is not None:
             self._displace(former.birth, birth)
@@ -137,13 +148,12 @@ class Fold:
         self._note_time(birth.origin, birth.hlc)
         if birth.payload.deadline_hlc < self._floor.hlc and not matters(p, self._floor_highest, self._floor.current):
             self._freeze(p, "rejected", STALE_VERSION)
-            changes.append(p.key)
         for opening in self._early_openings.pop(birth.key, ()):
             p.open(opening)
-        own: list[str] = []
-        vote = own_vote(birth)
-        if vote is not None:
-            self._add_vote(VoteAtom(birth.key, p.payload.hash, vote), own)
+        own: list[Change] = []
+        cast = own_vote(birth)
+        if cast is not None:
+            self._add_vote(VoteAtom(birth.key, p.payload.hash, cast), own)
         for atom in sorted(self._early_votes.pop(birth.key, {}).values(), key=self._precedence):
             self._add_vote(atom, own)
         self._judge(p, own)
@@ -177,7 +187,7 @@ class Fold:
         p.verdict, p.final, p.final_reason = verdict, True, reason
         self._register.pending.pop(p.key)
 
-    def _add_vote(self, atom: VoteAtom, changes: list[str]) -> None:
+    def _add_vote(self, atom: VoteAtom, changes: list[Change]) -> None:
         cast = atom.cast
         p = self._register.by_key.get(atom.key)
         if p is None:
@@ -209,7 +219,7 @@ class Fold:
         """What the floor knows comes first, then the lowest."""
         return (self._above(atom), atom.cast.order)
 
-    def _add_opening(self, opening: Opening, changes: list[str]) -> None:
+    def _add_opening(self, opening: Opening, changes: list[Change]) -> None:
         p = self._register.by_key.get(opening.key)
         if p is None:
             early = self._early_openings.setdefault(opening.key, [])
@@ -233,7 +243,7 @@ class Fold:
 
     # Decisions
 
-    def _judge(self, p: ProposalState, changes: list[str]) -> None:
+    def _judge(self, p: ProposalState, changes: list[Change]) -> None:
         if p.final:
             return
         verdict = judge(p)
@@ -245,12 +255,12 @@ class Fold:
             self._register.pending.pop(p.key, None)
         p.verdict = verdict
         self._touched[p.key] = p
-        changes.append(p.key)
+        changes.append(Change(p.key, verdict, False))
         if verdict == "accepted":
             self._accept(p)
             self._judge_rivals(p, changes)
 
-    def _judge_rivals(self, p: ProposalState, changes: list[str]) -> None:
+    def _judge_rivals(self, p: ProposalState, changes: list[Change]) -> None:
         for slot in p.slots:
             if slot.contested:
                 for rival in slot.proposals:
@@ -317,7 +327,7 @@ class Fold:
         """Keys of all proposals that carry this `proposalId` (P1), the earliest first."""
         return self._register.labelled(label)
 
-    def by_idempotency(self, idempotency_key: str) -> str | None:
+    def by_idempotency_key(self, idempotency_key: str) -> str | None:
         """Key of the earliest proposal made under this `Idempotency-Key`, whatever its verdict (P6)."""
         return self._register.repeated(idempotency_key)
 
@@ -325,9 +335,10 @@ class Fold:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
         return self._register.find((kind, base, version, hash_))
 
-    def newest(self, limit: int) -> list[ProposalState]:
-        """The newest known proposals, the newest first."""
-        return self._register.newest(limit)
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all known proposals, the earliest first."""
+        return self._register.in_order()
 
     @property
     def open_keys(self) -> list[str]:
@@ -394,20 +405,20 @@ class Fold:
     def _conflict(self, slot: Slot) -> Conflict:
         ordered = sorted(slot.accepted, key=lambda p: (p.hlc, p.key))
         winner = next((p for p in ordered if p.settled), None)
-        why: str = self._strategy
+        by: Literal["floor", "resolution", "strategy"] = "strategy"
         if any(p.standing is not None for p in ordered):
-            why = "floor"
+            by = "floor"
         elif winner is not None and winner.key in choices({p.key: p for p in ordered}, self._resolutions.values()):
-            why = "resolution"
+            by = "resolution"
         return Conflict(
             slot.name,
             tuple(p.key for p in ordered),
             winner.key if winner is not None else None,
             any(p.settled is None for p in ordered),
-            why,
+            by,
         )
 
-    def stalled(self, hlc: int = 0) -> list[Stall]:
+    def stalled(self, hlc: int) -> list[Stall]:
         """Slots split so that no content can be accepted any more, with what to put to the vote next, sorted (P5).
 
         Proposals whose deadline lies before `hlc` are not put to the vote again.
@@ -505,7 +516,7 @@ class Fold:
         self._install(self._floor)
         births: list[Birth] = []
         votes: list[VoteAtom] = []
-        nothing: list[str] = []
+        nothing: list[Change] = []
         for atom in atoms:
             if isinstance(atom, Birth):
                 births.append(atom)
@@ -521,7 +532,7 @@ class Fold:
             self._add_vote(atom, nothing)
 
     def _install(self, floor: Checkpoint) -> None:
-        nothing: list[str] = []
+        nothing: list[Change] = []
         for kept in floor.kept:
             p = self._admit(kept.birth, parse(kept.birth.payload.version))
             for opening in kept.openings:
