@@ -22,7 +22,7 @@ async def publish(nodes: cluster.Nodes, events: int) -> None:
         for at in numbers:
             body = {"type": "TRANSFORM_COMPLETED", "payload": {"file": f"series/{at}.json", "rows": at}}
             answers[(await connection.call("POST", f"{cluster.API}/events", body)).status] += 1
-        connection.close()
+        await connection.close()
 
     await asyncio.gather(*(client(number) for number in range(CLIENTS)))
     if sum(count for status, count in answers.items() if status < 300) != events:

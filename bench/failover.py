@@ -33,7 +33,7 @@ async def first_grant_s(survivors: Sequence[Address], grant: Grant) -> float:
                         if await grant(connection):
                             return
                     finally:
-                        connection.close()
+                        await connection.close()
             except (ConnectionError, TimeoutError) as error:
                 last[address] = error
             await asyncio.sleep(RETRY_S)
@@ -44,6 +44,7 @@ async def first_grant_s(survivors: Sequence[Address], grant: Grant) -> float:
     finally:
         for task in asked:
             task.cancel()
+        await asyncio.wait(asked)
     if not granted:
         raise TimeoutError(f"no lock within {GIVE_UP_S:g} s: {last}")
     return time.perf_counter() - started
@@ -75,7 +76,7 @@ async def lock_works(address: Address, grant: Grant) -> None:
     try:
         await until_true(lambda: grant(connection), GIVE_UP_S, "a lock is granted")
     finally:
-        connection.close()
+        await connection.close()
 
 
 def grant_of_ours(resource: str) -> Grant:

@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[Answer] | None = None
         self._body = b""
+        self._closed = asyncio.Event()
 
     @classmethod
     async def open(cls, address: Address) -> "Connection":
@@ -47,9 +48,12 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(ConnectionError(f"no HTTP: {error}"))
+            if self._transport is not None:
+                self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._closed.set()
         self._fail(ConnectionError("closed by the server"))
 
     def on_body(self, body: bytes) -> None:
@@ -77,10 +81,11 @@ class Connection(asyncio.Protocol):
         self._transport.write(head.encode() + content)
         return await self._waiting
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up."""
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
 
 async def once(address: Address, method: str, path: str, body: object = None, timeout_s: float = 5.0) -> Answer:
@@ -90,7 +95,7 @@ async def once(address: Address, method: str, path: str, body: object = None, ti
         try:
             return await connection.call(method, path, body)
         finally:
-            connection.close()
+            await connection.close()
 
 
 async def until_true(

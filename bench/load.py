@@ -50,7 +50,7 @@ async def load(addresses: Sequence[Address], clients: int, seconds: float, cycle
         await asyncio.gather(*(client(number, connection) for number, connection in enumerate(connections)))
     finally:
         for connection in connections:
-            connection.close()
+            await connection.close()
     sample.seconds = seconds
     if not sample.latencies_ms:
         raise TimeoutError(f"{clients} clients finished nothing in {seconds:g} s")
