@@ -88,6 +88,12 @@ def slots(payload: dict[str, Any]) -> tuple[str, ...]:
         case "snapshot":
             return (f"version:{payload['version']}",)
         case "diff":
-            return (f"successor-of:{payload['base']}", f"version:{payload['version']}")
+            return (_successor(payload), f"version:{payload['version']}")
         case _:
-            return (f"successor-of:{payload['base']}",)
+            return (_successor(payload),)
+
+
+def _successor(payload: dict[str, Any]) -> str:
+    """A base that a rollback made current again gets a new successor, named after the rollback."""
+    restored = payload.get("restored")
+    return f"successor-of:{payload['base']}{f'@{restored}' if restored else ''}"

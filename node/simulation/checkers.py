@@ -125,6 +125,8 @@ class Checkers:
         if vote.term < self._terms[name]:
             self._fail("E1", name, f"term falls from {self._terms[name]} to {vote.term}")
         self._terms[name] = vote.term
+        if not process.ready:
+            return  # A recovering disk counts terms as promised, to itself, without having voted (D1).
         former = self._votes.get((name, vote.term))
         if former is not None and former != vote.voted_for:
             self._fail("E1", name, f"in term {vote.term} voted for {former}, then for {vote.voted_for}")

@@ -1,0 +1,226 @@
+"""Each checker can fail: what it must not let pass is put before it by hand."""
+
+from typing import Any
+
+import pytest
+
+from node.protocol.effects import Reply, Send
+from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
+from node.protocol.messages import ControlAppend, ControlReset
+from node.protocol.records import (
+    Appended,
+    ControlAppended,
+    ControlReplaced,
+    ControlState,
+    Grant,
+    Identity,
+    LockRecord,
+    Record,
+    Renew,
+    Vote,
+)
+from node.protocol.requests import AcquireLock, LockGranted, LockView, Published
+from node.simulation.ballots import Ballots
+from node.simulation.plan import Plan
+from node.simulation.process import Process
+from node.simulation.violation import Violation
+from node.simulation.world import World
+
+LOCK = LockRecord("r", "first", "A", 1, 30_000, "q1")
+
+
+@pytest.fixture
+def world() -> World:
+    """Three machines whose disks are ready; their processes never run."""
+    made = World(Plan(seed="checkers"))
+    for process in made.processes:
+        made.checkers.started(process)
+        write(process, Identity(f"journal-{process.id}", True))
+    return made
+
+
+def write(process: Process, *records: Record) -> None:
+    process.world.checkers.committed(process, process.disk.write(records))
+
+
+def view(token: int, owner: str = "first") -> LockView:
+    return LockView("r", owner, "A", token, 30_000, None, 0)
+
+
+def acquire(owner: str, request: str) -> AcquireLock:
+    return AcquireLock("r", owner, request, 30.0)
+
+
+def event(journal: str, seq: int, kind: str = "SNAPSHOT_CREATED", origin: str = "A", **payload: Any) -> Event:
+    return Event(f"{journal}-{seq}", origin, journal, seq, kind, 0, 0, "", payload)
+
+
+def elect(world: World, leader: str, term: int) -> None:
+    for process in world.processes:
+        write(process, Vote(term, leader))
+
+
+def test_a_falling_term(world: World) -> None:
+    a = world.hosts["A"]
+    write(a, Vote(5, None))
+    with pytest.raises(Violation, match="E1"):
+        write(a, Vote(4, None))
+
+
+@pytest.mark.parametrize("second", ["C", None])
+def test_a_second_vote_in_a_term(world: World, second: str | None) -> None:
+    a = world.hosts["A"]
+    write(a, Vote(5, "B"))
+    with pytest.raises(Violation, match="E1"):
+        write(a, Vote(5, second))
+
+
+def test_a_second_vote_after_a_restart_on_another_disk(world: World) -> None:
+    a = world.hosts["A"]
+    write(a, Vote(5, "B"))
+    a.disk.wipe()
+    world.checkers.started(a)
+    write(a, Identity("anew", True))
+    with pytest.raises(Violation, match="E1"):
+        write(a, Vote(5, "C"))
+
+
+def test_a_leader_without_the_votes(world: World) -> None:
+    write(world.hosts["A"], Vote(1, "A"))
+    with pytest.raises(Violation, match="promise 1"):
+        world.checkers.left(world.hosts["A"], Send("B", ControlAppend(1, 1, (), 0), 0))
+
+
+def test_two_leaders_of_one_term(world: World) -> None:
+    elect(world, "A", 1)
+    world.checkers.left(world.hosts["A"], Send("B", ControlAppend(1, 1, (), 0), 0))
+    with pytest.raises(Violation, match="promise 1"):
+        world.checkers.left(world.hosts["B"], Send("C", ControlAppend(1, 1, (), 0), 0))
+
+
+def test_a_grant_that_a_minority_holds(world: World) -> None:
+    write(world.hosts["A"], ControlReplaced(1, 1, ControlState()), ControlAppended(1, 2, Grant(LOCK)))
+    with pytest.raises(Violation, match="promise 1"):
+        world.checkers.left(world.hosts["A"], Reply(1, LockGranted(view(1)), 0))
+
+
+def test_a_control_log_that_goes_back_has_a_gap_or_differs(world: World) -> None:
+    a, b = world.hosts["A"], world.hosts["B"]
+    write(a, ControlReplaced(2, 5, ControlState()))
+    write(b, ControlReplaced(2, 5, ControlState()))
+    with pytest.raises(Violation, match="E4"):
+        write(a, ControlReplaced(2, 4, ControlState()))
+    with pytest.raises(Violation, match="L1"):
+        write(a, ControlAppended(2, 7, Grant(LOCK)))
+    write(a, ControlAppended(2, 6, Grant(LOCK)))
+    with pytest.raises(Violation, match="L1"):
+        write(b, ControlAppended(2, 6, Renew("r", 1, 30_000)))
+
+
+def test_a_token_given_twice_or_falling(world: World) -> None:
+    a, checkers = world.hosts["A"], world.checkers
+    checkers.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
+    checkers.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
+    with pytest.raises(Violation, match="promise 2"):
+        checkers.granted(a, acquire("second", "q2"), view(5, "second"), 0, until=0.0)
+    with pytest.raises(Violation, match="promise 2"):
+        checkers.granted(a, acquire("second", "q2"), view(4, "second"), 5, until=0.0)
+
+
+def test_two_holders_at_once(world: World) -> None:
+    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
+    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
+    with pytest.raises(Violation, match="promise 2"):
+        checkers.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(0) + 10)
+
+
+def test_a_holder_whose_lease_has_ended_or_who_let_go_is_none(world: World) -> None:
+    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
+    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
+    world.schedule.run(11.0)
+    checkers.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(11) + 10)
+    assert checkers.held_until("r", 2) == b.clocks.mono(11) + 10
+    checkers.let_go("r", 2)
+    checkers.granted(a, acquire("first", "q3"), view(3), 2, until=a.clocks.mono(11) + 10)
+
+
+def test_a_leader_that_lost_a_grant_the_counter_or_a_release(world: World) -> None:
+    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
+    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=0.0)
+    elect(world, "B", 2)
+    for state in (ControlState(), ControlState(token=1)):
+        with pytest.raises(Violation, match="promise"):
+            checkers.left(b, Send("A", ControlReset(2, 1, state, 0), 0))
+    held = ControlState(token=1, locks={"r": LOCK})
+    checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
+    checkers.released(1)
+    with pytest.raises(Violation, match="promise 3"):
+        checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
+
+
+def test_a_gap_or_two_events_in_one_place(world: World) -> None:
+    write(world.hosts["A"], Appended(event("j", 1)))
+    other = Event("another", "A", "j", 1, "SNAPSHOT_CREATED", 0, 0, "", {})
+    with pytest.raises(Violation, match="V1"):
+        write(world.hosts["B"], Appended(other))
+    with pytest.raises(Violation, match="V1"):
+        write(world.hosts["A"], Appended(event("j", 3)))
+
+
+def test_an_event_lost_with_its_only_disk_is_not_demanded(world: World) -> None:
+    a, b = world.hosts["A"], world.hosts["B"]
+    for seq in (1, 2):
+        write(a, Appended(event("j", seq)))
+    write(b, Appended(event("j", 1)))
+    before = dict(a.disk.vector)
+    a.disk.wipe()
+    world.checkers.disk_lost(a, before)
+    for seq in (1, 2):
+        world.checkers.published(Published(f"j-{seq}", "j", seq))
+    world.checkers.nothing_lost()
+    write(b, Appended(Event("another", "A", "j", 2, "SNAPSHOT_CREATED", 0, 0, "", {})))
+
+
+# Votes.
+
+
+def proposal(key: str, content: str, required: int = 2) -> Event:
+    payload = {
+        "kind": "snapshot", "version": "1.0.0", "base": None, "hash": content, "voters": ["A", "B", "C"],
+        "required": required, "vote": "accept",
+    }  # fmt: skip
+    return Event(key, "A", f"journal-{key}", 1, SNAPSHOT_PROPOSAL, 0, 0, "", payload)
+
+
+def vote(key: str, voter: str, round_: int = 0) -> Event:
+    votes = [{"proposal": key, "round": round_, "hash": "x", "vote": "accept", "reason": None}]
+    return Event(
+        f"{voter}/{key}/{round_}", voter, f"journal-{voter}-{key}", round_ + 1, VOTES, 0, 0, "", {"votes": votes}
+    )
+
+
+def test_two_contents_accepted_in_one_slot() -> None:
+    ballots = Ballots(exclusive=True)
+    for taken in (proposal("p", "left"), vote("p", "B"), proposal("q", "right")):
+        ballots.take(taken)
+    with pytest.raises(Violation, match="promise 4"):
+        ballots.take(vote("q", "C"))
+
+
+def test_votes_of_different_rounds_or_repeated_do_not_add_up() -> None:
+    ballots = Ballots(exclusive=True)
+    for taken in (proposal("p", "left", 3), vote("p", "B"), vote("p", "B"), vote("p", "C", 1)):
+        ballots.take(taken)
+    for taken in (proposal("q", "right"), vote("q", "C")):
+        ballots.take(taken)
+
+
+def test_votes_lost_with_a_disk_count_no_more() -> None:
+    ballots = Ballots(exclusive=True)
+    ballots.take(proposal("p", "left"))
+    lost = vote("p", "B")
+    ballots.take(lost)
+    ballots.forget((lost.journal, lost.seq))
+    assert ballots.maimed("p")
+    ballots.take(proposal("q", "right"))
+    ballots.take(vote("q", "C"))

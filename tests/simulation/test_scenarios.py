@@ -1,0 +1,146 @@
+"""Short stories of a cluster, told to the real core in virtual time."""
+
+import pytest
+
+from node.protocol.requests import ProposalAnswer, Propose, Refusal
+from node.protocol.settings import Strategy
+from node.simulation.plan import STRATEGIES
+from tests.simulation.stage import Stage
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("nodes", [1, 2, 3, 5])
+def test_blank_nodes_form_a_cluster_and_the_highest_id_leads(nodes: int, exchange: bool) -> None:
+    """D2, E2: all are blank, all uptimes are equal, so the highest id wins."""
+    stage = Stage(nodes, exchange=exchange)
+    leader = stage.elect()
+    assert leader == max(stage.world.hosts)
+    stage.settle()
+    assert all(stage.status(name).quorum.sufficient for name in stage.world.hosts)
+
+
+def test_a_crashed_leader_is_replaced_at_once() -> None:
+    """E3, H2: refused connections seen by a majority are evidence enough; nobody waits for the time-out."""
+    stage = Stage(3)
+    stage.settle()
+    leader = stage.elect()
+    stage.kill(leader)
+    others = [name for name in stage.world.hosts if name != leader]
+    took = stage.until(lambda: stage.leader_of(others), 20)
+    assert took < 2.0, "the bound at the seed's own timings"
+    assert stage.leader_of(others) != leader
+
+
+def test_a_leader_cut_off_is_replaced_after_the_timeout_and_serves_no_more() -> None:
+    """E5: a leader that hears no majority stops serving within its lease."""
+    stage = Stage(3)
+    stage.settle()
+    leader = stage.elect()
+    others = "".join(name for name in stage.world.hosts if name != leader)
+    stage.split(leader, others)
+    timeout_s = stage.world.plan.timing.heartbeat_timeout
+    stage.until(lambda: not stage.status(leader).leader.lease_remaining_ms, timeout_s + 1)
+    stage.until(lambda: stage.leader_of(others), 2 * timeout_s)
+    stage.heal()
+    stage.settle()
+
+
+def test_a_lock_is_carried_over_a_change_of_leader_with_its_token() -> None:
+    """E4, L1, L4: the next leader knows the lock, its owner and its token, and gives it to nobody else."""
+    stage = Stage(3)
+    stage.settle()
+    leader = stage.elect()
+    lock = stage.lock(leader, "catalogue", "first")
+    stage.kill(leader)
+    others = [name for name in stage.world.hosts if name != leader]
+    successor = stage.elect(others)
+    carried = stage[successor].running.view_locks(stage[successor].now)
+    assert [(k.resource, k.owner, k.fencing_token) for k in carried] == [("catalogue", "first", lock.fencing_token)]
+    with pytest.raises(AssertionError, match="held"):
+        stage.lock(successor, "catalogue", "second")
+    assert stage.lock(successor, "index", "second").fencing_token > lock.fencing_token
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_proposal_is_accepted_and_known_everywhere(exchange: bool) -> None:
+    """P3, P4: the verdict is the same on every node, whoever proposed."""
+    stage = Stage(3, exchange=exchange)
+    stage.settle()
+    view = stage.propose("B", "1.2.0", "abc123")
+    assert view.state == "accepted"
+    stage.settle()
+    assert {stage.status(name).current_version for name in "ABC"} == {"1.2.0"}
+    for name in "ABC":
+        (seen,) = stage[name].running.view_proposal(stage[name].now, view.key)
+        assert {voter: vote.vote for voter, vote in seen.votes.items()} == dict.fromkeys("ABC", "accept")
+
+
+def test_without_quorum_nothing_is_proposed() -> None:
+    """Seed 3.2: two of three are down, so the operation is skipped and an event says so."""
+    stage = Stage(3)
+    stage.settle()
+    stage.kill("A", "B")
+    stage.until(lambda: not stage.status("C").quorum.sufficient, 20)
+    answer = stage.ask("C", Propose("snapshot", "1.2.0", "abc123"))
+    assert isinstance(answer, Refusal)
+    assert answer.reason == "insufficient_quorum"
+    assert answer.quorum is not None
+    assert (answer.quorum.healthy, answer.quorum.required) == (1, 2)
+    assert stage.world.counts["emitted SKIPPED_QUORUM"] == 1
+    assert "SNAPSHOT_PROPOSAL" not in {event.type for event in stage["C"].disk.events()}
+
+
+@pytest.mark.parametrize("victim", ["A", "C"])
+def test_a_wiped_disk_rejoins_under_a_new_journal(victim: str) -> None:
+    """D1: it votes only after every other member has noted the new journal and told what it knows."""
+    stage = Stage(3)
+    stage.settle()
+    stage.propose("A", "1.2.0", "abc123")
+    stage.settle()
+    before = stage.status(victim).journal_id
+    stage.kill(victim, "B")
+    stage[victim].disk.wipe()
+    stage.world.disks_lost += 1
+    stage[victim].start()
+    stage.world.run_for(30)
+    assert not stage[victim].ready, "B has not answered yet"
+    stage["B"].start()
+    stage.settle()
+    after = stage.status(victim)
+    assert after.journal_id != before
+    assert after.current_version == "1.2.0"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_both_halves_accept_and_healing_leaves_one_winner(strategy: Strategy) -> None:
+    """P4, S1, promise 4: two and two under `half` decide differently; after healing all agree."""
+    stage = Stage(4, rule="half", strategy=strategy)
+    stage.settle()
+    stage.split("AB", "CD")
+    left = stage.propose("A", "1.2.0", "left")
+    right = stage.propose("D", "1.2.0", "right")
+    assert (left.state, right.state) == ("accepted", "accepted")
+    stage.heal()
+    stage.settle()
+    outcomes = {(stage.status(n).current_version, stage.status(n).current_hash) for n in "ABCD"}
+    (conflict,) = stage["A"].running.view_conflicts(stage["A"].now)
+    assert {c.key for c in conflict.candidates} == {left.key, right.key}
+    if strategy == "reject-inconsistent":
+        assert outcomes == {(None, None)}
+        assert conflict.open
+    else:
+        assert len(outcomes) == 1
+        assert conflict.winner in (left.key, right.key)
+
+
+def test_under_majority_an_even_split_accepts_nothing() -> None:
+    """Promise 4: two of four are no majority."""
+    stage = Stage(4, rule="majority")
+    stage.settle()
+    stage.split("AB", "CD")
+    for name in "AD":
+        answer = stage.ask(name, Propose("snapshot", "1.2.0", name, wait_s=10.0))
+        assert not isinstance(answer, ProposalAnswer) or answer.proposal.state == "pending"
+    stage.heal()
+    stage.settle()
+    assert len({stage.status(name).current_hash for name in "ABCD"}) == 1
