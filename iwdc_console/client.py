@@ -136,7 +136,10 @@ def segment(text: str) -> str:
 
 
 class Client:
-    """Asks the first of `nodes` that answers. Not for use by several threads at once."""
+    """Asks the first of `nodes` that answers, and stays with it: what it was told is known there first.
+
+    Not for use by several threads at once.
+    """
 
     def __init__(
         self,
@@ -230,7 +233,7 @@ class Client:
         fault: ClientError | None = None
         for node in self.nodes:
             try:
-                return _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
+                answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
             except _NotSent as error:
                 self._note(tried, node, str(error))
             except _NoAnswer as error:
@@ -247,12 +250,18 @@ class Client:
                 self._note(tried, node, error.message)
                 if left and not repeatable:
                     break
+            else:
+                self._prefer(node)
+                return answer
         if fault and (method == "GET" or not left):
             raise fault
         if left:
             listed = "; ".join(f"{node}: {why}" for node, why in tried)
             raise OutcomeUnknown(f"no answer came ({listed})", data={"reason": "no_answer", "tried": tried})
         raise Unreachable(tried)
+
+    def _prefer(self, node: str) -> None:
+        self.nodes = (node, *(other for other in self.nodes if other != node))
 
     def _note(self, tried: list[tuple[str, str]], node: str, why: str) -> None:
         tried.append((node, why))

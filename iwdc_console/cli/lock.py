@@ -146,10 +146,10 @@ def force_release(
     out.show(data, where.output, lambda: _released(resource, data), lambda: _fields(data))
 
 
-@app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command()
 def run(
-    ctx: typer.Context,
     resource: Resource,
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD ARGS...", help="What to run.")],
     owner: Owner = None,
     ttl: Ttl = None,
     wait: Wait = 0.0,
@@ -165,12 +165,10 @@ def run(
     """
     from iwdc_console.cli.holding import hold
 
-    if not ctx.args:
-        raise Failure("Which command? Put it behind the resource: lock run RESOURCE -- CMD ARGS", Exit.USAGE)
     where = options.where(node, context, Format.TABLE, False)
     client = target.connect(where.nodes, where.context)
     try:
-        code = hold(client, resource, owner or f"{default_owner()}:{os.getpid()}", ttl, wait, ctx.args)
+        code = hold(client, resource, owner or f"{default_owner()}:{os.getpid()}", ttl, wait, command)
     except ClusterRefused as error:
         raise _not_acquired(resource, error) from error
     raise typer.Exit(code)

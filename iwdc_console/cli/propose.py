@@ -18,7 +18,7 @@ from iwdc_console.cli.reading import Where
 from iwdc_console.cli.text import safe
 from iwdc_console.cli.views import decisions
 from iwdc_console.cli.views.screen import Screen, current_screen
-from iwdc_console.client import Client, ClusterRefused, OutcomeUnknown, Unreachable, segment
+from iwdc_console.client import Client, ClusterRefused, NotFound, OutcomeUnknown, Unreachable, segment
 
 FIRST_WAIT_S = 1.0
 """How long the proposing call itself waits: most verdicts come at once, in one round trip."""
@@ -172,9 +172,9 @@ def await_verdict(client: Client, proposed: dict[str, Any], end: float) -> dict[
     while True:
         try:
             found = client.get(f"distributed/proposals/{segment(proposed.get('key') or proposed['proposalId'])}").data
-        except Unreachable as error:
+        except (Unreachable, NotFound) as error:  # a node asked in place of another may not have it yet
             if time.monotonic() >= end:
-                raise OutcomeUnknown(f"proposed as {proposed['proposalId']}, then no node answered") from error
+                raise OutcomeUnknown(f"proposed as {proposed['proposalId']}, then: {error.message}") from error
         else:
             proposal: dict[str, Any] = found[0]
             _tell_votes(proposal, told)

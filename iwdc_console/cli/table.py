@@ -1,7 +1,7 @@
 """Tables that fit the width there is. Pure: text in, lines out.
 
-Where even the least widths (`Column.least`) do not fit, the least important columns go (`Column.drop`); then the cells
-with most to spare are cut.
+Where not everything fits, the least important columns go first (`Column.drop`), then the cells with most to spare are
+cut. A cell longer than `COMFORT` is no reason to lose a column: it is cut.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from iwdc_console.cli.text import cells, pad, safe
 
 GAP = "  "
+COMFORT = 32
+"""Cells up to which a column is worth more than those that may be dropped."""
 _CODES = {"good": "32", "warn": "33", "bad": "31", "strong": "1", "dim": "2"}
 
 
@@ -71,7 +73,7 @@ def _total(sizes: Sequence[int]) -> int:
 
 def _choose(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
     shown = list(range(len(columns)))
-    while _total([min(wanted[i], max(columns[i].least, cells(columns[i].title))) for i in shown]) > width:
+    while _total([min(wanted[i], COMFORT) for i in shown]) > width:
         optional = [i for i in shown if columns[i].drop]
         if not optional:
             break

@@ -1,0 +1,312 @@
+"""Commands as scripts meet them: what is on stdout, what on stderr, and the exit code."""
+
+import io
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iwdc_console.cli import main
+from iwdc_console.cli.commands import COMMANDS, invoke
+from iwdc_console.cli.exits import Exit
+from tests.cli import samples
+from tests.cli.fake import Asked, FakeNode, Raw, Refuse, running
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No contexts, no environment of whoever runs the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("IWDC_NODE", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNode]:
+    routes = samples.READS | {
+        "GET distributed/proposals/k%2F1": [samples.proposal()],
+        "GET metrics": Raw(200, samples.METRICS.encode()),
+    }
+    with running(routes) as fake:
+        monkeypatch.setenv("IWDC_NODE", fake.url)
+        yield fake
+
+
+READS: list[tuple[list[str], Any, list[str]]] = [
+    (["quorum"], samples.QUORUM, ["total\t3", "healthy\t2", "required\t2", "sufficient\ttrue"]),
+    (["leader"], samples.LEADER, ["id\tinstance-A", "term\t4"]),
+    (
+        ["instances"],
+        samples.INSTANCES,
+        [
+            "instance-A\thealthy\t",
+            "instance-B\tdegraded\t1200\t0.84\t1051200000\t1204.0\t1.2.0\t2\thttp://10.0.0.2:3000",
+        ],
+    ),
+    (["locks"], samples.LOCKS, ["catalogue\tbuild-7\tinstance-B\t60129\t30000\t24000\t2"]),
+    (["status"], samples.STATUS, ["id\tinstance-A", "quorum.sufficient\ttrue", "instance.instance-C\tunreachable"]),
+    (["drift"], samples.DRIFT, ["offsetMs\t12.4", "peer\tinstance-C\t"]),
+    (
+        ["proposals"],
+        [samples.proposal(), samples.DIFF],
+        ["diff-1.1.0-1.2.0-1700000000001\tdiff\t\t1.1.0\t1.2.0\tdef456\tinstance-A\trejected\tstale_version"],
+    ),
+    (["proposals", "k/1"], [samples.proposal()], ["vote\tinstance-A\taccept"]),
+    (["conflicts"], samples.CONFLICTS, ["version 1.2.0\topen\treject-inconsistent\t\tk-1=abc123\tk-9=fff000"]),
+    (["events"], samples.EVENTS, ["1699999997000\tinstance-A\t7\tSNAPSHOT_PROPOSAL\te-1"]),
+    (["traces"], samples.TRACES, ["4bf92f3577b34da6a3ce929d0e0e4736\tPROPOSE_SNAPSHOT_API"]),
+    (["metrics"], None, ["distributed_votes_total\t12\ttype=accept", "distributed_active_locks\t1.5"]),
+]
+
+
+@pytest.mark.parametrize(("command", "data", "plain"), READS)
+def test_reads(
+    node: FakeNode, capsys: pytest.CaptureFixture[str], command: list[str], data: Any, plain: list[str]
+) -> None:
+    assert main.run([*command, "-o", "json"]) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert err == ""
+    if data is not None:
+        assert json.loads(out) == data
+    assert main.run([*command, "--json"]) == Exit.DONE
+    assert capsys.readouterr().out == out
+
+    assert main.run([*command, "-o", "plain"]) == Exit.DONE
+    lines = capsys.readouterr().out.split("\n")
+    for expected in plain:
+        assert any(line.startswith(expected) for line in lines), lines
+
+    assert main.run(command) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert "seen by instance-A, 0." in out
+    assert "\x1b" not in out
+    assert err == ""
+
+
+@pytest.mark.parametrize("name", ["quorum", "status", "leader", "instances", "drift", "locks", "conflicts"])
+@pytest.mark.parametrize("more", [[], ["-o", "json"], ["--output=plain"], ["--json"], ["--node", "NODE"]])
+def test_the_quick_way_and_typer_say_the_same(
+    node: FakeNode, capsys: pytest.CaptureFixture[str], name: str, more: list[str]
+) -> None:
+    line = [name, *(node.url if word == "NODE" else word for word in more)]
+    assert main.plain_read(line) is not None
+    assert main.run(line) == Exit.DONE
+    quick = capsys.readouterr()
+    assert invoke(line) == Exit.DONE
+    assert capsys.readouterr() == quick
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [],
+        ["--help"],
+        ["quroum"],
+        ["quorum", "--help"],
+        ["quorum", "extra"],
+        ["quorum", "-o"],
+        ["quorum", "-o", "xml"],
+        ["quorum", "-ojson"],
+        ["quorum", "--node"],
+        ["quorum", "--watch"],
+        ["leader", "elect"],
+        ["proposals", "ID"],
+        ["wait"],
+    ],
+)
+def test_what_is_odd_goes_to_typer(line: list[str]) -> None:
+    assert main.plain_read(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["quroum"], "Did you mean 'quorum'?"),
+        (["quorum", "-o", "xml"], "expected table, json, plain"),
+        (["proposals", "--limit", "many"], "expected a whole number"),
+        (["proposals", "--limit", "0"], "expected 1 <= x"),
+        (["propose-snapshot", "--version=1.0.0"], "Missing option '--hash'"),
+        (["quorum", "--node", "ftp://x"], "is not a node's URL"),
+        (["quorum", "--context", "nowhere"], "there is no context 'nowhere'"),
+        (["publish", "X", "[1]"], "expected an object"),
+        (["publish", "X", "{"], "not JSON"),
+        (["lock", "release", "x"], "Expected --token"),
+        (["lock", "run", "x"], "Missing argument"),
+        (["node", "recover"], "Expected --without"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_was_expected(
+    capsys: pytest.CaptureFixture[str], line: list[str], words: str
+) -> None:
+    assert main.run(line) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert words in err
+    assert out == ""
+    assert "Traceback" not in err
+
+
+def test_nobody_there_is_3_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        assert main.run(["quorum", "--node", url, "--node", f"{url}/"]) == Exit.UNREACHABLE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{url}: connection refused" in err
+    assert "iwdc-distributed node run" in err
+
+
+def refusing(status: int, data: Any, error: str | None = None) -> Any:
+    def answer(asked: Asked) -> Any:
+        raise Refuse(status, data, error)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "code"),
+    [
+        (403, None, Exit.NOT_ALLOWED),
+        (503, {"reason": "no_leader"}, Exit.NO_QUORUM),
+        (409, {"reason": "no_candidate"}, Exit.NO_QUORUM),
+        (409, {"reason": "id_taken"}, Exit.FAILED),
+        (400, {"reason": "bad_request"}, Exit.USAGE),
+        (504, {"reason": "maybe"}, Exit.UNKNOWN),
+    ],
+)
+def test_exit_codes_of_orders(
+    node: FakeNode, capsys: pytest.CaptureFixture[str], status: int, data: Any, code: Exit
+) -> None:
+    node.routes["POST distributed/leader/elect"] = refusing(status, data, "because")
+    assert main.run(["leader", "elect"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "because" in err
+    assert "failed" not in err.lower() or code != Exit.UNKNOWN
+
+
+def test_an_order_for_the_leader_finds_it(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST distributed/leader/step-down"] = refusing(409, {"reason": "not_leader"})
+    with running({"POST distributed/leader/step-down": {"detail": "handing over to instance-B"}}) as leader:
+        node.routes["GET distributed/instances"] = [samples.instance("instance-A", url=f"{leader.url}/api/v1")]
+        assert main.run(["leader", "step-down", "--to", "instance-B"]) == Exit.DONE
+        assert leader.asked[0].body == {"to": "instance-B"}
+    assert capsys.readouterr().out == "handing over to instance-B\n"
+
+
+def test_an_answer_of_another_shape_is_said_to_be_so(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["GET distributed/quorum"] = {"total": 3}
+    assert main.run(["quorum"]) == Exit.FAILED
+    assert "in a form this version does not know" in capsys.readouterr().err
+    assert main.run(["quorum", "--json"]) == Exit.DONE
+
+
+def test_hostile_names_do_not_reach_the_terminal(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["GET distributed/locks"] = [samples.LOCK | {"resource": "\x1b[2J\x9b\ud800", "owner": "a\tb\nc"}]
+    for line in (["locks"], ["locks", "-o", "plain"], ["locks", "-o", "json"]):
+        assert main.run(line) == Exit.DONE
+        out = capsys.readouterr().out
+        assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in out if c not in "\n\t"), line
+    assert json.loads(out)[0]["resource"] == "\x1b[2J\x9b\ud800"
+
+
+def test_resolve_names_slot_and_key(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST distributed/conflicts/version%201.2.0/resolve"] = {"detail": "settled"}
+    assert main.run(["conflicts", "resolve", "version 1.2.0", "k-9"]) == Exit.DONE
+    assert node.asked[-1].body == {"key": "k-9"}
+    assert capsys.readouterr().out == "settled\n"
+
+
+def test_publish_gives_the_event_an_id_so_that_a_retry_is_harmless(
+    node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.routes["POST distributed/events"] = {"id": "e-9", "journal": "j", "seq": 1, "existing": False}
+    assert main.run(["publish", "BUILD_DONE", '{"n": 1}', "--quorum"]) == Exit.DONE
+    asked = node.asked[-1]
+    assert asked.query == "durability=quorum"
+    assert asked.body["type"] == "BUILD_DONE"
+    assert asked.body["payload"] == {"n": 1}
+    assert len(asked.body["id"]) == 36
+    assert capsys.readouterr().out == "BUILD_DONE is event e-9\n"
+
+
+def test_recover_asks_first(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.routes["POST distributed/recover"] = {"detail": "going on"}
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main.run(["node", "recover", "--without", "instance-C"]) == Exit.FAILED
+    assert node.requests("POST distributed/recover") == []
+    assert "may be taken a second time" in capsys.readouterr().err
+    assert main.run(["node", "recover", "--without", "instance-C", "--yes"]) == Exit.DONE
+    assert node.asked[-1].body == {"without": ["instance-C"]}
+
+
+EXAMPLE = re.compile(r"Example: .*iwdc-distributed")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_helps_with_an_example(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main.run([name, "--help"]) == Exit.DONE
+    text = capsys.readouterr().out
+    if "Commands:" in text and "Example:" not in text:
+        below = text.split("Commands:")[1]
+        for sub in [line.split()[0] for line in below.split("\n") if line.startswith("  ") and line[2] != " "]:
+            assert main.run([name, sub, "--help"]) == Exit.DONE
+            assert EXAMPLE.search(capsys.readouterr().out), (name, sub)
+    else:
+        assert EXAMPLE.search(text)
+
+
+def test_the_help_lists_all_commands_without_loading_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--help"]) == Exit.DONE
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    assert main.run(["completion", shell]) == Exit.DONE
+    assert "_IWDC_DISTRIBUTED_COMPLETE" in capsys.readouterr().out
+
+
+def test_no_trace_reaches_a_person_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("deep inside")
+
+    monkeypatch.setattr("iwdc_console.cli.reading.read", broken)
+    assert main.run(["quorum"]) == Exit.FAILED
+    err = capsys.readouterr().err
+    assert "deep inside" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("IWDC_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="deep inside"):
+        main.run(["quorum"])
+
+
+def test_traces_are_gathered_from_all_nodes(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = samples.TRACES[0]["id"]
+    node.routes[f"GET distributed/traces/{trace}"] = samples.SPANS_A
+    with running({f"GET distributed/traces/{trace}": samples.SPANS_B}) as other, running({}) as blank:
+        node.routes["GET distributed/instances"] = [
+            samples.instance("instance-A", url=f"{node.url}/api/v1"),
+            samples.instance("instance-B", url=f"{other.url}/api/v1"),
+            samples.instance("instance-C", url=f"{blank.url}/api/v1"),
+            samples.instance("instance-D", url="http://127.0.0.1:1/api/v1"),
+        ]
+        assert main.run(["traces", str(trace), "--json"]) == Exit.DONE
+        out, err = capsys.readouterr()
+        assert [span["id"] for span in json.loads(out)] == ["a1", "a2", "b1"]
+        assert err == "instance-D is not in the picture: connection refused\n"
+        assert main.run(["traces", str(trace)]) == Exit.DONE
+        assert "3 spans on instance-A, instance-B" in capsys.readouterr().out
+        node.routes.pop(f"GET distributed/traces/{trace}")
+        other.routes.pop(f"GET distributed/traces/{trace}")
+        assert main.run(["traces", str(trace)]) == Exit.FAILED
+        assert "No node knows trace" in capsys.readouterr().err
