@@ -84,7 +84,7 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.close()
 
-    async def subscribe(self, since: VersionVector | None = None) -> AsyncGenerator[tuple[Event, str]]:
+    async def subscribe(self, since: VersionVector | None = None) -> AsyncGenerator[tuple[Event, str], None]:
         """Events beyond `since` with the cursor after each; None: only those that come from now on.
 
         Events that compaction has removed are not shown (C1). Raises `Lagged`, and `BusClosed` when the node stops.

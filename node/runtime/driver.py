@@ -14,6 +14,7 @@ import random
 import time
 import traceback
 from collections import deque
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ from node.protocol.messages import Envelope, Message, Push
 from node.protocol.requests import Answer, Maybe, Request
 from node.protocol.settings import Settings
 from node.runtime.bus import Bus
+from node.runtime.legacy import LegacyMember
 from node.runtime.peers import Link
 from node.runtime.writer import Writer
 
@@ -143,6 +145,8 @@ class Engine:
         for peer in self.settings.peers:
             if peer.votes:
                 self._links[peer.id] = Link(self, peer, self.settings.timing, random.Random())
+            else:
+                self._spawn(LegacyMember(self, peer).run())
         self.step(Tick())
 
     async def stop(self) -> None:
@@ -388,9 +392,7 @@ class Engine:
             self._ships[ship.to] = ship
             return
         self._ships[ship.to] = None
-        task = self._loop.create_task(self._ship_all(ship))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._ship_all(ship))
 
     async def _ship_all(self, first: Ship) -> None:
         ship: Ship | None = first
@@ -411,6 +413,16 @@ class Engine:
 
     async def _read_page(self, since: VersionVector, limit: int) -> list[Event]:
         return await self._loop.run_in_executor(self._readers, lambda: self.journal.list(since=since, limit=limit))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(bug := task.exception(), Exception):
+            self._fail(task.get_name(), bug)
 
     # The end
 

@@ -1,0 +1,279 @@
+"""A node inside a Python program: `async with Node(config) as node: await node.propose_snapshot("1.2.0", root)`.
+
+It is a full member: it listens for its peers and for clients, votes, and may lead. It leaves the program's event loop
+policy, signal handlers and logging alone. `run_node` is the same as a process of its own.
+
+    NodeError
+      StartFailed       the node cannot start: the address, the data directory, the member list
+      Refused           the cluster or the node said no; nothing was changed
+      OutcomeUnknown    it may have happened: ask again with the same id or key
+      LockLost          a held lock can no longer be relied on
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import random
+import signal
+import sys
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from node.api.server import ApiServer
+from node.config import Config
+from node.config.instances import is_loopback
+from node.journal import JOURNAL_NAME, Journal, JournalError
+from node.observability.log import EventLog
+from node.observability.metrics import Metrics
+from node.observability.traces import TraceRing, new_trace_id
+from node.protocol.core import Core
+from node.protocol.effects import Now
+from node.protocol.events import Event
+from node.protocol.reconfiguration import MembersRefused
+from node.protocol.requests import (
+    ProposalAnswer,
+    ProposalKind,
+    Propose,
+    Publish,
+    Published,
+    QuorumView,
+    Request,
+    StatusView,
+)
+from node.runtime.cursor import decode_cursor
+from node.runtime.driver import Engine
+from node.runtime.lease import Lock
+from node.runtime.outcomes import CALL_TIMEOUT_S, LockLost, NodeError, OutcomeUnknown, Refused, expect
+
+__all__ = ["Lock", "LockLost", "Node", "NodeError", "OutcomeUnknown", "Refused", "StartFailed", "run_node"]
+
+_T = TypeVar("_T")
+
+
+class StartFailed(NodeError):
+    """The node cannot start; the message says what is wrong, where, and what to do."""
+
+
+class Node:
+    """One member of the cluster, from `async with` on until its end."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._engine: Engine | None = None
+        self._api: ApiServer | None = None
+        self._log: EventLog | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the journal, listen, and join the cluster. Raises `StartFailed`; nothing is left open then."""
+        config = self.config
+        host, port = config.listen_host, config.listen_port
+        if not config.insecure and not is_loopback(host):
+            raise StartFailed(
+                f"listen address {host}:{port} can be reached by others, and a node asks nobody who they are; "
+                "use a loopback address, or `--insecure` (insecure=True) on a network you trust"
+            )
+        async with contextlib.AsyncExitStack() as opened:
+            try:
+                log = EventLog(
+                    config.settings.id,
+                    config.observability.log_level,
+                    config.observability.log_format,
+                    config.observability.log_file,
+                )
+                opened.callback(log.close)
+                journal = await asyncio.to_thread(Journal.open, config.data_dir / JOURNAL_NAME)
+                opened.callback(journal.close)
+                core = await asyncio.to_thread(self._core, journal)
+                engine = Engine(
+                    config.settings, core, journal, TraceRing(config.observability.trace_capacity), Metrics(), log
+                )
+                opened.push_async_callback(engine.stop)
+                api = ApiServer(engine, host, port)
+                opened.push_async_callback(api.stop)
+                # Bound first: a node that cannot be reached must not vote.
+                await api.start()
+                await engine.start()
+            except (JournalError, MembersRefused) as problem:
+                raise StartFailed(str(problem)) from problem
+            except OSError as problem:
+                raise StartFailed(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from problem
+            opened.pop_all()
+        self._log, self._engine, self._api = log, engine, api
+        log.info("started", listen=self.url, data_dir=str(config.data_dir), cluster=config.settings.cluster)
+
+    async def stop(self) -> None:
+        """Answer what is under way, commit it, leave the cluster and close everything. Safe to call twice."""
+        if self._engine is None or self._api is None or self._log is None:
+            return
+        await self._api.stop()
+        await self._engine.stop()
+        self._log.info("stopped")
+        self._log.close()
+        self._engine = self._api = self._log = None
+
+    async def wait_stopped(self) -> str:
+        """Wait until the node stops by itself, and tell why: another disk under its name (D1), or a fault of ours."""
+        return await asyncio.shield(self.engine.stopped)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine at work. Raises `StartFailed` when the node is not running."""
+        if self._engine is None:
+            raise StartFailed("the node is not running; use it inside `async with Node(config)`")
+        return self._engine
+
+    @property
+    def url(self) -> str:
+        """Where this node listens, `http://host:port`."""
+        host = f"[{self.config.listen_host}]" if ":" in self.config.listen_host else self.config.listen_host
+        return f"http://{host}:{self._api.port if self._api else self.config.listen_port}"
+
+    # What a program asks
+
+    async def propose_snapshot(
+        self, version: str, hash: str, *, signature: str | None = None, wait_s: float = 0.0, key: str | None = None
+    ) -> ProposalAnswer:
+        """Put a snapshot to the vote (seed 4.2).
+
+        With `wait_s` the answer comes with the verdict, or after that many seconds as it stands then; look at
+        `answer.proposal.state`. A repeat with the same `key` is the same proposal. Raises `Refused` (without quorum:
+        `insufficient_quorum`), `OutcomeUnknown`.
+        """
+        return await self._propose("snapshot", None, version, hash, signature, wait_s, key)
+
+    async def propose_diff(
+        self, base: str, version: str, hash: str, *,
+        signature: str | None = None, wait_s: float = 0.0, key: str | None = None,
+    ) -> ProposalAnswer:  # fmt: skip
+        """Put a diff from `base` to `version` to the vote (seed 4.3); otherwise as `propose_snapshot`."""
+        return await self._propose("diff", base, version, hash, signature, wait_s, key)
+
+    async def publish(
+        self, type: str, payload: dict[str, Any], *, id: str | None = None, quorum: bool = False
+    ) -> Published:
+        """Write an event of the program's own, such as `SNAPSHOT_CREATED`, and replicate it (V4, seed 11.2).
+
+        The answer means that it is on this disk, with `quorum` on a quorum's. A repeat with the same `id`, on any node,
+        does nothing. Raises `Refused`, `OutcomeUnknown`.
+        """
+        return await self._ask(Publish(type, payload, id, quorum, new_trace_id()), CALL_TIMEOUT_S, Published)
+
+    def lock(self, resource: str, *, owner: str | None = None, ttl_s: float | None = None, wait_s: float = 0.0) -> Lock:
+        """Hold a lock around a block: `async with node.lock("build") as lock: ...` (seed 7).
+
+        It waits up to `wait_s` seconds for the lock, renews it every `lock_renew_interval` and gives it back at the
+        end. When it can no longer be renewed, the block is cancelled before the lease ends and `LockLost` is raised
+        (L4). `lock.token` is the fencing token for whatever the block writes to. Raises `Refused` (`held`, `timeout`,
+        `no_leader`), `OutcomeUnknown`.
+        """
+        return Lock(self.engine, resource, owner or f"{self.config.settings.id}:{uuid.uuid4().hex[:8]}", ttl_s, wait_s)
+
+    def subscribe(self, since: str | None = None) -> AsyncGenerator[tuple[Event, str], None]:
+        """Every event of the cluster from now on, or beyond the cursor `since`, each with the cursor after it (V3).
+
+        Raises `cursor.BadCursor`; while iterating `bus.Lagged` when the program does not keep up, `bus.BusClosed` when
+        the node stops.
+        """
+        return self.engine.bus.subscribe(None if since is None else decode_cursor(since))
+
+    def quorum(self) -> QuorumView:
+        """Whether enough instances are healthy to decide (seed 3.3)."""
+        return self.engine.core.view_quorum(self.engine.now())
+
+    def status(self) -> StatusView:
+        """The whole of this node at a glance."""
+        return self.engine.core.view_status(self.engine.now())
+
+    async def _propose(
+        self, kind: ProposalKind, base: str | None, version: str, hash: str, signature: str | None, wait_s: float,
+        key: str | None,
+    ) -> ProposalAnswer:  # fmt: skip
+        ask = Propose(kind, version, hash, base, signature, idempotency_key=key, wait_s=wait_s, trace=new_trace_id())
+        return await self._ask(ask, wait_s + CALL_TIMEOUT_S, ProposalAnswer)
+
+    async def _ask(self, ask: Request, timeout_s: float, expected: type[_T]) -> _T:
+        return expect(await self.engine.call(ask, timeout_s), expected)
+
+    def _core(self, journal: Journal) -> Core:
+        config = self.config
+        verify: Callable[[str, bytes, str], bool] | None = None
+        if config.security.public_keys:
+            # The library behind it is heavy: only who checks signatures loads it.
+            from node.security.keys import Verifier
+
+            verify = Verifier(config.security.public_keys)
+        return Core(
+            config.settings,
+            journal.load(),
+            random.Random(),
+            Now(time.monotonic(), time.time() * 1000),
+            uuid.uuid4().hex,
+            verify,
+            force_members=config.force_members,
+            new_cluster=config.new_cluster,
+        )
+
+
+def run_node(config: Config) -> int:
+    """Run a node as this process until SIGTERM or SIGINT; the exit code: 0 stopped on order, 1 failed.
+
+    SIGHUP is ignored: a rotated log file is noticed without it. Prints one line when the node is ready.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    else:
+        new_loop = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_run(config))
+
+
+async def _run(config: Config) -> int:
+    loop = asyncio.get_running_loop()
+    ordered = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ordered.set)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    node = Node(config)
+    try:
+        await node.start()
+    except StartFailed as problem:
+        return _failed(f"node {config.settings.id} cannot start: {problem}")
+    handler = node.engine.log.handler()
+    logging.getLogger().addHandler(handler)
+    gc.collect()
+    gc.freeze()
+    quorum = node.quorum()
+    waiting = "" if quorum.sufficient else "waiting for "
+    sys.stdout.write(
+        f"node {config.settings.id} ready on {node.url}, cluster {config.settings.cluster}, "
+        f"{waiting}quorum {quorum.healthy}/{quorum.total}\n"
+    )
+    sys.stdout.flush()
+    ended, stopping = asyncio.ensure_future(node.wait_stopped()), asyncio.ensure_future(ordered.wait())
+    await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
+    code = _failed(f"node {config.settings.id} stopped: {ended.result()}") if ended.done() else 0
+    for task in (ended, stopping):
+        task.cancel()
+    logging.getLogger().removeHandler(handler)
+    await node.stop()
+    return code
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    return 1

@@ -1,0 +1,238 @@
+"""Members that still run v1.6: kept in step over the wire they know (M4; facts of v1.6).
+
+They never vote. Each of our nodes tells them that it lives, asks whether they do, hands on its own new events and
+proposals once, and takes in what their journals hold; duplicates fall away by event id (V1). Events that a v1.6 member
+misses for longer than `MAX_PENDING` of them are lost to it: it has no way to ask for them.
+"""
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httptools
+import msgspec
+
+from node.observability.traces import new_trace_id
+from node.protocol.effects import LegacySeen
+from node.protocol.events import (
+    CONFLICT_RESOLVED,
+    DIFF_PROPOSAL,
+    ROLLBACK_ACCEPT,
+    ROLLBACK_PROPOSAL,
+    ROUND_OPENED,
+    SNAPSHOT_PROPOSAL,
+    VOTES,
+    Event,
+    hlc_from_wall_ms,
+)
+from node.protocol.requests import Accepted, Ingest
+from node.protocol.settings import Member
+from node.runtime.bus import BusClosed, Lagged
+from node.runtime.cursor import decode_cursor
+
+if TYPE_CHECKING:
+    from node.runtime.driver import Engine
+
+TIMEOUT_S: Final = 2.0
+"""v1.6 gives its own calls two seconds."""
+POLL_BEATS: Final = 6
+"""Heartbeats between two looks at a member's journal: 30 s at the seed's timings."""
+MAX_PENDING: Final = 10_000
+MAX_EVENTS_PER_SYNC: Final = 500
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+UNKNOWN_TO_V16: Final = frozenset({VOTES, ROUND_OPENED, CONFLICT_RESOLVED, ROLLBACK_PROPOSAL, ROLLBACK_ACCEPT})
+FORWARDED: Final = {
+    SNAPSHOT_PROPOSAL: ("propose-snapshot", {"version": "version", "hash": "hash", "signature": "signature"}),
+    DIFF_PROPOSAL: ("propose-diff", {"from": "base", "to": "version", "hash": "hash"}),
+}
+"""Event type -> the call that v1.6 has for it, and its fields by ours."""
+
+
+class LegacyFailed(Exception):
+    """A v1.6 member did not answer as it should."""
+
+
+class _Answer:
+    """Puts one HTTP answer together."""
+
+    def __init__(self) -> None:
+        self.body = bytearray()
+        self.begun = False
+        self.complete = False
+
+    def on_headers_complete(self) -> None:
+        self.begun = True
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class _Entry(msgspec.Struct, rename="camel"):
+    """One event of a v1.6 journal."""
+
+    id: str
+    type: str
+    timestamp: float
+    source_instance: str
+    payload: dict[str, Any] | None = None
+    payload_hash: str | None = None
+
+
+class _Journal(msgspec.Struct):
+    events: list[_Entry]
+
+
+class _Enveloped(msgspec.Struct):
+    data: _Journal
+
+
+async def call(url: str, method: str, path: str, body: object = None) -> bytes:
+    """One HTTP call on a connection of its own; the body of a 2xx answer. Raises `LegacyFailed`."""
+    root = urlsplit(url)
+    content = b"" if body is None else msgspec.json.encode(body)
+    head = f"{method} {root.path}{path} HTTP/1.1\r\nhost: {root.netloc}\r\nconnection: close\r\n"
+    if body is not None:
+        head += f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
+    answer = _Answer()
+    parser = httptools.HttpResponseParser(answer)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(root.hostname, root.port or 80)
+            try:
+                writer.write(head.encode("ascii") + b"\r\n" + content)
+                while not answer.complete and len(answer.body) <= MAX_ANSWER_BYTES:
+                    data = await reader.read(65536)
+                    if not data:
+                        break
+                    parser.feed_data(data)
+            finally:
+                writer.transport.abort()
+    except (OSError, httptools.HttpParserError) as problem:
+        raise LegacyFailed(f"{method} {url}{path}: {problem or type(problem).__name__}") from problem
+    if not answer.begun:
+        raise LegacyFailed(f"{method} {url}{path}: the connection was closed without an answer")
+    if not 200 <= parser.get_status_code() < 300:
+        raise LegacyFailed(f"{method} {url}{path}: status {parser.get_status_code()}, expected 2xx")
+    return bytes(answer.body)
+
+
+class LegacyMember:
+    """Keeps one v1.6 member in step with this node."""
+
+    def __init__(self, engine: "Engine", member: Member) -> None:
+        self._engine = engine
+        self._member = member
+        self._pending: deque[Event] = deque(maxlen=MAX_PENDING)
+        self._polled: frozenset[str] = frozenset()
+        self._alive: bool | None = None
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._beats())
+
+    async def _beats(self) -> None:
+        beats = 0
+        while True:
+            due = time.monotonic() + self._engine.settings.timing.heartbeat_interval
+            try:
+                await self._beat()
+                await self._hand_on()
+                if beats % POLL_BEATS == 0:
+                    await self._poll()
+                beats += 1
+            except LegacyFailed as problem:
+                self._note(alive=False, problem=str(problem))
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def _beat(self) -> None:
+        engine = self._engine
+        own = next(view for view in engine.core.view_instances(engine.now()) if view.id == engine.settings.id)
+        sent = time.monotonic()
+        beat = {
+            "instanceId": own.id,
+            "timestamp": int(time.time() * 1000),
+            "uptime": int((sent - self._started) * 1000),
+            "status": own.status,
+        }
+        await call(self._member.url, "POST", "/distributed/heartbeat", beat)
+        engine.step(LegacySeen(self._member.id, rtt_ms=(time.monotonic() - sent) * 1000))
+        self._note(alive=True)
+
+    async def _hand_on(self) -> None:
+        while self._pending:
+            batch = [self._pending[at] for at in range(min(len(self._pending), MAX_EVENTS_PER_SYNC))]
+            events = [
+                {
+                    "id": e.id,
+                    "type": e.type,
+                    "payload": e.payload,
+                    "timestamp": e.timestamp_ms,
+                    "sourceInstance": e.origin,
+                }
+                for e in batch
+            ]
+            await call(self._member.url, "POST", "/distributed/sync", {"events": events})
+            for event in batch:
+                self._pending.popleft()
+                if event.type in FORWARDED:
+                    name, fields = FORWARDED[event.type]
+                    proposal = {theirs: event.payload.get(ours) for theirs, ours in fields.items()}
+                    await call(self._member.url, "POST", f"/distributed/{name}", proposal)
+
+    async def _poll(self) -> None:
+        body = await call(self._member.url, "GET", "/distributed/journal")
+        try:
+            try:
+                entries = msgspec.json.decode(body, type=_Enveloped).data.events
+            except msgspec.ValidationError:
+                entries = msgspec.json.decode(body, type=_Journal).events
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise LegacyFailed(f"GET {self._member.url}/distributed/journal: {problem}") from problem
+        own = self._engine.settings.id
+        fresh = [entry for entry in entries if entry.id not in self._polled and entry.source_instance != own]
+        if fresh:
+            trace = new_trace_id()
+            events = tuple(_event(entry, trace) for entry in fresh)
+            ask = Ingest(self._member.id, events)
+            answer = await self._engine.call(ask, self._engine.settings.timing.heartbeat_timeout)
+            if not isinstance(answer, Accepted):
+                return
+        self._polled = frozenset(entry.id for entry in entries)
+
+    async def _follow(self) -> None:
+        since = None
+        own = self._engine.settings.id
+        while True:
+            try:
+                async for event, _ in self._engine.bus.subscribe(since):
+                    if event.origin == own and event.type not in UNKNOWN_TO_V16:
+                        self._pending.append(event)
+            except Lagged as lagged:
+                since = decode_cursor(lagged.cursor)
+            except BusClosed:
+                return
+
+    def _note(self, *, alive: bool, problem: str = "") -> None:
+        if alive != self._alive:
+            self._alive = alive
+            if alive:
+                self._engine.log.info("legacy_answers", peer=self._member.id)
+            else:
+                self._engine.log.warn("legacy_silent", peer=self._member.id, problem=problem)
+
+
+def _event(entry: _Entry, trace: str) -> Event:
+    # Journal and number are the taking node's to give (V1).
+    payload = dict(entry.payload or {})
+    if entry.payload_hash is not None:
+        payload["payloadHash"] = entry.payload_hash
+    wall_ms = int(entry.timestamp)
+    return Event(entry.id, entry.source_instance, "", 0, entry.type, wall_ms, hlc_from_wall_ms(wall_ms), trace, payload)

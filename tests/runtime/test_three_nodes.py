@@ -1,0 +1,217 @@
+"""Three real nodes in one process on loopback: the whole of the runtime, as a program uses it (seed 11)."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node import Node
+from node.config import Config, Observability
+from node.embedded import LockLost, OutcomeUnknown, Refused, StartFailed
+from node.protocol.settings import Member, Settings, Timing
+from tests.runtime.scripted import until
+
+FAST = Timing(
+    heartbeat_interval=0.1, heartbeat_timeout=1.0, election_interval=1.0, lock_ttl=1.5, lock_renew_interval=0.3,
+    drift_interval=1.0, proposal_timeout=5.0,
+)  # fmt: skip
+NAMES = ("instance-A", "instance-B", "instance-C")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on; held together so that they differ."""
+    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(holder.getsockname()[1]) for holder in holders]
+    for holder in holders:
+        holder.close()
+    return ports
+
+
+def configs(root: Path, names: tuple[str, ...] = NAMES) -> list[Config]:
+    """One configuration for each instance of a cluster."""
+    ports = free_ports(len(names))
+    members = tuple(Member(name, f"http://127.0.0.1:{port}/api/v1") for name, port in zip(names, ports, strict=True))
+    return [
+        Config(
+            settings=Settings(id=name, cluster="test", members=members, timing=FAST),
+            listen_host="127.0.0.1",
+            listen_port=port,
+            data_dir=root / name,
+            instances_path=root / "instances.json",
+            observability=Observability(log_level="error", log_file=root / f"{name}.log"),
+        )
+        for name, port in zip(names, ports, strict=True)
+    ]
+
+
+@asynccontextmanager
+async def cluster(root: Path, names: tuple[str, ...] = NAMES) -> AsyncIterator[list[Node]]:
+    """Running nodes that have a leader."""
+    nodes = [Node(config) for config in configs(root, names)]
+    try:
+        for node in nodes:
+            await node.start()
+        await until(lambda: led_by(nodes) is not None, "leader")
+        yield nodes
+    finally:
+        for node in nodes:
+            await node.stop()
+
+
+def led_by(nodes: list[Node]) -> str | None:
+    """The one that all nodes take for the leader and that serves."""
+    leaders = {node.status().leader.id for node in nodes}
+    serving = any(node.status().leader.lease_remaining_ms > 0 for node in nodes)
+    return leaders.pop() if len(leaders) == 1 and serving else None
+
+
+def run(tmp_path: Path, scenario: Callable[[list[Node]], object]) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as nodes:
+            await scenario(nodes)  # type: ignore[misc]
+
+    asyncio.run(main())
+
+
+def test_they_form_a_cluster_and_accept_a_snapshot_and_a_diff(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        first, second, third = nodes
+        await until(lambda: all(node.quorum().healthy == 3 for node in nodes), "three healthy")
+        quorum = first.quorum()
+        assert (quorum.total, quorum.required, quorum.sufficient) == (3, 2, True)
+        answer = await first.propose_snapshot("1.1.0", "abc123", wait_s=5)
+        assert answer.proposal.state == "accepted"
+        answer = await second.propose_diff("1.1.0", "1.2.0", "def456", wait_s=5)
+        assert answer.proposal.state == "accepted"
+        await until(lambda: {node.status().current_version for node in nodes} == {"1.2.0"}, "current version")
+        with_key = [await third.propose_snapshot("1.3.0", "aaa", key="build-7") for _ in range(2)]
+        assert with_key[0].proposal_id == with_key[1].proposal_id
+        await until(lambda: len({node.status().state_digest for node in nodes}) == 1, "equal state")
+
+    run(tmp_path, scenario)
+
+
+def test_an_event_published_on_one_is_seen_on_all_and_once(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        streams = [node.subscribe("AYA") for node in nodes]
+        published = await nodes[0].publish("SNAPSHOT_CREATED", {"version": "1.2.0"}, id="build-7", quorum=True)
+        again = await nodes[1].publish("SNAPSHOT_CREATED", {"version": "1.2.0"}, id="build-7")
+        assert (again.journal, again.seq, again.existing) == (published.journal, published.seq, True)
+        for stream in streams:
+            cursor = ""
+            async for event, cursor in stream:
+                if event.id == "build-7":
+                    assert event.payload == {"version": "1.2.0"}
+                    break
+            await stream.aclose()
+            resumed = nodes[2].subscribe(cursor)
+            await nodes[2].publish("NOTE", {})
+            async for event, _ in resumed:
+                assert event.id != "build-7"
+                if event.type == "NOTE":
+                    break
+            await resumed.aclose()
+
+    run(tmp_path, scenario)
+
+
+def test_a_lock_excludes_is_renewed_and_given_back(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        async with nodes[0].lock("build", owner="one") as lock:
+            with pytest.raises(Refused) as refused:
+                async with nodes[1].lock("build", owner="two"):
+                    pytest.fail("two hold one lock")
+            assert refused.value.reason == "held"
+            await asyncio.sleep(FAST.lock_ttl * 1.2)
+            lock.check()
+            first = lock.token
+        async with nodes[2].lock("build", owner="two", wait_s=2) as lock:
+            assert lock.token > first
+
+    run(tmp_path, scenario)
+
+
+def test_a_lock_that_cannot_be_renewed_is_lost_before_its_lease_ends(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        leader = led_by(nodes)
+        holder = next(node for node in nodes if node.config.settings.id != leader)
+        loop = asyncio.get_running_loop()
+        cancelled_at = 0.0
+        with pytest.raises(LockLost):
+            async with holder.lock("build"):
+                for node in nodes:
+                    if node is not holder:
+                        await node.stop()
+                cut_at = loop.time()
+                try:
+                    await asyncio.sleep(30)
+                finally:
+                    cancelled_at = loop.time()
+        assert cancelled_at - cut_at < FAST.lock_ttl
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+    run(tmp_path, scenario)
+
+
+def test_a_lost_leader_is_replaced_and_locks_and_state_live_on(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        leader = led_by(nodes)
+        gone = next(node for node in nodes if node.config.settings.id == leader)
+        rest = [node for node in nodes if node is not gone]
+        assert (await rest[0].propose_snapshot("1.0.0", "a", wait_s=5)).proposal.state == "accepted"
+        async with rest[0].lock("build") as lock:
+            await gone.stop()
+            await until(lambda: led_by(rest) not in (None, leader), "new leader")
+            async with rest[1].lock("other") as other:
+                assert other.token > lock.token
+            lock.check()
+            assert (await rest[1].propose_snapshot("1.1.0", "b", wait_s=5)).proposal.state == "accepted"
+            back = Node(gone.config)
+            await back.start()
+            try:
+                await until(lambda: back.status().current_version == "1.1.0", "caught up")
+                await until(lambda: len({node.status().state_digest for node in (back, *rest)}) == 1, "equal state")
+            finally:
+                await back.stop()
+
+    run(tmp_path, scenario)
+
+
+def test_without_a_quorum_a_proposal_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        await nodes[0].stop()
+        await nodes[1].stop()
+        last = nodes[2]
+        await until(lambda: not last.quorum().sufficient, "insufficient quorum")
+        with pytest.raises(Refused) as refused:
+            await last.propose_snapshot("1.0.0", "a", wait_s=5)
+        assert refused.value.reason == "insufficient_quorum"
+        assert refused.value.refusal.quorum == last.quorum()
+        with pytest.raises((Refused, OutcomeUnknown)):
+            async with last.lock("build"):
+                pytest.fail("a lock without a majority")
+
+    run(tmp_path, scenario)
+
+
+def test_what_cannot_start_says_why(tmp_path: Path) -> None:
+    async def main() -> None:
+        config = configs(tmp_path, NAMES[:1])[0]
+        with pytest.raises(StartFailed, match=r"0\.0\.0\.0:3000 can be reached by others.*--insecure"):
+            await Node(replace(config, listen_host="0.0.0.0", listen_port=3000)).start()
+        async with Node(config) as node:
+            assert node.status().id == "instance-A"
+            with pytest.raises(StartFailed, match="in use by process"):
+                await Node(config).start()
+            with pytest.raises(StartFailed, match="cannot listen on 127.0.0.1"):
+                await Node(replace(config, data_dir=tmp_path / "other")).start()
+        with pytest.raises(StartFailed, match="not running"):
+            node.status()
+
+    asyncio.run(main())
