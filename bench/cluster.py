@@ -1,10 +1,11 @@
 """Nodes of ours on loopback, as processes, started by the command a user would use."""
 
+import itertools
 import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,29 +85,27 @@ async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *se
         yield nodes
 
 
-def version(number: int) -> str:
+def versions() -> Iterator[str]:
     """Ever-growing versions."""
-    return f"1.0.{number}"
+    return (f"1.0.{number}" for number in itertools.count(1))
 
 
-def proposal() -> Cycle:
+def proposal(fresh: Iterator[str]) -> Cycle:
     """A cycle: propose the next version and wait for its verdict, accepted or rejected."""
-    numbers = iter(range(1, 10**12))
 
     async def cycle(connection: Connection, client: int) -> Counter[str]:
-        body = {"version": version(next(numbers)), "hash": "f" * 64}
+        body = {"version": next(fresh), "hash": "f" * 64}
         answer = await connection.call("POST", f"{API}/propose-snapshot?wait={WAIT_S}", body)
         return Counter({verdict(answer.status, answer.json()): 1})
 
     return cycle
 
 
-def batch(size: int) -> Cycle:
+def batch(fresh: Iterator[str], size: int) -> Cycle:
     """A cycle: propose many versions in one call and wait for all verdicts."""
-    numbers = iter(range(1, 10**12))
 
     async def cycle(connection: Connection, client: int) -> Counter[str]:
-        body = [{"kind": "snapshot", "version": version(next(numbers)), "hash": "f" * 64} for _ in range(size)]
+        body = [{"kind": "snapshot", "version": next(fresh), "hash": "f" * 64} for _ in range(size)]
         answer = await connection.call("POST", f"{API}/propose?wait={WAIT_S}", body)
         if answer.status != 200:
             return Counter({f"status {answer.status}": 1})

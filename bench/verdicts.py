@@ -13,7 +13,8 @@ BATCH = 100
 async def measure(rounds: int, seconds: float, clients: list[int]) -> None:
     """Both clusters are up all the time and take turns, so that a noisy machine is noisy for both."""
     async with etcd.cluster() as theirs, cluster.cluster() as ours:
-        propose, put, batch = cluster.proposal(), etcd.put(), cluster.batch(BATCH)
+        fresh = cluster.versions()
+        propose, batch, put = cluster.proposal(fresh), cluster.batch(fresh, BATCH), etcd.put()
         for count in clients:
             one, many, other = (list[Sample]() for _ in range(3))
             for at in range(rounds):
