@@ -1,8 +1,8 @@
 """From a complete request to its answer: trace, route, decode, handle, encode. Nothing raised gets past here."""
 
-import asyncio
 import logging
 from collections.abc import Coroutine
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from node.api import answers
@@ -54,9 +54,9 @@ class Application:
                 read_body(route, request.body),
             )
             result = route.handler(call)
-            if asyncio.iscoroutine(result):
+            if type(result) is CoroutineType:
                 return self._later(route, call, parent, result)
-            return self._finished(route, call, parent, result)
+            return self._finished(route, call, parent, result, now)
         except (Refused, Uncertain) as end:
             return self._ended(route, request, now, end)
         except Exception:
@@ -82,19 +82,21 @@ class Application:
         self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]
     ) -> Response | Stream:
         try:
-            return self._finished(route, call, parent, await result)
+            return self._finished(route, call, parent, await result, self.engine.now())
         except (Refused, Uncertain) as end:
             return self._ended(route, call.request, self.engine.now(), end)
         except Exception:
             log.exception("%s failed, trace %s", route.path, call.trace)
             return self._internal(route, call.request, self.engine.now())
 
-    def _finished(self, route: Route, call: Call[Any, Any], parent: str | None, result: Any) -> Response | Stream:
+    def _finished(
+        self, route: Route, call: Call[Any, Any], parent: str | None, result: Any, now: Now
+    ) -> Response | Stream:
         if route.span is not None:
-            self._record(route, call, parent)
+            self._record(route.span, call, parent, now)
         if isinstance(result, Response | Stream):
             return result
-        return answers.done(result, call.trace, self.engine.now().wall_ms, call.headers)
+        return answers.done(result, call.trace, now.wall_ms, call.headers)
 
     def _ended(self, route: Route | None, request: Request, now: Now, end: Refused | Uncertain) -> Response:
         if isinstance(end, Uncertain):
@@ -124,17 +126,9 @@ class Application:
         request.trace = new_trace_id() if context is None else context.trace
         return None if context is None else context.parent
 
-    def _record(self, route: Route, call: Call[Any, Any], parent: str | None) -> None:
-        took_ms = (self.engine.now().mono - call.now.mono) * 1000
+    def _record(self, name: str, call: Call[Any, Any], parent: str | None, now: Now) -> None:
+        took_ms = (now.mono - call.now.mono) * 1000
+        span = root_span_id(call.trace)
         self.engine.traces.record(
-            Span(
-                call.trace,
-                root_span_id(call.trace),
-                parent,
-                route.span or route.path,
-                self.engine.settings.id,
-                call.now.wall_ms,
-                took_ms,
-                {},
-            )
+            Span(call.trace, span, parent, name, self.engine.settings.id, call.now.wall_ms, took_ms, {})
         )

@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         self.body: list[bytes] = []
         self.body_bytes = 0
         self.body_limit = 0
+        self.chunked = False
         self.keep_alive = False
         self.version = ""
 
@@ -152,8 +153,10 @@ class Connection(asyncio.Protocol):
             if name in self.headers:
                 raise Rejected(400, f"header {name.decode()} is given twice")
             self.headers[name] = value
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
-            raise Rejected(501, "the only transfer encoding served is chunked")
+        elif name == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise Rejected(501, "the only transfer encoding served is chunked")
+            self.chunked = True
 
     def on_headers_complete(self) -> None:
         self.phase = BODY
@@ -165,8 +168,9 @@ class Connection(asyncio.Protocol):
         if b"host" not in headers and self.version == "1.1":
             raise Rejected(400, "HTTP/1.1 request without a Host header")
         self.keep_alive = self.version == "1.1" and self.parser.should_keep_alive()
-        self.body_limit = self.app.max_body(self.url)
         length = headers.get(b"content-length")
+        if length is not None or self.chunked:
+            self.body_limit = self.app.max_body(self.url)
         if length is not None and int(length) > self.body_limit:
             raise Rejected(413, f"the body has {length.decode()} bytes, at most {self.body_limit} are taken here")
         expect = headers.get(b"expect")
@@ -251,7 +255,7 @@ class Connection(asyncio.Protocol):
         close = close or self.server.stopping
         head = b"%bdate: %b\r\n%b%b%b\r\n" % (
             STATUS_LINES[answer.status],
-            self.server.date(),
+            self.server.date,
             answer.described(),
             answer.headers,
             b"connection: close\r\n" if close else b"",
@@ -264,7 +268,7 @@ class Connection(asyncio.Protocol):
         chunked = request.version == "1.1"
         head = b"%bdate: %b\r\ncontent-type: %b\r\ncache-control: no-store\r\n%b%b\r\n" % (
             STATUS_LINES[200],
-            self.server.date(),
+            self.server.date,
             stream.content_type,
             stream.headers,
             b"transfer-encoding: chunked\r\n" if chunked else b"connection: close\r\n",

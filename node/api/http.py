@@ -4,7 +4,6 @@ Why our own: on this path every microsecond is paid per request, and a general s
 """
 
 import asyncio
-import time
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -26,8 +25,8 @@ class HttpServer:
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
-        self._date_s = 0
-        self._date = b""
+        self.date = b""
+        """The Date header's value, made once a second."""
 
     async def start(self, host: str, port: int) -> int:
         """Listen on `host`:`port` (0: any free one) and return the port. Raises OSError when it is not to be had."""
@@ -75,7 +74,7 @@ class HttpServer:
                 idle.transport.close()
         self.connections.add(connection)
         if self._sweeper is None:
-            self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+            self._sweep()
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -83,16 +82,9 @@ class HttpServer:
         if not self.connections:
             self._empty.set()
 
-    def date(self) -> bytes:
-        """The Date header's value, made once a second."""
-        now_s = int(time.time())
-        if now_s != self._date_s:
-            self._date_s = now_s
-            self._date = formatdate(now_s, usegmt=True).encode()
-        return self._date
-
     def _sweep(self) -> None:
         now = self.loop.time()
+        self.date = formatdate(usegmt=True).encode()
         for connection in list(self.connections):
             connection.sweep(now)
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep) if self.connections else None

@@ -74,6 +74,7 @@ class Router:
             self._by_length.setdefault(len(route.segments), {}).setdefault(route.segments, {})[route.method] = route
             if not route.names:
                 self._literal.setdefault(route.path.encode(), {})[route.method] = route
+        self._max_body = {route.path.encode(): route.max_body for route in routes if route.max_body is not None}
 
     def find(self, method: str, target: bytes) -> tuple[Route, tuple[str, ...]]:
         """The route and the values of its path's names. Raises `Refused` (400, 404, 405)."""
@@ -93,8 +94,7 @@ class Router:
 
     def max_body(self, target: bytes) -> int | None:
         """The bound a target's route sets itself."""
-        methods = self._literal.get(target)
-        return None if methods is None else max((route.max_body or 0 for route in methods.values()), default=0) or None
+        return self._max_body.get(target)
 
     def _match(self, target: bytes) -> tuple[Methods, tuple[str, ...]]:
         try:
