@@ -4,6 +4,7 @@ from node.journal.directory import JOURNAL_NAME, DirectoryLock, instance_id
 from node.journal.errors import (
     DirectoryFault,
     DirectoryInUse,
+    JournalClosed,
     JournalCorrupt,
     JournalError,
     JournalFault,
@@ -19,6 +20,7 @@ __all__ = [
     "DirectoryInUse",
     "DirectoryLock",
     "Journal",
+    "JournalClosed",
     "JournalCorrupt",
     "JournalError",
     "JournalFault",

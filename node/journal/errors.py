@@ -5,6 +5,7 @@
       JournalFault       the disk refused a read or a write: the same call may be repeated
       JournalCorrupt     what is on the disk is not what was written
       JournalFormat      written by a newer program (F1)
+      JournalClosed      used after it was closed
       JournalOrder       our own mistake: records that cannot follow what is stored
       DirectoryInUse     another process holds the directory
       DirectoryFault     the directory or its `instance.json` cannot be used
@@ -48,6 +49,10 @@ class JournalFormat(JournalError):
 
 class JournalOrder(JournalError):
     """A record does not follow what is stored: events and control entries are contiguous (V1, L1)."""
+
+
+class JournalClosed(JournalError):
+    """The journal was closed; whatever still asks it comes too late."""
 
 
 class DirectoryInUse(JournalError):

@@ -162,8 +162,7 @@ def _events(conn: sqlite3.Connection, path: Path) -> Events:
 def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise DirectoryFault(f"{path}: no journal; expected the data directory of a node that has run")
-    log = wal.path_of(path)
-    at_rest = not is_held(path.parent) and not (log.exists() and log.stat().st_size)
+    at_rest = not is_held(path.parent) and not wal.has_content(path)
     with typed(path):
         conn = schema.connect_reader(path, at_rest=at_rest)
         try:

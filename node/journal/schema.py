@@ -18,8 +18,8 @@ from node.journal.errors import JournalCorrupt, JournalFormat
 APPLICATION_ID = 0x49574443
 """Marks the file as ours ("IWDC"), for `file` and for us."""
 
-CHECKPOINT_PAGES = 2_000
-"""The write-ahead log goes back into the file at this many pages (8 MiB): rare enough not to be felt, and bounded."""
+CHECKPOINT_PAGES = 1_000
+"""The write-ahead log goes back into the file at this many pages (4 MiB): more makes each time longer."""
 
 BUSY_S = 5.0
 """How long a connection waits for a lock of another one; only checkpoints and recovery after a crash take one."""

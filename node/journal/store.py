@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 from node.journal import schema, wal
 from node.journal.batch import Batch, Tip
 from node.journal.directory import DirectoryLock, sync_directory
-from node.journal.errors import JournalCorrupt, typed
+from node.journal.errors import JournalClosed, JournalCorrupt, typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow, Latest, state_row
@@ -79,6 +79,8 @@ class Journal:
                     connections.append(schema.connect_reader(path))
                     schema.format_of(connections[0], path)
                     wal.check(path)
+                elif wal.has_content(path):
+                    raise JournalCorrupt(path, "the file is gone or empty, and its log is not")
                 writer = schema.connect_writer(path)
                 connections.append(writer)
                 if schema.migrate(writer, path):
@@ -118,12 +120,12 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and free the directory. What was committed is on the disk either way."""
-        if self._open:
-            self._open = False
-            with self._reading:
+        with self._reading:
+            if self._open:
+                self._open = False
                 self._reader.close()
-            self._writer.close()
-            self._lock.release()
+                self._writer.close()
+                self._lock.release()
 
     # Writing: one thread.
 
@@ -136,6 +138,7 @@ class Journal:
         """
         if not records:
             return
+        self._require_open()
         batch = Batch(self._writer, self._tip.copy(), self._known)
         with typed(self.path):
             self._write(batch, records)
@@ -255,4 +258,9 @@ class Journal:
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._reading, typed(self.path):
+            self._require_open()
             return work(self._reader)
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise JournalClosed(f"{self.path}: the journal was closed")

@@ -42,6 +42,12 @@ def path_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def has_content(path: Path) -> bool:
+    """Whether there is anything in the log of `path`."""
+    log = path_of(path)
+    return log.exists() and log.stat().st_size > 0
+
+
 def check(path: Path) -> None:
     """Compare the log of `path` with what SQLite made of it. A connection must be open and have read from the file.
 

@@ -140,6 +140,14 @@ def test_a_log_cut_short_is_a_prefix(killed: Disk, scratch: Path, share: float) 
     assert found is None or found in killed.states or found["identity"] is None
 
 
+def test_a_log_without_its_file(killed: Disk, scratch: Path) -> None:
+    path = copy(killed.directory, scratch) / "journal.sqlite"
+    for spoil in (lambda: path.write_bytes(b""), path.unlink):
+        spoil()
+        with pytest.raises(JournalCorrupt, match="gone or empty, and its log is not"):
+            opened(scratch)
+
+
 def test_a_flip_in_the_middle_of_the_log_is_told_from_a_torn_tail(killed: Disk, scratch: Path) -> None:
     path = copy(killed.directory, scratch) / "journal.sqlite-wal"
     flip(path, 0.5, 0)

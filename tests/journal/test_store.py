@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.journal import Journal, JournalOrder, store
+from node.journal import Journal, JournalClosed, JournalOrder, store
 from node.protocol.control_state import apply_entry
 from node.protocol.events import Event
 from node.protocol.records import (
@@ -329,6 +329,9 @@ def test_closing_twice_is_closing_once(path: Path) -> None:
     journal = Journal.open(path)
     journal.close()
     journal.close()
+    for use in (lambda: journal.commit(appended([1])), lambda: journal.read({}, 1, 1), journal.load):
+        with pytest.raises(JournalClosed, match="was closed"):
+            use()
     with Journal.open(path):
         pass
     assert not path.with_name("journal.sqlite-wal").exists()
