@@ -36,32 +36,6 @@ PROPOSE_SNAPSHOT_API: Final = "PROPOSE_SNAPSHOT_API"
 PROPOSE_DIFF_API: Final = "PROPOSE_DIFF_API"
 TIME_DRIFT_MEASURE: Final = "TIME_DRIFT_MEASURE"
 
-SPAN_NAMES: Final = frozenset(
-    {
-        LEADER_ELECTION,
-        HEARTBEAT_SEND,
-        HEARTBEAT_RECEIVE,
-        LOCK_ACQUIRE,
-        LOCK_RELEASE,
-        REMOTE_PULL,
-        REMOTE_PUSH,
-        SNAPSHOT_REPLICATE,
-        DIFF_REPLICATE,
-        SNAPSHOT_APPLY,
-        DIFF_APPLY,
-        CONFLICT_DETECTED,
-        QUORUM_DECISION,
-        QUORUM_CHECK,
-        PROPOSE_SNAPSHOT,
-        PROPOSE_DIFF,
-        QUORUM_API,
-        PROPOSE_SNAPSHOT_API,
-        PROPOSE_DIFF_API,
-        TIME_DRIFT_MEASURE,
-    }
-)
-"""The seed's span names (seed 12 and the v1.7 list); they become spans even when no client's trace is behind them."""
-
 ROUTINE: Final = frozenset({HEARTBEAT_SEND, HEARTBEAT_RECEIVE, QUORUM_API, TIME_DRIFT_MEASURE})
 """Spans that come whether or not anybody asks for anything."""
 
@@ -167,18 +141,12 @@ class TraceRing:
             spans.append(span)
 
     def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
-        """Keep what the core observed as a span and return its trace id, a fresh one where it had none.
-
-        An event word that belongs to no trace makes no span: it is a line of the event log alone.
-        """
-        trace = observe.trace
-        if not trace:
-            trace = new_trace_id()
-            if observe.name not in SPAN_NAMES:
-                return trace
-            span, parent = root_span_id(trace), None
+        """Keep what the core observed as a span and return its trace id, a fresh one where nobody asked for it."""
+        if observe.trace:
+            trace, span, parent = observe.trace, new_span_id(), root_span_id(observe.trace)
         else:
-            span, parent = new_span_id(), root_span_id(trace)
+            trace = new_trace_id()
+            span, parent = root_span_id(trace), None
         duration_ms = max(0.0, now.mono - observe.started) * 1000
         self.record(
             Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
