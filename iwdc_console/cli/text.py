@@ -94,7 +94,7 @@ def duration(ms: float | None) -> str:
         return "-"
     sign, ms = ("-", -ms) if ms < 0 else ("", ms)
     if ms < 100:
-        return f"{sign}{ms:.3g} ms"
+        return f"{sign}{ms:.1f}".removesuffix(".0") + " ms"
     if round(ms / 1000, 1) < 10:
         return f"{sign}{ms / 1000:.1f} s"
     seconds = round(ms / 1000)

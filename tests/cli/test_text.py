@@ -60,7 +60,9 @@ def test_wrap_loses_no_word_and_keeps_to_the_width(text: str, width: int) -> Non
     [
         (None, "-"),
         (0.4, "0.4 ms"),
+        (0, "0 ms"),
         (12, "12 ms"),
+        (12.46, "12.5 ms"),
         (400, "0.4 s"),
         (9_940, "9.9 s"),
         (9_960, "10 s"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from iwdc_console.cli.table import Cell, Column
 from iwdc_console.cli.text import duration
-from iwdc_console.cli.views.screen import Screen, count, milliseconds
+from iwdc_console.cli.views.screen import Screen, count, milliseconds, short_hash
 
 Row = Sequence[object]
 
@@ -147,7 +147,7 @@ def status_table(data: dict[str, Any], screen: Screen) -> str:
     leads = f"{screen.shape('leader')} {leader['id']}, term {leader['term']}" if leader["id"] else "none"
     enough = "sufficient" if quorum["sufficient"] else "insufficient"
     version = data.get("currentVersion") or "none yet"
-    digest = f" ({data['currentHash']})" if data.get("currentHash") else ""
+    digest = f" ({short_hash(data['currentHash'])})" if data.get("currentHash") else ""
     open_parts = (
         count(data["openProposals"], "open proposal"),
         count(data["openConflicts"], "open conflict"),

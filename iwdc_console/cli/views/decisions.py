@@ -5,7 +5,7 @@ from typing import Any
 
 from iwdc_console.cli.table import Cell, Column
 from iwdc_console.cli.text import duration
-from iwdc_console.cli.views.screen import Screen, count
+from iwdc_console.cli.views.screen import Screen, count, short_hash
 
 Row = Sequence[object]
 
@@ -51,7 +51,7 @@ def proposals_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
                 word,
                 _tally(item),
                 item["proposer"],
-                item["hash"],
+                short_hash(item["hash"]),
                 screen.age(item.get("createdAt")),
                 item["id"],
             ]
@@ -127,7 +127,7 @@ def conflicts_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
             [
                 screen.shape("healthy") if candidate["key"] == item["winner"] else screen.shape("unreachable"),
                 subject(candidate),
-                candidate["hash"],
+                short_hash(candidate["hash"]),
                 candidate["proposer"],
                 candidate["key"],
             ]
@@ -148,7 +148,7 @@ def conflicts_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
 
 
 def _narrow(screen: Screen, cells: int) -> Screen:
-    return Screen(screen.width - cells, screen.colour, screen.now_ms, screen.shapes)
+    return screen._replace(width=screen.width - cells)
 
 
 def conflicts_rows(data: Sequence[dict[str, Any]]) -> Iterable[Row]:

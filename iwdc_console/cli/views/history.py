@@ -6,7 +6,7 @@ from typing import Any
 
 from iwdc_console.cli.table import Cell, Column
 from iwdc_console.cli.text import cells, duration, fit, pad, safe
-from iwdc_console.cli.views.screen import Screen, count
+from iwdc_console.cli.views.screen import Screen, count, short_hash
 
 Row = Sequence[object]
 
@@ -43,9 +43,19 @@ def events_rows(data: Sequence[dict[str, Any]]) -> Iterable[Row]:
 
 
 def event_text(event: dict[str, Any]) -> str:
-    """The payload in one line: `version=1.2.0 hash=abc123`."""
+    """The payload in one line: `version=1.2.0 hash=abc123`; of proposals and votes what people look for."""
     payload = event.get("payload") or {}
+    label = payload.get("label") or payload.get("proposalId")
+    if label:
+        return f"{label} hash={short_hash(str(payload.get('hash')))}"
+    if event["type"] == "VOTES" and isinstance(payload.get("votes"), list):
+        return ", ".join(_vote(vote) for vote in payload["votes"])
     return " ".join(f"{name}={_value(value)}" for name, value in payload.items() if value is not None)
+
+
+def _vote(vote: dict[str, Any]) -> str:
+    reason = f" ({vote['reason']})" if vote.get("reason") else ""
+    return f"{vote.get('vote')} {vote.get('proposal')}{reason}"
 
 
 def _value(value: object) -> str:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from iwdc_console.cli import output, table
 from iwdc_console.cli.table import Cell, Column, Toned
-from iwdc_console.cli.text import age, safe, wrap
+from iwdc_console.cli.text import age, fit, safe, wrap
 
+HASH_CELLS = 16
 _SHAPES = {"healthy": "●", "degraded": "◐", "unreachable": "○", "leader": "★"}
 _ASCII_SHAPES = {"healthy": "+", "degraded": "~", "unreachable": "o", "leader": "*"}
 _TONES = {
@@ -87,4 +88,10 @@ def milliseconds(value: Any, signed: bool = False) -> str:
     """A measured number of ms, `-` when there is none."""
     if value is None:
         return "-"
-    return f"{value:+.1f} ms" if signed else f"{value:.1f} ms"
+    shown = round(value, 1) + 0.0  # never -0.0
+    return f"{shown:+.1f} ms" if signed else f"{shown:.1f} ms"
+
+
+def short_hash(digest: str) -> str:
+    """Enough of a hash to tell it from others at a glance."""
+    return fit(safe(digest), HASH_CELLS)

@@ -1,0 +1,70 @@
+"""Which nodes a command talks to, and the file of named contexts."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from iwdc_console import contexts
+from iwdc_console.cli.exits import Failure
+from iwdc_console.cli.target import connect, node_urls
+from iwdc_console.client import DEFAULT_NODE
+from iwdc_console.contexts import ContextError, Contexts
+
+
+@pytest.fixture(autouse=True)
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("IWDC_NODE", raising=False)
+    return contexts.path()
+
+
+SAVED = Contexts("prod", {"prod": ("http://a:1", "http://b:1"), "lab": ("http://c:1",)})
+
+
+def test_what_is_saved_is_loaded() -> None:
+    assert contexts.load() == Contexts()
+    contexts.save(SAVED)
+    assert contexts.load() == SAVED
+
+
+def test_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert node_urls(None, None) == (DEFAULT_NODE,)
+    contexts.save(SAVED)
+    assert node_urls(None, None) == ("http://a:1", "http://b:1")
+    monkeypatch.setenv("IWDC_NODE", "http://d:1, http://e:1,")
+    assert connect(node_urls(None, None), None).nodes == ("http://d:1", "http://e:1")
+    assert node_urls(None, "lab") == ("http://c:1",)
+    assert node_urls(["http://f:1"], "lab") == ("http://f:1",)
+
+
+def test_an_unknown_context_names_the_known() -> None:
+    contexts.save(SAVED)
+    with pytest.raises(Failure, match=r"no context 'prd' in .*contexts.toml \(known: lab, prod\)"):
+        node_urls(None, "prd")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("current = 1", "expected current"),
+        ("contexts = 1", "expected current"),
+        ("[contexts.x]\nnodes = []", r"\[contexts.x\] expected nodes"),
+        ("[contexts.x]\nnodes = [1]", r"\[contexts.x\] expected nodes"),
+        ("not toml", "cannot be read"),
+    ],
+)
+def test_a_broken_file_is_named(file: Path, text: str, words: str) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(ContextError, match=words) as caught:
+        contexts.load()
+    assert str(file) in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_named(file: Path) -> None:
+    file.parent.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.touch()
+    with pytest.raises(ContextError, match="cannot be written"):
+        contexts.save(SAVED)
+    assert stat.S_ISREG(file.parent.stat().st_mode)

@@ -1,0 +1,94 @@
+"""Start-up is part of the interface: a scripted command loads only what it needs. Real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli import samples
+from tests.cli.fake import FakeNode, Raw, running
+
+HEAVY = {"textual", "httpx", "rich", "pydantic", "msgspec", "uvloop", "httptools", "cryptography", "prometheus_client"}
+REPORT = """
+import json, sys
+from iwdc_console.cli.main import run
+code = run(sys.argv[1:])
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[FakeNode]:
+    with running(samples.READS | {"GET metrics": Raw(200, samples.METRICS.encode())}) as fake:
+        yield fake
+
+
+def loaded(node: FakeNode, *line: str) -> set[str]:
+    """The packages that a command line has loaded when it is done."""
+    result = subprocess.run(
+        [sys.executable, "-c", REPORT, *line],
+        env=os.environ | {"IWDC_NODE": node.url},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, names = json.loads(result.stderr.splitlines()[-1])
+    assert code == 0, result.stderr
+    return set(names)
+
+
+def test_a_plain_read_loads_no_typer(node: FakeNode) -> None:
+    names = loaded(node, "quorum", "-o", "json")
+    assert not names & (HEAVY | {"typer", "dataclasses", "tomllib", "platformdirs", "node"})
+
+
+@pytest.mark.parametrize(
+    "line", [("events", "--limit", "5", "-o", "json"), ("wait", "--quorum"), ("metrics", "--json"), ("--help",)]
+)
+def test_scripted_commands_load_nothing_heavy(node: FakeNode, line: tuple[str, ...]) -> None:
+    assert not loaded(node, *line) & (HEAVY | {"node"})
+
+
+def piped(node: FakeNode, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A shell line with `iwdc` as the program."""
+    program = f'iwdc() {{ {sys.executable} -m iwdc_console.cli.main "$@"; }}; '
+    return subprocess.run(
+        ["bash", "-c", program + line],
+        env=os.environ | {"IWDC_NODE": node.url} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_reader_that_goes_away_is_no_error(node: FakeNode) -> None:
+    result = piped(node, "iwdc metrics --watch | head -1; echo ${PIPESTATUS[0]}")
+    assert result.stdout.splitlines()[-1] == "0"
+    assert result.stderr == ""
+
+
+def test_a_full_disk_is_one(node: FakeNode) -> None:
+    result = piped(node, "iwdc quorum > /dev/full; echo $?")
+    assert result.stdout == "1\n"
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_encoding_without_shapes_still_shows_the_status(node: FakeNode) -> None:
+    result = piped(node, "iwdc instances", PYTHONIOENCODING="ascii")
+    assert "* instance-A" not in result.stdout
+    assert "+ instance-A" in result.stdout
+    assert result.stdout.isascii()
+
+
+def test_completion_of_a_command_name(node: FakeNode) -> None:
+    result = piped(
+        node, "iwdc", _IWDC_DISTRIBUTED_COMPLETE="complete_bash", COMP_WORDS="iwdc-distributed propo", COMP_CWORD="1"
+    )
+    assert result.stdout.split() == ["propose-snapshot", "propose-diff", "proposals"]
