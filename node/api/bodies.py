@@ -13,7 +13,11 @@ from node.protocol.requests import ProposalKind, QuorumView, VoteView
 
 Text = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0)]
+Ttl = Annotated[float, Meta(ge=0.001)]
 Listed = Annotated[int, Meta(ge=1)]
+Token = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+UnixMs = Annotated[float, Meta(ge=0, lt=2**47)]
+"""A hybrid timestamp of it fits in 63 bits."""
 
 
 class Own(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -125,7 +129,7 @@ class AcquireBody(Own):
 
     owner: Text
     request_id: Text | None = None
-    ttl: Annotated[float, Meta(gt=0)] | None = None
+    ttl: Ttl | None = None
     wait: Seconds = 0.0
 
 
@@ -133,15 +137,15 @@ class RenewBody(Own):
     """`ttl`: a new one in seconds, else the lock's own."""
 
     owner: Text
-    fencing_token: int
-    ttl: Annotated[float, Meta(gt=0)] | None = None
+    fencing_token: Token
+    ttl: Ttl | None = None
 
 
 class ReleaseBody(Own):
     """By the token, or by the request id of the acquire (L2)."""
 
     owner: Text
-    fencing_token: int | None = None
+    fencing_token: Token | None = None
     request_id: Text | None = None
 
 
@@ -174,7 +178,7 @@ class LegacyEvent(Shared):
 
     id: Text
     type: Text
-    timestamp: float
+    timestamp: UnixMs
     source_instance: Text
     payload: dict[str, Any] | None = None
 
@@ -189,8 +193,8 @@ class HeartbeatBody(Shared):
     """A v1.6 instance is alive."""
 
     instance_id: Text
-    timestamp: float
-    uptime: Annotated[float, Meta(ge=0)]
+    timestamp: UnixMs
+    uptime: UnixMs
     status: Literal["healthy", "degraded"] = "healthy"
 
 

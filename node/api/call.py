@@ -11,6 +11,9 @@ from node.protocol.requests import Request as CoreRequest
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
 
+PATIENCE = 2
+"""Heartbeat time-outs that a request may take beyond the wait it asked for."""
+
 QueryT = TypeVar("QueryT")
 BodyT = TypeVar("BodyT")
 AnswerT = TypeVar("AnswerT")
@@ -54,5 +57,5 @@ class Call(Generic[QueryT, BodyT]):
         return answer
 
     async def put(self, request: CoreRequest, wait_s: float = 0.0) -> Answer:
-        """Put a request to the core. What is not answered a heartbeat time-out after the wait it asked for is maybe."""
-        return await self.engine.call(request, self.engine.settings.timing.heartbeat_timeout + wait_s)
+        """Put a request to the core. The core gives up in time by itself; this is the last bound behind it."""
+        return await self.engine.call(request, PATIENCE * self.engine.settings.timing.heartbeat_timeout + wait_s)

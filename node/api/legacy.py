@@ -5,10 +5,10 @@ They cannot prove who they are; what they say is believed only of listed members
 
 import asyncio
 
+from node.api import checks
 from node.api.answers import Refused
 from node.api.bodies import HeartbeatBody, LegacyEntry, LegacyEvent, LegacyJournal, Noted, SyncBody, Taken
-from node.api.call import Call
-from node.api.orders import check_payload
+from node.api.call import BodyT, Call, QueryT
 from node.protocol.effects import LegacySeen
 from node.protocol.events import Event, hlc_from_wall_ms
 from node.protocol.requests import Accepted, Ingest, Refusal
@@ -19,14 +19,12 @@ FORBIDDEN = 403
 async def sync(call: Call[None, SyncBody]) -> Taken:
     """Take in a v1.6 instance's events."""
     events = call.body.events
-    sources = sorted({event.source_instance for event in events})
-    members = {member.id for member in call.engine.settings.members}
-    for source in sources:
-        if source not in members:
-            raise _unknown(source, "sourceInstance")
     for at, event in enumerate(events):
-        check_payload(call, event.payload or {}, f"events[{at}].payload")
-    for source in sources:
+        _check_member(call, event.source_instance, f"events[{at}].sourceInstance")
+        checks.name(call, f"events[{at}].id", event.id)
+        checks.name(call, f"events[{at}].type", event.type)
+        checks.payload(call, f"events[{at}].payload", event.payload or {})
+    for source in sorted({event.source_instance for event in events}):
         taken = tuple(_event(event, call.trace) for event in events if event.source_instance == source)
         await call.ask(Ingest(source, taken), Accepted)
     return Taken(len(events))
@@ -35,8 +33,7 @@ async def sync(call: Call[None, SyncBody]) -> Taken:
 def heartbeat(call: Call[None, HeartbeatBody]) -> Noted:
     """A v1.6 instance says that it is alive."""
     body, engine = call.body, call.engine
-    if all(member.votes or member.id != body.instance_id for member in engine.settings.members):
-        raise _unknown(body.instance_id, "instanceId")
+    _check_member(call, body.instance_id, "instanceId")
     engine.step(LegacySeen(body.instance_id, body.status, int(body.uptime)))
     return Noted(engine.settings.id, int(call.now.wall_ms))
 
@@ -66,7 +63,8 @@ def _event(event: LegacyEvent, trace: str) -> Event:
     )
 
 
-def _unknown(instance: str, field: str) -> Refused:
-    return Refused(
-        Refusal("unknown_instance", f"{field}: {instance!r} is not listed here as a v1.6 instance", field), FORBIDDEN
-    )
+def _check_member(call: Call[QueryT, BodyT], instance: str, field: str) -> None:
+    """Only who is listed as v1.6 may speak here: nobody can forge what a voter says."""
+    if all(member.votes or member.id != instance for member in call.engine.settings.members):
+        detail = f"{field}: {instance!r} is not listed here as a v1.6 instance"
+        raise Refused(Refusal("unknown_instance", detail, field), FORBIDDEN)

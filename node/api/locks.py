@@ -1,9 +1,9 @@
 """Locks: any node takes the request, only the leader grants (L)."""
 
+from node.api import checks
 from node.api.answers import bad_request
 from node.api.bodies import AcquireBody, ForceReleaseBody, ReleaseBody, RenewBody
-from node.api.call import Call
-from node.api.proposals import wait_s
+from node.api.call import BodyT, Call, QueryT
 from node.protocol.requests import (
     AcquireLock,
     LockGranted,
@@ -17,17 +17,19 @@ from node.protocol.requests import (
 async def acquire(call: Call[None, AcquireBody]) -> LockView:
     """Take a lock, or wait for it."""
     body = call.body
-    wait = wait_s(call, body.wait)
-    ttl = body.ttl if body.ttl is not None else call.engine.settings.timing.lock_ttl
+    wait = checks.wait_s(call, body.wait)
+    ttl = call.engine.settings.timing.lock_ttl if body.ttl is None else checks.ttl_s(call, body.ttl)
     # Without an id of the client's the trace names the request: a repeat is then another one (L2).
-    request = AcquireLock(call.path[0], body.owner, body.request_id or call.trace, ttl, wait, call.trace)
+    request_id = call.trace if body.request_id is None else checks.name(call, "requestId", body.request_id)
+    request = AcquireLock(resource(call), owner(call, body.owner), request_id, ttl, wait, call.trace)
     return (await call.ask(request, LockGranted, wait)).lock
 
 
 async def renew(call: Call[None, RenewBody]) -> LockView:
     """Start a held lock's lease anew."""
     body = call.body
-    request = RenewLock(call.path[0], body.owner, body.fencing_token, body.ttl, call.trace)
+    ttl = None if body.ttl is None else checks.ttl_s(call, body.ttl)
+    request = RenewLock(resource(call), owner(call, body.owner), body.fencing_token, ttl, call.trace)
     return (await call.ask(request, LockGranted)).lock
 
 
@@ -36,11 +38,22 @@ async def release(call: Call[None, ReleaseBody]) -> LockReleased:
     body = call.body
     if body.fencing_token is None and body.request_id is None:
         raise bad_request("fencingToken: expected it, or the requestId of the acquire", "fencingToken")
-    request = ReleaseLock(call.path[0], body.owner, body.fencing_token, body.request_id, trace=call.trace)
+    request_id = None if body.request_id is None else checks.name(call, "requestId", body.request_id)
+    request = ReleaseLock(resource(call), owner(call, body.owner), body.fencing_token, request_id, trace=call.trace)
     return await call.ask(request, LockReleased)
 
 
 async def force_release(call: Call[None, ForceReleaseBody]) -> LockReleased:
     """Take a lock from whoever holds it: an admin's act."""
-    request = ReleaseLock(call.path[0], call.body.owner, force=True, trace=call.trace)
+    request = ReleaseLock(resource(call), owner(call, call.body.owner), force=True, trace=call.trace)
     return await call.ask(request, LockReleased)
+
+
+def resource(call: Call[QueryT, BodyT]) -> str:
+    """The resource in the path."""
+    return checks.name(call, "resource", call.path[0])
+
+
+def owner(call: Call[QueryT, BodyT], given: str) -> str:
+    """Who asks."""
+    return checks.name(call, "owner", given)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import NoReturn
 
+from node.api import checks
 from node.api.answers import (
     CLUSTER_SAID_NO,
     REFUSAL_STATUS,
@@ -37,7 +38,7 @@ async def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Proposed |
             body.hash,
             signature=body.signature,
             idempotency_key=idempotency_key(call),
-            wait_s=wait_s(call, query.wait),
+            wait_s=checks.wait_s(call, query.wait),
             dry_run=query.dry_run,
             trace=call.trace,
         ),
@@ -56,7 +57,7 @@ async def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Proposed | Verdict
             base=body.from_,
             signature=body.signature,
             idempotency_key=idempotency_key(call),
-            wait_s=wait_s(call, query.wait),
+            wait_s=checks.wait_s(call, query.wait),
             dry_run=query.dry_run,
             trace=call.trace,
         ),
@@ -68,18 +69,10 @@ async def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> list
     items = call.body.proposals if isinstance(call.body, Batch) else call.body
     if len(items) > call.limits.max_batch:
         raise bad_request(f"{len(items)} proposals, at most {call.limits.max_batch} in one batch", "proposals")
-    wait = wait_s(call, call.query.wait)
+    wait = checks.wait_s(call, call.query.wait)
     requests = [_of_item(item, at, wait, call.trace) for at, item in enumerate(items)]
     answers = await asyncio.gather(*(call.put(request, wait) for request in requests))
     return [_outcome(answer, wait) for answer in answers]
-
-
-def wait_s(call: Call[QueryT, BodyT], wait: float) -> float:
-    """The wait a client asked for, within the bound."""
-    bound = call.engine.settings.limits.max_wait_s
-    if wait > bound:
-        raise bad_request(f"wait: expected at most {bound:g} seconds, got {wait:g}", "wait")
-    return wait
 
 
 def idempotency_key(call: Call[QueryT, BodyT]) -> str | None:

@@ -2,9 +2,10 @@
 
 import asyncio
 
+from node.api import checks
 from node.api.answers import Refused, bad_request, headers
 from node.api.bodies import EventsQuery, Health, Info, ListQuery, StreamQuery, TracesQuery
-from node.api.call import BodyT, Call, QueryT
+from node.api.call import Call
 from node.api.exchange import Response
 from node.observability.metrics import CONTENT_TYPE
 from node.observability.traces import Span, TraceSummary
@@ -73,7 +74,7 @@ def drift(call: Call[None, None]) -> DriftView:
 
 def proposals(call: Call[ListQuery, None]) -> tuple[ProposalView, ...]:
     """The proposals, newest first."""
-    return call.engine.core.view_proposals(call.now, bounded(call, call.query.limit))
+    return call.engine.core.view_proposals(call.now, checks.limit(call, call.query.limit))
 
 
 def proposal(call: Call[None, None]) -> tuple[ProposalView, ...]:
@@ -93,7 +94,7 @@ async def events(call: Call[EventsQuery, None]) -> list[SeedEvent]:
     """Events of the log. Header `x-iwdc-cursor`: where to go on."""
     query = call.query
     since = cursor(query.since)
-    limit = bounded(call, query.limit)
+    limit = checks.limit(call, query.limit)
     start = call.engine.journal.vector if since is None else since
     found = await asyncio.to_thread(
         call.engine.journal.list,
@@ -110,7 +111,7 @@ async def events(call: Call[EventsQuery, None]) -> list[SeedEvent]:
 
 def traces(call: Call[TracesQuery, None]) -> tuple[TraceSummary, ...]:
     """The latest traces on this instance, newest first."""
-    return call.engine.traces.recent(bounded(call, call.query.limit), call.query.name)
+    return call.engine.traces.recent(checks.limit(call, call.query.limit), call.query.name)
 
 
 def trace(call: Call[None, None]) -> tuple[Span, ...]:
@@ -130,14 +131,6 @@ def metrics(call: Call[None, None]) -> Response:
     meter.gauge("distributed_clock_drift_ms", core.view_drift(now).offset_ms or 0.0)
     text = meter.render(core.counters)
     return Response(200, text, CONTENT_TYPE.encode(), headers(call.trace, now.wall_ms))
-
-
-def bounded(call: Call[QueryT, BodyT], limit: int) -> int:
-    """How many entries a client asked for, within the bound."""
-    bound = call.limits.max_listed
-    if limit > bound:
-        raise bad_request(f"limit: expected at most {bound}, got {limit}", "limit")
-    return limit
 
 
 def cursor(text: str | None) -> VersionVector | None:

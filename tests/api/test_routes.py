@@ -413,7 +413,7 @@ WRONG: list[tuple[str, str, Any, int, str, str | None]] = [
     ("POST", f"{D}/propose", [{"kind": "shot", "hash": "a"}], 400, "[0].kind: Invalid enum value 'shot'", "[0].kind"),
     ("POST", f"{D}/propose", [{"kind": "diff", "hash": "a"}] * 1001, 400, "1001 proposals, at most 1000", "proposals"),
     ("POST", f"{D}/locks/build/acquire", {}, 400, "Missing required fields: owner", "owner"),
-    ("POST", f"{D}/locks/build/acquire", {"owner": "a", "ttl": 0}, 400, "ttl: Expected float > 0.0", "ttl"),
+    ("POST", f"{D}/locks/build/acquire", {"owner": "a", "ttl": 0}, 400, "ttl: Expected float >= 0.001", "ttl"),
     ("POST", f"{D}/locks/build/acquire", {"owner": "a", "tll": 1}, 400, "tll: unknown, expected owner", "tll"),
     ("POST", f"{D}/locks/build/acquire", b'{"owner":"a","ttl":1e999}', 400, "ttl: Number out of range", "ttl"),
     (
@@ -460,6 +460,29 @@ WRONG: list[tuple[str, str, Any, int, str, str | None]] = [
     ("DELETE", f"{D}/quorum", None, 405, "DELETE is not served here, only GET, HEAD", None),
     ("GET", f"{D}/propose-snapshot", None, 405, "GET is not served here, only POST", None),
     ("PUT", f"{D}/events", None, 405, "PUT is not served here, only GET, HEAD, POST", None),
+    ("POST", f"{D}/locks/a%00b/acquire", {"owner": "a"}, 400, "resource: expected printable", "resource"),
+    ("POST", f"{D}/locks/{'a' * 201}/acquire", {"owner": "a"}, 400, "resource: expected at most 200", "resource"),
+    ("POST", f"{D}/locks/a/acquire", {"owner": "a\x1b[2J"}, 400, "owner: expected printable", "owner"),
+    (
+        "POST",
+        f"{D}/locks/a/acquire",
+        {"owner": "a", "requestId": "b" * 201},
+        400,
+        "requestId: expected at",
+        "requestId",
+    ),
+    ("POST", f"{D}/locks/a/acquire", {"owner": "a", "ttl": 3601}, 400, "ttl: expected at most 3600", "ttl"),
+    (
+        "POST",
+        f"{D}/locks/a/renew",
+        {"owner": "a", "fencingToken": 2**70},
+        400,
+        "fencingToken: Expected int",
+        "fencingToken",
+    ),
+    ("POST", f"{D}/locks/a/renew", {"owner": "a", "fencingToken": 1, "ttl": 1e9}, 400, "ttl: expected at most", "ttl"),
+    ("POST", f"{D}/events", {"type": "a\nb"}, 400, "type: expected printable", "type"),
+    ("POST", f"{D}/events", {"type": "X", "id": "\u2028"}, 400, "id: expected printable", "id"),
     ("POST", f"{D}/recover", {"without": []}, 400, "without: Expected array of length >= 1", "without"),
 ]
 

@@ -1,0 +1,71 @@
+"""What types cannot say of a client's values: bounds that are settings, and what a name may be. All raise `Refused`."""
+
+import msgspec
+
+from node.api.answers import Refused, bad_request
+from node.api.call import BodyT, Call, QueryT
+from node.protocol.requests import Refusal
+
+TOO_LARGE = 413
+
+
+def name(call: Call[QueryT, BodyT], field: str, value: str) -> str:
+    """A name people and metrics will see: printable, and not too long."""
+    bound = call.engine.settings.limits.max_name_chars
+    if len(value) > bound:
+        raise bad_request(f"{field}: expected at most {bound} characters, got {len(value)}", field)
+    if not value.isprintable():
+        raise bad_request(f"{field}: expected printable characters, got {value!r}", field)
+    return value
+
+
+def wait_s(call: Call[QueryT, BodyT], wait: float) -> float:
+    """How long a client wants to wait, seconds."""
+    return _at_most("wait", wait, call.engine.settings.limits.max_wait_s)
+
+
+def ttl_s(call: Call[QueryT, BodyT], ttl: float) -> float:
+    """A lock's time to live, seconds."""
+    return _at_most("ttl", ttl, call.engine.settings.limits.max_lock_ttl_s)
+
+
+def limit(call: Call[QueryT, BodyT], given: int) -> int:
+    """How many entries a client asks for."""
+    if given > call.limits.max_listed:
+        raise bad_request(f"limit: expected at most {call.limits.max_listed}, got {given}", "limit")
+    return given
+
+
+def payload(call: Call[QueryT, BodyT], field: str, content: dict[str, object]) -> dict[str, object]:
+    """What the log takes: it can be encoded as msgpack, is not too large and not too deep."""
+    nesting, bound = call.limits.max_nesting, call.engine.settings.limits.max_payload_bytes
+    if is_deeper(content, nesting):
+        raise bad_request(f"{field}: nested deeper than {nesting} levels", field)
+    try:
+        size = len(msgspec.msgpack.encode(content))
+    except OverflowError:
+        raise bad_request(f"{field}: a number beyond 64 bits", field) from None
+    if size > bound:
+        raise Refused(Refusal("too_large", f"{field}: {size} bytes, at most {bound} are taken", field), TOO_LARGE)
+    return content
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Whether objects and arrays stand within one another more than `levels` deep. Found without recursion."""
+    layer = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not layer:
+            return False
+    return bool(layer)
+
+
+def _at_most(field: str, seconds: float, bound: float) -> float:
+    if not seconds <= bound:
+        raise bad_request(f"{field}: expected at most {bound:g} seconds, got {seconds:g}", field)
+    return seconds
