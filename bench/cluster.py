@@ -58,7 +58,7 @@ def name(at: int) -> str:
 
 @asynccontextmanager
 async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *sets: str) -> AsyncIterator[Nodes]:
-    """Start `count` nodes and wait until all know one leader. Timings are the seed's unless given, in seconds."""
+    """Start `count` nodes and wait until all can vote and know one leader. Timings are the seed's unless given, in seconds."""
     settings = (*(f"timing.{key}={value:g}" for key, value in (timing or {}).items()), *sets)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-nodes-")))
@@ -79,9 +79,10 @@ async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *se
             for process in nodes.processes:
                 if not process.running:
                     raise RuntimeError(f"a node ended: {process.tail()}")
-            return await nodes.leader() >= 0
+            statuses = [await nodes.get(at, "/status") for at in range(count)]
+            return await nodes.leader() >= 0 and all(status["status"] == "healthy" for status in statuses)
 
-        await until_true(ready, READY_S + count, f"{count} nodes have a leader")
+        await until_true(ready, READY_S + count, f"{count} nodes can vote and have a leader")
         yield nodes
 
 
