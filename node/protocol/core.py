@@ -197,8 +197,8 @@ class Core:
         """The id of this node's own log."""
         return self.replication.journal
 
-    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
-        """Messages on their way to `to`, with who we are and what we hold, durably."""
+    def envelope(self, to: str, messages: tuple[Message, ...], number: int = 0) -> Envelope:
+        """Messages on their way to `to`, with who we are and what we hold, durably; the driver counts them."""
         peer = self.members.peers.get(to)
         noted = self.recovery.noted.get(to)
         return Envelope(
@@ -214,6 +214,7 @@ class Core:
             quote=peer.mark if peer is not None else None,
             messages=messages,
             quoted=noted.journal if noted is not None else "",
+            number=number,
         )
 
     # What can be seen, see views.py

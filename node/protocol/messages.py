@@ -263,3 +263,5 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """The highest mark the sender has seen of the receiver's journal `quoted`."""
     messages: tuple[Message, ...]
     quoted: str = ""
+    number: int = 0
+    """Grows by one with each envelope of one boot to one peer."""

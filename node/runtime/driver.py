@@ -48,6 +48,7 @@ from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
 from node.protocol.requests import Answer, Maybe, Request
 from node.protocol.settings import Settings
+from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
 from node.runtime.legacy import LegacyMember
 from node.runtime.peers import Link
@@ -110,6 +111,7 @@ class Engine:
         self._running = False
         self._closed = False
         self._links: dict[str, Link] = {}
+        self._arrivals: dict[str, Arrivals] = {}
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._call_numbers = itertools.count(1)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
@@ -145,6 +147,7 @@ class Engine:
         for peer in self.settings.peers:
             if peer.votes:
                 self._links[peer.id] = Link(self, peer, self.settings.timing, random.Random())
+                self._arrivals[peer.id] = Arrivals(self._loop, lambda envelope: self.step(Received(envelope)))
             else:
                 self._spawn(LegacyMember(self, peer).run())
         self.step(Tick())
@@ -196,7 +199,7 @@ class Engine:
         if link is not None:
             link.heard()
         asked = self._asked
-        self.step(Received(envelope))
+        self.received(envelope)
         if link is None:
             return None
         if self._asked == asked or not self._running:
@@ -223,13 +226,17 @@ class Engine:
 
     # What a link needs of its node.
 
-    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
+    def envelope(self, to: str, messages: tuple[Message, ...], number: int) -> Envelope:
         """Address messages to a peer."""
-        return self.core.envelope(to, messages)
+        return self.core.envelope(to, messages, number)
 
     def received(self, envelope: Envelope) -> None:
         """Take in what a peer answered."""
-        self.step(Received(envelope))
+        arrivals = self._arrivals.get(envelope.sender)
+        if arrivals is None:
+            self.step(Received(envelope))
+        else:
+            arrivals.arrive(envelope)
 
     def link_changed(self, peer: str, refused: bool) -> None:
         """Take in evidence about a peer (H2)."""

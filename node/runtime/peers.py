@@ -42,7 +42,7 @@ _envelope_decoder = msgspec.msgpack.Decoder(Envelope)
 class Node(Protocol):
     """What a link needs of the node it belongs to."""
 
-    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
+    def envelope(self, to: str, messages: tuple[Message, ...], number: int) -> Envelope:
         """Address `messages` to a peer."""
         ...
 
@@ -78,6 +78,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[msgspec.Raw] = deque()
         self._waiting_bytes = 0
+        self._number = 0
         self._urgent = False
         self._flush_due = False
         self._lazy: asyncio.TimerHandle | None = None
@@ -135,7 +136,8 @@ class Link:
             if self._lazy is not None:
                 self._lazy.cancel()
                 self._lazy = None
-        return self._node.envelope(self._peer, cast(tuple[Message, ...], messages))
+        self._number += 1
+        return self._node.envelope(self._peer, cast(tuple[Message, ...], messages), self._number)
 
     def heard(self) -> None:
         """The peer delivers: what it gets waits for the answer, and it is worth reaching at once."""
