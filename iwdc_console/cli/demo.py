@@ -24,6 +24,7 @@ from iwdc_console.cli.reading import Where, read
 from iwdc_console.client import Client, ClientError, ClusterRefused
 
 FIRST_PORT = 3000
+MEMBERS = "instances.json"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.1
@@ -44,22 +45,17 @@ def demo(
     ids = [f"instance-{letter}" for letter in LETTERS[:nodes]]
     ports = free_ports(nodes)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
-    with _ending_on_signals(), _folder() as folder, contextlib.ExitStack() as running:
-        members = folder / "instances.json"
-        members.write_text(
-            json.dumps([{"id": i, "url": f"{url}/api/v1/distributed/sync"} for i, url in zip(ids, urls, strict=True)])
-        )
+    with _ending_on_signals(), _folder() as folder:
+        members = [{"id": i, "url": f"{url}/api/v1/distributed/sync"} for i, url in zip(ids, urls, strict=True)]
+        (folder / MEMBERS).write_text(json.dumps(members))
         version, root = sample.write(folder / "catalogue")
         say(f"Starting {nodes} nodes in {folder}")
-        children = [
-            running.enter_context(_node(folder, id_, url, FAST if fast else BRISK))
-            for id_, url in zip(ids, urls, strict=True)
-        ]
-        client = Client(urls)
-        _await_leader(client, children, folder)
-        _propose(client, version, root)
-        say(_guide(urls, folder))
-        read("status", Where(tuple(urls), watch=True))
+        with _running(folder, dict(zip(ids, urls, strict=True)), FAST if fast else BRISK) as children:
+            client = Client(urls)
+            _await_leader(client, children, folder)
+            _propose(client, version, root)
+            say(_guide(urls, folder))
+            read("status", Where(tuple(urls), watch=True))
 
 
 def free_ports(count: int) -> list[int]:
@@ -112,27 +108,37 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _node(folder: Path, id_: str, url: str, timing: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
-    """A node as a process of its own group: ctrl-c is for us, we end it."""
+def _running(folder: Path, urls: dict[str, str], timing: tuple[str, ...]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The nodes while the block runs; all are told to stop before any is waited for."""
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        for id_, url in urls.items():
+            children.append(_start(folder, id_, url, timing))
+        yield children
+    finally:
+        for child in children:
+            child.terminate()
+        end = time.monotonic() + STOP_TIMEOUT_S
+        for child in children:
+            try:
+                child.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _start(folder: Path, id_: str, url: str, timing: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """A node in a process group of its own: ctrl-c is for us, we stop it."""
     command = [sys.executable, "-m", "iwdc_console.cli.main", "node", "run"]
     command += ["--id", id_, "--listen", url.removeprefix("http://"), "--data-dir", str(folder / id_)]
-    command += ["--instances", str(folder / "instances.json"), "--set", "node.cluster=demo"]
+    command += ["--instances", str(folder / MEMBERS), "--set", "node.cluster=demo"]
     for pair in timing:
         command += ["--set", f"timing.{pair}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IWDC_")}
     with (folder / f"{id_}.log").open("wb") as log:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, process_group=0
         )
-    try:
-        yield child
-    finally:
-        child.terminate()
-        try:
-            child.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
 
 
 def _await_leader(client: Client, children: list[subprocess.Popen[bytes]], folder: Path) -> None:
