@@ -58,7 +58,7 @@ def name(at: int) -> str:
 
 @asynccontextmanager
 async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *sets: str) -> AsyncIterator[Nodes]:
-    """Start `count` nodes and wait until all can vote and know one leader. Timings are the seed's unless given, in seconds."""
+    """Start `count` nodes and wait until all can vote and know one leader. Timings default to the seed's, seconds."""
     settings = (*(f"timing.{key}={value:g}" for key, value in (timing or {}).items()), *sets)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-nodes-")))
