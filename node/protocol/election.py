@@ -57,6 +57,7 @@ class Election:
         self.on_leader: Callable[[], None] = lambda: None
         self._last_leader: str | None = None
         self._leader_heard = 0.0
+        self._listen_until = 0.0
         self._campaign_at: float | None = None
         self._campaign_started = 0.0
         self._permit: int | None = None
@@ -88,8 +89,8 @@ class Election:
     def start(self) -> None:
         """Begin to take part."""
         self._leader_heard = self._ctx.mono
-        # Time to hear the others' uptimes; a leader that is already there is safe from us by the pre-vote.
-        self._schedule(min(self._ctx.settings.timing.heartbeat_interval / 2, 1.0))
+        self._listen()
+        self._ctx.wake(self._listen_until)
 
     def see_term(self, term: int) -> None:
         """A higher term was seen: take it, and lead no longer (E1, E7)."""
@@ -129,6 +130,10 @@ class Election:
             return
         if not self._may_campaign():
             self._campaign_at = None
+            self._listen()
+            return
+        if ctx.mono < self._listen_until:
+            ctx.wake(self._listen_until)
             return
         if self.role != FOLLOWER and ctx.mono - self._campaign_started > self._answer_timeout_s:
             self.role = FOLLOWER
@@ -339,6 +344,10 @@ class Election:
         peer = self._members.peers[name]
         answered = peer.answered if peer.answered is not None else float("-inf")
         return max(answered, self._campaign_started)
+
+    def _listen(self) -> None:
+        """Hear the others' uptimes before ranking oneself; a leader that is there already is safe by the pre-vote."""
+        self._listen_until = self._ctx.mono + min(self._ctx.settings.timing.heartbeat_interval / 2, 1.0)
 
     def _may_campaign(self) -> bool:
         return self._members.can_vote and self._ctx.settings.id in self._members.voters

@@ -172,6 +172,7 @@ class Membership:
         ctx = self._ctx
         peer.heard = ctx.mono
         if boot != peer.boot:
+            peer.old_boots.discard(boot)
             if peer.boot:
                 peer.old_boots.add(peer.boot)
             peer.boot, peer.said, peer.confirmed_sees, peer.confirmed_vector = boot, None, 0, 0

@@ -106,7 +106,11 @@ class Recovery:
         if noted is None:
             self._note(PeerJournal(name, journal))
             return True
-        return noted.journal == journal and boot not in peer.old_boots
+        if noted.journal != journal:
+            return False
+        # A straggler of a former boot may have come after the present one's first word: silence shows which is which.
+        silent = peer.heard is None or self._ctx.mono - peer.heard > self._ctx.settings.timing.heartbeat_timeout
+        return boot not in peer.old_boots or silent
 
     def on_recover(self, peer: Peer, ask: Recover, boot: str) -> None:
         """A peer's disk is new: note it, unless its old one is still heard (D2), and tell what we know."""

@@ -41,6 +41,8 @@ class TimeSync:
         if self._election.leader != self._reference:
             self._reference = self._election.leader
             self._sent, self._best, self._left = None, None, 0
+            # What was measured held against another clock, and the leader itself measures no more.
+            self._members.set_fault("drift", False)
             if self._reference is not None:
                 self._next = self._ctx.mono + min(FIRST_AFTER_S, self._ctx.settings.timing.drift_interval)
                 self._ctx.wake(self._next)

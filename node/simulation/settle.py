@@ -65,7 +65,7 @@ def stall(world: "World") -> tuple[str, str] | None:
         if view.state_digest != reference.state_digest:
             return process.name, f"has state {view.state_digest}, {first.name} {reference.state_digest}"
         if view.open_proposals:
-            proposals = process.running.view_proposals(process.now, view.open_proposals)
+            proposals = process.running.view_proposals(process.now, process.settings.limits.max_open_proposals)
             labels = ", ".join(p.id for p in proposals if p.state in ("pending", "expired"))
             return process.name, f"{view.open_proposals} proposals are open: {labels}"
         if view.locks:
@@ -84,7 +84,12 @@ def prove_use(world: "World") -> None:
         if not isinstance(got, LockGranted):
             raise Violation("promise 5", process.name, f"gets no lock after the faults: {got}")
         ask(world, process, ReleaseLock(resource, process.name, got.lock.fencing_token))
-    process = world.processes[0]
+    # A node whose hybrid clock was carried far ahead is refused by all until real time has caught up (V2).
+    able = [p for p in world.processes if not p.running.clock.is_ahead(p.running.clock.last, p.now.wall_ms)]
+    if not able:
+        world.count("nobody may propose: hybrid clocks ahead")
+        return
+    process = able[0]
     fresh = Propose("snapshot", LAST_VERSION, "proof", idempotency_key="proof", wait_s=timing.proposal_timeout)
     told = ask(world, process, fresh)
     if not isinstance(told, ProposalAnswer) or told.proposal.state != "accepted":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.protocol.requests import ProposalAnswer, Propose, Refusal
+from node.protocol.requests import AcquireLock, LockGranted, ProposalAnswer, Propose, Refusal
 from node.protocol.settings import Strategy
 from node.simulation.plan import STRATEGIES
 from tests.simulation.stage import Stage
@@ -144,3 +144,44 @@ def test_under_majority_an_even_split_accepts_nothing() -> None:
     stage.heal()
     stage.settle()
     assert len({stage.status(name).current_hash for name in "ABCD"}) == 1
+
+
+def test_a_straggler_of_a_former_boot_does_not_shut_out_the_present_one() -> None:
+    """H1: everything is killed at once; packets of the dead arrive after the living have spoken."""
+    stage = Stage(3, exchange=False)
+    stage.settle()
+    pairs = [(a, b) for a in "ABC" for b in "ABC" if a != b]
+    stage.world.network.slow(pairs, 3.0)
+    stage.world.run_for(stage.world.plan.timing.heartbeat_interval)
+    stage.kill("A", "B", "C")
+    stage.heal()
+    for name in "ABC":
+        stage[name].start()
+    stage.settle()
+
+
+def test_a_late_answer_to_a_former_boot_is_given_to_nobody() -> None:
+    """L2: a call of this boot must not take the answer to one of the last boot for its own."""
+    stage = Stage(3)
+    stage.settle()
+    assert stage.elect() == "C"
+    stage.world.network.slow([("C", "A")], 1.0)
+    stage["A"].call(AcquireLock("catalogue", "first", "request-1", 30.0), lambda answer: None)
+    stage.world.run_for(0.1)
+    stage.kill("A")
+    stage["A"].start()
+    answer = stage.ask("A", AcquireLock("index", "second", "request-2", 30.0))
+    assert not isinstance(answer, LockGranted) or answer.lock.owner == "second", answer
+
+
+def test_a_leader_is_not_called_degraded_for_the_drift_it_once_had() -> None:
+    """T1: what was measured held against another clock; the leader itself measures no more."""
+    stage = Stage(3)
+    stage.settle()
+    assert stage.elect() == "C"
+    stage["B"].clocks.step_wall(stage.t, -10.0)
+    stage.until(lambda: stage.status("B").reasons == ("drift",), 90)
+    stage["B"].clocks.set_right(stage.t)
+    stage.kill("C")
+    assert stage.elect("AB") == "B"
+    stage.until(lambda: stage.status("B").status == "healthy", 1)
