@@ -19,6 +19,8 @@ API = "/api/v1"
 DEFAULT_NODE = "http://127.0.0.1:3000"
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
+ORDER_TIMEOUT_S = 20.0
+"""A node may look for a leader for a heartbeat time-out (15 s) before it answers an order."""
 STREAM_SILENCE_S = 40.0
 """A live stream says something at least every 15 s; silent for longer than this it is taken for dead."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -132,7 +134,7 @@ def node_root(url: str) -> str:
 
 def segment(text: str) -> str:
     """`text` as one path segment: a resource, an id or a slot may contain anything."""
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")
 
 
 class Client:
@@ -145,19 +147,21 @@ class Client:
         self,
         nodes: Sequence[str],
         timeout_s: float = ANSWER_TIMEOUT_S,
+        order_timeout_s: float = ORDER_TIMEOUT_S,
         on_failover: Callable[[str, str], None] | None = None,
     ) -> None:
         self.nodes = tuple(dict.fromkeys(node_root(node) for node in nodes))
         self._timeout_s = timeout_s
+        self._order_timeout_s = order_timeout_s
         self._on_failover = on_failover
         self._names: dict[str, str] = {}
 
-    def get(self, path: str, timeout_s: float | None = None, **query: object) -> Answer:
+    def get(self, path: str, **query: object) -> Answer:
         """`GET /api/v1/<path>`; query values of None are left out. Raises any `ClientError` but `OutcomeUnknown`."""
         given = {key: value for key, value in query.items() if value is not None}
-        target = f"{path}?{urlencode(given, doseq=True)}" if given else path
+        target = f"{path}?{urlencode(given, errors='surrogateescape')}" if given else path
         try:
-            return self._ask("GET", target, None, {}, timeout_s or self._timeout_s, repeatable=True)
+            return self._ask("GET", target, None, {}, 0.0, repeatable=True)
         except OutcomeUnknown as error:
             raise Unreachable([(node, why) for node, why in error.data["tried"]]) from error
 
@@ -172,12 +176,12 @@ class Client:
     ) -> Answer:
         """`POST /api/v1/<path>`. `wait_s` is how long the node may take on purpose; the time-out is added to it.
 
-        `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node.
-        Raises any `ClientError`.
+        `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node; where there is
+        no next one the order's longer time-out holds. Raises any `ClientError`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         again = repeatable or idempotency_key is not None
-        return self._ask("POST", path, dict(body or {}), headers, self._timeout_s + wait_s, again)
+        return self._ask("POST", path, dict(body or {}), headers, wait_s, again)
 
     def text(self, path: str) -> Answer:
         """An answer that is plain text (metrics). Raises `Unreachable`, `ServerFault`."""
@@ -209,7 +213,7 @@ class Client:
         Raises `Unreachable` when no node takes the stream; ends quietly when the node closes it.
         """
         given = {key: value for key, value in {"since": since, **query}.items() if value is not None}
-        path = f"{API}/distributed/events/stream" + (f"?{urlencode(given)}" if given else "")
+        path = f"{API}/distributed/events/stream" + (f"?{urlencode(given, errors='surrogateescape')}" if given else "")
         tried: list[tuple[str, str]] = []
         for node in self.nodes:
             try:
@@ -225,13 +229,15 @@ class Client:
         path: str,
         body: dict[str, Any] | None,
         headers: Mapping[str, str],
-        timeout_s: float,
+        wait_s: float,
         repeatable: bool,
     ) -> Answer:
         tried: list[tuple[str, str]] = []
         left = False
         fault: ClientError | None = None
         for node in self.nodes:
+            is_last_word = method != "GET" and (not repeatable or node == self.nodes[-1])
+            timeout_s = wait_s + (self._order_timeout_s if is_last_word else self._timeout_s)
             try:
                 answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
             except _NotSent as error:

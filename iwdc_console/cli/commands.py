@@ -8,7 +8,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer import _click, core
@@ -180,5 +180,17 @@ def invoke(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def program() -> None:
+def _print_version(chosen: bool) -> None:
+    if chosen:
+        from iwdc_console.cli.completion import version
+
+        version()
+        raise typer.Exit
+
+
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print this program's version.")
+    ] = False,
+) -> None:
     """Keep copies of versioned data in step: watch a cluster, put versions to the vote, take locks, run nodes."""

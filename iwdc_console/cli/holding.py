@@ -186,7 +186,8 @@ def _watch_child(child: subprocess.Popen[bytes], reports: "queue.SimpleQueue[Rep
 
 def _keep(client: Client, lease: Lease, reports: "queue.SimpleQueue[Report]", done: threading.Event) -> None:
     """Renew until the command has ended. What goes wrong is tried again; only the leader's word makes it lost."""
-    client = Client(client.nodes, min(ANSWER_TIMEOUT_S, lease.ttl_s / RENEWALS / 2))
+    patience_s = min(ANSWER_TIMEOUT_S, lease.ttl_s / RENEWALS / 2)
+    client = Client(client.nodes, patience_s, patience_s)
     while not done.wait(max(0.0, lease.sent + lease.ttl_s / RENEWALS - now())):
         try:
             lease = _renew(client, lease)

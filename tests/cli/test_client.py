@@ -18,6 +18,7 @@ from iwdc_console.client import (
     ServerFault,
     Unreachable,
     node_root,
+    segment,
 )
 from tests.cli.fake import TRACE, Asked, FakeNode, Hang, Raw, Refuse, running
 from tests.cli.samples import QUORUM
@@ -152,9 +153,9 @@ def test_once_a_write_may_have_happened_a_later_no_is_still_maybe(nobody: str) -
     no_leader = refusing(Refuse(503, {"reason": "no_leader"}))
     with running({"POST x": refusing(Hang())}) as broken, running({"POST x": no_leader}) as leaderless:
         with pytest.raises(OutcomeUnknown):
-            Client([broken.url, leaderless.url], 1.0).post("x", {}, repeatable=True)
+            Client([broken.url, leaderless.url]).post("x", {}, repeatable=True)
         with pytest.raises(ClusterRefused, match="no_leader"):
-            Client([nobody, leaderless.url], 1.0).post("x", {}, repeatable=True)
+            Client([nobody, leaderless.url]).post("x", {}, repeatable=True)
 
 
 def test_a_slow_node_is_given_up() -> None:
@@ -162,7 +163,23 @@ def test_a_slow_node_is_given_up() -> None:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
         with pytest.raises(Unreachable) as caught:
             Client([url], timeout_s=0.1).get("x")
-    assert caught.value.tried == ((url, "no answer within 0.1 s"),)
+        assert caught.value.tried == ((url, "no answer within 0.1 s"),)
+        with pytest.raises(OutcomeUnknown, match=r"no answer within 0.2 s"):
+            Client([url], 0.1, 0.2).post("x", {}, repeatable=True)
+
+
+def test_an_order_waits_longest_where_there_is_no_other_to_ask(node: FakeNode) -> None:
+    node.routes["POST x"] = {"done": True}
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        assert Client([url, node.url], 0.1, 60.0).post("x", {}, repeatable=True).data == {"done": True}
+
+
+def test_bytes_that_are_no_text_are_sent_as_they_are(node: FakeNode) -> None:
+    with pytest.raises(NotFound):
+        Client([node.url]).get(f"locks/{segment(chr(0xDCFF))}", type=chr(0xDCFF))
+    assert node.asked[-1].path == "locks/%FF"
+    assert node.asked[-1].query == "type=%FF"
 
 
 STREAM = (

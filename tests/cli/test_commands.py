@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.cli import main
+from iwdc_console import console
+from iwdc_console.cli import main, output
 from iwdc_console.cli.commands import COMMANDS, invoke
 from iwdc_console.cli.exits import Exit
 from tests.cli import samples
@@ -272,6 +273,54 @@ def test_the_help_lists_all_commands_without_loading_them(capsys: pytest.Capture
 def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
     assert main.run(["completion", shell]) == Exit.DONE
     assert "_IWDC_DISTRIBUTED_COMPLETE" in capsys.readouterr().out
+
+
+def test_the_program_s_own_version_is_not_a_catalogue_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--version"]) == Exit.DONE
+    own = capsys.readouterr().out
+    assert own.strip()
+    assert main.run(["version"]) == Exit.DONE
+    assert capsys.readouterr().out == own
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [
+        (True, {"TERM": "xterm"}, True),
+        (False, {"TERM": "xterm"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": ""}, True),
+    ],
+)
+def test_when_colour_is_used(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str], coloured: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert output.is_coloured() == coloured
+
+
+@pytest.mark.parametrize(("columns", "width"), [("120", 120), ("0", 80), ("wide", 80), ("-1", 80)])
+def test_the_width_is_the_terminal_s_or_80(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
+    def no_terminal(descriptor: int) -> None:
+        raise OSError
+
+    monkeypatch.setattr("os.get_terminal_size", no_terminal)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert output.width() == width
+
+
+def test_the_console_says_what_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["iwdc-console", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        console.main()
+    assert "status --watch" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["iwdc-console", "--node", "ftp://x"])
+    with pytest.raises(SystemExit, match="2"):
+        console.main()
 
 
 def test_no_trace_reaches_a_person_unless_asked_for(
