@@ -2,8 +2,8 @@
 
 Rules, for a proposal k of content c in slots S(k), and votes per key, never pooled:
 - Accepted: in some round, accept votes of distinct voters reach `required`. Final.
-- A voter is *lost* to k when it rejected k for a reason of its own, or accepted another content that was accepted in
-  a slot of k. It is *elsewhere* in round r when it accepted another content in a slot of k in round r or later. Neither
+- A voter is *lost* to k when it rejected k for a reason of its own, abstained (it is past the deadline, and will be
+  so in every round), or accepted another content that was accepted in a slot of k. It is *elsewhere* in round r when it accepted another content in a slot of k in round r or later. Neither
   will accept k any more.
 - Rejected: in no known round can accepts plus voters that may still accept reach `required`, nor in a further round.
   There is no further round when another content was accepted in round 0 of every slot of k, as a slot with an accepted
@@ -60,7 +60,7 @@ class ProposalState:
         """(voter, round) -> vote."""
         self.accepts: dict[int, int] = {}
         self.hard: set[str] = set()
-        """Voters that rejected it for a reason that no round lifts."""
+        """Voters that rejected it for a reason that no round lifts, or abstained."""
         self.openings: list[Opening] = []
         self.round = 0
         """The highest round opened for it."""
@@ -93,12 +93,12 @@ class ProposalState:
 
     @property
     def reason(self) -> str | None:
-        """Why it was rejected: the most frequent reason of its reject votes; None unless rejected."""
+        """Why it was rejected: the most frequent reason of the votes that are no accepts; None unless rejected."""
         if self.verdict != "rejected":
             return None
         if self.final_reason is not None:
             return self.final_reason
-        reasons = Counter(v.reason for v in self.votes.values() if v.vote == "reject" and v.reason)
+        reasons = Counter(v.reason for v in self.votes.values() if v.vote != "accept" and v.reason)
         return min(reasons, key=lambda word: (-reasons[word], word), default=CONFLICTING_VOTE)
 
     @property
@@ -108,8 +108,7 @@ class ProposalState:
             return None
         if self.verdict == "accepted":
             return min(self._reached_ms(round_) for round_ in self.winning_rounds())
-        rejects = [v.timestamp_ms for v in self.votes.values() if v.vote == "reject"]
-        return max(rejects, default=self.timestamp_ms)
+        return max((v.timestamp_ms for v in self.votes.values() if v.vote != "accept"), default=self.timestamp_ms)
 
     def _reached_ms(self, round_: int) -> int:
         stamps = sorted(v.timestamp_ms for v in self.votes.values() if v.round == round_ and v.vote == "accept")
@@ -129,7 +128,6 @@ class ProposalState:
         if vote.vote == "accept":
             self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
         elif vote.reason != CONFLICTING_VOTE:
-            # Who abstains is past the deadline and will be so in every later round.
             self.hard.add(vote.voter)
 
     def open(self, opening: Opening) -> None:

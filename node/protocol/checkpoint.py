@@ -114,7 +114,7 @@ def _kept(proposal: ProposalState, expired: bool, uprooted: bool) -> Kept:
     return Kept(
         proposal.birth,
         tuple(proposal.votes[place] for place in sorted(proposal.votes)),
-        tuple(proposal.openings),
+        tuple(sorted(proposal.openings, key=lambda opening: (opening.round, opening.journal, opening.seq))),
         "rejected" if expired else proposal.verdict,
         final,
         proposal.settled,

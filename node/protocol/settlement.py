@@ -74,8 +74,10 @@ def settle(
             if outcome[contender.content]:
                 taken.update(contender.names)
 
-    take(c for c in contenders.values() if c.standing is True)
-    outcome.update((c.content, False) for c in contenders.values() if c.standing is False)
+    for contender in contenders.values():
+        if contender.standing is not None:
+            outcome[contender.content] = contender.standing
+            taken.update(contender.names if contender.standing else ())
     take(_chosen_first([c for c in contenders.values() if c.content not in outcome], chosen))
     rest = [c for c in contenders.values() if c.content not in outcome]
     if strategy != "reject-inconsistent":

@@ -525,7 +525,7 @@ class Fold:
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
             else:
-                self._resolutions[atom.id] = atom
+                self._add_resolution(atom)
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
             self._add_birth(birth, parse(birth.payload.version), nothing)
         for atom in sorted(votes, key=self._precedence):
