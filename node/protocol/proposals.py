@@ -25,7 +25,7 @@ from node.protocol.events import (
     HybridClock,
     hlc_from_wall_ms,
 )
-from node.protocol.membership import Membership
+from node.protocol.membership import UNREACHABLE, Membership
 from node.protocol.proposal import EVENT_TYPE, Content, Proposal, to_payload
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
@@ -192,10 +192,28 @@ class Proposals:
             state = fold.get(key)
             if state is None:
                 del self._unannounced[key]
-            elif ctx.mono - since > patience_s and self._members.sees.get(state.origin) == "unreachable":
+            elif ctx.mono - since > patience_s and self._members.sees.get(state.origin) == UNREACHABLE:
                 self._announce(state)
+        self._close_expired()
 
     # Within
+
+    def _close_expired(self) -> None:
+        """Put what is past its deadline to the vote once more (P5): all abstain, so that it does not stay open for ever.
+
+        Without this, voters bound to a rival could still be thought free for a later round.
+        """
+        ctx, members = self._ctx, self._members
+        margin_ms = ctx.settings.timing.heartbeat_timeout * 1000
+        past = self._clock.read(ctx.wall_ms) - hlc_from_wall_ms(margin_ms)
+        for key in self._fold.open_keys:
+            state = self._fold.get(key)
+            if state is None or state.payload.deadline_hlc >= past:
+                continue
+            last = state.round
+            able = [v for v in state.payload.voters if members.sees.get(v, UNREACHABLE) != UNREACHABLE]
+            if any(v not in state.hard and (v, last) in state.votes for v in able):
+                self._open_round(state, last + 1, ())
 
     def _write(self, ask: Propose) -> Event:
         ctx = self._ctx
@@ -328,12 +346,15 @@ class Proposals:
         for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):
             state = self._fold.get(key)
             if state is not None:
-                self._replication.append(
-                    ROUND_OPENED, {"proposal": key, "round": round_, "slots": list(slots)}, state.trace
-                )
-                self._ctx.observe("ROUND_OPENED", state.trace, proposal=state.payload.label, round=round_)
+                self._open_round(state, round_, slots)
         if self._ballot and self._members.can_vote:
             self._cast()
+
+    def _open_round(self, state: ProposalState, round_: int, slots: tuple[str, ...]) -> None:
+        self._replication.append(
+            ROUND_OPENED, {"proposal": state.key, "round": round_, "slots": list(slots)}, state.trace
+        )
+        self._ctx.observe("ROUND_OPENED", state.trace, proposal=state.payload.label, round=round_)
 
     def _existing(self, ask: Propose) -> str | None:
         if ask.idempotency_key is not None:
