@@ -1,5 +1,6 @@
 """The API of a node, listening."""
 
+import resource
 from typing import TYPE_CHECKING
 
 from node.api.app import Application
@@ -9,19 +10,30 @@ from node.api.http import HttpServer
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
 
+OWN_FILES = 256
+"""Files that the journal, the log and the links to other members may need."""
 IDLE_TIMEOUTS = 3
 """Heartbeat time-outs that a peer's connection may be silent for."""
 
 
 class ApiServer:
-    """Serves an engine's API on `host`:`port` (0: any free port; `port` tells which after `start`)."""
+    """Serves an engine's API on `host`:`port` (0: any free port; `port` tells which after `start`).
+
+    It takes as many connections as its limits say, or fewer where the process may not open so many files.
+    """
 
     def __init__(self, engine: "Engine", host: str, port: int) -> None:
         usual = ApiLimits()
         silence_s = IDLE_TIMEOUTS * engine.settings.timing.heartbeat_timeout
-        limits = ApiLimits(idle_timeout_s=max(usual.idle_timeout_s, silence_s))
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = usual.max_connections if files == resource.RLIM_INFINITY else max(1, files - OWN_FILES)
+        limits = ApiLimits(
+            max_connections=min(usual.max_connections, room),
+            idle_timeout_s=max(usual.idle_timeout_s, silence_s),
+        )
         self.host = host
         self.port = port
+        self.limits = limits
         self._http = HttpServer(Application(engine, limits), limits)
 
     async def start(self) -> None:
