@@ -199,9 +199,9 @@ class Proposals:
     # Within
 
     def _close_expired(self) -> None:
-        """Put what is past its deadline to the vote once more (P5): all abstain, so that it does not stay open for ever.
+        """Put what is past its deadline to the vote once more (P5): all abstain, and it is decided.
 
-        Without this, voters bound to a rival could still be thought free for a later round.
+        Without this, voters bound to a rival would count as free for a later round for ever.
         """
         ctx, members = self._ctx, self._members
         margin_ms = ctx.settings.timing.heartbeat_timeout * 1000
