@@ -3,8 +3,8 @@
 Rules, for a proposal k of content c in slots S(k), and votes per key, never pooled:
 - Accepted: in some round, accept votes of distinct voters reach `required`. Final.
 - A voter is *lost* to k when it rejected k for a reason of its own, abstained (it is past the deadline, and will be
-  so in every round), or accepted another content that was accepted in a slot of k. It is *elsewhere* in round r when it accepted another content in a slot of k in round r or later. Neither
-  will accept k any more.
+  so in every round), or accepted another content that was accepted in a slot of k. It is *elsewhere* in round r when
+  it accepted another content in a slot of k in round r or later. Neither will accept k any more.
 - Rejected: in no known round can accepts plus voters that may still accept reach `required`, nor in a further round.
   There is no further round when another content was accepted in round 0 of every slot of k, as a slot with an accepted
   content is never dead; else the voters not lost must be fewer than `required`.
