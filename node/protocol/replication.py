@@ -120,7 +120,7 @@ class Replication:
             taken += 1
         if taken:
             ctx.count("distributed_sync_total", taken, direction="pull" if push.answers else "push_received")
-        if push.confirm:
+        if push.confirm and push.events:
             journal = push.events[-1].journal
             ctx.send(peer.member.id, Held(journal, vector.get(journal, 0)), ctx.persist_number)
         if push.answers:
