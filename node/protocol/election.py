@@ -267,9 +267,12 @@ class Election:
         for name in ranking(uptimes, tolerance):
             if name == own:
                 return None
-            if outranks(name, own, uptimes, tolerance) and self._well_regarded(name):
-                self.hand_over(name)
-                return name
+            if not outranks(name, own, uptimes, tolerance) or name not in self._liked_since:
+                continue
+            if not self._well_regarded(name):
+                return None  # It soon will be: one change, to the best, not one now and another then.
+            self.hand_over(name)
+            return name
         return None
 
     def hand_over(self, name: str) -> None:

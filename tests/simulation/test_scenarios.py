@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.protocol.requests import AcquireLock, LockGranted, ProposalAnswer, Propose, Refusal
+from node.protocol.requests import Accepted, AcquireLock, LockGranted, ProposalAnswer, Propose, Refusal, StepDown
 from node.protocol.settings import Strategy
 from node.simulation.plan import STRATEGIES
 from tests.simulation.stage import Stage
@@ -185,3 +185,25 @@ def test_a_leader_is_not_called_degraded_for_the_drift_it_once_had() -> None:
     stage.kill("C")
     assert stage.elect("AB") == "B"
     stage.until(lambda: stage.status("B").status == "healthy", 1)
+
+
+def test_leadership_moves_once_and_to_the_best() -> None:
+    """E6: the best-ranked was away for a moment; the leader waits for it rather than hand over to the second best."""
+    stage = Stage(3)
+    for name, rate in (("A", 1.05), ("B", 1.02)):
+        stage[name].clocks.set_rate(0.0, rate)
+        stage[name].clocks.set_wall_rate(0.0, 1.0)
+    stage.world.run_for(200)
+    for name in "AB":
+        stage[name].clocks.set_right(stage.t)
+        stage[name].rearm()
+    stage.settle()
+    assert stage.elect() == "A", "its uptime is the longest"
+    assert isinstance(stage.ask("A", StepDown("C")), Accepted)
+    stage.until(lambda: stage.leader_of("ABC") == "C", 20)
+    stage.split("A", "BC")
+    stage.until(lambda: stage.status("C").quorum.healthy == 2, 20)
+    stage.heal()
+    terms = len(stage.world.checkers.leaders)
+    stage.until(lambda: stage.leader_of("ABC") == "A", 120)
+    assert len(stage.world.checkers.leaders) == terms + 1
