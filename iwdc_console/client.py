@@ -8,6 +8,7 @@ only when it may happen twice without harm (a read, or a write that carries a re
 is unknown (`OutcomeUnknown`), never "failed".
 """
 
+import contextlib
 import http.client
 import json
 import time
@@ -190,12 +191,12 @@ class Client:
             try:
                 status, _, body = _exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
             except (_NotSent, _NoAnswer) as error:
-                self._note(tried, node, str(error))
+                tried.append((node, str(error)))
                 continue
             if status != http.client.OK:
                 raise ServerFault(f"{node} answered {status} to {path}", node=node)
-            text = body.decode("utf-8", "replace")
-            return Answer(text, node, "", time.monotonic())
+            self._settle(node, tried)
+            return Answer(body.decode("utf-8", "replace"), node, "", time.monotonic())
         raise Unreachable(tried)
 
     def name_of(self, node: str) -> str:
@@ -217,10 +218,14 @@ class Client:
         tried: list[tuple[str, str]] = []
         for node in self.nodes:
             try:
-                yield from _stream(node, path)
-                return
+                connection, response = _open_stream(node, path)
             except (_NotSent, _NoAnswer) as error:
-                self._note(tried, node, str(error))
+                tried.append((node, str(error)))
+                continue
+            self._settle(node, tried)
+            with contextlib.closing(connection), response:
+                yield from _events(node, response)
+            return
         raise Unreachable(tried)
 
     def _ask(
@@ -241,10 +246,10 @@ class Client:
             try:
                 answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
             except _NotSent as error:
-                self._note(tried, node, str(error))
+                tried.append((node, str(error)))
             except _NoAnswer as error:
                 left = True
-                self._note(tried, node, str(error))
+                tried.append((node, str(error)))
                 if not repeatable:
                     break
             except (ServerFault, ClusterRefused) as error:
@@ -253,11 +258,11 @@ class Client:
                 elif error.reason not in _ASK_ANOTHER:
                     raise
                 fault = error
-                self._note(tried, node, error.message)
+                tried.append((node, error.message))
                 if left and not repeatable:
                     break
             else:
-                self._prefer(node)
+                self._settle(node, tried)
                 return answer
         if fault and (method == "GET" or not left):
             raise fault
@@ -266,13 +271,12 @@ class Client:
             raise OutcomeUnknown(f"no answer came ({listed})", data={"reason": "no_answer", "tried": tried})
         raise Unreachable(tried)
 
-    def _prefer(self, node: str) -> None:
+    def _settle(self, node: str, tried: Sequence[tuple[str, str]]) -> None:
+        """Stay with the node that answered, and say what was wrong with those before it."""
         self.nodes = (node, *(other for other in self.nodes if other != node))
-
-    def _note(self, tried: list[tuple[str, str]], node: str, why: str) -> None:
-        tried.append((node, why))
-        if self._on_failover and len(tried) < len(self.nodes):
-            self._on_failover(node, why)
+        if self._on_failover:
+            for other, why in tried:
+                self._on_failover(other, why)
 
 
 _ASK_ANOTHER = frozenset({"no_leader", "recovering", "cannot_vote"})
@@ -304,8 +308,8 @@ def _exchange(
         sent["Content-Type"] = "application/json"
     try:
         connection.request(method, path, payload, sent)
-        response = connection.getresponse()
-        content = response.read(MAX_ANSWER_BYTES + 1)
+        with connection.getresponse() as response:
+            content = response.read(MAX_ANSWER_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
         raise _NoAnswer(_why(error, "answer", timeout_s)) from error
     finally:
@@ -361,20 +365,21 @@ def _error_class(status: int, data: Any) -> type[ClientError]:
     return BadRequest if 400 <= status < 500 else ServerFault
 
 
-def _stream(node: str, path: str) -> Iterator[StreamEvent]:
-    """Server-sent events of one connection. Raises `_NotSent` or `_NoAnswer` only before the first event."""
-    connection = _connect(node, STREAM_SILENCE_S)
-    try:
+def _open_stream(node: str, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """A stream that a node has begun. Raises `_NotSent`, `_NoAnswer` or what a refusal stands for."""
+    with contextlib.ExitStack() as undo:
+        connection = undo.enter_context(contextlib.closing(_connect(node, STREAM_SILENCE_S)))
         try:
             connection.request("GET", path, headers={"Accept": "text/event-stream"})
-            response = connection.getresponse()
+            response = undo.enter_context(connection.getresponse())
+            content = b"" if response.status == http.client.OK else response.read(MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise _NoAnswer(_why(error, "answer", STREAM_SILENCE_S)) from error
-        if response.status != http.client.OK:
-            _answer(node, response.status, {}, response.read(MAX_ANSWER_BYTES))
-        yield from _events(node, response)
-    finally:
-        connection.close()
+        if response.status == http.client.OK:
+            undo.pop_all()
+            return connection, response
+    _answer(node, response.status, {}, content)
+    raise _NotSent(f"answered {response.status} instead of a stream")
 
 
 def _events(node: str, response: http.client.HTTPResponse) -> Iterator[StreamEvent]:

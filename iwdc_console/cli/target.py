@@ -30,7 +30,9 @@ def node_urls(nodes: Sequence[str] | None, context: str | None) -> tuple[str, ..
 def connect(nodes: Sequence[str] | None, context: str | None) -> Client:
     """A client of those nodes that says on stderr when it goes on to the next. Raises `Failure` for a bad URL."""
     try:
-        return Client(node_urls(nodes, context), on_failover=lambda node, why: say(f"{node}: {why}; trying the next"))
+        return Client(
+            node_urls(nodes, context), on_failover=lambda node, why: say(f"{node}: {why}; another node answers")
+        )
     except BadUrl as error:
         raise Failure(error.message, Exit.USAGE) from error
 

@@ -195,7 +195,7 @@ def test_the_loss_of_a_node_is_passed_over_and_shown(
         assert main.run(["wait", "--quorum", "--leader", "--timeout", "30"]) == Exit.DONE
         out, err = capsys.readouterr()
         assert "○ instance-A  unreachable" in out
-        assert "connection refused; trying the next" in err
+        assert "connection refused; another node answers" in err
         assert main.run(["propose-snapshot", "--version=2.0.0", "--hash=x"]) == Exit.DONE
     finally:
         ended(lone, signal.SIGHUP)

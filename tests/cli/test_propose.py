@@ -125,7 +125,7 @@ def test_the_next_node_is_asked_with_the_same_key(
         assert main.run([*LINE, "--node", broken.url, "--node", node.url]) == Exit.DONE
         keys = {one.headers["idempotency-key"] for one in (broken.asked[0], node.asked[0])}
     assert len(keys) == 1
-    assert "trying the next" in capsys.readouterr().err
+    assert "another node answers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("would", "sufficient", "code"), [(True, True, 0), (False, True, 6), (False, False, 5)])

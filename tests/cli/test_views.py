@@ -15,7 +15,7 @@ SCREEN = Screen(80, False, samples.NOW_MS)
 Table = Callable[[Any, Screen], str]
 
 STATUS = """\
-● Working, with one instance gone: instance-C has not answered for 41 s. None
+◐ Working, with one instance gone: instance-C has not answered for 41 s. None
 more may fail.
 ! an even split could accept on both sides
 
@@ -119,6 +119,19 @@ GOLDEN: list[tuple[Table, Any, str]] = [
 @pytest.mark.parametrize(("view", "data", "picture"), GOLDEN)
 def test_pictures(view: Table, data: Any, picture: str) -> None:
     assert view(data, SCREEN) == picture
+
+
+@pytest.mark.parametrize(
+    ("more", "shape"),
+    [
+        ({}, "◐"),
+        ({"instances": [samples.instance("instance-A")]}, "●"),
+        ({"leader": samples.LEADER | {"id": None}}, "○"),
+        ({"quorum": samples.QUORUM | {"sufficient": False}}, "○"),
+    ],
+)
+def test_the_verdict_s_shape_is_the_cluster_s(more: dict[str, Any], shape: str) -> None:
+    assert cluster.status_table(samples.STATUS | more, SCREEN).startswith(f"{shape} Working")
 
 
 def test_a_waterfall_gathers_all_instances_on_one_axis() -> None:

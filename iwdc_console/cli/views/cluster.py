@@ -141,7 +141,7 @@ def status_table(data: dict[str, Any], screen: Screen) -> str:
     """Is it safe now, and why; then who is there and what stands open."""
     leader = data["leader"]
     quorum = data["quorum"]
-    parts = [screen.note(f"{screen.shape(data['status'])} {data['verdict']}", tone="strong")]
+    parts = [screen.note(f"{screen.shape(_whole(data))} {data['verdict']}", tone="strong")]
     parts += [screen.note(f"! {warning}", tone="warn") for warning in data.get("warnings", ())]
     parts += ["", instances_table(data["instances"], screen, leader["id"]), ""]
     leads = f"{screen.shape('leader')} {leader['id']}, term {leader['term']}" if leader["id"] else "none"
@@ -165,6 +165,13 @@ def status_table(data: dict[str, Any], screen: Screen) -> str:
         pairs.append((str(data["id"]), f"{data['status']}: {', '.join(data['reasons'])}"))
     parts.append(screen.fields(pairs))
     return "\n".join(parts)
+
+
+def _whole(data: dict[str, Any]) -> str:
+    """The cluster's own status: what the shape before the verdict says."""
+    if not data["quorum"]["sufficient"] or data["leader"]["id"] is None:
+        return "unreachable"
+    return "healthy" if all(item["status"] == "healthy" for item in data["instances"]) else "degraded"
 
 
 _STATUS = ("id", "cluster", "status", "verdict", "uptimeMs", "rule", "strategy", "currentVersion", "currentHash")
