@@ -221,6 +221,7 @@ def _foreground(group: int) -> Iterator[None]:
         return
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     os.tcsetpgrp(0, group)
+    os.killpg(group, signal.SIGCONT)  # it may have asked for the keyboard before it was its own
     try:
         yield
     finally:

@@ -178,3 +178,37 @@ def test_threads_do_not_outlive_the_command(node: FakeNode) -> None:
     while threading.active_count() > before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+@pytest.mark.parametrize(
+    ("script", "keys", "code"),
+    [
+        ("echo up; read word; echo got:$word; exit 4", b"hello\n", 4),
+        ("trap 'exit 5' INT; echo up; while :; do sleep 0.05; done", b"\x03", 5),
+        ("echo up; sleep 0.3; read word; exit 6", b"\x1ago\n", 6),
+    ],
+    ids=["keys", "ctrl-c", "ctrl-z"],
+)
+def test_on_a_terminal_the_keyboard_is_the_command_s(node: FakeNode, script: str, keys: bytes, code: int) -> None:
+    line = [sys.executable, "-c", ON_A_TERMINAL, sys.executable, "-m", "iwdc_console.cli.main"]
+    line += ["lock", "run", "catalogue", "--", "sh", "-c", script]
+    environment = os.environ | {"IWDC_NODE": node.url}
+    child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    watchdog = threading.Timer(DEADLINE_S, child.kill)
+    watchdog.start()
+    try:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert b"up" in child.stdout.readline()
+        child.stdin.write(keys)
+        child.stdin.flush()
+        rest = child.stdout.read()
+        assert child.wait() == code, rest
+    finally:
+        watchdog.cancel()
+        child.kill()
+        child.communicate()
+    assert node.asked[-1].path == "distributed/locks/catalogue/release"
