@@ -331,6 +331,7 @@ class Core:
             ctx.count("distributed_sync_errors_total", type="stranger")
             return
         if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
+            members.heard_stranger(peer)
             for message in envelope.messages:
                 if isinstance(message, Recover) and envelope.digest == members.digest:
                     self.recovery.on_recover(peer, message, envelope.boot)

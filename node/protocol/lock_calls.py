@@ -38,11 +38,13 @@ FIRST_NUMBERS = 2**48
 class Pending:
     """A client's call on its way."""
 
-    def __init__(self, client: int, call: LockCall, mono: float, until: float) -> None:
+    def __init__(self, client: int, call: LockCall, mono: float, until: float, leader_until: float) -> None:
         self.client = client
         self.call = call
         self.started = mono
         self.until = until
+        self.leader_until = leader_until
+        """Until then a leader may still appear; without one it ends as `no_leader`."""
         self.sent_to: str | None = None
         self.sent_at = 0.0
         self.was_sent = False
@@ -119,7 +121,7 @@ class LockCalls:
         """Send again, give up."""
         mono = self._ctx.mono
         for number, pending in list(self._pending.items()):
-            if mono >= pending.until or (not pending.was_sent and mono >= pending.started + self._leader_patience_s):
+            if mono >= (pending.until if pending.was_sent else pending.leader_until):
                 del self._pending[number]
                 self._give_up(pending)
                 continue
@@ -133,7 +135,8 @@ class LockCalls:
 
     def _begin(self, client: int, call: LockCall, wait_s: float) -> None:
         mono = self._ctx.mono
-        pending = Pending(client, call, mono, mono + wait_s + self._answer_patience_s)
+        leader_until = mono + max(wait_s, self._leader_patience_s)
+        pending = Pending(client, call, mono, mono + wait_s + self._answer_patience_s, leader_until)
         self._pending[call.number] = pending
         self._dispatch(pending)
         self._wake(pending)

@@ -38,6 +38,7 @@ class Peer:
         self.heard: float | None = None
         self.answered: float | None = None
         self.refused_at: float | None = None
+        self.stranger_at: float | None = None
         self.rtt_s: float | None = None
         self.uptime_ms: int | None = None
         self.uptime_at = 0.0
@@ -177,11 +178,17 @@ class Membership:
                 peer.old_boots.add(peer.boot)
             peer.boot, peer.said, peer.confirmed_sees, peer.confirmed_vector = boot, None, 0, 0
             peer.sent_at.clear()
+            self.beat_now()  # it knows nothing of us yet, perhaps not even who leads
         if digest != peer.digest:
             peer.digest = digest
             if digest != self.digest:
                 ctx.send(peer.member.id, ConfigView(ctx.settings.entries()))
                 ctx.observe("CONFIG_MISMATCH", level="warn", instance=peer.member.id)
+
+    def heard_stranger(self, peer: Peer) -> None:
+        """Somebody speaks under `peer`'s id from a disk that is not the one noted for it (D1, D2)."""
+        peer.stranger_at = self._ctx.mono
+        self.judge(peer)
 
     def beat(self, term: int, leader: str | None, commit: int, vector: dict[str, int], version: str | None,
              drift: tuple[float | None, float | None]) -> None:  # fmt: skip
@@ -315,9 +322,13 @@ class Membership:
         ctx = self._ctx
         timing = ctx.settings.timing
         if peer.heard is None:
+            if peer.stranger_at is not None:
+                return UNREACHABLE, ("unknown_journal",)
             return UNREACHABLE, ("refused",) if peer.refused else ("not_heard_yet",)
         if peer.refused:
             return UNREACHABLE, ("refused",)
+        if peer.stranger_at is not None and peer.stranger_at > peer.heard + timing.heartbeat_interval:
+            return UNREACHABLE, ("unknown_journal",)
         silent = ctx.mono - peer.heard
         if silent > timing.heartbeat_timeout:
             return UNREACHABLE, ("no_answer",)

@@ -284,11 +284,16 @@ class Proposals:
         state = self._fold.get(key)
         if state is None:
             return
+        # Every instance reaches the verdict; the proposer's log tells of it.
+        level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
         ctx.observe(
-            "QUORUM_DECISION", state.trace, "info" if state.verdict == "accepted" else "warn",
+            "QUORUM_DECISION", state.trace, level,
             proposal=state.payload.label, verdict=state.verdict, reason=state.reason or "",
         )  # fmt: skip
         if state.verdict == "accepted":
+            slots = self._fold.contended(key)
+            if slots:
+                self._conflicting(state, slots)
             if state.origin == ctx.settings.id:
                 self._announce(state)
             else:
@@ -303,6 +308,17 @@ class Proposals:
             ctx.observe(
                 f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
             )
+
+    def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:
+        """Another content was accepted in the same slot (S1)."""
+        ctx = self._ctx
+        strategy, settled = ctx.settings.strategy, self._fold.settled(state.key)
+        ctx.observe(
+            "CONFLICT_DETECTED", state.trace, "warn", proposal=state.payload.label, slots=list(slots),
+            strategy=strategy, open=settled is None,
+        )  # fmt: skip
+        if settled is not None:
+            ctx.count("distributed_conflict_resolutions_total", strategy=strategy, type=state.payload.kind)
 
     def _announce(self, state: ProposalState) -> None:
         self._unannounced.pop(state.key, None)

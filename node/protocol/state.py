@@ -398,6 +398,11 @@ class Fold:
         found = [] if known is None else [c for r, c in known.bindings(voter) if r == round_]
         return min(found, key=lambda c: (c[0], c[1] or "", c[2], c[3]), default=None)
 
+    def contended(self, key: str) -> tuple[str, ...]:
+        """The slots in which this proposal and one of other content are both accepted."""
+        p = self._register.by_key.get(key)
+        return () if p is None else tuple(slot.name for slot in p.slots if slot.name in self._contended)
+
     def conflicts(self) -> list[Conflict]:
         """Slots with two or more accepted contents, open and settled ones, by name (S1)."""
         return [self._conflict(self._slots[name]) for name in sorted(self._contended)]
