@@ -73,6 +73,11 @@ class Ballots:
             if won != content and winner not in self._maimed:
                 raise Violation("promise 4", slot, f"{winner} {won} and {key} {content} are both accepted")
 
+    def founded(self, view: ProposalView, where: str) -> None:
+        """An answer that says `accepted` rests on votes that are on disks."""
+        if view.state == "accepted" and view.key not in self._accepted and view.key not in self._maimed:
+            raise Violation("promise 3", where, f"{view.key} is called accepted before its votes are durable")
+
     def agree(self, view: ProposalView, where: str) -> None:
         """A core's verdict is what the votes say."""
         if view.key in self._maimed or view.key not in self._proposals:

@@ -17,7 +17,7 @@ from node.protocol.effects import Emit, Reply, Send
 from node.protocol.events import Event
 from node.protocol.messages import ControlAppend, ControlReset
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, Record, Release, Vote
-from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalView, Published
+from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalAnswer, ProposalView, Published
 from node.simulation.ballots import Ballots
 from node.simulation.violation import Violation
 
@@ -159,6 +159,11 @@ class Checkers:
                 self._leads(process, append.term)
             case Reply(_, LockGranted() as granted):
                 self._rests_on_majority(process, granted.lock)
+            case Reply(_, ProposalAnswer() as answer):
+                self._ballots.founded(answer.proposal, process.name)
+            case Reply(_, Published() as answer):
+                if answer.seq > process.disk.vector.get(answer.journal, 0):
+                    self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
             case Emit(event):
                 if event.seq > process.disk.vector.get(event.journal, 0):
                     self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
