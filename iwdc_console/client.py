@@ -109,7 +109,11 @@ class _NotSent(Exception):
 
 
 class _NoAnswer(Exception):
-    """The request left and no answer came."""
+    """The request left and no answer came. `slow`: not within the time-out, so that it may come another time."""
+
+    def __init__(self, why: str, slow: bool = False) -> None:
+        super().__init__(why)
+        self.slow = slow
 
 
 def node_root(url: str) -> str:
@@ -177,8 +181,9 @@ class Client:
     ) -> Answer:
         """`POST /api/v1/<path>`. `wait_s` is how long the node may take on purpose; the time-out is added to it.
 
-        `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node; where there is
-        no next one the order's longer time-out holds. Raises any `ClientError`.
+        `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node, and round
+        again until the order's time-out is over: while a leader is being replaced nodes answer late.
+        Raises any `ClientError`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         again = repeatable or idempotency_key is not None
@@ -237,34 +242,38 @@ class Client:
         wait_s: float,
         repeatable: bool,
     ) -> Answer:
-        tried: list[tuple[str, str]] = []
+        is_order = method != "GET"
+        has_others = repeatable and len(self.nodes) > 1
+        timeout_s = wait_s + (self._order_timeout_s if is_order and not has_others else self._timeout_s)
+        give_up = time.monotonic() + wait_s + self._order_timeout_s
         left = False
-        fault: ClientError | None = None
-        for node in self.nodes:
-            is_last_word = method != "GET" and (not repeatable or node == self.nodes[-1])
-            timeout_s = wait_s + (self._order_timeout_s if is_last_word else self._timeout_s)
-            try:
-                answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
-            except _NotSent as error:
-                tried.append((node, str(error)))
-            except _NoAnswer as error:
-                left = True
-                tried.append((node, str(error)))
-                if not repeatable:
-                    break
-            except (ServerFault, ClusterRefused) as error:
-                if isinstance(error, ServerFault):
-                    left = True
-                elif error.reason not in _ASK_ANOTHER:
-                    raise
-                fault = error
-                tried.append((node, error.message))
+        while True:
+            tried: list[tuple[str, str]] = []
+            fault: ClientError | None = None
+            slow = False
+            for node in self.nodes:
+                try:
+                    answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
+                except _NotSent as error:
+                    tried.append((node, str(error)))
+                except _NoAnswer as error:
+                    left, slow = True, slow or error.slow
+                    tried.append((node, str(error)))
+                except (ServerFault, ClusterRefused) as error:
+                    if isinstance(error, ServerFault):
+                        left = True
+                    elif error.reason not in _ASK_ANOTHER:
+                        raise
+                    fault = error
+                    tried.append((node, error.message))
+                else:
+                    self._settle(node, tried)
+                    return answer
                 if left and not repeatable:
                     break
-            else:
-                self._settle(node, tried)
-                return answer
-        if fault and (method == "GET" or not left):
+            if not (is_order and has_others and slow and time.monotonic() < give_up):
+                break
+        if fault and not (is_order and left):
             raise fault
         if left:
             listed = "; ".join(f"{node}: {why}" for node, why in tried)
@@ -311,7 +320,7 @@ def _exchange(
         with connection.getresponse() as response:
             content = response.read(MAX_ANSWER_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise _NoAnswer(_why(error, "answer", timeout_s)) from error
+        raise _NoAnswer(_why(error, "answer", timeout_s), isinstance(error, TimeoutError)) from error
     finally:
         connection.close()
     if len(content) > MAX_ANSWER_BYTES:

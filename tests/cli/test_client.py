@@ -1,6 +1,7 @@
 """The client: whom it asks, what it makes of answers, and that maybe is never yes or no."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,6 +167,25 @@ def test_a_slow_node_is_given_up() -> None:
         assert caught.value.tried == ((url, "no answer within 0.1 s"),)
         with pytest.raises(OutcomeUnknown, match=r"no answer within 0.2 s"):
             Client([url], 0.1, 0.2).post("x", {}, repeatable=True)
+
+
+def test_an_order_goes_round_again_while_nodes_are_slow(node: FakeNode) -> None:
+    """A node that was slow in the first round, as while a leader is replaced, is asked once more with the same id."""
+    released = threading.Event()
+
+    def late_once(asked: Asked) -> Any:
+        if len(node.requests("POST x")) == 1:
+            released.wait(10)
+            raise Hang
+        return {"done": True}
+
+    node.routes["POST x"] = late_once
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        answer = Client([url, node.url], 0.2, 60.0).post("x", {"requestId": "r"}, repeatable=True)
+        released.set()
+    assert answer.data == {"done": True}
+    assert [one.body for one in node.requests("POST x")] == [{"requestId": "r"}] * 2
 
 
 def test_an_order_waits_longest_where_there_is_no_other_to_ask(node: FakeNode) -> None:

@@ -83,9 +83,12 @@ def test_reads(
 
     assert main.run(command) == Exit.DONE
     out, err = capsys.readouterr()
-    assert "seen by instance-A, 0." in out
+    assert "seen by instance-A, " in out
     assert "\x1b" not in out
     assert err == ""
+
+
+AGE = re.compile(r"\d\.\d s ago")
 
 
 @pytest.mark.parametrize("name", ["quorum", "status", "leader", "instances", "drift", "locks", "conflicts"])
@@ -96,9 +99,9 @@ def test_the_quick_way_and_typer_say_the_same(
     line = [name, *(node.url if word == "NODE" else word for word in more)]
     assert main.plain_read(line) is not None
     assert main.run(line) == Exit.DONE
-    quick = capsys.readouterr()
+    quick = AGE.sub("", capsys.readouterr().out)
     assert invoke(line) == Exit.DONE
-    assert capsys.readouterr() == quick
+    assert AGE.sub("", capsys.readouterr().out) == quick
 
 
 @pytest.mark.parametrize(
