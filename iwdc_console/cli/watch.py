@@ -6,11 +6,13 @@ What is old is never shown as if it were new: while no node answers, the last an
 import contextlib
 import os
 import select
+import signal
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 from iwdc_console.cli import output
 from iwdc_console.cli.failures import failure_of
@@ -28,7 +30,7 @@ def watch(ask: Callable[[], Answer], view: View, fmt: Format, name_of: Callable[
     """Until q or ctrl-c; both end it well. Raises `ReaderGone` when a pipe is closed."""
     with contextlib.suppress(KeyboardInterrupt):
         if fmt is Format.TABLE and output.is_terminal():
-            with _keys() as pressed_q:
+            with _ending_on_term(), _keys() as pressed_q:
                 _redraw(ask, view, pressed_q, name_of)
         else:
             _append(ask, view, fmt, name_of)
@@ -104,6 +106,22 @@ def _height() -> int:
         return os.get_terminal_size(1).lines or 24
     except OSError:
         return 24
+
+
+@contextlib.contextmanager
+def _ending_on_term() -> Iterator[None]:
+    """TERM ends the view in good order, so that the terminal gets its cursor and its keys back."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +23,12 @@ from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Raw, running
 
 DEADLINE_S = 20.0
+WITH_A_TERMINAL_OF_ITS_OWN = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -91,12 +99,24 @@ def test_redrawing_goes_over_what_stood_there(capsys: pytest.CaptureFixture[str]
     assert watch.draw(["x"] * 50, 1, 10) == 9, "never more than the screen has, or going up would miss"
 
 
-def test_on_a_terminal_it_redraws_until_q(node: FakeNode) -> None:
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (lambda child, terminal: os.write(terminal, b"q"), Exit.DONE),
+        (lambda child, terminal: os.write(terminal, b"\x03"), Exit.DONE),
+        (lambda child, terminal: child.terminate(), 128 + signal.SIGTERM),
+    ],
+    ids=["q", "ctrl-c", "TERM"],
+)
+def test_on_a_terminal_it_redraws_and_leaves_it_as_it_was(
+    node: FakeNode, end: Callable[[Any, int], Any], code: int
+) -> None:
     ours, theirs = pty.openpty()
-    environment = os.environ | {"IWDC_NODE": node.url, "TERM": "xterm", "COLUMNS": "80"}
-    line = [sys.executable, "-m", "iwdc_console.cli.main", "status", "--watch"]
-    child = subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
-    os.close(theirs)
+    before = termios.tcgetattr(theirs)
+    environment = os.environ | {"IWDC_NODE": node.url, "TERM": "xterm", "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    program = [sys.executable, "-m", "iwdc_console.cli.main", "status", "--watch"]
+    line = [sys.executable, "-c", WITH_A_TERMINAL_OF_ITS_OWN, *program]
+    child = subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     shown = b""
     try:
         deadline = time.monotonic() + DEADLINE_S
@@ -104,16 +124,18 @@ def test_on_a_terminal_it_redraws_until_q(node: FakeNode) -> None:
             assert time.monotonic() < deadline, shown
             if select.select([ours], [], [], 0.1)[0]:
                 shown += os.read(ours, 65536)
-        os.write(ours, b"q")
-        assert child.wait(DEADLINE_S) == Exit.DONE
-        if select.select([ours], [], [], 0)[0]:
+        end(child, ours)
+        assert child.wait(DEADLINE_S) == code
+        while select.select([ours], [], [], 0)[0]:
             shown += os.read(ours, 65536)
+        assert termios.tcgetattr(theirs) == before
     finally:
         child.kill()
         child.wait()
         os.close(ours)
+        os.close(theirs)
     assert "★ instance-A".encode() in shown
-    assert shown.index(watch.HIDE_CURSOR.encode()) < shown.index(watch.SHOW_CURSOR.encode())
+    assert shown.index(watch.HIDE_CURSOR.encode()) < shown.rindex(watch.SHOW_CURSOR.encode())
 
 
 def event(id_: str) -> dict[str, Any]:
