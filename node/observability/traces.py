@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -115,65 +116,71 @@ def root_span_id(trace: str) -> str:
 
 
 class TraceRing:
-    """The latest spans of this instance, by trace. Bounded: the oldest span goes when a new one comes."""
+    """The latest spans of this instance. Bounded: the oldest goes when a new one comes.
+
+    Recording is on the path of every vote, so it is one append; spans are made and sorted out when somebody looks.
+    """
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
         routine = max(1, int(capacity * ROUTINE_SHARE))
-        self._routine: deque[Span] = deque()
-        self._others: deque[Span] = deque()
-        self._room = {True: routine, False: max(1, capacity - routine)}
-        self._traces: dict[str, list[Span]] = {}
+        self._routine: deque[_Kept] = deque(maxlen=routine)
+        self._others: deque[_Kept] = deque(maxlen=max(1, capacity - routine))
 
     def __len__(self) -> int:
         return len(self._routine) + len(self._others)
 
     def record(self, span: Span) -> None:
         """Keep a finished span."""
-        routine = span.name in ROUTINE
-        ring = self._routine if routine else self._others
-        if len(ring) >= self._room[routine]:
-            self._forget(ring.popleft())
-        ring.append(span)
-        spans = self._traces.get(span.trace)
-        if spans is None:
-            self._traces[span.trace] = [span]
-        else:
-            spans.append(span)
+        (self._routine if span.name in ROUTINE else self._others).append(span)
 
     def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
         """Keep what the core observed as a span and return its trace id, a fresh one where nobody asked for it."""
-        if observe.trace:
-            trace, span, parent = observe.trace, new_span_id(), root_span_id(observe.trace)
-        else:
-            trace = new_trace_id()
-            span, parent = root_span_id(trace), None
-        duration_ms = max(0.0, now.mono - observe.started) * 1000
-        self.record(
-            Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
-        )
+        trace = observe.trace or new_trace_id()
+        (self._routine if observe.name in ROUTINE else self._others).append((trace, observe, now, instance))
         return trace
 
     def get(self, trace: str) -> tuple[Span, ...]:
         """The spans of a trace on this instance, by start; empty when it is unknown or forgotten."""
-        return tuple(sorted(self._traces.get(trace, ()), key=lambda span: (span.start_ms, -span.duration_ms)))
+        found = [_span(kept) for ring in (self._routine, self._others) for kept in ring if _trace(kept) == trace]
+        return tuple(sorted(found, key=lambda span: (span.start_ms, -span.duration_ms)))
 
     def recent(self, limit: int, name: str | None = None) -> tuple[TraceSummary, ...]:
         """The latest traces, newest first: those with a span called `name`, or by default all that are not routine."""
-        found: list[TraceSummary] = []
-        for trace in reversed(self._traces):
-            if len(found) == limit:
-                break
-            spans = self._traces[trace]
-            if any(span.name == name for span in spans) if name else any(span.name not in ROUTINE for span in spans):
-                found.append(_summary(trace, spans))
-        return tuple(found)
+        by_trace: dict[str, list[_Kept]] = {}
+        for ring in (self._routine, self._others):
+            for kept in ring:
+                by_trace.setdefault(_trace(kept), []).append(kept)
+        wanted = [
+            trace
+            for trace, spans in by_trace.items()
+            if any(_name(kept) == name if name else _name(kept) not in ROUTINE for kept in spans)
+        ]
+        summaries = [_summary(trace, [_span(kept) for kept in by_trace[trace]]) for trace in wanted]
+        summaries.sort(key=lambda summary: summary.start_ms, reverse=True)
+        return tuple(summaries[:limit])
 
-    def _forget(self, span: Span) -> None:
-        spans = self._traces[span.trace]
-        if len(spans) == 1:
-            del self._traces[span.trace]
-        else:
-            spans.pop(next(at for at, kept in enumerate(spans) if kept is span))
+
+_Kept = Span | tuple[str, Observe, Now, str]
+"""A span, or what one is made of: trace id, what the core observed, when that was reported, the instance."""
+
+
+def _trace(kept: _Kept) -> str:
+    return kept[0] if isinstance(kept, tuple) else kept.trace
+
+
+def _name(kept: _Kept) -> str:
+    return kept[1].name if isinstance(kept, tuple) else kept.name
+
+
+def _span(kept: _Kept) -> Span:
+    """The span itself. Its id follows from what it is made of, so that every look gives the same."""
+    if isinstance(kept, Span):
+        return kept
+    trace, observe, now, instance = kept
+    duration_ms = max(0.0, now.mono - observe.started) * 1000
+    root = root_span_id(trace)
+    span, parent = (f"{crc32(instance.encode()):08x}{id(observe) & 0xFFFFFFFF:08x}", root) if observe.trace else (root, None)
+    return Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
 
 
 def _summary(trace: str, spans: list[Span]) -> TraceSummary:
