@@ -178,8 +178,9 @@ def _span(kept: _Kept) -> Span:
         return kept
     trace, observe, now, instance = kept
     duration_ms = max(0.0, now.mono - observe.started) * 1000
-    root = root_span_id(trace)
-    span, parent = (f"{crc32(instance.encode()):08x}{id(observe) & 0xFFFFFFFF:08x}", root) if observe.trace else (root, None)
+    span, parent = root_span_id(trace), None
+    if observe.trace:
+        span, parent = f"{crc32(instance.encode()):08x}{id(observe) & 0xFFFFFFFF:08x}", span
     return Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
 
 
