@@ -38,6 +38,11 @@ class Context:
         self._out: list[Effect] = []
         self._records: list[Record] = []
 
+    @property
+    def next_persist(self) -> int:
+        """Number of the persist that what is written next will be part of."""
+        return self.persist_number if self._records else self.persist_number + 1
+
     def persist(self, *records: Record) -> int:
         """Have these written; gives the number to wait for."""
         if not self._records:

@@ -297,6 +297,7 @@ class Core:
             self.mark = marks[passed - 1][1]
             del marks[:passed]
         self.control.synced(number)
+        self.proposals.synced(number)
 
     def _call(self, call: int, request: Request) -> None:
         ctx = self.ctx

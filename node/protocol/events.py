@@ -91,12 +91,16 @@ class HybridClock:
 
     def tick(self, wall_ms: float) -> int:
         """A fresh timestamp for a local event."""
-        self._last = max(self._last + 1, int(wall_ms) << HLC_COUNTER_BITS)
+        self._last = max(self._usable(wall_ms) + 1, int(wall_ms) << HLC_COUNTER_BITS)
         return self._last
 
     def read(self, wall_ms: float) -> int:
         """The current timestamp, without spending one."""
-        return max(self._last, int(wall_ms) << HLC_COUNTER_BITS)
+        return max(self._usable(wall_ms), int(wall_ms) << HLC_COUNTER_BITS)
+
+    def _usable(self, wall_ms: float) -> int:
+        """Our last timestamp, unless a wall clock since set right had carried it where nobody would follow (V2)."""
+        return 0 if self.is_ahead(self._last, wall_ms) else self._last
 
     def is_ahead(self, hlc: int, wall_ms: float) -> bool:
         """Whether `hlc` is further ahead of our wall clock than the bound allows (V2)."""
@@ -104,7 +108,7 @@ class HybridClock:
 
     def receive(self, hlc: int, wall_ms: float) -> bool:
         """Take in a remote timestamp. False, and no movement, when it is too far ahead (V2)."""
-        if hlc <= self._last:
+        if hlc <= self._usable(wall_ms):
             return True
         if self.is_ahead(hlc, wall_ms):
             return False

@@ -72,6 +72,8 @@ class Proposals:
         self._held: dict[tuple[str, int], None] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self._unannounced: dict[str, float] = {}
+        self._unsynced: dict[str, int] = {}
+        """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
 
     # Clients
@@ -102,6 +104,7 @@ class Proposals:
             ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
             return
         event = self._write(ask)
+        self._note_unsynced(event.id, ctx.persist_number)
         self._answer_or_wait(call, event.id, ask.wait_s, existing=False)
 
     def resolve(self, call: int, ask: ResolveConflict) -> None:
@@ -152,6 +155,12 @@ class Proposals:
         if changed and self._held:
             self._ballot.update(self._held)
             self._held.clear()
+
+    def synced(self, number: int) -> None:
+        """The disk has caught up to persist `number`: our votes in it are durable."""
+        unsynced = self._unsynced
+        while unsynced and unsynced[key := next(iter(unsynced))] <= number:
+            del unsynced[key]
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5)."""
@@ -301,10 +310,8 @@ class Proposals:
         elif state.origin == ctx.settings.id:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
         for waiter in self._waiting.pop(key, ()):
-            # Every vote that decided is on its voter's disk already, and so is the proposal: nothing to wait for. With
-            # one voter alone the proposal is being written in this very step.
-            alone = len(state.payload.voters) == 1 or state.payload.required == 1
-            self._reply(waiter.call, key, existing=False, after=ctx.persist_number if alone else 0)
+            # Others' votes were on their disks before they came; only our own may still be on its way.
+            self._reply(waiter.call, key, existing=False, after=self._unsynced.get(key, 0))
             ctx.observe(
                 f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
             )
@@ -356,7 +363,13 @@ class Proposals:
             ctx.count("distributed_votes_total", type=vote)
             ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
         if votes:
+            for cast in votes:
+                self._note_unsynced(cast["proposal"], ctx.next_persist)
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "")
+
+    def _note_unsynced(self, key: str, number: int) -> None:
+        self._unsynced.pop(key, None)
+        self._unsynced[key] = number
 
     def _open_rounds(self) -> None:
         for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):

@@ -2,7 +2,17 @@
 
 import pytest
 
-from node.protocol.requests import Accepted, AcquireLock, LockGranted, ProposalAnswer, Propose, Refusal, StepDown
+from node.protocol.requests import (
+    Accepted,
+    AcquireLock,
+    Answer,
+    LockGranted,
+    ProposalAnswer,
+    Propose,
+    Publish,
+    Refusal,
+    StepDown,
+)
 from node.protocol.settings import Strategy
 from node.simulation.plan import STRATEGIES
 from tests.simulation.stage import Stage
@@ -207,3 +217,34 @@ def test_leadership_moves_once_and_to_the_best() -> None:
     terms = len(stage.world.checkers.leaders)
     stage.until(lambda: stage.leader_of("ABC") == "A", 120)
     assert len(stage.world.checkers.leaders) == terms + 1
+
+
+def test_a_node_whose_clock_was_far_ahead_is_of_use_once_it_is_set_right() -> None:
+    """V2, promise 5: its own proposals are not ahead for ever, nor are all deadlines past to it."""
+    stage = Stage(3, rule="majority")
+    stage.settle()
+    for name in "AB":
+        stage[name].clocks.step_wall(stage.t, 3600.0)
+        stage.ask(name, Publish("SNAPSHOT_CREATED", {}))
+        stage[name].clocks.set_right(stage.t)
+    assert stage.propose("A", "1.0.0", "own").state == "accepted"
+    assert stage.propose("C", "1.1.0", "another's").state == "accepted"
+
+
+def test_a_verdict_is_told_once_our_own_deciding_vote_is_durable() -> None:
+    """P3, promise 3: B learns a diff's base and another's vote at once; its own vote decides, and its disk is slow."""
+    stage = Stage(3, rule="majority")
+    stage.settle()
+    stage.world.network.cut([("A", "C"), ("B", "C"), ("C", "B")])
+    diff = Propose("diff", "2.0.0", "content", base="1.0.0", wait_s=20.0)
+    told: list[Answer | None] = []
+    stage["A"].call(diff, lambda answer: None)
+    stage.world.run_for(0.2)
+    stage["B"].call(diff, told.append)
+    stage["B"].disk.slow_s = 1.0
+    stage["C"].call(Propose("snapshot", "1.0.0", "content"), lambda answer: None)
+    stage.until(lambda: told, 25)
+    (answer,) = told
+    assert isinstance(answer, ProposalAnswer)
+    assert answer.proposal.state == "accepted"
+    assert set(answer.proposal.votes) == {"A", "B"}
