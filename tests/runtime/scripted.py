@@ -22,9 +22,10 @@ DEADLINE_S = 10.0
 FAST = Timing(heartbeat_interval=0.1, heartbeat_timeout=1.0)
 
 
-def envelope(sender: str, to: str, *messages: Message) -> Envelope:
+def envelope(sender: str, to: str, *messages: Message, number: int = 0) -> Envelope:
     """An envelope with nothing special in its head."""
-    return Envelope(FORMAT, "test", "digest", sender, to, "boot", "journal", 1, Mark(0, 0, 0, 0), None, messages)
+    mark = Mark(0, 0, 0, 0)
+    return Envelope(FORMAT, "test", "digest", sender, to, "boot", "journal", 1, mark, None, messages, number=number)
 
 
 class ScriptedCore:
@@ -41,8 +42,8 @@ class ScriptedCore:
         self.inputs.append(input)
         return self.script(input)
 
-    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
-        return envelope(self.local, to, *messages)
+    def envelope(self, to: str, messages: tuple[Message, ...], number: int) -> Envelope:
+        return envelope(self.local, to, *messages, number=number)
 
     def kinds(self) -> list[str]:
         return [type(input).__name__ for input in self.inputs]

@@ -26,8 +26,8 @@ class Ends:
         self.outcomes: list[str] = []
         self.dropped = 0
 
-    def envelope(self, to: str, messages: tuple[Message, ...]) -> Envelope:
-        return envelope("A", to, *messages)
+    def envelope(self, to: str, messages: tuple[Message, ...], number: int) -> Envelope:
+        return envelope("A", to, *messages, number=number)
 
     def received(self, envelope: Envelope) -> None:
         self.got.append(envelope)
