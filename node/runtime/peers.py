@@ -9,6 +9,7 @@ within `heartbeat_timeout`; attempts to reach a lost peer are at most `min(heart
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections import deque
@@ -140,7 +141,7 @@ class Link:
         return self._node.envelope(self._peer, cast(tuple[Message, ...], messages), self._number)
 
     def heard(self) -> None:
-        """The peer delivers: what it gets waits for the answer, and it is worth reaching at once."""
+        """The peer delivers: what it gets waits for the answer, and it is worth reaching soon."""
         if self._connection is None:
             self._reachable = True
             self._nudged.set()
@@ -222,15 +223,16 @@ class Link:
                 if connection.served:
                     failures = 0
                     continue
-            self._nudged.clear()
             # Half to all of the pause, so that nodes which lost the same peer do not come back in step.
             pause_s = min(self._max_retry_s, FIRST_RETRY_S * 2.0**failures) * (0.5 + self._rng.random() / 2)
             failures = min(failures + 1, 16)
-            try:
-                async with asyncio.timeout(pause_s):
-                    await self._nudged.wait()
-            except TimeoutError:
-                continue
+            shortest_s = min(pause_s, FIRST_RETRY_S)
+            await asyncio.sleep(shortest_s)
+            if pause_s > shortest_s and not self._nudged.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s - shortest_s):
+                        await self._nudged.wait()
+            self._nudged.clear()
 
     async def _connect(self) -> "Connection | None":
         connection = Connection(self, self._loop)
