@@ -10,7 +10,7 @@ from node.api.answers import Refused, Uncertain
 from node.api.call import Call
 from node.api.decoding import read_body, read_query
 from node.api.exchange import ApiLimits, Request, Response, Stream
-from node.api.routes import routes
+from node.api.routes import PEER, routes
 from node.api.routing import Route, Router
 from node.observability.traces import Span, new_trace_id, parse_traceparent, root_span_id
 from node.protocol.effects import Now
@@ -66,6 +66,10 @@ class Application:
     def max_body(self, target: bytes) -> int:
         """How many bytes of body the target takes."""
         return self.router.max_body(target.partition(b"?")[0]) or self.limits.max_body_bytes
+
+    def is_link(self, target: bytes) -> bool:
+        """Whether the target belongs to other members: what clients wait for comes that way."""
+        return target == PEER.encode()
 
     def reject(self, status: int, detail: str) -> Response:
         """The answer to what never became a request."""

@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _write(self, answer: Response, close: bool, bodyless: bool = False) -> None:
-        close = close or self.server.stopping
+        close = close or (self.server.stopping and not self.is_link)
         head = b"%bdate: %b\r\n%b%b%b\r\n" % (
             STATUS_LINES[answer.status],
             self.server.date,
@@ -326,10 +326,10 @@ class Connection(asyncio.Protocol):
         self.transport.write_eof()
 
     def finish_soon(self) -> None:
-        """The server stops: streams end now, idle connections close, the rest closes with its answer."""
+        """The server stops: streams end now, idle connections close, the rest closes with its answer; links go last."""
         if self.streaming and self.task is not None:
             self.task.cancel()
-        elif self.lingering or self.idle:
+        elif self.lingering or (self.idle and not self.is_link):
             self.transport.close()
 
     def finish_now(self) -> None:
@@ -338,6 +338,11 @@ class Connection(asyncio.Protocol):
             self.task.cancel()
             self._write(self.app.interrupted(self.current), close=True)
         self.transport.close()
+
+    @property
+    def is_link(self) -> bool:
+        """Whether a member delivers over it, so that what clients still wait for may come that way."""
+        return self.app.is_link(self.url)
 
     @property
     def idle(self) -> bool:

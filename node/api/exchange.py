@@ -107,6 +107,9 @@ class App(Protocol):
     def max_body(self, target: bytes) -> int:
         """How many bytes of body the target takes."""
 
+    def is_link(self, target: bytes) -> bool:
+        """Whether the target belongs to other members: what clients wait for comes that way."""
+
     def reject(self, status: int, detail: str) -> Response:
         """The answer to what never became a request."""
 

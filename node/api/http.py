@@ -38,7 +38,10 @@ class HttpServer:
         return bound
 
     async def stop(self) -> None:
-        """Accept nothing more, let running requests end within `stop_grace_s`, then cut off what is left."""
+        """Accept nothing more, let running requests end within `stop_grace_s`, then cut off what is left.
+
+        Links of other members stay until then: the verdicts that clients wait for come over them.
+        """
         self.stopping = True
         if self._listener is not None:
             self._listener.close()
@@ -48,16 +51,21 @@ class HttpServer:
         try:
             await self._all_closed(self.limits.stop_grace_s)
         except TimeoutError:
-            for connection in list(self.connections):
+            for connection in self._clients():
                 connection.finish_now()
             with suppress(TimeoutError):
                 await self._all_closed(self.limits.linger_s)
-        for connection in list(self.connections):
+        for connection in self._clients():
             connection.transport.abort()
+        for connection in list(self.connections):
+            connection.transport.close()
 
     async def _all_closed(self, timeout_s: float) -> None:
-        if self.connections:
+        if self._clients():
             await asyncio.wait_for(self._empty.wait(), timeout_s)
+
+    def _clients(self) -> list[Connection]:
+        return [connection for connection in self.connections if not connection.is_link]
 
     def opened(self, connection: Connection) -> None:
         """A client connected. Where there is no room, the longest idle client goes, else the new one is refused."""
@@ -79,7 +87,7 @@ class HttpServer:
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
         self.connections.discard(connection)
-        if not self.connections:
+        if self.stopping and not self._clients():
             self._empty.set()
 
     def _sweep(self) -> None:

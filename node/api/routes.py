@@ -7,6 +7,7 @@ from node.observability.traces import PROPOSE_DIFF_API, PROPOSE_SNAPSHOT_API, QU
 
 API = "/api/v1"
 DISTRIBUTED = f"{API}/distributed"
+PEER = f"{DISTRIBUTED}/peer"
 
 
 def routes(limits: ApiLimits) -> tuple[Route, ...]:
@@ -43,7 +44,7 @@ def routes(limits: ApiLimits) -> tuple[Route, ...]:
         Route("GET", f"{d}/journal", legacy.journal),
         Route("POST", f"{d}/sync", legacy.sync, max_body=batch),
         Route("POST", f"{d}/heartbeat", legacy.heartbeat),
-        Route("POST", f"{d}/peer", peer.peer, max_body=limits.max_peer_bytes),
+        Route("POST", PEER, peer.peer, max_body=limits.max_peer_bytes),
         Route("GET", f"{API}/metrics", reads.metrics),
         Route("GET", "/metrics", reads.metrics),
     )
