@@ -67,6 +67,8 @@ FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
 LAG_SHARE = 0.1
 """A timer later than this share of `heartbeat_interval` is a lag worth reporting (H1)."""
 MIN_LAG_S = 0.05
+MAX_UNWRITTEN_RECORDS = 100_000
+"""Records that wait for the disk before deliveries are left unread; as lost messages they are repaired later."""
 SHIP_BYTES = 1024 * 1024
 """Events read from the journal for one `Push`, about."""
 
@@ -120,6 +122,7 @@ class Engine:
         self._writer = Writer(journal.commit, self._loop, self._committed)
         self._gathered: list[Persist] = []
         self._writing: list[Persist] = []
+        self._unwritten = 0
         self._write_started = 0.0
         self._write_due = False
         self._retry_s = 0.0
@@ -231,7 +234,10 @@ class Engine:
         return self.core.envelope(to, messages, number)
 
     def received(self, envelope: Envelope) -> None:
-        """Take in what a peer answered."""
+        """Take in what a peer delivered or answered."""
+        if self._unwritten > MAX_UNWRITTEN_RECORDS:
+            self.exchanged(envelope.sender, "disk_behind", dropped=len(envelope.messages))
+            return
         arrivals = self._arrivals.get(envelope.sender)
         if arrivals is None:
             self.step(Received(envelope))
@@ -257,6 +263,7 @@ class Engine:
             case Persist():
                 self._asked = effect.number
                 self._gathered.append(effect)
+                self._unwritten += len(effect.records)
                 self._disk_idle.clear()
                 self._write_soon()
             case Send() | Reply() | Emit():
@@ -314,6 +321,7 @@ class Engine:
         if self._writing or not self._gathered:
             return
         self._writing, self._gathered = self._gathered, []
+        self._unwritten = 0
         self._submit()
 
     def _submit(self) -> None:

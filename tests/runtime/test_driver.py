@@ -18,6 +18,7 @@ from node.protocol.effects import (
     Input,
     Persist,
     Persisted,
+    Received,
     Reply,
     Tick,
 )
@@ -25,7 +26,7 @@ from node.protocol.events import Event
 from node.protocol.records import Appended
 from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish
 from node.runtime import driver
-from tests.runtime.scripted import MemoryJournal, engine, until
+from tests.runtime.scripted import MemoryJournal, engine, envelope, until
 
 PUBLISH = Publish("T", {})
 
@@ -287,6 +288,35 @@ def test_a_blocked_loop_is_reported_as_lag_and_then_as_over() -> None:
         await until(lambda: len(lags) == 2, "lag and its end")
         assert lags[0] > 0.1
         assert lags[1] == 0.0
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_hung_disk_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "MAX_UNWRITTEN_RECORDS", 10)
+
+    async def scenario() -> None:
+        journal, numbers = MemoryJournal(), iter(range(1, 100))
+
+        def script(input: Input) -> list[Effect]:
+            if isinstance(input, Received):
+                number = next(numbers)
+                return [Persist(number, tuple(Appended(event(number * 4 + at)) for at in range(4)))]
+            return []
+
+        node, core = engine(script, journal)
+        await node.start()
+        journal.gate.clear()
+        await node.deliver(envelope("B", "A"))
+        await until(lambda: node._writing != [], "commit under way")
+        for _ in range(10):
+            await node.deliver(envelope("B", "A"))
+        assert core.kinds().count("Received") == 1 + 3
+        journal.gate.set()
+        await until(lambda: len(journal.batches) == 2, "all on disk")
+        await node.deliver(envelope("B", "A"))
+        assert core.kinds().count("Received") == 1 + 3 + 1
         await node.stop()
 
     asyncio.run(scenario())
