@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from node.journal.errors import JournalCorrupt, JournalError, JournalFault, JournalFull
+from node.journal.errors import JournalCorrupt, JournalError
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
 from node.observability.traces import TraceRing
@@ -50,9 +50,9 @@ from node.protocol.requests import Answer, Maybe, Request
 from node.protocol.settings import Settings
 from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
+from node.runtime.commits import GroupCommit
 from node.runtime.legacy import LegacyMember
 from node.runtime.peers import Link
-from node.runtime.writer import Writer
 
 if TYPE_CHECKING:
     from node.journal import Journal
@@ -60,10 +60,6 @@ if TYPE_CHECKING:
 
 DELIVERY_WAIT_S = 0.050
 """How long a peer's delivery waits for the commit it caused before it is answered without it."""
-SLOW_COMMIT_S = 1.0
-"""A commit that takes longer makes the node `degraded: slow_disk` (H1)."""
-FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
-"""Pauses between attempts to commit on a faulty disk."""
 LAG_SHARE = 0.1
 """A timer later than this share of `heartbeat_interval` is a lag worth reporting (H1)."""
 MIN_LAG_S = 0.05
@@ -119,18 +115,7 @@ class Engine:
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writer = Writer(journal.commit, self._loop, self._committed)
-        self._gathered: list[Persist] = []
-        self._writing: list[Persist] = []
-        self._unwritten = 0
-        self._write_started = 0.0
-        self._write_due = False
-        self._retry_s = 0.0
-        self._disk = DiskState(None)
-        self._disk_idle = asyncio.Event()
-        self._disk_idle.set()
-        self._asked = 0
-        self._durable = 0
+        self._disk = GroupCommit(journal.commit, self._loop, self._durable_to, self._disk_is, self._journal_failed)
         self._waiting: list[Send | Reply | Emit] = []
         self._deliveries: deque[_Delivery] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -160,8 +145,8 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        if self._running and self._disk.fault is None:
-            await asyncio.wait((self._loop.create_task(self._disk_idle.wait()),), timeout=SLOW_COMMIT_S)
+        if self._running:
+            await self._disk.flush()
         self._end("the node was stopped")
         await asyncio.gather(*(link.close() for link in self._links.values()))
         self._links.clear()
@@ -201,14 +186,14 @@ class Engine:
         link = self._links.get(envelope.sender)
         if link is not None:
             link.heard()
-        asked = self._asked
+        asked = self._disk.asked
         self.received(envelope)
         if link is None:
             return None
-        if self._asked == asked or not self._running:
+        if self._disk.asked == asked or not self._running:
             return link.take()
         answer: asyncio.Future[Envelope | None] = self._loop.create_future()
-        self._deliveries.append(_Delivery(self._asked, link, answer))
+        self._deliveries.append(_Delivery(self._disk.asked, link, answer))
         return await answer
 
     def step(self, input: Input) -> None:
@@ -235,7 +220,7 @@ class Engine:
 
     def received(self, envelope: Envelope) -> None:
         """Take in what a peer delivered or answered."""
-        if self._unwritten > MAX_UNWRITTEN_RECORDS:
+        if self._disk.unwritten_records > MAX_UNWRITTEN_RECORDS:
             self.exchanged(envelope.sender, "disk_behind", dropped=len(envelope.messages))
             return
         arrivals = self._arrivals.get(envelope.sender)
@@ -261,13 +246,9 @@ class Engine:
     def _perform(self, effect: Effect, now: Now) -> None:
         match effect:
             case Persist():
-                self._asked = effect.number
-                self._gathered.append(effect)
-                self._unwritten += len(effect.records)
-                self._disk_idle.clear()
-                self._write_soon()
+                self._disk.add(effect)
             case Send() | Reply() | Emit():
-                if effect.after > self._durable:
+                if effect.after > self._disk.durable:
                     self._waiting.append(effect)
                 else:
                     self._let_go(effect)
@@ -310,62 +291,31 @@ class Engine:
 
     # Disk
 
-    def _write_soon(self) -> None:
-        # Requests that arrive in one turn of the loop share a commit.
-        if not self._write_due and not self._writing:
-            self._write_due = True
-            self._loop.call_soon(self._write)
+    def _durable_to(self, number: int) -> None:
+        waiting = self._waiting
+        self._waiting = [effect for effect in waiting if effect.after > number]
+        for effect in waiting:
+            if effect.after <= number:
+                self._let_go(effect)
+        self.step(Persisted(number))
+        while self._deliveries and self._deliveries[0].number <= number:
+            self._deliveries.popleft().finish()
 
-    def _write(self) -> None:
-        self._write_due = False
-        if self._writing or not self._gathered:
-            return
-        self._writing, self._gathered = self._gathered, []
-        self._unwritten = 0
-        self._submit()
+    def _disk_is(self, state: DiskState, why: str) -> None:
+        if state.fault is None and not state.slow:
+            self.log.info("disk_well")
+        else:
+            self.log.warn("disk_unwell", state=state.fault or "slow", why=why)
+        self.step(state)
 
-    def _submit(self) -> None:
-        self._write_started = time.monotonic()
-        self._writer.submit([record for persist in self._writing for record in persist.records])
-
-    def _committed(self, seconds: float, error: Exception | None) -> None:
-        if error is None:
-            self._retry_s = 0.0
-            self._durable = self._writing[-1].number
-            self._writing = []
-            self._write()
-            self._release()
-            self._disk_is(DiskState(None, slow=seconds > SLOW_COMMIT_S))
-            if not self._writing and not self._gathered:
-                self._disk_idle.set()
-        elif isinstance(error, JournalFull | JournalFault):
-            self.log.error("journal_write_failed", problem=str(error), retry_in_s=self._retry_s)
-            self._disk_is(DiskState("disk_full" if isinstance(error, JournalFull) else "disk_fault"))
-            self._retry_s = min(MAX_RETRY_S, max(FIRST_RETRY_S, 2 * self._retry_s))
-            self._loop.call_later(self._retry_s, self._submit)
-        elif isinstance(error, JournalCorrupt):
+    def _journal_failed(self, error: Exception) -> None:
+        if isinstance(error, JournalCorrupt):
             self._end(str(error))
         else:
             self._fail("the journal", error)
 
-    def _release(self) -> None:
-        durable = self._durable
-        waiting, self._waiting = self._waiting, []
-        self._waiting = [effect for effect in waiting if effect.after > durable]
-        for effect in waiting:
-            if effect.after <= durable:
-                self._let_go(effect)
-        self.step(Persisted(durable))
-        while self._deliveries and self._deliveries[0].number <= durable:
-            self._deliveries.popleft().finish()
-
-    def _disk_is(self, state: DiskState) -> None:
-        if state != self._disk:
-            self._disk = state
-            self.step(state)
-
     def _close_disk(self) -> None:
-        self._writer.close()
+        self._disk.close()
         self._readers.shutdown()
         self.journal.close()
 
@@ -385,8 +335,7 @@ class Engine:
         now = time.monotonic()
         late_s = now - self._timer_at
         self._timer = None
-        if self._writing and now - self._write_started > SLOW_COMMIT_S and self._disk.fault is None:
-            self._disk_is(DiskState(None, slow=True))
+        self._disk.look()
         if late_s > self._lag_s:
             self._lagging = True
             self.step(LoopLag(late_s))

@@ -25,7 +25,7 @@ from node.protocol.effects import (
 from node.protocol.events import Event
 from node.protocol.records import Appended
 from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish
-from node.runtime import driver
+from node.runtime import commits, driver
 from tests.runtime.scripted import MemoryJournal, engine, envelope, until
 
 PUBLISH = Publish("T", {})
@@ -83,7 +83,7 @@ def test_what_gathers_during_a_commit_is_committed_as_one() -> None:
         await node.start()
         journal.gate.clear()
         first = asyncio.create_task(node.call(PUBLISH, 5))
-        await until(lambda: node._writing != [], "commit under way")
+        await until(lambda: node._disk.writing, "commit under way")
         others = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(50)]
         await until(lambda: core.kinds().count("Called") == 51, "calls")
         journal.gate.set()
@@ -112,7 +112,7 @@ def test_requests_of_one_turn_share_a_commit() -> None:
 def test_a_faulty_disk_is_reported_and_retried_and_nothing_leaves_meanwhile(
     fault: Exception, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(commits, "FIRST_RETRY_S", 0.001)
 
     async def scenario() -> None:
         journal = MemoryJournal()
@@ -138,7 +138,7 @@ def test_a_faulty_disk_is_reported_and_retried_and_nothing_leaves_meanwhile(
 
 
 def test_a_slow_commit_is_reported_while_it_lasts_and_cleared_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "SLOW_COMMIT_S", 0.02)
+    monkeypatch.setattr(commits, "SLOW_COMMIT_S", 0.02)
 
     async def scenario() -> None:
         journal = MemoryJournal()
@@ -241,7 +241,7 @@ def test_a_stop_commits_and_answers_what_was_gathered() -> None:
         node, _ = engine(Durable(), journal)
         await node.start()
         calls = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(3)]
-        await until(lambda: node._gathered != [] or node._writing != [] or bool(journal.batches), "records")
+        await until(lambda: node._disk.asked > 0, "records")
         await node.stop()
         assert [await call for call in calls] == [Accepted("1"), Accepted("2"), Accepted("3")]
         await node.stop()
@@ -309,7 +309,7 @@ def test_a_hung_disk_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
         await node.start()
         journal.gate.clear()
         await node.deliver(envelope("B", "A"))
-        await until(lambda: node._writing != [], "commit under way")
+        await until(lambda: node._disk.writing, "commit under way")
         for _ in range(10):
             await node.deliver(envelope("B", "A"))
         assert core.kinds().count("Received") == 1 + 3

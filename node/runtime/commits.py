@@ -1,0 +1,120 @@
+"""Group commit: what gathers while one transaction is written becomes the next one.
+
+A commit begins at once when the disk is idle, at the end of the loop's turn, so that requests which arrived together
+share it. A faulty disk is reported and tried again until it works; the batch stays whole and in its place.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from node.journal.errors import JournalFault, JournalFull
+from node.protocol.effects import DiskState, Persist
+from node.runtime.writer import Commit, Writer
+
+SLOW_COMMIT_S = 1.0
+"""A commit that takes longer makes the node `degraded: slow_disk` (H1)."""
+FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
+"""Pauses between attempts to commit on a faulty disk."""
+
+
+class GroupCommit:
+    """Brings `Persist`s to the disk in order.
+
+    `on_durable` hears the number of the last one on disk, `on_state` how the disk does whenever that changes,
+    `on_failure` of an error that trying again cannot mend.
+    """
+
+    def __init__(
+        self,
+        commit: Commit,
+        loop: asyncio.AbstractEventLoop,
+        on_durable: Callable[[int], None],
+        on_state: Callable[[DiskState, str], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self.asked = 0
+        """Number of the last `Persist` given."""
+        self.durable = 0
+        """Number of the last one on disk."""
+        self.unwritten_records = 0
+        """Records that wait for the transaction after the one under way."""
+        self._loop = loop
+        self._on_durable = on_durable
+        self._on_state = on_state
+        self._on_failure = on_failure
+        self._writer = Writer(commit, loop, self._done)
+        self._gathered: list[Persist] = []
+        self._writing: list[Persist] = []
+        self._started = 0.0
+        self._due = False
+        self._retry_s = 0.0
+        self._state = DiskState(None)
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def writing(self) -> bool:
+        """Whether a commit is under way."""
+        return bool(self._writing)
+
+    def add(self, persist: Persist) -> None:
+        """Have these records written."""
+        self.asked = persist.number
+        self._gathered.append(persist)
+        self.unwritten_records += len(persist.records)
+        self._idle.clear()
+        if not self._due and not self._writing:
+            self._due = True
+            self._loop.call_soon(self._begin)
+
+    def look(self) -> None:
+        """Notice a commit that hangs; called now and then."""
+        if self._writing and self._state.fault is None and time.monotonic() - self._started > SLOW_COMMIT_S:
+            self._is(DiskState(None, slow=True), "a commit is under way for long")
+
+    async def flush(self) -> None:
+        """Wait until all is on disk, but not for a disk that is faulty or hangs."""
+        if self._state.fault is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SLOW_COMMIT_S):
+                    await self._idle.wait()
+
+    def close(self) -> None:
+        """End the writer's thread. Blocks until the commit under way is done."""
+        self._writer.close()
+
+    def _begin(self) -> None:
+        self._due = False
+        if self._writing or not self._gathered:
+            return
+        self._writing, self._gathered = self._gathered, []
+        self.unwritten_records = 0
+        self._submit()
+
+    def _submit(self) -> None:
+        self._started = time.monotonic()
+        self._writer.submit([record for persist in self._writing for record in persist.records])
+
+    def _done(self, seconds: float, error: Exception | None) -> None:
+        if error is None:
+            self._retry_s = 0.0
+            self.durable = self._writing[-1].number
+            self._writing = []
+            self._begin()
+            self._on_durable(self.durable)
+            self._is(DiskState(None, slow=seconds > SLOW_COMMIT_S), f"a commit took {seconds:.3f} s")
+            if not self._writing and not self._gathered:
+                self._idle.set()
+        elif isinstance(error, JournalFull | JournalFault):
+            self._is(DiskState("disk_full" if isinstance(error, JournalFull) else "disk_fault"), str(error))
+            self._retry_s = min(MAX_RETRY_S, max(FIRST_RETRY_S, 2 * self._retry_s))
+            self._loop.call_later(self._retry_s, self._submit)
+        else:
+            self._on_failure(error)
+
+    def _is(self, state: DiskState, why: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._on_state(state, why)
