@@ -6,19 +6,34 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
   so in every round), or accepted another content that was accepted in a slot of k. It is *elsewhere* in round r when
   it accepted another content in a slot of k in round r or later. Neither will accept k any more.
 - Rejected: in no known round can accepts plus voters that may still accept reach `required`, nor in a further round.
-  There is no further round when another content was accepted in round 0 of every slot of k, as a slot with an accepted
-  content is never dead; else the voters not lost must be fewer than `required`.
-- A slot is dead up to round r when no known key put to the vote in it can be accepted in a round <= r, and too few
-  voters are left that are not bound in round r or later, so an unknown proposal cannot be accepted either. Dead stays
-  dead, whatever arrives later; that is what makes the next round safe.
-- A voter is bound by what it accepted in a slot: for the same and all lower rounds, and for higher ones unless the
-  opening of that round names the slot (it was proven dead before).
+  There is no further round when something was accepted in round 0 of every slot of k; else the voters not lost must
+  be fewer than `required`.
+- A slot is dead up to round r when no known key can be accepted in it in a round <= r, and too few voters are left
+  that accepted nothing in round r or later and have not found the version stale, so an unknown key cannot be accepted
+  either. Dead stays dead, whatever
+  arrives later; that is what makes a further round safe.
+- The opening of a round names slots and up to which round each is dead. A voter is bound by what it accepted in a
+  slot: for the same round, for all lower ones, and for a higher one unless its opening says the slot is dead there.
+  So a diff, which has two slots, is not let loose in one of them by what was proven of the other.
+- A round is opened only for what could win it as far as is known, and never for two rivals at once, so that the same
+  voters do not split for ever.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from node.protocol.proposal import CONFLICTING_VOTE, Birth, Cast, Content, Opening, Proposal, Verdict
+from node.protocol.proposal import (
+    CONFLICTING_VOTE,
+    STALE_VERSION,
+    VERSION_SLOT,
+    Birth,
+    Cast,
+    Content,
+    Opening,
+    Proposal,
+    Verdict,
+)
 from node.protocol.versions import VersionKey
 
 
@@ -195,16 +210,18 @@ class Slot:
         """Accepted proposals of another content."""
         return (each for each in self.accepted if each.content != content)
 
-    def stalled_round(self) -> int | None:
-        """The highest round of the slot, if it is split and dead up to there and nothing was accepted (P5)."""
-        if self.accepted or len({p.content for p in self.proposals if p.accepts}) < 2:
-            return None
-        highest = max(max(p.rounds()) for p in self.proposals)
+    def dead_up_to(self) -> int:
+        """The highest round up to which nothing can be accepted any more, -1 for none (P5)."""
         voters = {voter for p in self.proposals for voter in p.payload.voters}
-        free = [v for v in voters if all(bound < highest for bound, _ in self._bound.get(v, ()))]
-        if len(free) >= min(p.payload.required for p in self.proposals):
-            return None
-        return None if any(p.verdict == "pending" and can_win(p) for p in self.proposals) else highest
+        if self.name.startswith(VERSION_SLOT):
+            # Who once found the version stale will accept nothing for it.
+            voters -= {v.voter for p in self.proposals for v in p.votes.values() if v.reason == STALE_VERSION}
+        required = min(p.payload.required for p in self.proposals)
+        for level in sorted({round_ for p in self.proposals for round_ in p.rounds()}, reverse=True):
+            free = [v for v in voters if all(bound < level for bound, _ in self.bindings(v))]
+            if len(free) < required and not any(can_win(p, level) for p in self.proposals):
+                return level
+        return -1
 
 
 def judge(proposal: ProposalState) -> Verdict:
@@ -212,18 +229,22 @@ def judge(proposal: ProposalState) -> Verdict:
     required = proposal.payload.required
     if any(count >= required for count in proposal.accepts.values()):
         return "accepted"
-    if not proposal.hard and not any(slot.contested for slot in proposal.slots):
+    if not proposal.hard and not any(slot.contested or slot.accepted for slot in proposal.slots):
         return "pending"
-    if can_win(proposal):
+    lost = lost_voters(proposal)
+    if any(_reachable(proposal, round_, lost) for round_ in proposal.rounds()):
         return "pending"
-    left = len(proposal.payload.voters) - len(lost_voters(proposal))
+    left = len(proposal.payload.voters) - len(lost)
     return "pending" if left >= required and _may_be_put_again(proposal) else "rejected"
 
 
-def can_win(proposal: ProposalState) -> bool:
-    """Whether accepts can still reach `required` in a round in which it was put to the vote."""
+def can_win(proposal: ProposalState, up_to: int | None = None) -> bool:
+    """Whether accepts can still reach `required` in a round in which it was put to the vote, no higher than `up_to`."""
+    if proposal.verdict == "rejected":
+        return False
     lost = lost_voters(proposal)
-    return any(_reachable(proposal, round_, lost) for round_ in proposal.rounds())
+    rounds = (round_ for round_ in proposal.rounds() if up_to is None or round_ <= up_to)
+    return any(_reachable(proposal, round_, lost) for round_ in rounds)
 
 
 def lost_voters(proposal: ProposalState) -> set[str]:
@@ -250,29 +271,73 @@ def _reachable(proposal: ProposalState, round_: int, lost: set[str]) -> bool:
 
 
 def _may_be_put_again(proposal: ProposalState) -> bool:
-    return not all(
-        any(0 in rival.winning_rounds() for rival in slot.rivals(proposal.content)) for slot in proposal.slots
-    )
+    return not all(any(0 in each.winning_rounds() for each in slot.accepted) for slot in proposal.slots)
 
 
 def bound_by(proposal: ProposalState, voter: str, round_: int) -> Slot | None:
     """The slot in which an earlier accept keeps this voter from accepting the proposal in this round (P3, P5)."""
-    released = {name for opening in proposal.openings if opening.round == round_ for name in opening.slots}
+    dead: dict[str, int] = {}
+    for opening in proposal.openings:
+        if opening.round == round_:
+            for name, level in opening.slots:
+                dead[name] = max(level, dead.get(name, -1))
+    return _binding_slot(proposal, voter, round_, dead)
+
+
+def _binding_slot(proposal: ProposalState, voter: str, round_: int, dead: Mapping[str, int]) -> Slot | None:
     for slot in proposal.slots:
         for bound, content in slot.bindings(voter):
-            if content != proposal.content and (bound >= round_ or slot.name not in released):
+            if content != proposal.content and (bound >= round_ or bound > dead.get(slot.name, -1)):
                 return slot
     return None
 
 
-def front_runner(slot: Slot, round_: int, hlc: int) -> ProposalState | None:
-    """Which pending proposal to put to the vote again: most accepts in `round_`, then in all, then the earliest.
+class Run(NamedTuple):
+    """A proposal to put to the vote again: in which round, and which of its slots are dead up to which round."""
 
-    Those whose deadline lies before `hlc` are past voting.
+    proposal: ProposalState
+    round: int
+    dead: dict[str, int]
+
+
+def front_runners(slots: Iterable[Slot], hlc: int) -> list[Run]:
+    """What to put to the vote again of all that compete in these slots (P5).
+
+    Most accepts in the last round come first, then most in all, then the earliest. Those whose deadline lies before
+    `hlc` are past voting.
     """
-    candidates = [p for p in slot.proposals if p.verdict == "pending" and p.payload.deadline_hlc >= hlc]
-    return min(
-        candidates,
-        key=lambda p: (-p.accepts.get(round_, 0), -sum(p.accepts.values()), p.hlc, p.key),
-        default=None,
-    )
+    candidates = {p.key: p for slot in slots for p in slot.proposals if _is_open(p, hlc)}
+    runs = [run for p in candidates.values() if (run := _next_run(p, hlc)) is not None]
+    runs.sort(key=lambda run: _standing_of(run.proposal, run.round - 1))
+    taken: set[str] = set()
+    chosen: list[Run] = []
+    for run in runs:
+        names = {slot.name for slot in run.proposal.slots}
+        if taken.isdisjoint(names):
+            taken |= names
+            chosen.append(run)
+    return chosen
+
+
+def _is_open(proposal: ProposalState, hlc: int) -> bool:
+    return proposal.verdict == "pending" and proposal.payload.deadline_hlc >= hlc
+
+
+def _standing_of(proposal: ProposalState, last: int) -> tuple[int, int, int, str]:
+    return (-proposal.accepts.get(last, 0), -sum(proposal.accepts.values()), proposal.hlc, proposal.key)
+
+
+def _next_run(proposal: ProposalState, hlc: int) -> Run | None:
+    """The next round of a proposal that cannot win in those it had, if enough voters are free to accept it there."""
+    if any(slot.accepted for slot in proposal.slots):
+        return None
+    others = [each for slot in proposal.slots for each in slot.proposals]
+    if any(_is_open(each, hlc) and can_win(each) for each in others):
+        return None
+    dead = {slot.name: level for slot in proposal.slots if (level := slot.dead_up_to()) >= 0}
+    if not dead:
+        return None
+    round_ = 1 + max(max(each.rounds()) for each in others)
+    free = set(proposal.payload.voters) - lost_voters(proposal)
+    able = [voter for voter in free if _binding_slot(proposal, voter, round_, dead) is None]
+    return Run(proposal, round_, dead) if len(able) >= proposal.payload.required else None

@@ -16,12 +16,14 @@ from node.protocol.versions import VersionKey, parse
 
 VoteWord = Literal["accept", "reject", "abstain"]
 Verdict = Literal["pending", "accepted", "rejected"]
-Content = tuple[str, str | None, str, str]
+Content = tuple[ProposalKind, str | None, str, str]
 """What a proposal would put in place: (kind, base, version, hash)."""
 
 CONFLICTING_VOTE: Final = "conflicting_vote"
 """The only reject reason that a later round can lift (P5)."""
 STALE_VERSION: Final = "stale_version"
+VERSION_SLOT: Final = "version:"
+SUCCESSOR_SLOT: Final = "successor-of:"
 
 EVENT_TYPE: Final[dict[ProposalKind, str]] = {
     "snapshot": events.SNAPSHOT_PROPOSAL,
@@ -74,10 +76,10 @@ class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
         A version that a rollback made current again gets a new successor: its slot names the rollback, else what was
         rolled back would hold the slot for ever.
         """
-        version = f"version:{self.version}"
+        version = f"{VERSION_SLOT}{self.version}"
         if self.base is None:
             return (version,)
-        successor = f"successor-of:{self.base}" + (f"@{self.restored}" if self.restored else "")
+        successor = f"{SUCCESSOR_SLOT}{self.base}" + (f"@{self.restored}" if self.restored else "")
         return (successor,) if self.kind == "rollback" else (successor, version)
 
 
@@ -98,11 +100,14 @@ class Votes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RoundOpened(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """Payload of `ROUND_OPENED` (P5): `proposal` is put to the vote again; `slots` are those proven dead before."""
+    """Payload of `ROUND_OPENED` (P5): `proposal` is put to the vote again.
+
+    `slots` are pairs of a slot and the round up to which it was proven dead.
+    """
 
     proposal: str
     round: _Count
-    slots: tuple[str, ...]
+    slots: tuple[tuple[str, int], ...]
 
 
 class ConflictResolved(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -173,7 +178,7 @@ class Opening(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     key: str
     round: int
-    slots: tuple[str, ...]
+    slots: tuple[tuple[str, int], ...]
     journal: str
     seq: int
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from node.protocol import events
-from node.protocol.ballot import ProposalState, Slot, bound_by, front_runner, judge
+from node.protocol.ballot import ProposalState, Slot, bound_by, front_runners, judge
 from node.protocol.checkpoint import Checkpoint, floor_time, keep, matters
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
@@ -53,11 +53,12 @@ class Change(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """Slots that are dead up to a round, and the proposal to put to the vote in the next one (P5)."""
+    """A split that nothing can win any more, and the proposal to put to the vote in a further round (P5)."""
 
     key: str
     round: int
-    slots: tuple[str, ...]
+    slots: tuple[Any, ...]
+    """`slots` of the `ROUND_OPENED`: pairs of a slot and the round up to which it is dead."""
 
 
 class Conflict(NamedTuple):
@@ -213,7 +214,7 @@ class Fold:
             contested = contested or slot.contested
         self._judge(p, changes)
         if contested and cast.vote == "accept":
-            self._judge_rivals(p, changes)
+            self._judge_others(p, changes)
 
     def _precedence(self, atom: VoteAtom) -> tuple[bool, tuple[bool, int, str, int, int]]:
         """What the floor knows comes first, then the lowest."""
@@ -258,14 +259,14 @@ class Fold:
         changes.append(Change(p.key, verdict, False))
         if verdict == "accepted":
             self._accept(p)
-            self._judge_rivals(p, changes)
+            self._judge_others(p, changes)
 
-    def _judge_rivals(self, p: ProposalState, changes: list[Change]) -> None:
+    def _judge_others(self, p: ProposalState, changes: list[Change]) -> None:
         for slot in p.slots:
-            if slot.contested:
-                for rival in slot.proposals:
-                    if rival.verdict == "pending" and rival.content != p.content:
-                        self._judge(rival, changes)
+            if len(slot.proposals) > 1:
+                for other in slot.proposals:
+                    if other.verdict == "pending" and other is not p:
+                        self._judge(other, changes)
 
     def _accept(self, p: ProposalState) -> None:
         if p.payload.kind != "rollback" and (self._highest is None or p.order > self._highest):
@@ -428,14 +429,8 @@ class Fold:
 
         Proposals whose deadline lies before `hlc` are not put to the vote again.
         """
-        found: dict[tuple[str, int], list[str]] = {}
-        for name in self._contested:
-            slot = self._slots[name]
-            highest = slot.stalled_round()
-            runner = front_runner(slot, highest, hlc) if highest is not None else None
-            if highest is not None and runner is not None:
-                found.setdefault((runner.key, highest + 1), []).append(name)
-        return sorted(Stall(key, round_, tuple(sorted(names))) for (key, round_), names in found.items())
+        runs = front_runners([self._slots[name] for name in self._contested], hlc)
+        return sorted(Stall(run.proposal.key, run.round, tuple(sorted(run.dead.items()))) for run in runs)
 
     def digest(self) -> str:
         """Short hex of the state: equal on all nodes with the same events and floor (S3)."""

@@ -69,8 +69,8 @@ class Writer:
                 "reason": reason}  # fmt: skip
         return self.write(origin, VOTES, {"votes": [item]})
 
-    def open_round(self, origin: str, key: str, round_: int, slots: Iterable[str]) -> Event:
-        """A round opened."""
+    def open_round(self, origin: str, key: str, round_: int, slots: Iterable[tuple[str, int]]) -> Event:
+        """A round opened; each slot with the round up to which it is dead."""
         return self.write(origin, ROUND_OPENED, {"proposal": key, "round": round_, "slots": list(slots)})
 
     def resolve(self, origin: str, slot: str, key: str) -> Event:
@@ -180,7 +180,7 @@ class Oracle:
                 able -= {v for r in self._rounds(rival) if r >= round_ for v in self._accepts(rival, r)}
             if len(self._accepts(key, round_) | able) >= body["required"]:
                 return "pending"
-        taken = {slot for rival in rivals if 0 in self._winning(rival) for slot in self.slots(rival)}
+        taken = {slot for other in self.proposals if 0 in self._winning(other) for slot in self.slots(other)}
         closed = self.slots(key) <= taken
         return "pending" if not closed and len(left) >= body["required"] else "rejected"
 

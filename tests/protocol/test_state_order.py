@@ -50,7 +50,7 @@ def history(seed: int, proposals: int, others: int, short_deadlines: bool = Fals
         target = rng.choice(keys)
         match rng.randrange(12):
             case 0:
-                writer.open_round(origin, target, rng.randrange(1, 3), rng.sample(["version:1.2.0", "x"], 1))
+                writer.open_round(origin, target, rng.randrange(1, 3), [("version:1.2.0", rng.randrange(2))])
             case 1:
                 slot = rng.choice([f"version:{v}" for v in VERSIONS] + [f"successor-of:{v}" for v in VERSIONS])
                 writer.resolve(origin, slot, target)

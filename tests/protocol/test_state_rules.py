@@ -236,7 +236,7 @@ def test_p5_a_new_round_frees_only_the_slots_that_were_proven_dead() -> None:
     diff = writer.diff("A", "1.0.0", "1.1.0", "x", required=3)
     rival = writer.diff("C", "1.0.0", "1.2.0", "y", required=3)
     snapshot = writer.snapshot("B", "1.1.0", "z", required=3)
-    writer.open_round("A", diff.id, 1, ["successor-of:1.0.0"])
+    writer.open_round("A", diff.id, 1, [("successor-of:1.0.0", 0)])
     fold = writer.fold()
     assert fold.bound_by(diff.id, "C", 0) == "successor-of:1.0.0"
     assert fold.bound_by(diff.id, "C", 1) is None
@@ -249,7 +249,7 @@ def test_p5_an_accept_in_a_later_round_binds_the_earlier_ones_too() -> None:
     writer = Writer()
     one = writer.snapshot("A", "1.0.0", "x", required=3)
     two = writer.snapshot("C", "1.0.0", "y", required=3)
-    writer.open_round("A", one.id, 1, ["version:1.0.0"])
+    writer.open_round("A", one.id, 1, [("version:1.0.0", 0)])
     writer.vote("B", one, round_=1)
     assert writer.fold().bound_by(two.id, "B", 0) == "version:1.0.0"
 
@@ -270,8 +270,8 @@ def test_p5_a_split_is_put_to_the_vote_again_earliest_first_on_a_tie() -> None:
     writer = Writer()
     one, two = split(writer)
     fold = writer.fold()
-    assert fold.stalled(0) == [Stall(one.id, 1, ("version:1.0.0",))]
-    fold.apply(writer.open_round("A", one.id, 1, ["version:1.0.0"]))
+    assert fold.stalled(0) == [Stall(one.id, 1, (("version:1.0.0", 0),))]
+    fold.apply(writer.open_round("A", one.id, 1, [("version:1.0.0", 0)]))
     assert fold.stalled(0) == []
     state = fold.get(one.id)
     assert state is not None
@@ -296,7 +296,7 @@ def test_p5_the_front_runner_goes_on() -> None:
     fold = writer.fold()
     assert fold.stalled(0) == []
     fold.apply(writer.vote("E", three))
-    assert fold.stalled(0) == [Stall(two.id, 1, ("version:1.0.0",))]
+    assert fold.stalled(0) == [Stall(two.id, 1, (("version:1.0.0", 0),))]
     assert verdict(fold, one) == "pending"
 
 
@@ -338,7 +338,7 @@ def test_p5_both_slots_of_split_diffs_go_into_one_round() -> None:
     two = writer.diff("C", "1.0.0", "1.1.0", "y", voters=FOUR, required=3)
     writer.vote("B", one)
     writer.vote("D", two)
-    assert writer.fold().stalled(0) == [Stall(one.id, 1, ("successor-of:1.0.0", "version:1.1.0"))]
+    assert writer.fold().stalled(0) == [Stall(one.id, 1, (("successor-of:1.0.0", 0), ("version:1.1.0", 0)))]
 
 
 def test_p5_an_unreadable_round_is_ignored() -> None:
