@@ -227,10 +227,16 @@ class Slot:
 def judge(proposal: ProposalState) -> Verdict:
     """The verdict that follows from the votes known so far (P4)."""
     required = proposal.payload.required
-    if any(count >= required for count in proposal.accepts.values()):
-        return "accepted"
-    if not proposal.hard and not any(slot.contested or slot.accepted for slot in proposal.slots):
-        return "pending"
+    # Plain loops: this runs for every vote.
+    for count in proposal.accepts.values():
+        if count >= required:
+            return "accepted"
+    if not proposal.hard:
+        for slot in proposal.slots:
+            if slot.contested or slot.accepted:
+                break
+        else:
+            return "pending"
     lost = lost_voters(proposal)
     if any(_reachable(proposal, round_, lost) for round_ in proposal.rounds()):
         return "pending"

@@ -155,8 +155,10 @@ class Fold:
         cast = own_vote(birth)
         if cast is not None:
             self._add_vote(VoteAtom(birth.key, p.payload.hash, cast), own)
-        for atom in sorted(self._early_votes.pop(birth.key, {}).values(), key=self._precedence):
-            self._add_vote(atom, own)
+        early = self._early_votes.pop(birth.key, None)
+        if early is not None:
+            for atom in sorted(early.values(), key=self._precedence):
+                self._add_vote(atom, own)
         self._judge(p, own)
         changes.append(Change(p.key, p.verdict, True))
         changes.extend(change for change in own if change.key != p.key)
@@ -245,7 +247,7 @@ class Fold:
     # Decisions
 
     def _judge(self, p: ProposalState, changes: list[Change]) -> None:
-        if p.final:
+        if p.final or p.verdict == "accepted":
             return
         verdict = judge(p)
         if verdict == p.verdict:
