@@ -136,12 +136,12 @@ class Membership:
         if self.status != UNREACHABLE:
             alive.add(self._ctx.settings.id)
         total = len(self.peers) + 1
-        alive_voters = sum(1 for name in self.voters if name in alive)
-        return quorum.view(total, len(alive), len(self.voters), alive_voters, self._ctx.settings.rule)
+        deciding = sum(1 for name in self.voters if name in alive and self.same_digest(name))
+        return quorum.view(total, len(alive), len(self.voters), deciding, self._ctx.settings.rule)
 
     def same_digest(self, name: str) -> bool:
         """Whether promises, acks and votes may pass between us (M2)."""
-        return self.peers[name].digest == self.digest
+        return name == self._ctx.settings.id or self.peers[name].digest == self.digest
 
     def differing(self, name: str) -> list[str]:
         """The config entries in which `name` differs from us, in words (M2)."""

@@ -25,10 +25,11 @@ def kth_highest(values: Iterable[float], k: int) -> float:
     return sorted(values, reverse=True)[k - 1]
 
 
-def view(total: int, healthy: int, voters: int, healthy_voters: int, rule: Rule) -> QuorumView:
-    """The seed's four numbers. `sufficient` also asks for enough voters, so that it never promises a lost vote (H2)."""
+def view(total: int, healthy: int, voters: int, deciding: int, rule: Rule) -> QuorumView:
+    """The seed's four numbers. `sufficient` also asks for enough voters that can decide together, so that it never
+    promises a lost vote (H2): healthy ones with the same configuration (M2)."""
     need = required(total, rule)
-    enough = healthy >= need and healthy_voters >= required(voters, rule)
+    enough = healthy >= need and deciding >= required(voters, rule)
     return QuorumView(total=total, healthy=healthy, required=need, sufficient=enough)
 
 

@@ -188,9 +188,13 @@ def _verdict(core: "Core", quorum: QuorumView, leader: str | None, conflicts: in
         return f"Not taking part: {core.recovery.explain()}."
     if not members.can_vote:
         return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
-    down = sorted(name for name, status in members.sees.items() if status == UNREACHABLE)
+    down = sorted(name for name, peer in members.peers.items() if not peer.alive)
     weak = sorted(name for name, status in members.sees.items() if status == DEGRADED)
     lost = f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} unreachable"
+    other = [name for name in members.voters if name not in down and not members.same_digest(name)]
+    if not quorum.sufficient and other:
+        runs = "runs" if len(other) == 1 else "run"
+        return f"No quorum: {', '.join(other)} {runs} another configuration, so votes do not count together."
     if not quorum.sufficient:
         return f"No quorum: {quorum.healthy} of {quorum.total} answer and {quorum.required} are needed; {lost}."
     if leader is None:
