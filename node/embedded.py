@@ -30,6 +30,7 @@ from node.journal import JOURNAL_NAME, Journal, JournalError
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
 from node.observability.traces import TraceRing, new_trace_id
+from node.protocol.canonical import signed_bytes
 from node.protocol.core import Core
 from node.protocol.effects import Now
 from node.protocol.events import Event
@@ -87,12 +88,7 @@ class Node:
             )
         async with contextlib.AsyncExitStack() as opened:
             try:
-                log = EventLog(
-                    config.settings.id,
-                    config.observability.log_level,
-                    config.observability.log_format,
-                    config.observability.log_file,
-                )
+                log = self._open_log()
                 opened.callback(log.close)
                 journal = await asyncio.to_thread(Journal.open, config.data_dir / JOURNAL_NAME)
                 opened.callback(journal.close)
@@ -146,11 +142,11 @@ class Node:
     async def propose_snapshot(
         self, version: str, hash: str, *, signature: str | None = None, wait_s: float = 0.0, key: str | None = None
     ) -> ProposalAnswer:
-        """Put a snapshot to the vote (seed 4.2).
+        """Put a snapshot to the vote (seed 4.2), signed with the configured `signing_key` if there is one.
 
         With `wait_s` the answer comes with the verdict, or after that many seconds as it stands then; look at
         `answer.proposal.state`. A repeat with the same `key` is the same proposal. Raises `Refused` (without quorum:
-        `insufficient_quorum`), `OutcomeUnknown`.
+        `insufficient_quorum`), `OutcomeUnknown`, `KeyProblem`.
         """
         return await self._propose("snapshot", None, version, hash, signature, wait_s, key)
 
@@ -197,10 +193,24 @@ class Node:
         """The whole of this node at a glance."""
         return self.engine.core.view_status(self.engine.now())
 
+    def _open_log(self) -> EventLog:
+        options = self.config.observability
+        try:
+            return EventLog(self.config.settings.id, options.log_level, options.log_format, options.log_file)
+        except OSError as problem:
+            raise StartFailed(f"cannot write the event log {options.log_file}: {problem.strerror}") from problem
+
     async def _propose(
         self, kind: ProposalKind, base: str | None, version: str, hash: str, signature: str | None, wait_s: float,
         key: str | None,
     ) -> ProposalAnswer:  # fmt: skip
+        signing = self.config.security.signing_key
+        if signature is None and signing is not None:
+            from node.security.keys import SigningKey
+
+            settings = self.config.settings
+            message = signed_bytes(settings.cluster, kind, base, version, hash)
+            signature = (await asyncio.to_thread(SigningKey.load, signing)).sign(message, settings.id)
         ask = Propose(kind, version, hash, base, signature, idempotency_key=key, wait_s=wait_s, trace=new_trace_id())
         return await self._ask(ask, wait_s + CALL_TIMEOUT_S, ProposalAnswer)
 

@@ -21,6 +21,7 @@ REFUSAL_STATUS = {
     "cannot_vote": 503,
     "recovering": 503,
     "stepping_down": 503,
+    "stopping": 503,
 }
 """Reason of a refusal -> status. Any other is 409: the cluster said no."""
 CLUSTER_SAID_NO = 409

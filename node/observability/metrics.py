@@ -6,7 +6,7 @@ and counters are written under exactly the names listed here, without `_created`
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -96,11 +96,16 @@ class UnknownMetric(Exception):
 class _Histogram:
     """Observations per bucket; the last bucket is everything above the highest bound."""
 
-    __slots__ = ("counts", "sum")
+    __slots__ = ("_bounds", "counts", "sum")
 
-    def __init__(self, buckets: int) -> None:
-        self.counts = [0] * (buckets + 1)
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
 
 
 class Metrics:
@@ -120,7 +125,7 @@ class Metrics:
                     case "gauge":
                         self._gauges[spec.name, ()] = 0.0
                     case "histogram":
-                        self._histograms[spec.name, ()] = _Histogram(len(spec.buckets))
+                        self._histograms[spec.name, ()] = _Histogram(spec.buckets)
 
     def count(self, name: str, n: int = 1, **labels: str) -> None:
         """Add `n` to a counter. Raises UnknownMetric."""
@@ -133,13 +138,15 @@ class Metrics:
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Put one observation into a histogram. Raises UnknownMetric."""
+        self.histogram(name, **labels)(value)
+
+    def histogram(self, name: str, **labels: str) -> Callable[[float], None]:
+        """What puts observations into a histogram, looked up once for many. Raises UnknownMetric."""
         key = self._key("histogram", name, labels)
-        buckets = _BY_NAME[name].buckets
         histogram = self._histograms.get(key)
         if histogram is None:
-            histogram = self._histograms[key] = _Histogram(len(buckets))
-        histogram.counts[bisect_left(buckets, value)] += 1
-        histogram.sum += value
+            histogram = self._histograms[key] = _Histogram(_BY_NAME[name].buckets)
+        return histogram.observe
 
     def leader(self, instances: Iterable[str], leader: str | None) -> None:
         """Set `distributed_current_leader`: 1 for the one that leads, 0 for the others."""

@@ -99,6 +99,8 @@ class Replication:
             if peer.member.votes:
                 ctx.send(name, push, ctx.persist_number, lazy=self._lazy)
         ctx.count("distributed_sync_total", len(self._fresh), direction="push")
+        for trace in dict.fromkeys(event.trace for event in self._fresh if event.trace):
+            ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
         self._fresh, self._confirm, self._lazy = [], False, True
 
     def on_push(self, peer: Peer, push: Push) -> bool:

@@ -124,7 +124,7 @@ class Refusal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     Reasons: `insufficient_quorum`, `no_leader`, `not_leader`, `held`, `wrong_token`, `not_held`, `queue_full`,
     `too_many`, `cannot_vote`, `recovering`, `bad_request` (with `field`), `unknown_conflict`, `unknown_proposal`,
-    `id_taken`, `stepping_down`, `no_candidate`, `timeout` (a wait ended and nothing was granted).
+    `released`, `stepping_down`, `stopping`, `no_candidate`, `timeout` (a wait ended and nothing was granted).
     """
 
     reason: str

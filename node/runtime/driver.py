@@ -23,7 +23,7 @@ import msgspec
 from node.journal.errors import JournalCorrupt, JournalError
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
-from node.observability.traces import TraceRing
+from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
 from node.protocol.effects import (
     Called,
     Cancelled,
@@ -46,7 +46,7 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
-from node.protocol.requests import Answer, Maybe, Request
+from node.protocol.requests import Answer, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
@@ -104,6 +104,7 @@ class Engine:
         self.metrics = metrics
         self.log = log
         self.bus = Bus(self._read_page, core.vector)
+        self._replicated = metrics.histogram("distributed_replication_latency_seconds")
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._running = False
@@ -159,7 +160,7 @@ class Engine:
     async def call(self, request: Request, timeout_s: float) -> Answer:
         """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
         if not self._running:
-            return Maybe("stopping", "the node does not serve; ask another one")
+            return Refusal("stopping", "the node does not serve; ask another one")
         call = next(self._call_numbers)
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._calls[call] = answer
@@ -255,6 +256,8 @@ class Engine:
             case Ship():
                 self._ship(effect)
             case Observe():
+                if effect.name == TIME_DRIFT_MEASURE:
+                    self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
                 trace = self.traces.record_observe(effect, now, self.settings.id)
                 self.log.observe(effect, trace)
             case Halt():
@@ -272,7 +275,10 @@ class Engine:
                 if answer is not None and not answer.done():
                     answer.set_result(effect.answer)
             case Emit():
-                self.bus.publish(effect.event)
+                event = effect.event
+                if event.origin != self.settings.id:
+                    self._replicated(max(0.0, time.time() - event.timestamp_ms / 1000))
+                self.bus.publish(event)
 
     def _encoded(self, message: Message) -> msgspec.Raw:
         # The same message usually goes to every peer in turn.

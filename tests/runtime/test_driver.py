@@ -24,7 +24,7 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event
 from node.protocol.records import Appended
-from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish
+from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish, Refusal
 from node.runtime import commits, driver
 from tests.runtime.scripted import MemoryJournal, engine, envelope, until
 
@@ -190,7 +190,9 @@ def test_a_bug_in_the_core_stops_the_node_and_says_where() -> None:
         reason = await node.stopped
         assert "handling Called (ZeroDivisionError: half way)" in reason
         steps = len(core.inputs)
-        assert isinstance(await node.call(PUBLISH, 5), Maybe)
+        refusal = await node.call(PUBLISH, 5)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason == "stopping"
         assert len(core.inputs) == steps
         await node.stop()
 
