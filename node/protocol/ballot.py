@@ -74,9 +74,9 @@ class ProposalState:
         self.votes: dict[tuple[str, int], Cast] = {}
         """(voter, round) -> vote."""
         self.accepts: dict[int, int] = {}
-        self.hard: set[str] = set()
+        self.hard: frozenset[str] = frozenset()
         """Voters that rejected it for a reason that no round lifts, or abstained."""
-        self.openings: list[Opening] = []
+        self.openings: tuple[Opening, ...] = ()
         self.round = 0
         """The highest round opened for it."""
         self.verdict: Verdict = "pending"
@@ -143,11 +143,11 @@ class ProposalState:
         if vote.vote == "accept":
             self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
         elif vote.reason != CONFLICTING_VOTE:
-            self.hard.add(vote.voter)
+            self.hard |= {vote.voter}
 
     def open(self, opening: Opening) -> None:
         """Note a round that was opened for it."""
-        self.openings.append(opening)
+        self.openings += (opening,)
         self.round = max(self.round, opening.round)
 
     def acceptors(self) -> Iterator[str]:
@@ -256,7 +256,7 @@ def can_win(proposal: ProposalState, up_to: int | None = None) -> bool:
 def lost_voters(proposal: ProposalState) -> set[str]:
     """Voters that will not accept it in any round any more."""
     rivals = (rival for slot in proposal.slots for rival in slot.rivals(proposal.content))
-    lost = proposal.hard.union(*(rival.acceptors() for rival in rivals))
+    lost = set(proposal.hard).union(*(rival.acceptors() for rival in rivals))
     return lost.intersection(proposal.payload.voters)
 
 

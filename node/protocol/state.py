@@ -1,20 +1,20 @@
 """The fold: events -> decisions -> slots -> current version (P1, P2, P4, P5, S1, S2, S3, C1).
 
-The state is a function of the set of events and of the floor, whatever the order and however often they arrive. It is
-kept up to date event by event: a verdict is looked at when a vote for it or for a rival in its slots comes in, a
-settlement when something is accepted. What cannot happen with honest instances (one voter, two votes on one key and
-round; two proposals with one id) makes the fold start over from its floor, so that it still depends on the set alone.
+The state is a function of the set of events and of the floor, whatever the order and however often they arrive. What
+cannot happen with honest instances (one voter, two votes on one key and round; two proposals with one id) makes the
+fold start over from its floor, so that it still depends on the set alone.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
 
 from node.protocol import events
-from node.protocol.ballot import ProposalState, Slot, bound_by, front_runners, judge
+from node.protocol.ballot import ProposalState, bound_by
 from node.protocol.checkpoint import Checkpoint, floor_time, keep, matters
+from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
     PROPOSAL_TYPES,
@@ -25,7 +25,6 @@ from node.protocol.proposal import (
     Content,
     Opening,
     Resolution,
-    Verdict,
     VoteAtom,
     own_vote,
     read_birth,
@@ -33,44 +32,13 @@ from node.protocol.proposal import (
     read_resolution,
     read_votes,
 )
-from node.protocol.register import Register
 from node.protocol.requests import ProposalKind
 from node.protocol.settings import Limits, Strategy
-from node.protocol.settlement import Lineage, Void, choices, settle
 from node.protocol.versions import VersionKey, parse
 
 _DIGEST_BYTES = 16
 _Place = tuple[str, int, int]
 """Journal, sequence number, index within the event."""
-
-
-class Change(NamedTuple):
-    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
-
-    key: str
-    verdict: Verdict
-    new: bool
-
-
-class Stall(NamedTuple):
-    """A split that nothing can win any more, and the proposal to put to the vote in a further round (P5)."""
-
-    key: str
-    round: int
-    slots: tuple[Any, ...]
-    """`slots` of the `ROUND_OPENED`: pairs of a slot and the round up to which it is dead."""
-
-
-class Conflict(NamedTuple):
-    """Accepted proposals of different contents in one slot (S1), the earliest first."""
-
-    slot: str
-    keys: tuple[str, ...]
-    winner: str | None
-    """None while open, or when its winner lost another slot."""
-    open: bool
-    by: Literal["floor", "resolution", "strategy"]
-    """What settled it, or will."""
 
 
 class Fold:
@@ -84,20 +52,12 @@ class Fold:
         self._start()
 
     def _start(self) -> None:
-        self._register = Register()
-        self._slots: dict[str, Slot] = {}
-        self._contended: set[str] = set()
-        self._contested: set[str] = set()
+        self._decisions = Decisions(self._strategy, self._floor.highest, self._floor.voids)
+        self._floor_highest = self._decisions.highest_order
         self._early_votes: dict[str, dict[_Place, VoteAtom]] = {}
         self._early_openings: dict[str, list[Opening]] = {}
-        self._resolutions: dict[str, Resolution] = {}
         self._displaced: dict[_Place, VoteAtom | Birth] = {}
         self._latest: dict[str, int] = {}
-        self._highest: VersionKey | None = parse(self._floor.highest) if self._floor.highest else None
-        self._highest_text = self._floor.highest
-        self._floor_highest = self._highest
-        self._lineage: Lineage | None = None
-        self._touched: dict[str, ProposalState] = {}
         self._sum = 0
         self._must_restart = False
 
@@ -126,29 +86,29 @@ class Fold:
         elif kind == events.CONFLICT_RESOLVED:
             resolution = read_resolution(event)
             if resolution is not None:
-                self._add_resolution(resolution)
+                self._resolve(resolution)
         if self._must_restart:
             return self._restart()
         return tuple(changes)
 
     def _restart(self) -> tuple[Change, ...]:
-        before = {key: p.verdict for key, p in self._register.by_key.items()}
+        before = {key: p.verdict for key, p in self._decisions.register.by_key.items()}
         self._load(self._atoms())
         return tuple(
             Change(key, p.verdict, key not in before)
-            for key, p in self._register.by_key.items()
+            for key, p in self._decisions.register.by_key.items()
             if before.get(key) != p.verdict
         )
 
     def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> None:
-        former = self._register.by_key.get(birth.key)
+        former = self._decisions.register.by_key.get(birth.key)
         if former is not None:
             self._displace(former.birth, birth)
             return
-        p = self._admit(birth, order)
+        p = self._decisions.admit(birth, order)
         self._note_time(birth.origin, birth.hlc)
         if birth.payload.deadline_hlc < self._floor.hlc and not matters(p, self._floor_highest, self._floor.current):
-            self._freeze(p, "rejected", STALE_VERSION)
+            self._decisions.freeze(p, "rejected", STALE_VERSION)
         for opening in self._early_openings.pop(birth.key, ()):
             p.open(opening)
         own: list[Change] = []
@@ -159,7 +119,7 @@ class Fold:
         if early is not None:
             for atom in sorted(early.values(), key=self._precedence):
                 self._add_vote(atom, own)
-        self._judge(p, own)
+        self._decisions.judge(p, own)
         changes.append(Change(p.key, p.verdict, True))
         changes.extend(change for change in own if change.key != p.key)
 
@@ -170,29 +130,9 @@ class Fold:
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
-    def _admit(self, birth: Birth, order: VersionKey) -> ProposalState:
-        p = ProposalState(birth, order)
-        self._register.add(p)
-        self._touched[p.key] = p
-        slots = []
-        for name in birth.payload.slots:
-            slot = self._slots.get(name)
-            if slot is None:
-                slot = self._slots[name] = Slot(name)
-            slot.add(p)
-            if slot.contested and not slot.accepted:
-                self._contested.add(name)
-            slots.append(slot)
-        p.slots = tuple(slots)
-        return p
-
-    def _freeze(self, p: ProposalState, verdict: Verdict, reason: str | None) -> None:
-        p.verdict, p.final, p.final_reason = verdict, True, reason
-        self._register.pending.pop(p.key)
-
     def _add_vote(self, atom: VoteAtom, changes: list[Change]) -> None:
         cast = atom.cast
-        p = self._register.by_key.get(atom.key)
+        p = self._decisions.register.by_key.get(atom.key)
         if p is None:
             self._early_votes.setdefault(atom.key, {})[cast.journal, cast.seq, cast.index] = atom
             self._note_time(cast.voter, cast.hlc)
@@ -209,182 +149,94 @@ class Fold:
             if former is not None and valid and cast.order < former.order and self._above(former):
                 self._must_restart = True
             return
-        p.cast(cast)
-        contested = False
-        for slot in p.slots:
-            slot.bind(p, cast)
-            contested = contested or slot.contested
-        self._judge(p, changes)
-        if contested and cast.vote == "accept":
-            self._judge_others(p, changes)
+        self._decisions.cast(p, cast, changes)
 
     def _precedence(self, atom: VoteAtom) -> tuple[bool, tuple[bool, int, str, int, int]]:
         """What the floor knows comes first, then the lowest."""
         return (self._above(atom), atom.cast.order)
 
     def _add_opening(self, opening: Opening, changes: list[Change]) -> None:
-        p = self._register.by_key.get(opening.key)
+        p = self._decisions.register.by_key.get(opening.key)
         if p is None:
             early = self._early_openings.setdefault(opening.key, [])
             if opening not in early:
                 early.append(opening)
         elif opening not in p.openings and (not p.final or self._above(p.birth)):
-            p.open(opening)
-            self._judge(p, changes)
+            self._decisions.open(p, opening, changes)
 
-    def _add_resolution(self, resolution: Resolution) -> None:
-        if resolution.id in self._resolutions:
-            return
-        self._resolutions[resolution.id] = resolution
-        p = self._register.by_key.get(resolution.key)
-        if p is not None and p.verdict == "accepted":
-            self._settle_group(p)
+    def _resolve(self, resolution: Resolution) -> None:
+        if resolution.id not in self._decisions.resolutions:
+            self._decisions.resolve(resolution)
 
     def _note_time(self, origin: str, hlc: int) -> None:
         if hlc > self._latest.get(origin, 0):
             self._latest[origin] = hlc
 
-    # Decisions
-
-    def _judge(self, p: ProposalState, changes: list[Change]) -> None:
-        if p.final or p.verdict == "accepted":
-            return
-        verdict = judge(p)
-        if verdict == p.verdict:
-            return
-        if verdict == "pending":
-            self._register.pending[p.key] = p
-        else:
-            self._register.pending.pop(p.key, None)
-        p.verdict = verdict
-        self._touched[p.key] = p
-        changes.append(Change(p.key, verdict, False))
-        if verdict == "accepted":
-            self._accept(p)
-            self._judge_others(p, changes)
-
-    def _judge_others(self, p: ProposalState, changes: list[Change]) -> None:
-        for slot in p.slots:
-            if len(slot.proposals) > 1:
-                for other in slot.proposals:
-                    if other.verdict == "pending" and other is not p:
-                        self._judge(other, changes)
-
-    def _accept(self, p: ProposalState) -> None:
-        if p.payload.kind != "rollback" and (self._highest is None or p.order > self._highest):
-            self._highest, self._highest_text = p.order, p.payload.version
-        self._occupy(p)
-        if all(len(slot.accepted) == 1 for slot in p.slots) and len(self._register.same(p.content)) == 1:
-            self._set_settled(p, True)
-        else:
-            self._settle_group(p)
-
-    def _occupy(self, p: ProposalState) -> None:
-        for slot in p.slots:
-            slot.accepted.append(p)
-            self._contested.discard(slot.name)
-            if any(True for _ in slot.rivals(p.content)):
-                self._contended.add(slot.name)
-
-    def _settle_group(self, p: ProposalState) -> None:
-        """Settle anew what is linked to `p` by slots and contents; nothing else can be touched by it."""
-        group = {p.key: p}
-        waiting = [p]
-        while waiting:
-            each = waiting.pop()
-            linked = [q for slot in each.slots for q in slot.accepted]
-            linked += [q for q in self._register.same(each.content) if q.verdict == "accepted"]
-            for q in linked:
-                if q.key not in group:
-                    group[q.key] = q
-                    waiting.append(q)
-        chosen = choices(group, self._resolutions.values()) if self._resolutions else {}
-        outcome = settle(group.values(), self._strategy, chosen)
-        for q in group.values():
-            self._set_settled(q, outcome[q.content])
-
-    def _set_settled(self, p: ProposalState, settled: bool | None) -> None:
-        if p.settled is settled:
-            return
-        if settled and p.payload.kind != "rollback":
-            if self._lineage is not None:
-                self._lineage.add(p)
-        elif settled or p.settled:
-            self._lineage = None
-        p.settled = settled
-        self._touched[p.key] = p
-
-    def _versions(self) -> Lineage:
-        if self._lineage is None:
-            settled = (p for p in self._register.by_key.values() if p.settled)
-            self._lineage = Lineage(settled, (Void.of(low, high) for low, high in self._floor.voids))
-        return self._lineage
-
     # Questions
 
     def get(self, key: str) -> ProposalState | None:
         """The proposal with this key (event id), or None."""
-        return self._register.by_key.get(key)
+        return self._decisions.register.by_key.get(key)
 
     def by_label(self, label: str) -> list[str]:
         """Keys of all proposals that carry this `proposalId` (P1), the earliest first."""
-        return self._register.labelled(label)
+        return self._decisions.register.labelled(label)
 
     def by_idempotency_key(self, idempotency_key: str) -> str | None:
         """Key of the earliest proposal made under this `Idempotency-Key`, whatever its verdict (P6)."""
-        return self._register.repeated(idempotency_key)
+        return self._decisions.register.repeated(idempotency_key)
 
     def find(self, kind: ProposalKind, base: str | None, version: str, hash_: str) -> str | None:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
-        return self._register.find((kind, base, version, hash_))
+        return self._decisions.register.find((kind, base, version, hash_))
 
     @property
     def keys(self) -> list[str]:
         """Keys of all known proposals, the earliest first."""
-        return self._register.in_order()
+        return self._decisions.register.in_order()
 
     @property
     def open_keys(self) -> list[str]:
         """Keys of pending proposals, expired ones among them."""
-        return list(self._register.pending)
+        return list(self._decisions.register.pending)
 
     @property
     def open_count(self) -> int:
         """How many proposals are pending."""
-        return len(self._register.pending)
+        return len(self._decisions.register.pending)
 
     @property
     def current(self) -> tuple[str, str] | None:
         """The current version and the hash that settled it (S2)."""
-        head = self._versions().current
+        head = self._decisions.lineage.current
         return (head.payload.version, head.payload.hash) if head is not None else None
 
     @property
     def highest_accepted(self) -> str | None:
         """The greatest version ever accepted by a snapshot or diff, rolled back or lost or not (P3)."""
-        return self._highest_text
+        return self._decisions.highest
 
     def known_version(self, version: str) -> bool:
         """Whether a settled snapshot or diff leads to this version, rolled back or not."""
-        return version in self._versions().by_version
+        return version in self._decisions.lineage.by_version
 
     def is_reachable(self, version: str) -> bool:
         """Whether one can go to this version: through settled snapshots and unbroken diffs, not rolled back (S2)."""
-        return version in self._versions().reachable
+        return version in self._decisions.lineage.reachable
 
     def base_hash(self, version: str) -> str | None:
         """The hash that settled a version: `baseHash` of a diff made from it. None when unknown."""
-        settled = self._versions().by_version.get(version)
+        settled = self._decisions.lineage.by_version.get(version)
         return settled.payload.hash if settled is not None else None
 
     def restored(self, version: str) -> str | None:
         """Key of the last settled rollback to a version: `restored` of what is built on it now (P2). None: no such."""
-        rollback = self._versions().restored.get(version)
+        rollback = self._decisions.lineage.restored.get(version)
         return rollback.key if rollback is not None else None
 
     def settled(self, key: str) -> bool | None:
         """True: accepted and won its slots; False: accepted and lost; None: not accepted, or its conflict is open."""
-        p = self._register.by_key.get(key)
+        p = self._decisions.register.by_key.get(key)
         return p.settled if p is not None else None
 
     def bound_by(self, key: str, voter: str, round_: int) -> str | None:
@@ -392,57 +244,40 @@ class Fold:
 
         None: it is free to accept. Raises `KeyError` for an unknown key.
         """
-        slot = bound_by(self._register.by_key[key], voter, round_)
+        slot = bound_by(self._decisions.register.by_key[key], voter, round_)
         return slot.name if slot is not None else None
 
     def binding(self, voter: str, slot: str, round_: int) -> Content | None:
         """The content that `voter` accepted in a slot in exactly this round."""
-        known = self._slots.get(slot)
+        known = self._decisions.slots.get(slot)
         found = [] if known is None else [c for r, c in known.bindings(voter) if r == round_]
         return min(found, key=lambda c: (c[0], c[1] or "", c[2], c[3]), default=None)
 
     def contended(self, key: str) -> tuple[str, ...]:
         """The slots in which this proposal and one of other content are both accepted."""
-        p = self._register.by_key.get(key)
-        return () if p is None else tuple(slot.name for slot in p.slots if slot.name in self._contended)
+        p = self._decisions.register.by_key.get(key)
+        return () if p is None else tuple(slot.name for slot in p.slots if slot.name in self._decisions.contended)
 
     def conflicts(self) -> list[Conflict]:
         """Slots with two or more accepted contents, open and settled ones, by name (S1)."""
-        return [self._conflict(self._slots[name]) for name in sorted(self._contended)]
-
-    def _conflict(self, slot: Slot) -> Conflict:
-        ordered = sorted(slot.accepted, key=lambda p: (p.hlc, p.key))
-        winner = next((p for p in ordered if p.settled), None)
-        by: Literal["floor", "resolution", "strategy"] = "strategy"
-        if any(p.standing is not None for p in ordered):
-            by = "floor"
-        elif winner is not None and winner.key in choices({p.key: p for p in ordered}, self._resolutions.values()):
-            by = "resolution"
-        return Conflict(
-            slot.name,
-            tuple(p.key for p in ordered),
-            winner.key if winner is not None else None,
-            any(p.settled is None for p in ordered),
-            by,
-        )
+        return self._decisions.conflicts()
 
     def stalled(self, hlc: int) -> list[Stall]:
         """Slots split so that no content can be accepted any more, with what to put to the vote next, sorted (P5).
 
         Proposals whose deadline lies before `hlc` are not put to the vote again.
         """
-        runs = front_runners([self._slots[name] for name in self._contested], hlc)
-        return sorted(Stall(run.proposal.key, run.round, tuple(sorted(run.dead.items()))) for run in runs)
+        return self._decisions.stalls(hlc)
 
     def digest(self) -> str:
         """Short hex of the state: equal on all nodes with the same events and floor (S3)."""
-        for p in self._touched.values():
+        for p in self._decisions.touched.values():
             text = f"{p.key} {p.verdict} {p.settled}"
             mark = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest())
             self._sum = (self._sum + mark - p.mark) % (1 << 8 * _DIGEST_BYTES)
             p.mark = mark
-        self._touched.clear()
-        state = f"{self.current} {self._highest_text} {self._versions().voids} {self._sum:x}"
+        self._decisions.touched.clear()
+        state = f"{self.current} {self._decisions.highest} {self._decisions.lineage.voids} {self._sum:x}"
         return hashlib.blake2b(state.encode(), digest_size=_DIGEST_BYTES // 2).hexdigest()
 
     # The floor
@@ -460,20 +295,20 @@ class Fold:
         return made
 
     def _checkpoint(self) -> Checkpoint:
-        lineage = self._versions()
+        lineage = self._decisions.lineage
         hlc = floor_time(self._floor.hlc, self._latest.values())
         early = [atom for votes in self._early_votes.values() for atom in votes.values()]
         early.sort(key=lambda atom: atom.cast.order)
         openings = [opening for made in self._early_openings.values() for opening in made]
         openings.sort(key=lambda opening: (opening.journal, opening.seq))
-        resolutions = [r for r in self._resolutions.values() if self._may_act(r)]
+        resolutions = [r for r in self._decisions.resolutions.values() if self._may_act(r)]
         resolutions.sort(key=lambda r: (r.hlc, r.id))
         bound = self._limits.max_open_proposals
         return Checkpoint(
             hlc,
-            self._highest_text,
+            self._decisions.highest,
             lineage.current.payload.version if lineage.current is not None else None,
-            keep(self._register.by_key.values(), lineage, hlc, self._highest, self._limits),
+            keep(self._decisions.register.by_key.values(), lineage, hlc, self._decisions.highest_order, self._limits),
             tuple((void.low_text, void.high_text) for void in lineage.voids),
             tuple(early[-bound:]),
             tuple(openings[-bound:]),
@@ -481,7 +316,7 @@ class Fold:
         )
 
     def _may_act(self, resolution: Resolution) -> bool:
-        p = self._register.by_key.get(resolution.key)
+        p = self._decisions.register.by_key.get(resolution.key)
         return p is None or (p.settled is None and p.verdict != "rejected")
 
     def reset(self, vector: VersionVector, checkpoint: Mapping[str, Any]) -> None:
@@ -500,8 +335,8 @@ class Fold:
 
     def _atoms(self) -> list[Atom]:
         """All atoms above the floor."""
-        atoms: list[Atom] = [*self._displaced.values(), *self._resolutions.values()]
-        for p in self._register.by_key.values():
+        atoms: list[Atom] = [*self._displaced.values(), *self._decisions.resolutions.values()]
+        for p in self._decisions.register.by_key.values():
             atoms.append(p.birth)
             # A proposal's own vote is part of it.
             atoms += (VoteAtom(p.key, p.payload.hash, cast) for cast in p.votes.values() if cast.index >= 0)
@@ -527,35 +362,20 @@ class Fold:
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
             else:
-                self._add_resolution(atom)
+                self._resolve(atom)
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
             self._add_birth(birth, parse(birth.payload.version), nothing)
         for atom in sorted(votes, key=self._precedence):
             self._add_vote(atom, nothing)
 
     def _install(self, floor: Checkpoint) -> None:
-        nothing: list[Change] = []
+        decisions = self._decisions
         for kept in floor.kept:
-            p = self._admit(kept.birth, parse(kept.birth.payload.version))
-            for opening in kept.openings:
-                p.open(opening)
-            for cast in kept.votes:
-                p.cast(cast)
-                for slot in p.slots:
-                    slot.bind(p, cast)
-            if kept.final:
-                self._freeze(p, kept.verdict, kept.reason)
-                p.settled = p.standing = kept.settled
-                p.rooted = kept.rooted
-            if p.verdict == "accepted":
-                self._occupy(p)
-        self._resolutions = {r.id: r for r in floor.resolutions}
+            decisions.restore(kept)
+        decisions.resolutions |= {r.id: r for r in floor.resolutions}
+        nothing: list[Change] = []
         for atom in floor.early_votes:
             self._add_vote(atom, nothing)
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
-        for p in list(self._register.by_key.values()):
-            if not p.final:
-                self._judge(p, nothing)
-            elif p.verdict == "accepted" and p.settled is None:
-                self._settle_group(p)
+        decisions.refresh()

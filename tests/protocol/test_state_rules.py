@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from node.protocol.decisions import Change, Conflict, Stall
 from node.protocol.events import ROUND_OPENED, VOTES, Event
 from node.protocol.proposal import to_payload
 from node.protocol.settings import Limits, Strategy
-from node.protocol.state import Change, Conflict, Fold, Stall
+from node.protocol.state import Fold
 from tests.protocol.catalogue import VOTERS, Writer, folded
 
 FOUR = ("A", "B", "C", "D")

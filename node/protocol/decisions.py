@@ -1,0 +1,236 @@
+"""What follows from proposals, votes, rounds and resolutions: verdicts, winners of slots, the current version.
+
+Kept up to date fact by fact: a verdict is looked at when a vote for it or for another in its slots comes in, a
+settlement when something is accepted, and then only what is linked to it by slots (P4, S1, S2).
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+from node.protocol.ballot import ProposalState, Slot, front_runners, judge
+from node.protocol.checkpoint import Kept
+from node.protocol.proposal import Birth, Cast, Opening, Resolution, Verdict
+from node.protocol.register import Register
+from node.protocol.settings import Strategy
+from node.protocol.settlement import Lineage, Void, choices, settle
+from node.protocol.versions import VersionKey, parse
+
+
+class Change(NamedTuple):
+    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
+
+    key: str
+    verdict: Verdict
+    new: bool
+
+
+class Stall(NamedTuple):
+    """A split that nothing can win any more, and the proposal to put to the vote in a further round (P5)."""
+
+    key: str
+    round: int
+    slots: tuple[Any, ...]
+    """`slots` of the `ROUND_OPENED`: pairs of a slot and the round up to which it is dead."""
+
+
+class Conflict(NamedTuple):
+    """Accepted proposals of different contents in one slot (S1), the earliest first."""
+
+    slot: str
+    keys: tuple[str, ...]
+    winner: str | None
+    """None while open, or when its winner lost another slot."""
+    open: bool
+    by: Literal["floor", "resolution", "strategy"]
+    """What settled it, or will."""
+
+
+class Decisions:
+    """Verdicts and settlements of all proposals known. It takes no fact twice: the fold sees to that."""
+
+    def __init__(self, strategy: Strategy, highest: str | None, voids: Iterable[tuple[str, str]]) -> None:
+        self.register = Register()
+        self.slots: dict[str, Slot] = {}
+        self.contended: set[str] = set()
+        """Slots with two or more accepted contents."""
+        self.resolutions: dict[str, Resolution] = {}
+        self.highest = highest
+        self.highest_order: VersionKey | None = parse(highest) if highest else None
+        self.touched: dict[str, ProposalState] = {}
+        """What changed since somebody last cleared it."""
+        self._strategy: Strategy = strategy
+        self._voids = tuple(voids)
+        self._contested: set[str] = set()
+        self._lineage: Lineage | None = None
+
+    @property
+    def lineage(self) -> Lineage:
+        """The versions that settled proposals lead to."""
+        if self._lineage is None:
+            settled = (p for p in self.register.by_key.values() if p.settled)
+            self._lineage = Lineage(settled, (Void.of(low, high) for low, high in self._voids))
+        return self._lineage
+
+    def admit(self, birth: Birth, order: VersionKey) -> ProposalState:
+        """A proposal becomes known, pending and without votes."""
+        p = ProposalState(birth, order)
+        self.register.add(p)
+        self.touched[p.key] = p
+        slots = []
+        for name in birth.payload.slots:
+            slot = self.slots.get(name)
+            if slot is None:
+                slot = self.slots[name] = Slot(name)
+            slot.add(p)
+            if slot.contested and not slot.accepted:
+                self._contested.add(name)
+            slots.append(slot)
+        p.slots = tuple(slots)
+        return p
+
+    def freeze(self, p: ProposalState, verdict: Verdict, reason: str | None) -> None:
+        """The floor decides: no vote changes this any more (C1)."""
+        p.verdict, p.final, p.final_reason = verdict, True, reason
+        self.register.pending.pop(p.key)
+
+    def restore(self, kept: Kept) -> None:
+        """Put back what a floor kept of a proposal."""
+        p = self.admit(kept.birth, parse(kept.birth.payload.version))
+        for opening in kept.openings:
+            p.open(opening)
+        for cast in kept.votes:
+            p.cast(cast)
+            for slot in p.slots:
+                slot.bind(p, cast)
+        if kept.final:
+            self.freeze(p, kept.verdict, kept.reason)
+            p.settled = p.standing = kept.settled
+            p.rooted = kept.rooted
+        if p.verdict == "accepted":
+            self._occupy(p)
+
+    def refresh(self) -> None:
+        """After all was put back: look at everything that is not final."""
+        nothing: list[Change] = []
+        for p in list(self.register.by_key.values()):
+            if not p.final:
+                self.judge(p, nothing)
+            elif p.verdict == "accepted" and p.settled is None:
+                self._settle_group(p)
+
+    def cast(self, p: ProposalState, cast: Cast, changes: list[Change]) -> None:
+        """A vote counts."""
+        p.cast(cast)
+        contested = False
+        for slot in p.slots:
+            slot.bind(p, cast)
+            contested = contested or slot.contested
+        self.judge(p, changes)
+        if contested and cast.vote == "accept":
+            self._judge_others(p, changes)
+
+    def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:
+        """A further round of a proposal (P5)."""
+        p.open(opening)
+        self.judge(p, changes)
+
+    def resolve(self, resolution: Resolution) -> None:
+        """A person's decision (S1)."""
+        self.resolutions[resolution.id] = resolution
+        p = self.register.by_key.get(resolution.key)
+        if p is not None and p.verdict == "accepted":
+            self._settle_group(p)
+
+    def judge(self, p: ProposalState, changes: list[Change]) -> None:
+        """Look at a verdict again, and at what hangs on it."""
+        if p.final or p.verdict == "accepted":
+            return
+        verdict = judge(p)
+        if verdict == p.verdict:
+            return
+        if verdict == "pending":
+            self.register.pending[p.key] = p
+        else:
+            self.register.pending.pop(p.key, None)
+        p.verdict = verdict
+        self.touched[p.key] = p
+        changes.append(Change(p.key, verdict, False))
+        if verdict == "accepted":
+            self._accept(p)
+            self._judge_others(p, changes)
+
+    def _judge_others(self, p: ProposalState, changes: list[Change]) -> None:
+        for slot in p.slots:
+            if len(slot.proposals) > 1:
+                for other in slot.proposals:
+                    if other.verdict == "pending" and other is not p:
+                        self.judge(other, changes)
+
+    def _accept(self, p: ProposalState) -> None:
+        if p.payload.kind != "rollback" and (self.highest_order is None or p.order > self.highest_order):
+            self.highest_order, self.highest = p.order, p.payload.version
+        self._occupy(p)
+        if all(len(slot.accepted) == 1 for slot in p.slots) and len(self.register.same(p.content)) == 1:
+            self._set_settled(p, True)
+        else:
+            self._settle_group(p)
+
+    def _occupy(self, p: ProposalState) -> None:
+        for slot in p.slots:
+            slot.accepted.append(p)
+            self._contested.discard(slot.name)
+            if any(True for _ in slot.rivals(p.content)):
+                self.contended.add(slot.name)
+
+    def _settle_group(self, p: ProposalState) -> None:
+        """Settle anew what is linked to `p` by slots and contents; nothing else can be touched by it."""
+        group = {p.key: p}
+        waiting = [p]
+        while waiting:
+            each = waiting.pop()
+            linked = [q for slot in each.slots for q in slot.accepted]
+            linked += [q for q in self.register.same(each.content) if q.verdict == "accepted"]
+            for q in linked:
+                if q.key not in group:
+                    group[q.key] = q
+                    waiting.append(q)
+        chosen = choices(group, self.resolutions.values()) if self.resolutions else {}
+        outcome = settle(group.values(), self._strategy, chosen)
+        for q in group.values():
+            self._set_settled(q, outcome[q.content])
+
+    def _set_settled(self, p: ProposalState, settled: bool | None) -> None:
+        if p.settled is settled:
+            return
+        if settled and p.payload.kind != "rollback":
+            if self._lineage is not None:
+                self._lineage.add(p)
+        elif settled or p.settled:
+            self._lineage = None
+        p.settled = settled
+        self.touched[p.key] = p
+
+    def stalls(self, hlc: int) -> list[Stall]:
+        """What to put to the vote again, sorted (P5)."""
+        runs = front_runners([self.slots[name] for name in self._contested], hlc)
+        return sorted(Stall(run.proposal.key, run.round, tuple(sorted(run.dead.items()))) for run in runs)
+
+    def conflicts(self) -> list[Conflict]:
+        """Slots with two or more accepted contents, by name (S1)."""
+        return [self._conflict(self.slots[name]) for name in sorted(self.contended)]
+
+    def _conflict(self, slot: Slot) -> Conflict:
+        ordered = sorted(slot.accepted, key=lambda p: (p.hlc, p.key))
+        winner = next((p for p in ordered if p.settled), None)
+        by: Literal["floor", "resolution", "strategy"] = "strategy"
+        if any(p.standing is not None for p in ordered):
+            by = "floor"
+        elif winner is not None and winner.key in choices({p.key: p for p in ordered}, self.resolutions.values()):
+            by = "resolution"
+        return Conflict(
+            slot.name,
+            tuple(p.key for p in ordered),
+            winner.key if winner is not None else None,
+            any(p.settled is None for p in ordered),
+            by,
+        )
