@@ -154,12 +154,15 @@ class Client:
         timeout_s: float = ANSWER_TIMEOUT_S,
         order_timeout_s: float = ORDER_TIMEOUT_S,
         on_failover: Callable[[str, str], None] | None = None,
+        command: str = "",
     ) -> None:
+        """`command` is the command line's own, so that nodes can count which ones fail."""
         self.nodes = tuple(dict.fromkeys(node_root(node) for node in nodes))
         self._timeout_s = timeout_s
         self._order_timeout_s = order_timeout_s
         self._on_failover = on_failover
         self._names: dict[str, str] = {}
+        self._said = {"User-Agent": f"iwdc-distributed/{command}"} if command else {}
 
     def get(self, path: str, **query: object) -> Answer:
         """`GET /api/v1/<path>`; query values of None are left out. Raises any `ClientError` but `OutcomeUnknown`."""
@@ -253,7 +256,9 @@ class Client:
             slow = False
             for node in self.nodes:
                 try:
-                    answer = _answer(node, *_exchange(node, method, f"{API}/{path}", body, headers, timeout_s))
+                    answer = _answer(
+                        node, *_exchange(node, method, f"{API}/{path}", body, self._said | headers, timeout_s)
+                    )
                 except _NotSent as error:
                     tried.append((node, str(error)))
                 except _NoAnswer as error:

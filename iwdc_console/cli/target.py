@@ -3,6 +3,7 @@ node of this machine.
 """
 
 import os
+import sys
 from collections.abc import Sequence
 
 from iwdc_console.cli.exits import Exit, Failure
@@ -31,7 +32,9 @@ def connect(nodes: Sequence[str] | None, context: str | None) -> Client:
     """A client of those nodes that says on stderr when it goes on to the next. Raises `Failure` for a bad URL."""
     try:
         return Client(
-            node_urls(nodes, context), on_failover=lambda node, why: say(f"{node}: {why}; another node answers")
+            node_urls(nodes, context),
+            on_failover=lambda node, why: say(f"{node}: {why}; another node answers"),
+            command=next((word for word in sys.argv[1:] if not word.startswith("-")), ""),
         )
     except BadUrl as error:
         raise Failure(error.message, Exit.USAGE) from error

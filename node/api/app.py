@@ -1,6 +1,7 @@
 """From a complete request to its answer: trace, route, decode, handle, encode. Nothing raised gets past here."""
 
 import logging
+import re
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 FAILED = 400
 MAYBE, INTERNAL = 504, 500
 OTHER = "other"
+CONSOLE = b"iwdc-distributed"
+COMMAND = re.compile(rb"[a-z-]{1,32}")
+"""How the command line names itself in `user-agent`: `iwdc-distributed/COMMAND`."""
 REASONS = {400: "bad_request", 408: "too_slow", 413: "too_large", 431: "too_large", 503: "too_many"}
 """Status of what never became a request -> its reason."""
 
@@ -74,7 +78,7 @@ class Application:
     def reject(self, status: int, detail: str) -> Response:
         """The answer to what never became a request."""
         refusal = Refusal(REASONS.get(status, "bad_request"), detail)
-        self._count(None, status)
+        self._count(None, None, status)
         return answers.failed(status, refusal, detail, new_trace_id(), self.engine.now().wall_ms)
 
     def interrupted(self, request: Request) -> Response:
@@ -105,23 +109,29 @@ class Application:
     def _ended(self, route: Route | None, request: Request, now: Now, end: Refused | Uncertain) -> Response:
         if isinstance(end, Uncertain):
             return self._uncertain(route, request, now, end.maybe)
-        self._count(route, end.status)
+        self._count(request, route, end.status)
         data, error = answers.refusal_data(end.refusal), answers.refusal_error(end.refusal)
         return answers.failed(end.status, data, error, request.trace, now.wall_ms, end.headers)
 
     def _internal(self, route: Route | None, request: Request, now: Now) -> Response:
-        self._count(route, INTERNAL)
+        self._count(request, route, INTERNAL)
         detail = f"internal error; the node's log tells more under trace {request.trace}"
         return answers.failed(INTERNAL, Refusal("internal", detail), detail, request.trace, now.wall_ms)
 
     def _uncertain(self, route: Route | None, request: Request, now: Now, maybe: Maybe) -> Response:
-        self._count(route, MAYBE)
+        self._count(request, route, MAYBE)
         return answers.failed(MAYBE, answers.unknown_data(maybe), maybe.detail, request.trace, now.wall_ms)
 
-    def _count(self, route: Route | None, status: int) -> None:
-        if status >= FAILED:
-            endpoint = OTHER if route is None else route.path
-            self.engine.metrics.count("distributed_api_errors_total", endpoint=endpoint, status=str(status))
+    def _count(self, request: Request | None, route: Route | None, status: int) -> None:
+        if status < FAILED:
+            return
+        endpoint = OTHER if route is None else route.path
+        self.engine.metrics.count("distributed_api_errors_total", endpoint=endpoint, status=str(status))
+        if request is None:
+            return
+        agent, _, command = request.headers.get(b"user-agent", b"").partition(b"/")
+        if agent == CONSOLE and COMMAND.fullmatch(command):
+            self.engine.metrics.count("distributed_cli_errors_total", command=command.decode())
 
     def _trace(self, request: Request) -> str | None:
         """Give the request its trace, the client's or a fresh one; returns the client's span."""

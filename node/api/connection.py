@@ -33,6 +33,7 @@ KEPT_HEADERS = frozenset(
         b"host",
         b"idempotency-key",
         b"last-event-id",
+        b"user-agent",
         b"traceparent",
     )
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
 """The label value that counts what came after a label's bound was reached, and names that cannot be shown."""
-MAX_LABEL_VALUES: Final[Mapping[str, int]] = {"resource": 100, "instance": 200}
+MAX_LABEL_VALUES: Final[Mapping[str, int]] = {"resource": 100, "instance": 200, "command": 50}
 """Labels whose values come from outside, and how many of them are told apart."""
 
 Labels = tuple[tuple[str, str], ...]

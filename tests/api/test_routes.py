@@ -577,6 +577,18 @@ def test_metrics_text_with_the_cores_counts_and_the_apis_errors() -> None:
     run(body)
 
 
+def test_failed_requests_of_the_command_line_are_counted_by_command() -> None:
+    async def body() -> None:
+        async with served() as world:
+            for agent in ("iwdc-distributed/proposals", "curl/8.0", "iwdc-distributed/no%20such"):
+                await world.ask("GET", f"{D}/nowhere", user_agent=agent)
+            text = (await world.ask("GET", "/metrics")).body.decode()
+            counted = [line for line in text.splitlines() if line.startswith("distributed_cli_errors_total{")]
+            assert counted == ['distributed_cli_errors_total{command="proposals"} 1.0']
+
+    run(body)
+
+
 SYNC = [
     {
         "id": "v-1",
