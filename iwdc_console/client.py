@@ -257,7 +257,7 @@ class Client:
             for node in self.nodes:
                 try:
                     answer = _answer(
-                        node, *_exchange(node, method, f"{API}/{path}", body, self._said | headers, timeout_s)
+                        node, *_exchange(node, method, f"{API}/{path}", body, {**self._said, **headers}, timeout_s)
                     )
                 except _NotSent as error:
                     tried.append((node, str(error)))

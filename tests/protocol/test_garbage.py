@@ -1,4 +1,4 @@
-"""Promise 7: whatever a member sends, well-formed but senseless, the core goes on (it may answer, it must not raise)."""
+"""Promise 7: whatever a member sends, well-formed but senseless, the core goes on: it may answer, never raise."""
 
 import random
 import typing
@@ -16,10 +16,10 @@ from node.protocol.records import Durable
 from node.protocol.settings import Member, Settings
 
 MEMBERS = tuple(Member(name, f"http://{name}:3000/api/v1") for name in ("instance-A", "instance-B", "instance-C"))
-FIELDS = (
-    "kind version hash label voters required deadlineHlc digest leaderTerm base vote votes reason round proposal slots "
-    "leader term slot winner key state"
-).split()
+FIELDS = [
+    *("kind", "version", "hash", "label", "voters", "required", "deadlineHlc", "digest", "leaderTerm", "base"),
+    *("vote", "votes", "reason", "round", "proposal", "slots", "leader", "term", "slot", "winner", "key", "state"),
+]
 
 
 class Garbage:
