@@ -23,17 +23,18 @@ def check_step(last: Configured | None, settings: Settings, *, force: bool) -> N
     """Raise `MembersRefused` unless `settings` is at most one member away from `last`, and `last` was run by all."""
     if last is None or force or last.digest == settings.digest:
         return
-    now = described(settings)
-    changed = sorted(name for name in now.keys() | last.members.keys() if (name in now) != (name in last.members))
-    if not changed:
+    now, then = described(settings), last.members
+    steps = [f"+{name}" for name in sorted(now.keys() - then.keys())]
+    steps += [f"-{name}" for name in sorted(then.keys() - now.keys())]
+    both = sorted(now.keys() & then.keys())
+    steps += [f"{name} to {_protocol(now[name])}" for name in both if _protocol(now[name]) != _protocol(then[name])]
+    if not steps:
         return  # A new URL, rule or strategy changes no majority; differing digests keep votes apart meanwhile (M2).
-    added = [name for name in changed if name in now]
-    removed = [name for name in changed if name not in now]
-    words = ", ".join([*(f"+{name}" for name in added), *(f"-{name}" for name in removed)])
+    words = ", ".join(steps)
     risk = "--force-members overrides; two halves of the cluster could then decide differently"
-    if len(changed) > 1:
+    if len(steps) > 1:
         raise MembersRefused(
-            f"instances.json changes {len(changed)} members at once ({words}); expected one at a time: "
+            f"instances.json changes {len(steps)} members at once ({words}); expected one at a time: "
             f"start every node with the first change, then make the next ({risk})"
         )
     if not last.settled:
@@ -41,6 +42,11 @@ def check_step(last: Configured | None, settings: Settings, *, force: bool) -> N
             f"instances.json changes {words} before all members were seen running the last change; "
             f"start the others with the last one first ({risk})"
         )
+
+
+def _protocol(member: str) -> str:
+    """Whether it votes hangs on this part of what is remembered of a member (M4)."""
+    return member[member.rindex("protocol ") :]
 
 
 class Reconfiguration:
