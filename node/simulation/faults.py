@@ -25,6 +25,8 @@ class Faults:
         self._rng = world.random("faults")
         self._busy: set[str] = set()
         self._open = True
+        self._rolled_back = False
+        """A disk that was rolled back does not know it: no other may be lost in the same run."""
 
     def start(self) -> None:
         """Let the faults begin."""
@@ -184,7 +186,8 @@ class Faults:
 
     def _lose_disk(self, family: str, lose: Callable[["Process"], None], what: str) -> None:
         process = self._victim()
-        if process is None or len(self._world.processes) == 1 or not all(p.ready for p in self._world.processes):
+        whole = all(p.ready for p in self._world.processes) and not self._rolled_back
+        if process is None or len(self._world.processes) == 1 or not whole:
             return
         self._begin(family, f"{process.name} is killed and its disk {what}")
         process.stop("is killed")
@@ -200,6 +203,7 @@ class Faults:
     def _roll_back(self) -> None:
         def to_an_older_image(process: "Process") -> None:
             process.disk.roll_back(self._rng.randrange(1, max(2, process.disk.writes)))
+            self._rolled_back = True
 
         self._lose_disk("roll_back", to_an_older_image, "is rolled back to an older image")
 

@@ -65,7 +65,7 @@ class Network:
         """After how many seconds copies of a packet sent now arrive: usually one, none when it is lost."""
         weather, draw = self.weather, self._rng.random
         if self._cuts[sender, receiver] > 0:
-            return (draw() * 60.0,) if draw() < weather.straggle else ()
+            return (draw() * weather.straggle_s,) if draw() < weather.straggle else ()
         if weather.loss and draw() < weather.loss:
             return ()
         delay = weather.delay_s + draw() * weather.jitter_s + self._extra_s.get((sender, receiver), 0.0)

@@ -96,7 +96,10 @@ class World:
         self.schedule.run(self.schedule.t + seconds)
 
     def heal(self) -> None:
-        """End all faults and all new load: every process runs, every link is calm, every disk and clock is right."""
+        """End all faults and all new load: every process runs, every link is calm, every disk and clock is right.
+
+        Returns when the packets that were still on their way have arrived.
+        """
         self.faults.close()
         self.workload.close()
         self.trace.note(self.schedule.t, "world", "heals")
@@ -111,3 +114,4 @@ class World:
             if not process.up:
                 process.start()
             process.rearm()
+        self.run_for(self.plan.weather.straggle_s)
