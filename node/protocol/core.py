@@ -27,7 +27,7 @@ from node.protocol.election import Election
 from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, Event, HybridClock, VersionVector
 from node.protocol.lock_calls import LockCalls
 from node.protocol.locks import LockService
-from node.protocol.membership import CANNOT_VOTE, Membership, Peer
+from node.protocol.membership import CANNOT_VOTE, Membership, Peer, Told
 from node.protocol.messages import (
     ConfigView,
     ControlAck,
@@ -280,12 +280,15 @@ class Core:
             self.compaction.look()
             self.control.catch_up()
         self.proposals.look()
+        members.beat()
+
+    def _tell(self) -> Told:
+        """What our heartbeats say."""
         current = self.fold.current
-        members.beat(
+        return Told(
             self.election.term, self.election.leader, self.control.commit, self.replication.vector,
-            current[0] if current else None, self.timesync.current(),
+            current[0] if current else None, *self.timesync.current(),
         )  # fmt: skip
-        members.beat_due()
 
     def _persisted(self, number: int) -> None:
         self.ctx.durable_number = number
@@ -421,6 +424,7 @@ class Core:
     # Wiring
 
     def _wire(self) -> None:
+        self.members.tell = self._tell
         self.replication.on_event = self._on_event
         self.control.on_floor = self._on_floor
         self.election.on_serving = self._on_serving

@@ -7,7 +7,10 @@ the version vector travel only when the peer does not confirm to hold them alrea
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import inf
+from types import MappingProxyType
+from typing import NamedTuple
 
 from node.protocol import quorum
 from node.protocol.context import Context
@@ -18,6 +21,21 @@ from node.protocol.settings import Member
 HEALTHY, DEGRADED, UNREACHABLE = "healthy", "degraded", "unreachable"
 CANNOT_VOTE = "cannot_vote"
 BEATS_REMEMBERED = 8
+LEAST_GAP = 0.02
+"""Heartbeats that news calls for are at least this share of `heartbeat_interval` apart."""
+
+
+class Told(NamedTuple):
+    """What a heartbeat says of the node's other parts."""
+
+    term: int = 0
+    leader: str | None = None
+    commit: int = 0
+    vector: Mapping[str, int] = MappingProxyType({})
+    version: str | None = None
+    drift_ms: float | None = None
+    drift_error_ms: float | None = None
+
 
 
 def fingerprint(mapping: Mapping[str, object]) -> int:
@@ -90,6 +108,8 @@ class Membership:
         self.sees: dict[str, str] = {settings.id: HEALTHY}
         self._sees_hash = fingerprint(self.sees)
         self._next_beat = 0.0
+        self._last_beat = -inf
+        self.tell: Callable[[], Told] = lambda: Told()
 
     # What others ask
 
@@ -178,7 +198,9 @@ class Membership:
                 peer.old_boots.add(peer.boot)
             peer.boot, peer.said, peer.confirmed_sees, peer.confirmed_vector = boot, None, 0, 0
             peer.sent_at.clear()
-            self.beat_now()  # it knows nothing of us yet, perhaps not even who leads
+            # It knows nothing of us yet, perhaps not even who leads.
+            told = self.tell()
+            self._beat_to(peer, told, fingerprint(told.vector), self.refusing)
         if digest != peer.digest:
             peer.digest = digest
             if digest != self.digest:
@@ -190,45 +212,48 @@ class Membership:
         peer.stranger_at = self._ctx.mono
         self.judge(peer)
 
-    def beat(self, term: int, leader: str | None, commit: int, vector: dict[str, int], version: str | None,
-             drift: tuple[float | None, float | None]) -> None:  # fmt: skip
+    def beat(self) -> None:
         """Send a heartbeat to all peers at once (H1)."""
         ctx = self._ctx
-        vector_hash = fingerprint(vector)
-        uptime_ms, refused = int(self.uptime_s() * 1000), self.refusing
+        self._last_beat = ctx.mono
+        told = self.tell()
+        vector_hash, refusing = fingerprint(told.vector), self.refusing
         for name, peer in self.peers.items():
-            if not peer.member.votes:
-                continue
-            peer.beat += 1
-            peer.sent_at[peer.beat] = ctx.mono
-            if len(peer.sent_at) > BEATS_REMEMBERED:
-                del peer.sent_at[next(iter(peer.sent_at))]
-            if peer.unanswered_since is None:
-                peer.unanswered_since = ctx.mono
-            ctx.send(
-                name,
-                Heartbeat(
-                    number=peer.beat,
-                    uptime_ms=uptime_ms,
-                    status=self.status,
-                    reasons=self.reasons,
-                    term=term,
-                    leader=leader,
-                    commit=commit,
-                    sees_hash=self._sees_hash,
-                    vector_hash=vector_hash,
-                    sees=None if peer.confirmed_sees == self._sees_hash else dict(self.sees),
-                    vector=None if peer.confirmed_vector == vector_hash else dict(vector),
-                    refused=refused,
-                    drift_ms=drift[0],
-                    drift_error_ms=drift[1],
-                    version=version,
-                ),
-            )
-            ctx.count("distributed_heartbeat_sent_total", instance=name)
-            if peer.digest and peer.digest != self.digest:
-                ctx.send(name, ConfigView(ctx.settings.entries()))
+            if peer.member.votes:
+                self._beat_to(peer, told, vector_hash, refusing)
+                if peer.digest and peer.digest != self.digest:
+                    ctx.send(name, ConfigView(ctx.settings.entries()))
         ctx.observe("HEARTBEAT_SEND", level="debug", peers=len(self.peers))
+
+    def _beat_to(self, peer: Peer, told: Told, vector_hash: int, refusing: tuple[str, ...]) -> None:
+        ctx = self._ctx
+        peer.beat += 1
+        peer.sent_at[peer.beat] = ctx.mono
+        if len(peer.sent_at) > BEATS_REMEMBERED:
+            del peer.sent_at[next(iter(peer.sent_at))]
+        if peer.unanswered_since is None:
+            peer.unanswered_since = ctx.mono
+        ctx.send(
+            peer.member.id,
+            Heartbeat(
+                number=peer.beat,
+                uptime_ms=int(self.uptime_s() * 1000),
+                status=self.status,
+                reasons=self.reasons,
+                term=told.term,
+                leader=told.leader,
+                commit=told.commit,
+                sees_hash=self._sees_hash,
+                vector_hash=vector_hash,
+                sees=None if peer.confirmed_sees == self._sees_hash else dict(self.sees),
+                vector=None if peer.confirmed_vector == vector_hash else dict(told.vector),
+                refused=refusing,
+                drift_ms=told.drift_ms,
+                drift_error_ms=told.drift_error_ms,
+                version=told.version,
+            ),
+        )
+        ctx.count("distributed_heartbeat_sent_total", instance=peer.member.id)
 
     def beat_due(self) -> bool:
         """Whether it is time for the next heartbeat; keeps the rhythm when it is."""
@@ -241,9 +266,11 @@ class Membership:
         return True
 
     def beat_now(self) -> None:
-        """Let the next heartbeat leave at once: something changed that others should know."""
-        self._next_beat = self._ctx.mono
-        self._ctx.wake(self._next_beat)
+        """Let the next heartbeat leave at once, or soon after the last: something changed that others should know."""
+        ctx = self._ctx
+        gap_s = ctx.settings.timing.heartbeat_interval * LEAST_GAP
+        self._next_beat = min(self._next_beat, max(ctx.mono, self._last_beat + gap_s))
+        ctx.wake(self._next_beat)
 
     def on_heartbeat(self, peer: Peer, beat: Heartbeat) -> bool:
         """Take in a heartbeat and confirm it. True if the peer's version vector came along or changed."""

@@ -95,6 +95,9 @@ class Recovery:
         if ctx.mono >= self._next_ask:
             self._next_ask = ctx.mono + min(max(ctx.settings.timing.heartbeat_interval / 2, 0.05), 1.0)
             for name in sorted(self._others()):
+                answer = self._answers.get(name)
+                if answer is not None and (answer.ready or not answer.known):
+                    continue
                 ctx.send(name, Recover(self._replication.journal), ctx.persist_number)
         ctx.wake(self._next_ask)
         self._settle()
