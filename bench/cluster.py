@@ -16,6 +16,8 @@ from bench.load import Cycle
 from bench.processes import Process, free_ports
 
 READY_S = 60.0
+LOOK_S_PER_NODE = 0.02
+"""Pause between looks whether a cluster is ready: looking must not be what keeps it from getting there."""
 API = "/api/v1/distributed"
 WAIT_S = 20
 """Seconds a proposal waits for its verdict."""
@@ -69,6 +71,8 @@ async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *se
 
         def stop() -> None:
             for process in nodes.processes:
+                process.ask_to_end()
+            for process in nodes.processes:
                 process.stop()
 
         stack.callback(stop)
@@ -82,7 +86,8 @@ async def cluster(count: int = 3, timing: Mapping[str, float] | None = None, *se
             statuses = [await nodes.get(at, "/status") for at in range(count)]
             return await nodes.leader() >= 0 and all(status["status"] == "healthy" for status in statuses)
 
-        await until_true(ready, READY_S + count, f"{count} nodes can vote and have a leader")
+        every_s = LOOK_S_PER_NODE * count
+        await until_true(ready, READY_S + count, f"{count} nodes can vote and have a leader", every_s)
         yield nodes
 
 

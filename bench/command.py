@@ -11,7 +11,7 @@ from bench.etcd import Missing
 
 
 def run(measure: Coroutine[Any, Any, None]) -> None:
-    """Run a bench to its end. Exits with 1 when it could not measure, with 130 when it was stopped."""
+    """Run a bench to its end. Exits with 1 when it could not measure, or was stopped."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -23,4 +23,4 @@ def run(measure: Coroutine[Any, Any, None]) -> None:
     except (Missing, TimeoutError, RuntimeError, ConnectionError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit("stopped before the end")

@@ -48,11 +48,14 @@ class Process:
         self._popen.kill()
         self._popen.wait()
 
+    def ask_to_end(self) -> None:
+        """Send TERM, and do not wait."""
+        if self.running:
+            self._popen.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask it to end, and kill it if it does not."""
-        if not self.running:
-            return
-        self._popen.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         try:
             self._popen.wait(STOP_S)
         except subprocess.TimeoutExpired:
