@@ -6,7 +6,7 @@ parent without carrying it in messages. Routine spans, which an idle node makes 
 never push out the others.
 """
 
-import os
+import random
 import re
 from collections import deque
 from typing import Final
@@ -78,6 +78,8 @@ class TraceContext(msgspec.Struct, frozen=True):
     sampled: bool
 
 
+_ids = random.Random()
+"""Ids must differ, not be secret; asking the system for each costs more than all else here."""
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
@@ -102,12 +104,12 @@ def is_trace_id(text: str) -> bool:
 
 def new_trace_id() -> str:
     """A fresh trace id, 32 hex digits."""
-    return os.urandom(16).hex()
+    return f"{_ids.getrandbits(128) or 1:032x}"
 
 
 def new_span_id() -> str:
     """A fresh span id, 16 hex digits."""
-    return os.urandom(8).hex()
+    return f"{_ids.getrandbits(64) or 1:016x}"
 
 
 def root_span_id(trace: str) -> str:

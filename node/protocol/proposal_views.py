@@ -5,7 +5,6 @@ from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
 from node.protocol.requests import ConflictView, ProposalView, QuorumView, VoteView
 from node.protocol.state import Fold
-from node.protocol.voting import ACCEPT
 
 WHY = {
     "floor": "settled for good at the compaction floor",
@@ -57,7 +56,6 @@ class ProposalViews:
         votes: dict[str, VoteView] = {}
         for (voter, round_), cast in sorted(state.votes.items(), key=lambda item: item[0][1]):
             votes[voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, round_)
-        healthy = sum(1 for vote in votes.values() if vote.vote == ACCEPT)
         return ProposalView(
             key=state.key,
             id=proposal.label,
@@ -70,7 +68,7 @@ class ProposalViews:
             required=proposal.required,
             voters=tuple(proposal.voters),
             votes=votes,
-            quorum=QuorumView(len(proposal.voters), healthy, proposal.required, healthy >= proposal.required),
+            quorum=QuorumView(len(proposal.voters), len(votes), proposal.required, len(votes) >= proposal.required),
             trace_id=state.trace,
             round=state.round,
             version=proposal.version if snapshot else None,

@@ -231,7 +231,10 @@ class VoteView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ProposalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A proposal and where it stands: `pending`, `accepted`, `rejected`, `expired` (a display, not a verdict: P4)."""
+    """A proposal and where it stands: `pending`, `accepted`, `rejected`, `expired` (a display, not a verdict: P4).
+
+    `quorum` is the proposal's own: `total` voters, of which `healthy` have voted, `required` accepts decide.
+    """
 
     key: str
     id: str
