@@ -20,7 +20,7 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from node.protocol.proposal import (
@@ -144,6 +144,18 @@ class ProposalState:
             self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
         elif vote.reason != CONFLICTING_VOTE:
             self.hard |= {vote.voter}
+
+    def recall(self, votes: Sequence[Cast], openings: Sequence[Opening]) -> bool:
+        """These are its votes and openings, and no others. Whether that is news."""
+        if len(votes) == len(self.votes) and len(openings) == len(self.openings):
+            return False
+        self.votes, self.accepts, self.hard = {}, {}, frozenset()
+        self.openings, self.round = (), 0
+        for vote in votes:
+            self.cast(vote)
+        for opening in openings:
+            self.open(opening)
+        return True
 
     def open(self, opening: Opening) -> None:
         """Note a round that was opened for it."""

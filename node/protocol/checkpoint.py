@@ -6,15 +6,16 @@ deadline lies before the floor's time and the versions have passed it: nobody ma
 (`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from node.protocol.ballot import ProposalState
-from node.protocol.proposal import STALE_VERSION, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
+from node.protocol.events import VersionVector
+from node.protocol.proposal import STALE_VERSION, Atom, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
 from node.protocol.settings import Limits
 from node.protocol.settlement import Lineage
-from node.protocol.versions import VersionKey
+from node.protocol.versions import VersionKey, parse
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -51,6 +52,57 @@ def matters(proposal: ProposalState, highest: VersionKey | None, current: str | 
     if body.base is not None and body.base == current:
         return True
     return body.kind != "rollback" and (highest is None or proposal.order > highest)
+
+
+def is_above(atom: Atom | Cast, vector: VersionVector) -> bool:
+    """Whether an atom lies above a floor."""
+    return atom.seq > vector.get(atom.journal, 0)
+
+
+def is_stale(proposal: ProposalState, floor: Checkpoint) -> bool:
+    """Whether a proposal above the floor came after its deadline, when the versions had passed it (C1)."""
+    if proposal.payload.deadline_hlc >= floor.hlc:
+        return False
+    return not matters(proposal, parse(floor.highest) if floor.highest else None, floor.current)
+
+
+def passed(
+    known: Mapping[str, ProposalState], highest: VersionKey | None, vector: VersionVector, floor: Checkpoint
+) -> list[ProposalState] | None:
+    """What a floor forgets of the known; None when it says anything else of what lies at or below it than they do."""
+    if floor.highest and (highest is None or highest < parse(floor.highest)):
+        return None
+    for atom in floor.early_votes:
+        p = known.get(atom.key)
+        if p is not None and p.votes.get((atom.cast.voter, atom.cast.round)) != atom.cast:
+            return None
+    early = {(atom.key, atom.cast) for atom in floor.early_votes}
+    kept = {each.birth.key: each for each in floor.kept}
+    forgotten: list[ProposalState] = []
+    for p in known.values():
+        if is_above(p.birth, vector):
+            strays = (cast for cast in p.votes.values() if not is_above(cast, vector))
+            if p.final is not is_stale(p, floor) or not all((p.key, cast) in early for cast in strays):
+                return None
+        elif p.key not in kept:
+            if p.verdict == "pending" or p.openings:
+                return None
+            forgotten.append(p)
+    agreed = all(key in known and _agrees(known[key], each, vector) for key, each in kept.items())
+    return forgotten if agreed else None
+
+
+def _agrees(proposal: ProposalState, kept: Kept, vector: VersionVector) -> bool:
+    """Whether a fold that knows more than the floor has decided this proposal as the floor does."""
+    below = sum(not is_above(cast, vector) for cast in proposal.votes.values())
+    openings = sum(not is_above(opening, vector) for opening in proposal.openings)
+    if below != len(kept.votes) or openings != len(kept.openings):
+        return False
+    if not kept.final:
+        return True
+    if proposal.verdict != kept.verdict or proposal.settled is not kept.settled:
+        return False
+    return kept.settled is not None or kept.verdict == "rejected"
 
 
 def floor_time(former: int, latest: Iterable[int]) -> int:

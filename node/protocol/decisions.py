@@ -109,8 +109,52 @@ class Decisions:
         if p.verdict == "accepted":
             self._occupy(p)
 
+    def finish(
+        self, kept: Iterable[Kept], forgotten: Iterable[ProposalState], voids: Iterable[tuple[str, str]]
+    ) -> None:
+        """A floor makes final what was decided here in the same way, and forgets what else lies below it (C1)."""
+        changed: set[Slot] = set()
+        linked: list[ProposalState] = []
+        for p in forgotten:
+            self.register.remove(p)
+            self.touched.pop(p.key, None)
+            changed.update(p.slots)
+            linked += self.register.same(p.content)
+        for each in kept:
+            p = self.register.by_key[each.birth.key]
+            if each.final:
+                p.final, p.final_reason, p.standing, p.rooted = True, each.reason, each.settled, each.rooted
+                if p.recall(each.votes, each.openings):
+                    changed.update(p.slots)
+        for slot in changed:
+            linked += self._renew(slot)
+        self._voids = tuple(voids)
+        self._lineage = None
+        for p in linked:
+            if p.verdict == "accepted" and not p.final:
+                self._settle_group(p)
+
+    def _renew(self, old: Slot) -> list[ProposalState]:
+        """Build a slot anew from those of its proposals that are left, and return them."""
+        left = [p for p in old.proposals if p.key in self.register.by_key]
+        self._contested.discard(old.name)
+        self.contended.discard(old.name)
+        if not left:
+            del self.slots[old.name]
+            return []
+        slot = self.slots[old.name] = Slot(old.name)
+        for p in left:
+            slot.add(p)
+            p.slots = tuple(slot if each.name == slot.name else each for each in p.slots)
+        slot.accepted = [p for p in left if p.verdict == "accepted"]
+        if slot.contested and not slot.accepted:
+            self._contested.add(slot.name)
+        if len({p.content for p in slot.accepted}) > 1:
+            self.contended.add(slot.name)
+        return left
+
     def refresh(self) -> None:
-        """After all was put back: look at everything that is not final."""
+        """After a floor was put in place: look at everything that is not final."""
         nothing: list[Change] = []
         for p in list(self.register.by_key.values()):
             if not p.final:

@@ -1,7 +1,11 @@
 """Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
 
+from typing import TypeVar
+
 from node.protocol.ballot import ProposalState
 from node.protocol.proposal import Content
+
+_Key = TypeVar("_Key")
 
 
 class Register:
@@ -21,6 +25,15 @@ class Register:
         self._by_label.setdefault(proposal.payload.label, []).append(proposal)
         if proposal.payload.idempotency_key is not None:
             self._by_idempotency_key.setdefault(proposal.payload.idempotency_key, []).append(proposal)
+
+    def remove(self, proposal: ProposalState) -> None:
+        """A proposal is forgotten."""
+        del self.by_key[proposal.key]
+        self.pending.pop(proposal.key, None)
+        _drop(self._by_content, proposal.content, proposal)
+        _drop(self._by_label, proposal.payload.label, proposal)
+        if proposal.payload.idempotency_key is not None:
+            _drop(self._by_idempotency_key, proposal.payload.idempotency_key, proposal)
 
     def same(self, content: Content) -> list[ProposalState]:
         """All of equal content."""
@@ -46,6 +59,12 @@ class Register:
     def in_order(self) -> list[str]:
         """All keys, the earliest first."""
         return [p.key for p in sorted(self.by_key.values(), key=_age)]
+
+
+def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> None:
+    index[name].remove(proposal)
+    if not index[name]:
+        del index[name]
 
 
 def _age(proposal: ProposalState) -> tuple[int, str]:

@@ -13,7 +13,7 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.checkpoint import Checkpoint, floor_time, keep, matters
+from node.protocol.checkpoint import Checkpoint, floor_time, is_above, is_stale, keep, passed
 from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
@@ -37,6 +37,7 @@ from node.protocol.settings import Limits, Strategy
 from node.protocol.versions import VersionKey, parse
 
 _DIGEST_BYTES = 16
+_DIGEST_RANGE = 1 << 8 * _DIGEST_BYTES
 _Place = tuple[str, int, int]
 """Journal, sequence number, index within the event."""
 
@@ -53,7 +54,6 @@ class Fold:
 
     def _start(self) -> None:
         self._decisions = Decisions(self._strategy, self._floor.highest, self._floor.voids)
-        self._floor_highest = self._decisions.highest_order
         self._early_votes: dict[str, dict[_Place, VoteAtom]] = {}
         self._early_openings: dict[str, list[Opening]] = {}
         self._displaced: dict[_Place, VoteAtom | Birth] = {}
@@ -107,7 +107,7 @@ class Fold:
             return
         p = self._decisions.admit(birth, order)
         self._note_time(birth.origin, birth.hlc)
-        if birth.payload.deadline_hlc < self._floor.hlc and not matters(p, self._floor_highest, self._floor.current):
+        if is_stale(p, self._floor):
             self._decisions.freeze(p, "rejected", STALE_VERSION)
         for opening in self._early_openings.pop(birth.key, ()):
             p.open(opening)
@@ -274,7 +274,7 @@ class Fold:
         for p in self._decisions.touched.values():
             text = f"{p.key} {p.verdict} {p.settled}"
             mark = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest())
-            self._sum = (self._sum + mark - p.mark) % (1 << 8 * _DIGEST_BYTES)
+            self._sum = (self._sum + mark - p.mark) % _DIGEST_RANGE
             p.mark = mark
         self._decisions.touched.clear()
         state = f"{self.current} {self._decisions.highest} {self._decisions.lineage.voids} {self._sum:x}"
@@ -297,7 +297,8 @@ class Fold:
     def _checkpoint(self) -> Checkpoint:
         lineage = self._decisions.lineage
         hlc = floor_time(self._floor.hlc, self._latest.values())
-        early = [atom for votes in self._early_votes.values() for atom in votes.values()]
+        # A proposal that is still unknown a whole floor after a vote for it will not come any more.
+        early = [a for votes in self._early_votes.values() for a in votes.values() if a.cast.hlc > self._floor.hlc]
         early.sort(key=lambda atom: atom.cast.order)
         openings = [opening for made in self._early_openings.values() for opening in made]
         openings.sort(key=lambda opening: (opening.journal, opening.seq))
@@ -326,12 +327,42 @@ class Fold:
         when the checkpoint does not read as one.
         """
         floor = msgspec.convert(checkpoint, Checkpoint)
+        if self._advance(vector, floor):
+            return
         atoms = self._atoms()
         self._vector, self._floor = dict(vector), floor
         self._load([atom for atom in atoms if self._above(atom)])
 
+    def _advance(self, vector: VersionVector, floor: Checkpoint) -> bool:
+        """Install a floor without starting over, if it only makes final what was decided here in the same way."""
+        decisions = self._decisions
+        unusual = self._displaced or self._early_openings or decisions.resolutions
+        if unusual or floor.early_openings or floor.resolutions:
+            return False
+        forgotten = passed(decisions.register.by_key, decisions.highest_order, vector, floor)
+        if forgotten is None:
+            return False
+        early = [*floor.early_votes, *(atom for votes in self._early_votes.values() for atom in votes.values())]
+        early += (VoteAtom(p.key, p.payload.hash, cast) for p in forgotten for cast in p.votes.values())
+        decisions.finish(floor.kept, forgotten, floor.voids)
+        self._sum = (self._sum - sum(p.mark for p in forgotten)) % _DIGEST_RANGE
+        self._vector, self._floor = dict(vector), floor
+        self._early_votes, self._latest = {}, {}
+        nothing: list[Change] = []
+        for number, atom in enumerate(early):
+            if number < len(floor.early_votes) or self._above(atom):
+                self._add_vote(atom, nothing)
+                self._note_time(atom.cast.voter, atom.cast.hlc)
+        for known in self._atoms():
+            if isinstance(known, Birth):
+                self._note_time(known.origin, known.hlc)
+            elif isinstance(known, VoteAtom):
+                self._note_time(known.cast.voter, known.cast.hlc)
+        decisions.refresh()
+        return True
+
     def _above(self, atom: Atom | Cast) -> bool:
-        return atom.seq > self._vector.get(atom.journal, 0)
+        return is_above(atom, self._vector)
 
     def _atoms(self) -> list[Atom]:
         """All atoms above the floor."""

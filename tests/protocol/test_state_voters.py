@@ -5,6 +5,7 @@ would, on knowledge that may be old. Journals reach others in pieces, each in it
 """
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from node.protocol.events import Event
 from node.protocol.proposal import VoteWord
-from node.protocol.settings import Limits, Rule
+from node.protocol.settings import Limits, Rule, Strategy
 from node.protocol.state import Fold
 from node.protocol.versions import parse
-from tests.protocol.catalogue import Writer
+from tests.protocol.catalogue import Writer, folded
 
 VERSIONS = ("1.1.0", "1.2.0", "1.3.0")
 DECIDED = ("accepted", "rejected")
@@ -172,6 +173,46 @@ def test_p4_under_half_all_agree_after_healing_and_verdicts_are_final(seed: int,
     world = lived(seed, count, "half", 60)
     assert len({instance.fold.digest() for instance in world.instances}) == 1
     assert len({instance.fold.current for instance in world.instances}) == 1
+
+
+def seen(fold: Fold, world: World) -> dict[str, Any]:
+    """All that a node does or shows with a fold."""
+    states = [state for key in sorted(fold.keys) if (state := fold.get(key)) is not None]
+    return {
+        "digest": fold.digest(),
+        "current": fold.current,
+        "highest": fold.highest_accepted,
+        "conflicts": fold.conflicts(),
+        "stalled": fold.stalled(0),
+        "states": [(s.key, s.verdict, s.reason, s.settled, s.round, s.votes) for s in states],
+        "bound": [[fold.bound_by(s.key, v, r) for v in world.voters for r in range(3)] for s in states],
+    }
+
+
+@given(*worlds, st.sampled_from(["last-write-wins", "leader-wins", "reject-inconsistent"]), st.integers(0, 2))
+@settings(max_examples=100)
+def test_c1_a_floor_over_a_living_fold_is_the_same_as_starting_from_it(
+    seed: int, count: int, strategy: Strategy, kept: int
+) -> None:
+    """A fold that decided as the floor does takes it in place; one that starts from the floor must not differ."""
+    rng = random.Random(seed)
+    world = World(count, rng.choice(("half", "majority")))
+    world.run(rng, 80, proposals=rng.randrange(2, 8))
+    limits = replace(Limits(), max_settled_kept=kept, max_history_kept=kept) if kept else Limits()
+    events = world.writer.events
+    living = folded(events, strategy, limits)
+    low = rng.randrange(len(events) + 1)
+    for length in (low, rng.randrange(low, len(events) + 1)):
+        vector = {event.journal: event.seq for event in events[:length]}
+        checkpoint = living.checkpoint(vector)
+        living.reset(vector, checkpoint)
+        fresh = Fold(strategy, limits)
+        fresh.reset(vector, checkpoint)
+        for event in events:
+            fresh.apply(event)
+        assert seen(living, world) == seen(fresh, world)
+        whole = {event.journal: event.seq for event in events}
+        assert living.checkpoint(whole) == fresh.checkpoint(whole)
 
 
 @pytest.mark.parametrize("count", [3, 4, 5])
