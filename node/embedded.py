@@ -26,7 +26,7 @@ from typing import Any, Self, TypeVar
 from node.api.server import ApiServer
 from node.config import Config
 from node.config.instances import is_loopback
-from node.journal import JOURNAL_NAME, Journal, JournalError
+from node.journal import JOURNAL_NAME, Journal, JournalError, claim
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
 from node.observability.traces import TraceRing, new_trace_id
@@ -92,6 +92,7 @@ class Node:
                 opened.callback(log.close)
                 journal = await asyncio.to_thread(Journal.open, config.data_dir / JOURNAL_NAME)
                 opened.callback(journal.close)
+                await asyncio.to_thread(claim, config.data_dir, config.settings.id)
                 core = await asyncio.to_thread(self._core, journal)
                 engine = Engine(
                     config.settings, core, journal, TraceRing(config.observability.trace_capacity), Metrics(), log

@@ -1,6 +1,6 @@
 """The durable store of a node: one SQLite file in its data directory. See `store`."""
 
-from node.journal.directory import JOURNAL_NAME, DirectoryLock, instance_id
+from node.journal.directory import JOURNAL_NAME, DirectoryLock, claim, instance_id
 from node.journal.errors import (
     DirectoryFault,
     DirectoryInUse,
@@ -28,5 +28,6 @@ __all__ = [
     "JournalFull",
     "JournalOrder",
     "Stats",
+    "claim",
     "instance_id",
 ]

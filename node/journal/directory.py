@@ -99,23 +99,37 @@ def instance_id(data_dir: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return _new_instance(path)
+        made = str(uuid.uuid4())
+        _write_instance(path, made)
+        return made
     except OSError as error:
         raise DirectoryFault(f"{path}: {error.strerror}; expected a file this user may read") from error
     try:
         document = json.loads(content)
     except ValueError as error:
-        raise DirectoryFault(f"{path}: not JSON ({error}); expected {{\"instanceId\": ...}}") from error
+        raise DirectoryFault(f'{path}: not JSON ({error}); expected {{"instanceId": ...}}') from error
     found = document.get("instanceId") if isinstance(document, dict) else None
     if not isinstance(found, str) or not found:
         raise DirectoryFault(f"{path}: no instanceId; expected a non-empty string, or no file to get a new id")
     return found
 
 
-def _new_instance(path: Path) -> str:
-    made = str(uuid.uuid4())
+def claim(data_dir: Path, id_: str) -> None:
+    """Note on its first start whose directory this is: two instances must never write one journal's numbers (V1).
+
+    Raises `DirectoryFault` if it is another instance's.
+    """
+    path = data_dir / INSTANCE_NAME
+    if not path.exists():
+        _write_instance(path, id_)
+    owner = instance_id(data_dir)
+    if owner != id_:
+        raise DirectoryFault(f"{path}: this is the data directory of {owner}; expected one of {id_}'s own")
+
+
+def _write_instance(path: Path, id_: str) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    text = json.dumps({"instanceId": made, "createdAt": now, "updatedAt": now}, indent=2) + "\n"
+    text = json.dumps({"instanceId": id_, "createdAt": now, "updatedAt": now}, indent=2) + "\n"
     make_directory(path.parent)
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
@@ -127,4 +141,3 @@ def _new_instance(path: Path) -> str:
         sync_directory(path.parent)
     except OSError as error:
         raise DirectoryFault(f"{path}: {error.strerror}; expected a directory this user may write") from error
-    return made
