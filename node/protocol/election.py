@@ -267,7 +267,7 @@ class Election:
         for name in ranking(uptimes, tolerance):
             if name == own:
                 return None
-            if not outranks(name, own, uptimes, tolerance) or name not in self._liked_since:
+            if not outranks(name, own, uptimes, tolerance) or self._members.sees.get(name) != HEALTHY:
                 continue
             if not self._well_regarded(name):
                 return None  # It soon will be: one change, to the best, not one now and another then.
