@@ -343,21 +343,20 @@ class Proposals:
         ballot, self._ballot = self._ballot, {}
         votes: list[dict[str, Any]] = []
         trace = ""
-        planned: dict[int, dict[str, Content]] = {}
+        planned: dict[str, Content] = {}
         for key, round_ in ballot:
             state = fold.get(key)
             if state is None or own not in state.payload.voters or (own, round_) in state.votes:
                 continue
             if state.verdict != "pending" and round_ > 0:
                 continue
-            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned.get(round_))
+            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned)
             if judged is None:
                 self._held[(key, round_)] = None
                 continue
             vote, reason = judged
             if vote == ACCEPT:
-                bound = planned.setdefault(round_, {})
-                bound |= dict.fromkeys(state.payload.slots, state.payload.content)
+                planned |= dict.fromkeys(state.payload.slots, state.payload.content)
             votes.append({"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason})
             trace = state.trace
             ctx.count("distributed_votes_total", type=vote)

@@ -74,6 +74,7 @@ class Voting:
             kind=ask.kind, version=ask.version, base=ask.base, hash=ask.hash, base_hash=None, label="",
             voters=self._members.voters, required=quorum.required(len(self._members.voters), ctx.settings.rule),
             deadline_hlc=self._clock.read(ctx.wall_ms) + hlc_from_wall_ms(60_000), digest=self._members.digest,
+            restored=None if ask.base is None else fold.restored(ask.base),
             leader_term=0, signature=ask.signature, idempotency_key=None, vote=None, reason=None,
         )  # fmt: skip
         order = self._order_flaw(proposal)
@@ -147,15 +148,19 @@ class Voting:
         """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""
         fold = self._fold
         current = fold.current
+        base = proposal.base
+        if base is not None and proposal.restored != fold.restored(base):
+            # Its slot names the rollback that made the base current again; ours is another, or not known here yet.
+            unknown = proposal.restored is not None and fold.get(proposal.restored) is None
+            return "" if unknown else "stale_base"
         if proposal.kind == "rollback":
-            if current is None or current[0] != proposal.base:
-                return "" if not fold.known_version(str(proposal.base)) else "stale_base"
-            return None if fold.known_version(proposal.version) else "unknown_version"
+            if current is None or current[0] != base:
+                return "" if not fold.known_version(str(base)) else "stale_base"
+            return None if fold.is_reachable(proposal.version) else "unknown_version"
         highest = fold.highest_accepted
         if highest is not None and parse(proposal.version) <= parse(highest):
             return STALE_VERSION
-        if proposal.kind == "diff":
-            base = str(proposal.base)
+        if base is not None:
             if not fold.known_version(base):
                 return ""
             if current is None or current[0] != base:
