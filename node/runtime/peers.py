@@ -5,7 +5,8 @@ A connection that breaks is opened again at once; what its host answers to that 
 reached, messages to it are dropped and counted: every message may be lost.
 
 Time-outs follow from the settings: a connection must open within `heartbeat_timeout / 3` and a delivery be answered
-within `heartbeat_timeout`; attempts to reach a lost peer are at most `min(heartbeat_interval, 2 s)` apart.
+within `heartbeat_timeout`; attempts to reach a lost peer are at most `min(heartbeat_interval, 5 s)` apart;
+when the peer itself delivers, the next attempt follows at once.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ MAX_WAITING_BYTES = 16 * 1024 * 1024
 MAX_WAITING_MESSAGES = 20_000
 LAZY_S = 0.010
 """How long a lazy message waits for company."""
-MAX_RETRY_S = 2.0
+MAX_RETRY_S = 5.0
 FIRST_RETRY_S = 0.05
 
 _envelope_encoder = msgspec.msgpack.Encoder()
