@@ -84,22 +84,21 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.close()
 
-    async def subscribe(self, since: VersionVector | None = None) -> AsyncGenerator[tuple[Event, str], None]:
-        """Events beyond `since` with the cursor after each; None: only those that come from now on.
+    def subscribe(self, since: VersionVector | None = None) -> AsyncGenerator[tuple[Event, str], None]:
+        """Events beyond `since` with the cursor after each; None: only those that come after this call.
 
         Events that compaction has removed are not shown (C1). Raises `Lagged`, and `BusClosed` when the node stops.
         """
+        return self._beyond(dict(self._shown if since is None else since))
+
+    async def _beyond(self, seen: VersionVector) -> AsyncGenerator[tuple[Event, str], None]:
         subscription = _Subscription()
         self._subscriptions.add(subscription)
         try:
-            if since is None:
-                seen = dict(self._shown)
-            else:
-                seen = dict(since)
-                while page := await self._page(subscription, seen):
-                    for event in page:
-                        if _advance(seen, event):
-                            yield event, encode_cursor(seen)
+            while page := await self._page(subscription, seen):
+                for event in page:
+                    if _advance(seen, event):
+                        yield event, encode_cursor(seen)
             while True:
                 while subscription.events:
                     event = subscription.events.popleft()
