@@ -134,7 +134,7 @@ class Core:
         self.mark = self._mark()
         self.members.start()
         self.reconfiguration.start(durable.configured)
-        self.recovery.start(identity, dict(durable.peer_journals))
+        self.recovery.start(identity, dict(durable.peer_journals), fresh=durable.identity is None)
         self.election.start()
         self._disk_fault: str | None = None
 
@@ -156,10 +156,12 @@ class Core:
             case Cancelled(call=call):
                 self.locks.cancel(call)
                 self.proposals.cancel(call)
+                self.replication.cancel(call)
             case LinkState(peer=name, refused=refused):
                 if name in self.members.peers:
                     self.members.on_link(self.members.peers[name], refused)
                     if refused:
+                        self.recovery.heard(name)
                         self.election.suspect(name)
             case DiskState(fault=fault, slow=slow):
                 self.members.set_fault("slow_disk", slow)
@@ -211,7 +213,7 @@ class Core:
             journal=self.replication.journal,
             hlc=self.clock.last,
             mark=self.mark,
-            quote=peer.mark if peer is not None else None,
+            quote=self._quote(peer, noted.journal) if peer is not None and noted is not None else None,
             messages=messages,
             quoted=noted.journal if noted is not None else "",
             number=number,
@@ -280,6 +282,7 @@ class Core:
             self.compaction.look()
             self.control.catch_up()
         self.proposals.look()
+        self.replication.look()
         members.beat()
 
     def _tell(self) -> Told:
@@ -347,17 +350,18 @@ class Core:
         if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
             self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
             return
+        self.recovery.heard(peer.member.id)
         equal = envelope.digest == members.digest
         for message in envelope.messages:
             if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
-                self._take(peer, message, envelope.boot)
+                self._take(peer, message, envelope)
         members.judge(peer)
 
-    def _take(self, peer: Peer, message: Message, boot: str) -> None:
+    def _take(self, peer: Peer, message: Message, envelope: Envelope) -> None:
         election, control, may_ack = self.election, self.control, self.members.can_vote
         match message:
             case Push():
-                if not self.replication.on_push(peer, message):
+                if not self.replication.on_push(peer, message, envelope.journal):
                     self.recovery.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
             case Heartbeat():
                 if peer.digest == self.members.digest:
@@ -402,7 +406,7 @@ class Core:
             case ConfigView(entries=entries):
                 peer.entries = entries
             case Recover():
-                self.recovery.on_recover(peer, message, boot)
+                self.recovery.on_recover(peer, message, envelope.boot)
             case RecoverAnswer():
                 self.recovery.on_answer(peer, message)
             case TimeProbe():
@@ -473,6 +477,13 @@ class Core:
 
     def _mark(self) -> Mark:
         return Mark(self.replication.seq, self.election.term, self.control.stamp, self.control.index)
+
+    def _quote(self, peer: Peer, journal: str) -> Mark | None:
+        """The most this node knows to have been on the peer's disk. What it holds of its log outlives restarts here."""
+        held, mark = self.replication.vector.get(journal, 0), peer.mark
+        if mark is not None and mark.seq >= held:
+            return mark
+        return Mark(held, mark.term, mark.stamp, mark.index) if mark is not None else Mark(held, 0, 0, 0)
 
     def _rolled_back(self, quote: Mark) -> bool:
         return (

@@ -232,13 +232,15 @@ class LockService:
             del self._queues[resource]
 
     def _granted(self, instance: str, call: LockCall, lock: LockRecord) -> None:
-        now_ = self._control.state.locks.get(lock.resource)
-        if now_ is None or now_.token != lock.token:
+        held = self._control.state.locks.get(lock.resource)
+        if held is None or held.token != lock.token:
             self._refuse(instance, call, "not_held")
             return
         self.answer(
             instance,
-            LockAnswer(call.number, "", lock.owner, lock.instance, lock.token, lock.ttl_ms, lock.ttl_ms),
+            LockAnswer(
+                call.number, "", lock.owner, lock.instance, lock.token, held.ttl_ms, self.remaining_ms(held) or 0
+            ),
         )
 
     def _released(self, instance: str, call: LockCall, token: int, *, already: bool = False) -> None:

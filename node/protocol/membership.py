@@ -20,6 +20,8 @@ from node.protocol.settings import Member
 
 HEALTHY, DEGRADED, UNREACHABLE = "healthy", "degraded", "unreachable"
 CANNOT_VOTE = "cannot_vote"
+SILENCING = (CANNOT_VOTE, "recovering", "listening")
+"""Own faults with which a node may not vote, promise or ack (H2, D1)."""
 BEATS_REMEMBERED = 8
 LEAST_GAP = 0.02
 """Heartbeats that news calls for are at least this share of `heartbeat_interval` apart."""
@@ -35,7 +37,6 @@ class Told(NamedTuple):
     version: str | None = None
     drift_ms: float | None = None
     drift_error_ms: float | None = None
-
 
 
 def fingerprint(mapping: Mapping[str, object]) -> int:
@@ -109,7 +110,7 @@ class Membership:
         self._sees_hash = fingerprint(self.sees)
         self._next_beat = 0.0
         self._last_beat = -inf
-        self.tell: Callable[[], Told] = lambda: Told()
+        self.tell: Callable[[], Told] = Told
 
     # What others ask
 
@@ -132,7 +133,7 @@ class Membership:
     @property
     def can_vote(self) -> bool:
         """Whether this node may vote, promise and ack (H2)."""
-        return not self.faults.get(CANNOT_VOTE) and not self.faults.get("recovering")
+        return not any(self.faults.get(name) for name in SILENCING)
 
     @property
     def refusing(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def go_on_without(core: "Core", names: tuple[str, ...]) -> Accepted | Refusal:
 
 def cannot(core: "Core") -> Refusal:
     """Why this node takes no requests now (H2)."""
-    if not core.recovery.ready:
+    if not core.recovery.taking_part:
         return Refusal("recovering", core.recovery.explain())
     return Refusal("cannot_vote", f"this node cannot write: {', '.join(core.members.reasons)}; ask another")
 

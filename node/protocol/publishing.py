@@ -38,7 +38,7 @@ class Publishing:
             return
         voters = len(self._members.voters)
         others = quorum.required(voters, ctx.settings.rule) - 1
-        self._replication.when_held(event.seq, others, lambda: ctx.reply(call, answer, number))
+        self._replication.when_held(call, event.seq, others, lambda: ctx.reply(call, answer, number))
 
     def ingest(self, call: int, ask: Ingest) -> None:
         """Events of a v1.6 instance, kept untouched; known ids are passed over (V1)."""
@@ -56,6 +56,8 @@ class Publishing:
 
     def _flaw(self, ask: Publish) -> Refusal | None:
         limits = self._ctx.settings.limits
+        if ask.quorum and self._replication.awaiting >= limits.max_pending_requests:
+            return Refusal("too_many", "too many publishers wait for a quorum; try later")
         if not ask.type or len(ask.type) > limits.max_name_chars:
             return Refusal("bad_request", f"expected 1 to {limits.max_name_chars} characters", field="type")
         if ask.type in RESERVED_TYPES:

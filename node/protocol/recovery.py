@@ -3,6 +3,10 @@
 A journal id is made with the disk. Before a node with a new one votes, promises or acks, every other voting member has
 durably noted the new id (refusing the old one from then on) and returned its term, control log and version vector; the
 highest term counts as promised, and the logs must be here. A cluster is new when nobody knew a former journal.
+
+A disk that is not new may still be an older image of itself. Others quote what they have seen of it with every
+delivery; so a node that starts first listens: it neither votes nor writes until every other voter was heard, or
+refuses connections, or `heartbeat_timeout` has passed.
 """
 
 from node.protocol.context import Context
@@ -16,6 +20,7 @@ from node.protocol.replication import Replication
 JOURNAL_ID_CHARS = 12
 HEX = "0123456789abcdef"
 RECOVERING = "recovering"
+LISTENING = "listening"
 
 
 def new_journal_id(random: float, again: float) -> str:
@@ -41,12 +46,25 @@ class Recovery:
         self._answers: dict[str, RecoverAnswer] = {}
         self._without: set[str] = set()
         self._next_ask = 0.0
+        self._unheard: set[str] = set()
+        self._listen_until = 0.0
 
-    def start(self, identity: Identity, noted: dict[str, PeerJournal]) -> None:
-        """Begin with what the disk says of itself and of the others' journals."""
+    @property
+    def taking_part(self) -> bool:
+        """Whether this node may vote, promise and ack, as far as its disk's past goes."""
+        return self.ready and not self._unheard
+
+    def start(self, identity: Identity, noted: dict[str, PeerJournal], *, fresh: bool) -> None:
+        """Begin with what the disk says of itself and of the others' journals; `fresh`: it was made just now."""
+        ctx = self._ctx
         self.ready = identity.ready
         self.noted = noted
         self._members.set_fault(RECOVERING, not self.ready)
+        if self.ready and not fresh:
+            self._unheard = self._others()
+            self._listen_until = ctx.mono + ctx.settings.timing.heartbeat_timeout
+            self._members.set_fault(LISTENING, bool(self._unheard))
+            ctx.wake(self._listen_until)
         self._settle()
         self.tick()
 
@@ -59,6 +77,8 @@ class Recovery:
         self.ready = False
         self._answers.clear()
         self._without.clear()
+        self._unheard.clear()
+        self._members.set_fault(LISTENING, False)
         ctx.persist(Identity(journal, False))
         self._members.set_fault(RECOVERING, True)
         ctx.observe("JOURNAL_REPLACED", level="error", former=former, journal=journal, why=why)
@@ -70,12 +90,21 @@ class Recovery:
         self._without |= set(members)
         self._settle()
 
+    def heard(self, name: str) -> None:
+        """A delivery of `name` was taken, with what it quotes of this disk; or its host refuses connections."""
+        if name in self._unheard:
+            self._unheard.discard(name)
+            self._members.set_fault(LISTENING, bool(self._unheard))
+
     def waiting_for(self) -> tuple[str, ...]:
         """The members whose answers are still missing."""
         return tuple(sorted(self._others() - self._answers.keys()))
 
     def explain(self) -> str:
         """Why this node may not vote yet, for people."""
+        if self.ready:
+            left_s = max(0.0, self._listen_until - self._ctx.mono)
+            return f"just started: listening for {', '.join(sorted(self._unheard))}, at most {left_s:.0f} s more"
         waiting = self.waiting_for()
         if waiting:
             return (
@@ -91,6 +120,11 @@ class Recovery:
         """Ask those who have not answered; see whether it is enough."""
         ctx = self._ctx
         if self.ready:
+            if self._unheard and ctx.mono >= self._listen_until:
+                self._unheard.clear()
+                self._members.set_fault(LISTENING, False)
+            elif self._unheard:
+                ctx.wake(self._listen_until)
             return
         if ctx.mono >= self._next_ask:
             self._next_ask = ctx.mono + min(max(ctx.settings.timing.heartbeat_interval / 2, 0.05), 1.0)

@@ -5,7 +5,7 @@ A gap first waits a moment: usually the missing events are already on their way 
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.protocol.context import Context
 from node.protocol.effects import Ship
@@ -16,6 +16,15 @@ from node.protocol.records import Appended
 
 CATCHING_UP_EVENTS = 1_000
 """Lacking more than this many events is a stated reason to be `degraded` (H1)."""
+
+
+class Awaiting(NamedTuple):
+    """A publisher that waits until `needed` peers hold this node's log up to `seq`."""
+
+    seq: int
+    needed: int
+    done: Callable[[], None]
+    holders: set[str]
 
 
 class Replication:
@@ -35,7 +44,7 @@ class Replication:
         self._wanted: dict[str, tuple[int, float]] = {}
         self._pulls: dict[str, tuple[int, float]] = {}
         self._pull_number = 0
-        self._awaiting: list[tuple[int, set[str], int, Callable[[], None]]] = []
+        self._awaiting: dict[int, Awaiting] = {}
         timing = ctx.settings.timing
         self._grace_s = min(max(timing.heartbeat_interval / 10, 0.02), 0.3)
         self._pull_timeout_s = max(timing.heartbeat_interval, 0.5)
@@ -81,13 +90,29 @@ class Replication:
         """Where an event with this id stands, if a client or a v1.6 instance gave it (V1, V4)."""
         return self._foreign_ids.get(event_id)
 
-    def when_held(self, seq: int, needed: int, done: Callable[[], None]) -> None:
+    @property
+    def awaiting(self) -> int:
+        """How many publishers wait for others to hold what they wrote."""
+        return len(self._awaiting)
+
+    def when_held(self, call: int, seq: int, needed: int, done: Callable[[], None]) -> None:
         """Call `done` when `needed` peers hold this node's log up to `seq` (V4, `durability=quorum`)."""
         if needed <= 0:
             done()
             return
         self._confirm = True
-        self._awaiting.append((seq, set(), needed, done))
+        self._awaiting[call] = Awaiting(seq, needed, done, set())
+
+    def cancel(self, call: int) -> None:
+        """The publisher has gone; the event stays."""
+        self._awaiting.pop(call, None)
+
+    def look(self) -> None:
+        """With every heartbeat: ask again who holds what publishers wait for; a message may have been lost."""
+        if self._awaiting:
+            for name, peer in self._members.peers.items():
+                if peer.member.votes and peer.alive:
+                    self._ctx.send(name, Push((), confirm=True), self._ctx.durable_number)
 
     def flush(self) -> None:
         """End of a step: push what was written in it, all in one message per peer."""
@@ -103,8 +128,11 @@ class Replication:
             ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
         self._fresh, self._confirm, self._lazy = [], False, True
 
-    def on_push(self, peer: Peer, push: Push) -> bool:
-        """Take in a peer's events. False if they show that this node's own disk was rolled back (D1)."""
+    def on_push(self, peer: Peer, push: Push, sender_journal: str) -> bool:
+        """Take in a peer's events; it may ask how far its own log, `sender_journal`, is held here.
+
+        False if they show that this node's own disk was rolled back (D1).
+        """
         ctx, vector = self._ctx, self.vector
         taken = 0
         for event in push.events:
@@ -122,9 +150,8 @@ class Replication:
             taken += 1
         if taken:
             ctx.count("distributed_sync_total", taken, direction="pull" if push.answers else "push_received")
-        if push.confirm and push.events:
-            journal = push.events[-1].journal
-            ctx.send(peer.member.id, Held(journal, vector.get(journal, 0)), ctx.persist_number)
+        if push.confirm:
+            ctx.send(peer.member.id, Held(sender_journal, vector.get(sender_journal, 0)), ctx.persist_number)
         if push.answers:
             self._on_answer(peer, push)
         elif self._wanted:
@@ -135,15 +162,12 @@ class Replication:
         """A peer holds this node's log up to a number, durably."""
         if held.journal != self.journal or not self._awaiting:
             return
-        still: list[tuple[int, set[str], int, Callable[[], None]]] = []
-        for seq, holders, needed, done in self._awaiting:
-            if held.seq >= seq:
-                holders.add(peer.member.id)
-            if len(holders) >= needed:
-                done()
-            else:
-                still.append((seq, holders, needed, done))
-        self._awaiting = still
+        for call, waiting in list(self._awaiting.items()):
+            if held.seq >= waiting.seq:
+                waiting.holders.add(peer.member.id)
+                if len(waiting.holders) >= waiting.needed:
+                    del self._awaiting[call]
+                    waiting.done()
 
     def on_pull(self, peer: Peer, pull: Pull) -> None:
         """A peer lacks events: have the journal send them."""

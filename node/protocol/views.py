@@ -184,7 +184,7 @@ def status_of(core: "Core", now: Now) -> StatusView:
 def _verdict(core: "Core", quorum: QuorumView, leader: str | None, conflicts: int) -> str:
     """Is it safe now? One sentence, with the reason."""
     members = core.members
-    if not core.recovery.ready:
+    if not core.recovery.taking_part:
         return f"Not taking part: {core.recovery.explain()}."
     if not members.can_vote:
         return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
