@@ -10,6 +10,7 @@ from node.protocol.requests import (
     ProposalAnswer,
     Propose,
     Publish,
+    Published,
     Refusal,
     StepDown,
 )
@@ -248,3 +249,74 @@ def test_a_verdict_is_told_once_our_own_deciding_vote_is_durable() -> None:
     assert isinstance(answer, ProposalAnswer)
     assert answer.proposal.state == "accepted"
     assert set(answer.proposal.votes) == {"A", "B"}
+
+
+def test_a_disk_that_was_rolled_back_writes_nothing_before_the_others_told_it() -> None:
+    """D1: it listens first; what the others quote shows that it is an older image, and it gets a new journal id."""
+    stage = Stage(3)
+    stage.settle()
+    former = stage.status("A").journal_id
+    for number in range(4):
+        stage.ask("A", Publish("SNAPSHOT_CREATED", {"number": number}))
+    stage.settle()
+    stage.kill("A")
+    stage["A"].disk.roll_back(3)
+    stage["A"].start()
+    refused = stage.ask("A", Publish("SNAPSHOT_CREATED", {"number": 99}))
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "recovering"
+    stage.settle()
+    assert stage.status("A").journal_id != former
+    assert len({stage.status(name).events for name in stage.world.hosts}) == 1
+
+
+def test_a_restarted_node_listens_no_longer_than_the_timeout() -> None:
+    """D1, H1: a peer that only stays silent holds nobody up for ever; one that refuses connections not at all."""
+    stage = Stage(3)
+    stage.settle()
+    stage.kill("A")
+    stage.split("A", "B", "C")
+    stage["A"].start()
+    timeout_s = stage.world.plan.timing.heartbeat_timeout
+    stage.until(lambda: "listening" not in stage.status("A").reasons, timeout_s + 1)
+    assert "listening for" not in stage.status("A").verdict
+
+
+def test_a_repeated_acquire_tells_what_is_left_of_the_lease() -> None:
+    """L2, L4: same grant, same token, and no new lease: the holder counts from its first request."""
+    stage = Stage(3)
+    stage.settle()
+    stage.elect()
+    first = stage.lock("A", "catalogue")
+    stage.world.run_for(10)
+    again = stage.lock("B", "catalogue")
+    assert again.fencing_token == first.fencing_token
+    assert again.remaining_ms is not None
+    assert again.remaining_ms <= 20_500
+
+
+def test_a_publisher_for_a_quorum_is_answered_although_the_first_push_was_lost() -> None:
+    """V4: with every heartbeat the node asks again who holds what it wrote."""
+    stage = Stage(3)
+    stage.settle()
+    told: list[Answer | None] = []
+    stage.split("A", "BC")
+    stage["A"].call(Publish("SNAPSHOT_CREATED", {}, quorum=True), told.append)
+    stage.world.run_for(3)
+    assert not told
+    stage.heal()
+    stage.until(lambda: told, 20)
+    assert isinstance(told[0], Published)
+
+
+def test_what_is_past_its_deadline_is_decided_and_does_not_stay_open() -> None:
+    """P5, promise 5: bound to rivals and past the deadline, it is put to the vote once more and all abstain."""
+    stage = Stage(3, rule="majority")
+    stage.settle()
+    stage.split("A", "B", "C")
+    for name, content in (("A", "one"), ("B", "two"), ("C", "three")):
+        stage[name].call(Propose("snapshot", "1.0.0", content), lambda answer: None)
+    stage.world.run_for(stage.world.plan.timing.proposal_timeout + 5)
+    stage.heal()
+    stage.settle()
+    assert all(stage.status(name).open_proposals == 0 for name in stage.world.hosts)
