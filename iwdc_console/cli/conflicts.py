@@ -43,7 +43,7 @@ def resolve(
 ) -> None:
     """Settle an open conflict: the proposal with this key wins everywhere.
 
-    Example: iwdc-distributed conflicts resolve "version 1.2.0" 5f0c0a52-3c1e
+    Example: iwdc-distributed conflicts resolve version:1.2.0 83aa3cbda8d1-13
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)

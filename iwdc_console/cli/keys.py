@@ -100,7 +100,7 @@ def verify(
 ) -> None:
     """Say who signed a proposal; exit code 1 when no configured key did.
 
-    Example: iwdc-distributed keys verify --version 1.2.0 --hash abc123 --signature ops:MEUC...
+    Example: iwdc-distributed keys verify --version 1.2.0 --hash abc123 --signature ops:jT0G...Qw==
     """
     from node.security.keys import KeyProblem, Verifier
 

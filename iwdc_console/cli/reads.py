@@ -80,7 +80,7 @@ def proposals(
 ) -> None:
     """List proposals, or show one with every vote.
 
-    Example: iwdc-distributed proposals snapshot-1.2.0-1234567890
+    Example: iwdc-distributed proposals snapshot-1.2.0-1768469400123
     """
     where = options.where(node, context, output, json, watch)
     from iwdc_console.cli.views import decisions
