@@ -37,6 +37,7 @@ class Context:
         self.counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self._out: list[Effect] = []
         self._records: list[Record] = []
+        self._urgent = False
 
     @property
     def next_persist(self) -> int:
@@ -44,11 +45,20 @@ class Context:
         return self.persist_number if self._records else self.persist_number + 1
 
     def persist(self, *records: Record) -> int:
-        """Have these written; gives the number to wait for."""
+        """Have these written at once; gives the number to wait for."""
+        self._urgent = True
+        return self.persist_lazily(*records)
+
+    def persist_lazily(self, *records: Record) -> int:
+        """Have these written, soon: nobody waits for them."""
         if not self._records:
             self.persist_number += 1
         self._records.extend(records)
         return self.persist_number
+
+    def hurry(self) -> None:
+        """Somebody waits for what this step writes after all."""
+        self._urgent = True
 
     def send(self, to: str, message: Message, after: int = 0, *, lazy: bool = False) -> None:
         """Queue a message; `after` is the persist it depends on."""
@@ -85,7 +95,8 @@ class Context:
         """The step's effects, its `Persist` first; the context is empty afterwards."""
         out = self._out
         if self._records:
-            out.insert(0, Persist(self.persist_number, tuple(self._records)))
+            out.insert(0, Persist(self.persist_number, tuple(self._records), self._urgent))
             self._records = []
+        self._urgent = False
         self._out = []
         return out

@@ -87,10 +87,14 @@ Input = Tick | Received | Called | Cancelled | Persisted | DiskState | LinkState
 
 
 class Persist(msgspec.Struct, frozen=True, gc=False):
-    """Write these records, in order and atomically. Numbers grow by one."""
+    """Write these records, in order and atomically. Numbers grow by one.
+
+    Unless it is `urgent` nobody waits for it, and it may wait some milliseconds for company.
+    """
 
     number: int
     records: tuple[Record, ...]
+    urgent: bool = True
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

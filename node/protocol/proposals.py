@@ -335,7 +335,7 @@ class Proposals:
             payload["version"] = proposal.version
         else:
             payload |= {"from": proposal.base, "to": proposal.version}
-        self._replication.append(ANNOUNCED[proposal.kind], payload, state.trace, f"{state.key}:accept", lazy=True)
+        self._replication.append(ANNOUNCED[proposal.kind], payload, state.trace, f"{state.key}:accept", urgent_to=())
 
     def _cast(self) -> None:
         """Vote on everything in the ballot that can be judged now."""
@@ -343,6 +343,7 @@ class Proposals:
         ballot, self._ballot = self._ballot, {}
         votes: list[dict[str, Any]] = []
         trace = ""
+        proposers: set[str] = set()
         planned: dict[str, Content] = {}
         for key, round_ in ballot:
             state = fold.get(key)
@@ -359,12 +360,14 @@ class Proposals:
                 planned |= dict.fromkeys(state.payload.slots, state.payload.content)
             votes.append({"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason})
             trace = state.trace
+            proposers.add(state.origin)
             ctx.count("distributed_votes_total", type=vote)
             ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
         if votes:
             for cast in votes:
                 self._note_unsynced(cast["proposal"], ctx.next_persist)
-            self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "")
+            # Only the proposers' clients wait for these votes.
+            self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
 
     def _note_unsynced(self, key: str, number: int) -> None:
         self._unsynced.pop(key, None)

@@ -4,7 +4,7 @@ Each journal's log is taken strictly in order; what leaves a gap is asked for ag
 A gap first waits a moment: usually the missing events are already on their way from their origin.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from node.protocol.context import Context
@@ -40,7 +40,7 @@ class Replication:
         self._foreign_ids: dict[str, tuple[str, int]] = {}
         self._fresh: list[Event] = []
         self._confirm = False
-        self._lazy = True
+        self._urgent_to: set[str] = set()
         self._wanted: dict[str, tuple[int, float]] = {}
         self._pulls: dict[str, tuple[int, float]] = {}
         self._pull_number = 0
@@ -65,9 +65,12 @@ class Replication:
 
     def append(
         self, kind: str, payload: dict[str, Any], trace: str, event_id: str | None = None, *,
-        lazy: bool = False, origin: str | None = None, timestamp_ms: int | None = None,
+        urgent_to: Collection[str] | None = None, origin: str | None = None, timestamp_ms: int | None = None,
     ) -> Event:  # fmt: skip
-        """Write an event into this node's own log; it goes to all peers once it is on disk."""
+        """Write an event into this node's own log; it goes to all peers once it is on disk.
+
+        With `urgent_to` only these are in a hurry for it: the others, or all if it is empty, may get it a little later.
+        """
         ctx = self._ctx
         seq = self.seq + 1
         event = Event(
@@ -82,7 +85,9 @@ class Replication:
             payload=payload,
         )
         self._fresh.append(event)
-        self._lazy = self._lazy and lazy
+        self._urgent_to.update(self._members.peers if urgent_to is None else urgent_to)
+        if urgent_to is None or urgent_to:
+            self._ctx.hurry()
         self._take(event)
         return event
 
@@ -122,11 +127,12 @@ class Replication:
         push = Push(tuple(self._fresh), confirm=self._confirm)
         for name, peer in self._members.peers.items():
             if peer.member.votes:
-                ctx.send(name, push, ctx.persist_number, lazy=self._lazy)
+                ctx.send(name, push, ctx.persist_number, lazy=name not in self._urgent_to)
         ctx.count("distributed_sync_total", len(self._fresh), direction="push")
         for trace in dict.fromkeys(event.trace for event in self._fresh if event.trace):
             ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
-        self._fresh, self._confirm, self._lazy = [], False, True
+        self._fresh, self._confirm = [], False
+        self._urgent_to.clear()
 
     def on_push(self, peer: Peer, push: Push, sender_journal: str) -> bool:
         """Take in a peer's events; it may ask how far its own log, `sender_journal`, is held here.
@@ -151,6 +157,7 @@ class Replication:
         if taken:
             ctx.count("distributed_sync_total", taken, direction="pull" if push.answers else "push_received")
         if push.confirm:
+            ctx.hurry()
             ctx.send(peer.member.id, Held(sender_journal, vector.get(sender_journal, 0)), ctx.persist_number)
         if push.answers:
             self._on_answer(peer, push)
@@ -259,7 +266,7 @@ class Replication:
         """An event enters this node's image of the log `event.journal`, its next one."""
         ctx = self._ctx
         self.vector[event.journal] = event.seq
-        number = ctx.persist(Appended(event))
+        number = ctx.persist_lazily(Appended(event))
         if self._remember_id(event):
             ctx.emit(event, number)
         self.on_event(event)

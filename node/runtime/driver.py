@@ -187,14 +187,14 @@ class Engine:
         link = self._links.get(envelope.sender)
         if link is not None:
             link.heard()
-        asked = self._disk.asked
+        urgent = self._disk.urgent
         self.received(envelope)
         if link is None:
             return None
-        if self._disk.asked == asked or not self._running:
+        if self._disk.urgent == urgent or not self._running:
             return link.take()
         answer: asyncio.Future[Envelope | None] = self._loop.create_future()
-        self._deliveries.append(_Delivery(self._disk.asked, link, answer))
+        self._deliveries.append(_Delivery(self._disk.urgent, link, answer))
         return await answer
 
     def step(self, input: Input) -> None:
