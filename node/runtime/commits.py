@@ -1,7 +1,8 @@
 """Group commit: what gathers while one transaction is written becomes the next one.
 
 A commit begins at once when the disk is idle, at the end of the loop's turn, so that requests which arrived together
-share it. What nobody waits for, such as the others' votes, waits a moment for company: it halves the number of commits. A faulty disk is reported and tried again until it works; the batch stays whole and in its place.
+share it. What nobody waits for, such as the others' votes, waits a moment for company: that halves the number of
+commits. A faulty disk is reported and tried again until it works; the batch stays whole and in its place.
 """
 
 import asyncio
