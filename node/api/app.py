@@ -11,6 +11,7 @@ from node.api.answers import Refused, Uncertain
 from node.api.call import Call
 from node.api.decoding import read_body, read_query
 from node.api.exchange import ApiLimits, Request, Response, Stream
+from node.api.peer import Deliveries
 from node.api.routes import PEER, routes
 from node.api.routing import Route, Router
 from node.observability.traces import Span, new_trace_id, parse_traceparent, root_span_id
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PEER_TARGET = PEER.encode()
 FAILED = 400
 MAYBE, INTERNAL = 504, 500
 OTHER = "other"
@@ -39,9 +41,13 @@ class Application:
         self.engine = engine
         self.limits = limits
         self.router = Router(routes(limits))
+        self._deliveries = Deliveries(engine)
+        self._peer_route, _ = self.router.find("POST", PEER_TARGET)
 
     def handle(self, request: Request) -> Response | Stream | Coroutine[Any, Any, Response | Stream]:
         """The answer, or a coroutine where it must wait."""
+        if request.target == PEER_TARGET and request.method == "POST":
+            return self._delivered(request)
         now = self.engine.now()
         parent = self._trace(request)
         route: Route | None = None
@@ -73,7 +79,7 @@ class Application:
 
     def is_link(self, target: bytes) -> bool:
         """Whether the target belongs to other members: what clients wait for comes that way."""
-        return target == PEER.encode()
+        return target == PEER_TARGET
 
     def reject(self, status: int, detail: str) -> Response:
         """The answer to what never became a request."""
@@ -85,6 +91,18 @@ class Application:
         """The answer to a request that the stopping node can no longer wait for."""
         maybe = Maybe("stopping", "the node stopped before it could tell; ask another one")
         return self._uncertain(None, request, self.engine.now(), maybe)
+
+    def _delivered(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        # Most of what a node hears: past trace, router and `Call`, which a delivery has no use for.
+        try:
+            return self._deliveries.take(request)
+        except Exception as end:
+            now, route = self.engine.now(), self._peer_route
+            self._trace(request)
+            if isinstance(end, Refused):
+                return self._ended(route, request, now, end)
+            log.exception("%s failed, trace %s", request.target, request.trace)
+            return self._internal(route, request, now)
 
     async def _later(
         self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]

@@ -142,10 +142,14 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self._count_head(len(url))
+        self.head_bytes += len(url)
+        if self.head_bytes > self.limits.max_head_bytes:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value) + 4)
+        self.head_bytes += len(name) + len(value) + 4
+        if self.head_bytes > self.limits.max_head_bytes:
+            self._refuse_head()
         self.header_count += 1
         if self.header_count > self.limits.max_headers:
             raise Rejected(431, f"more than {self.limits.max_headers} headers")
@@ -200,10 +204,8 @@ class Connection(asyncio.Protocol):
             self.queue.append(request)
             self._regulate()
 
-    def _count_head(self, size: int) -> None:
-        self.head_bytes += size
-        if self.head_bytes > self.limits.max_head_bytes:
-            raise Rejected(431, f"request line and headers exceed {self.limits.max_head_bytes} bytes")
+    def _refuse_head(self) -> None:
+        raise Rejected(431, f"request line and headers exceed {self.limits.max_head_bytes} bytes")
 
     # Answering
 

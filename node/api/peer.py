@@ -1,16 +1,23 @@
 """What members say to one another: one msgpack `Envelope` in, one or none out."""
 
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
-from node.api.answers import Refused, bad_request, headers
+from node.api.answers import Refused, bad_request
 from node.api.call import Call
-from node.api.exchange import Response
+from node.api.exchange import Request, Response
 from node.protocol.messages import Envelope
 from node.protocol.records import FORMAT
 from node.protocol.requests import Refusal
 
+if TYPE_CHECKING:
+    from node.runtime.driver import Engine
+
 CONTENT_TYPE = b"application/x-iwdc-envelope"
 FORBIDDEN, CONFLICT, UNSUPPORTED = 403, 409, 415
+NOTHING = Response(204, b"")
 
 
 class _Opening(msgspec.Struct, array_like=True):
@@ -25,31 +32,49 @@ _decode_opening = msgspec.msgpack.Decoder(_Opening).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
+class Deliveries:
+    """What members deliver to one engine. Every beat passes here, so nothing waits that need not."""
+
+    def __init__(self, engine: "Engine") -> None:
+        settings = engine.settings
+        self._deliver = engine.deliver
+        self._id, self._cluster = settings.id, settings.cluster
+        self._senders = frozenset(member.id for member in settings.members) - {settings.id}
+
+    def take(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Take in a delivery (msgpack, not JSON). Raises `Refused` for what is not for us."""
+        given = request.headers.get(b"content-type", b"")
+        if given != CONTENT_TYPE:
+            detail = f"content-type: expected {CONTENT_TYPE.decode()}, got {given.decode('latin-1')!r}"
+            raise Refused(Refusal("bad_request", detail), UNSUPPORTED)
+        envelope = _read(request.body)
+        if envelope.cluster != self._cluster:
+            detail = f"this is cluster {self._cluster!r}, the delivery is for {envelope.cluster!r}"
+            raise bad_request(detail, "cluster")
+        if envelope.to != self._id:
+            detail = f"this is {self._id!r}, the delivery is for {envelope.to!r}"
+            raise Refused(Refusal("wrong_instance", detail, "to"), CONFLICT)
+        if envelope.sender not in self._senders:
+            detail = f"{envelope.sender!r} is no other member here"
+            raise Refused(Refusal("unknown_instance", detail, "sender"), FORBIDDEN)
+        answer = self._deliver(envelope)
+        if answer is None or isinstance(answer, Envelope):
+            return _response(answer)
+        return _later(answer)
+
+
 async def peer(call: Call[None, None]) -> Response:
     """Take in a member's delivery (msgpack, not JSON)."""
-    settings = call.engine.settings
-    given = call.request.headers.get(b"content-type", b"")
-    if given != CONTENT_TYPE:
-        raise Refused(
-            Refusal("bad_request", f"content-type: expected {CONTENT_TYPE.decode()}, got {given.decode('latin-1')!r}"),
-            UNSUPPORTED,
-        )
-    envelope = _read(call.request.body)
-    if envelope.cluster != settings.cluster:
-        raise bad_request(f"this is cluster {settings.cluster!r}, the delivery is for {envelope.cluster!r}", "cluster")
-    if envelope.to != settings.id:
-        raise Refused(
-            Refusal("wrong_instance", f"this is {settings.id!r}, the delivery is for {envelope.to!r}", "to"), CONFLICT
-        )
-    if envelope.sender == settings.id or all(member.id != envelope.sender for member in settings.members):
-        raise Refused(Refusal("unknown_instance", f"{envelope.sender!r} is no other member here", "sender"), FORBIDDEN)
-    answer = await call.engine.deliver(envelope)
-    lines = headers(call.trace, call.now.wall_ms)
-    return (
-        Response(204, b"", CONTENT_TYPE, lines)
-        if answer is None
-        else Response(200, _encode(answer), CONTENT_TYPE, lines)
-    )
+    answer = Deliveries(call.engine).take(call.request)
+    return answer if isinstance(answer, Response) else await answer
+
+
+async def _later(answer: Awaitable[Envelope | None]) -> Response:
+    return _response(await answer)
+
+
+def _response(answer: Envelope | None) -> Response:
+    return NOTHING if answer is None else Response(200, _encode(answer), CONTENT_TYPE)
 
 
 def _read(body: bytes) -> Envelope:

@@ -14,7 +14,7 @@ import random
 import time
 import traceback
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,6 @@ from node.protocol.effects import (
     DiskState,
     Effect,
     Emit,
-    Halt,
     Input,
     LinkState,
     LoopLag,
@@ -74,16 +73,15 @@ _message_encoder = msgspec.msgpack.Encoder()
 class _Delivery:
     """A peer's delivery whose answer waits for the commit of `number`."""
 
-    __slots__ = ("answer", "link", "number", "timer")
+    __slots__ = ("answer", "due", "link", "number")
 
-    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None]) -> None:
+    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None], due: float) -> None:
         self.number = number
         self.link = link
         self.answer = answer
-        self.timer = answer.get_loop().call_later(DELIVERY_WAIT_S, self.finish)
+        self.due = due
 
     def finish(self) -> None:
-        self.timer.cancel()
         if not self.answer.done():
             self.answer.set_result(self.link.take())
 
@@ -119,6 +117,8 @@ class Engine:
         self._disk = GroupCommit(journal.commit, self._loop, self._durable_to, self._disk_is, self._journal_failed)
         self._waiting: list[Send | Reply | Emit] = []
         self._deliveries: deque[_Delivery] = deque()
+        self._deliveries_timer: asyncio.TimerHandle | None = None
+        self._outcomes: dict[tuple[str, str], Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._lag_s = max(MIN_LAG_S, LAG_SHARE * settings.timing.heartbeat_interval)
@@ -177,25 +177,31 @@ class Engine:
         finally:
             timer.cancel()
 
-    async def deliver(self, envelope: Envelope) -> Envelope | None:
-        """Take in a peer's delivery and give what waits for that peer, after the commit this caused.
+    def deliver(self, envelope: Envelope) -> Envelope | Awaitable[Envelope | None] | None:
+        """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.
 
         The messages of the answer are already encoded (`msgspec.Raw`): encode the envelope, do not read it.
         """
         if not self._running:
             return None
         link = self._links.get(envelope.sender)
-        if link is not None:
-            link.heard()
-        urgent = self._disk.urgent
-        self.received(envelope)
         if link is None:
+            self.received(envelope)
             return None
+        urgent = self._disk.urgent
+        link.heard()
+        try:
+            self.received(envelope)
+        finally:
+            link.answering = False
         if self._disk.urgent == urgent or not self._running:
             return link.take()
+        link.go_on()
         answer: asyncio.Future[Envelope | None] = self._loop.create_future()
-        self._deliveries.append(_Delivery(self._disk.urgent, link, answer))
-        return await answer
+        self._deliveries.append(_Delivery(self._disk.urgent, link, answer, self._loop.time() + DELIVERY_WAIT_S))
+        if self._deliveries_timer is None:
+            self._deliveries_timer = self._loop.call_later(DELIVERY_WAIT_S, self._answer_overdue)
+        return answer
 
     def step(self, input: Input) -> None:
         """Give the core an input and carry out what follows."""
@@ -239,20 +245,24 @@ class Engine:
         """Count an exchange with a peer, or messages that were dropped."""
         if dropped:
             self.metrics.count("distributed_sync_errors_total", dropped, type=outcome)
-        else:
-            self.metrics.count("distributed_remote_sync_requests_total", instance=peer, status=outcome)
+            return
+        count = self._outcomes.get((peer, outcome))
+        if count is None:
+            count = self.metrics.counter("distributed_remote_sync_requests_total", instance=peer, status=outcome)
+            self._outcomes[peer, outcome] = count
+        count()
 
     # Effects
 
     def _perform(self, effect: Effect, now: Now) -> None:
         match effect:
-            case Persist():
-                self._disk.add(effect)
             case Send() | Reply() | Emit():
                 if effect.after > self._disk.durable:
                     self._waiting.append(effect)
                 else:
                     self._let_go(effect)
+            case Persist():
+                self._disk.add(effect)
             case Ship():
                 self._ship(effect)
             case Observe():
@@ -260,9 +270,6 @@ class Engine:
                     self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
                 trace = self.traces.record_observe(effect, now, self.settings.id)
                 self.log.observe(effect, trace)
-            case Halt():
-                self.log.error("halt", reason=effect.reason)
-                self._end(effect.reason)
 
     def _let_go(self, effect: Send | Reply | Emit) -> None:
         match effect:
@@ -294,6 +301,15 @@ class Engine:
                 Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
             )
             self.step(Cancelled(call))
+
+    def _answer_overdue(self) -> None:
+        self._deliveries_timer = None
+        now = self._loop.time()
+        while self._deliveries and self._deliveries[0].due <= now:
+            self._deliveries.popleft().finish()
+        if self._deliveries:
+            wait_s = self._deliveries[0].due - now
+            self._deliveries_timer = self._loop.call_later(wait_s, self._answer_overdue)
 
     # Disk
 
@@ -409,6 +425,8 @@ class Engine:
         self._running = False
         if self._timer is not None:
             self._timer.cancel()
+        if self._deliveries_timer is not None:
+            self._deliveries_timer.cancel()
         for answer in self._calls.values():
             if not answer.done():
                 answer.set_result(Maybe("stopping", "the node stopped before it could tell; ask another one"))

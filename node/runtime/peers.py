@@ -85,7 +85,11 @@ class Link:
         self._flush_due = False
         self._lazy: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
-        self._answer_due: asyncio.TimerHandle | None = None
+        self._awaiting = False
+        self._answer_due = 0.0
+        self._answer_timer: asyncio.TimerHandle | None = None
+        self.answering = False
+        """An answer to the peer is being made; what is sent meanwhile goes with it."""
         self._reachable = True
         self._refused = False
         self._nudged = asyncio.Event()
@@ -107,7 +111,10 @@ class Link:
             self._waiting_bytes -= len(self._waiting.popleft())
             self._node.exchanged(self._peer, "overflow", dropped=1)
         if not lazy:
-            self._flush_soon()
+            if self.answering:
+                self._urgent = True
+            else:
+                self._flush_soon()
         elif self._lazy is None and not self._urgent:
             self._lazy = self._loop.call_later(LAZY_S, self._flush_soon)
 
@@ -143,12 +150,20 @@ class Link:
 
     def heard(self) -> None:
         """The peer delivers: what it gets waits for the answer, and it is worth reaching soon."""
+        self.answering = True
         if self._connection is None:
             self._reachable = True
             self._nudged.set()
 
+    def go_on(self) -> None:
+        """The answer takes longer: what is urgent does not wait for it."""
+        if self._urgent:
+            self._flush_soon()
+
     async def close(self) -> None:
         """Close the connection and stop trying."""
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
         self._task.cancel()
         await asyncio.wait((self._task,))
         if self._connection is not None:
@@ -157,11 +172,10 @@ class Link:
 
     def answered(self, connection: "Connection", status: int, body: bytes, keep_alive: bool) -> None:
         """An answer is complete. Without `keep_alive` the peer closes the connection now."""
-        if connection is not self._connection or self._answer_due is None:
+        if connection is not self._connection or not self._awaiting:
             connection.abort()
             return
-        self._answer_due.cancel()
-        self._answer_due = None
+        self._awaiting = False
         if not keep_alive:
             self._connection = None
             connection.abort()
@@ -185,9 +199,8 @@ class Link:
         if connection is not self._connection:
             return
         self._connection = None
-        if self._answer_due is not None:
-            self._answer_due.cancel()
-            self._answer_due = None
+        if self._awaiting:
+            self._awaiting = False
             self._node.exchanged(self._peer, "broken")
 
     def _flush_soon(self) -> None:
@@ -199,18 +212,29 @@ class Link:
 
     def _flush(self) -> None:
         self._flush_due = False
-        if self._connection is None or self._answer_due is not None:
+        if self._connection is None or self._awaiting:
             return
         envelope = self.take()
         if envelope is None:
             return
         body = _envelope_encoder.encode(envelope)
         self._connection.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
-        self._answer_due = self._loop.call_later(self._answer_timeout_s, self._overdue)
+        self._awaiting = True
+        self._answer_due = self._loop.time() + self._answer_timeout_s
+        if self._answer_timer is None:
+            self._answer_timer = self._loop.call_later(self._answer_timeout_s, self._look)
 
-    def _overdue(self) -> None:
+    def _look(self) -> None:
+        # One timer sees to many exchanges: making and cancelling one for each costs more than the exchange's parsing.
+        self._answer_timer = None
+        if not self._awaiting:
+            return
+        left_s = self._answer_due - self._loop.time()
+        if left_s > 0:
+            self._answer_timer = self._loop.call_later(left_s, self._look)
+            return
         self._node.exchanged(self._peer, "timeout")
-        self._answer_due = None
+        self._awaiting = False
         if self._connection is not None:
             self._connection.abort()
             self._connection = None

@@ -28,6 +28,12 @@ def envelope(sender: str, to: str, *messages: Message, number: int = 0) -> Envel
     return Envelope(FORMAT, "test", "digest", sender, to, "boot", "journal", 1, mark, None, messages, number=number)
 
 
+async def delivered(node: Engine, envelope: Envelope) -> Envelope | None:
+    """Deliver as a peer does, and give the answer."""
+    answer = node.deliver(envelope)
+    return answer if answer is None or isinstance(answer, Envelope) else await answer
+
+
 class ScriptedCore:
     """Answers every input with what `script` says and remembers the inputs."""
 

@@ -13,7 +13,7 @@ from node.protocol.messages import Envelope, Push
 from node.runtime import bus as bus_module
 from node.runtime.bus import Bus, BusClosed, Lagged
 from node.runtime.cursor import decode_cursor
-from tests.runtime.scripted import MemoryJournal, PeerServer, engine, envelope, settings, until
+from tests.runtime.scripted import MemoryJournal, PeerServer, delivered, engine, envelope, settings, until
 
 
 def event(journal: str, seq: int) -> Event:
@@ -148,7 +148,7 @@ def test_what_a_peer_lacks_is_read_from_the_journal_and_sent() -> None:
         node, _ = engine(script, journal, settings("A", ("B", sink.url)))
         await node.start()
         for _ in range(3):
-            await node.deliver(envelope("B", "A"))
+            await delivered(node, envelope("B", "A"))
         await until(lambda: sum(len(got.messages) for got in sink.got) == 2, "answers to the first and the last pull")
         pushes = [message for got in sink.got for message in got.messages]
         lacking = tuple(journal.events[2:])

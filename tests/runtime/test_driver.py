@@ -14,7 +14,6 @@ from node.protocol.effects import (
     DiskState,
     Effect,
     Emit,
-    Halt,
     Input,
     Persist,
     Persisted,
@@ -26,7 +25,7 @@ from node.protocol.events import Event
 from node.protocol.records import Appended
 from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish, Refusal
 from node.runtime import commits, driver
-from tests.runtime.scripted import MemoryJournal, engine, envelope, until
+from tests.runtime.scripted import MemoryJournal, delivered, engine, envelope, until
 
 PUBLISH = Publish("T", {})
 
@@ -199,16 +198,6 @@ def test_a_bug_in_the_core_stops_the_node_and_says_where() -> None:
     asyncio.run(scenario())
 
 
-def test_halt_stops_the_node_with_its_reason() -> None:
-    async def scenario() -> None:
-        node, _ = engine(lambda input: [Halt("another disk speaks under our id")], MemoryJournal())
-        await node.start()
-        assert await node.stopped == "another disk speaks under our id"
-        await node.stop()
-
-    asyncio.run(scenario())
-
-
 def test_no_answer_in_time_is_a_maybe_and_the_core_hears_of_it() -> None:
     async def scenario() -> None:
         node, core = engine(lambda input: [], MemoryJournal())
@@ -310,14 +299,14 @@ def test_a_hung_disk_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
         node, core = engine(script, journal)
         await node.start()
         journal.gate.clear()
-        await node.deliver(envelope("B", "A"))
+        await delivered(node, envelope("B", "A"))
         await until(lambda: node._disk.writing, "commit under way")
         for _ in range(10):
-            await node.deliver(envelope("B", "A"))
+            await delivered(node, envelope("B", "A"))
         assert core.kinds().count("Received") == 1 + 3
         journal.gate.set()
         await until(lambda: len(journal.batches) == 2, "all on disk")
-        await node.deliver(envelope("B", "A"))
+        await delivered(node, envelope("B", "A"))
         assert core.kinds().count("Received") == 1 + 3 + 1
         await node.stop()
 

@@ -14,7 +14,7 @@ from node.protocol.requests import Elect
 from node.protocol.settings import Member
 from node.runtime import driver, peers
 from node.runtime.peers import Link
-from tests.runtime.scripted import FAST, MemoryJournal, PeerServer, engine, envelope, settings, until
+from tests.runtime.scripted import FAST, MemoryJournal, PeerServer, delivered, engine, envelope, settings, until
 
 
 class Ends:
@@ -270,11 +270,11 @@ def test_a_delivery_is_answered_after_its_commit_with_what_came_of_it() -> None:
         journal = MemoryJournal()
         node, core = engine(script, journal, settings("A", ("B", sink.url)))
         await node.start()
-        answer = await node.deliver(envelope("B", "A"))
+        answer = await delivered(node, envelope("B", "A"))
         assert journal.batches == [[Vote(1, "B")]]
         decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Envelope)
         assert decoded.messages == (Permit(1), Permit(2))
-        assert await node.deliver(envelope("stranger", "A")) is None
+        assert await delivered(node, envelope("stranger", "A")) is None
         assert not any(isinstance(input, LinkState) for input in core.inputs)
         await node.stop()
         await sink.stop()
@@ -299,7 +299,7 @@ def test_a_delivery_does_not_wait_long_for_a_slow_disk(monkeypatch: pytest.Monke
         node, _ = engine(script, journal, settings("A", ("B", sink.url)))
         await node.start()
         journal.gate.clear()
-        assert await node.deliver(envelope("B", "A")) is None
+        assert await delivered(node, envelope("B", "A")) is None
         journal.gate.set()
         await until(lambda: bool(sink.got), "the vote on its own way")
         assert sink.got[0].messages == (Permit(1),)
