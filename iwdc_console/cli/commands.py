@@ -116,7 +116,9 @@ def load(name: str) -> _click.Command:
     entry = COMMANDS[name]
     found = getattr(import_module(f"iwdc_console.cli.{entry.module}"), entry.name)
     if isinstance(found, typer.Typer):
-        found.info.help = found.info.help or entry.help
+        callback = found.registered_callback
+        if callback is None or not (callback.callback and callback.callback.__doc__):
+            found.info.help = found.info.help or entry.help
         found._add_completion = False
         return adopt(get_command(found))
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

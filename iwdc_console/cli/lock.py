@@ -16,7 +16,13 @@ from iwdc_console.cli.output import Format
 from iwdc_console.cli.text import duration, safe
 from iwdc_console.client import ClusterRefused, OutcomeUnknown, segment
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    help="""Locks with fencing tokens: acquire, renew, release, run, force-release.
+
+    Example: iwdc-distributed lock run catalogue -- ./build.sh
+    """,
+    no_args_is_help=True,
+)
 
 Resource = Annotated[str, typer.Argument(help="What the lock is for.")]
 Owner = Annotated[str | None, typer.Option(help="Who holds it; by default user@host.")]

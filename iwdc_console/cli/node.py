@@ -15,7 +15,13 @@ from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format, say
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    help="""The node itself: init, run, recover.
+
+    Example: iwdc-distributed node run --id instance-A
+    """,
+    no_args_is_help=True,
+)
 
 DEFAULT_CONFIG = Path("configs/node.toml")
 

@@ -344,6 +344,7 @@ class Core:
                     self.recovery.on_recover(peer, message, envelope.boot)
             return
         members.heard(peer, envelope.boot, envelope.digest)
+        peer.quoted = envelope.quoted
         self.clock.receive(envelope.hlc, ctx.wall_ms)
         if peer.mark is None or _further(envelope.mark, peer.mark):
             peer.mark = envelope.mark

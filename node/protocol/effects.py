@@ -142,10 +142,4 @@ class Observe(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, object]
 
 
-class Halt(msgspec.Struct, frozen=True, gc=False):
-    """The node must stop: `reason` names what is wrong and what to do (D1: another disk speaks under our id)."""
-
-    reason: str
-
-
-Effect = Persist | Send | Reply | Emit | Ship | Observe | Halt
+Effect = Persist | Send | Reply | Emit | Ship | Observe

@@ -383,8 +383,10 @@ class Election:
     def _campaign(self) -> None:
         ctx = self._ctx
         self.role = CANDIDATE
-        self.leader = None
         self._permit = None
+        if self.leader is not None:
+            self.leader = None
+            self.on_leader()
         self.term += 1
         self.voted_for = ctx.settings.id
         number = ctx.persist(Vote(self.term, self.voted_for))

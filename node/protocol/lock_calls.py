@@ -134,6 +134,9 @@ class LockCalls:
         return self._number
 
     def _begin(self, client: int, call: LockCall, wait_s: float) -> None:
+        if len(self._pending) >= self._ctx.settings.limits.max_pending_requests:
+            self._ctx.reply(client, Refusal("too_many", "too many lock calls wait here; try later"))
+            return
         mono = self._ctx.mono
         leader_until = mono + max(wait_s, self._leader_patience_s)
         pending = Pending(client, call, mono, mono + wait_s + self._answer_patience_s, leader_until)
@@ -150,6 +153,7 @@ class LockCalls:
     def _dispatch(self, pending: Pending) -> None:
         leader = self._election.leader
         if leader is None:
+            pending.sent_to = None
             return
         mono = self._ctx.mono
         pending.sent_to, pending.sent_at, pending.was_sent = leader, mono, True

@@ -58,6 +58,7 @@ class Peer:
         self.answered: float | None = None
         self.refused_at: float | None = None
         self.stranger_at: float | None = None
+        self.quoted = ""
         self.rtt_s: float | None = None
         self.uptime_ms: int | None = None
         self.uptime_at = 0.0
@@ -305,7 +306,9 @@ class Membership:
     def on_link(self, peer: Peer, refused: bool) -> None:
         """The peer's host refuses connections, or takes them again."""
         was = peer.refused
-        peer.refused_at = self._ctx.mono if refused else None
+        if refused:
+            peer.refused_at = self._ctx.mono
+        # An open connection alone says nothing of who is behind it: only a delivery ends the refusal.
         self.judge(peer)
         if peer.refused and not was:
             self.beat_now()

@@ -51,7 +51,6 @@ class Limits:
     max_version_chars: int = 100
     max_hash_chars: int = 256
     max_signature_chars: int = 1_024
-    max_reason_chars: int = 500
     max_payload_bytes: int = 256 * 1024
     max_locks: int = 10_000
     max_waiters_per_lock: int = 256

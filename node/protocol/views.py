@@ -234,6 +234,11 @@ def _warnings(core: "Core") -> tuple[str, ...]:
     for name, peer in sorted(core.members.peers.items()):
         if "config_mismatch" in peer.reasons:
             warnings.append(f"{name} runs another configuration: {'; '.join(core.members.differing(name))}")
+        if core.recovery.ready and peer.quoted not in ("", core.journal_id):
+            warnings.append(
+                f"{name} takes another disk to be {core.settings.id}'s (journal {peer.quoted}) and refuses this one; "
+                "see unknown_journal in docs/operations.md"
+            )
         if peer.member.votes and peer.refused:
             warnings.append(f"{name} refuses connections")
     suspect = core.timesync.suspect()

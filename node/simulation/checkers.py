@@ -80,11 +80,6 @@ class Checkers:
         self._terms[process.name] = image.hard.term
         self._positions[process.name] = (image.stamp, image.index)
 
-    def halted(self, process: "Process", reason: str) -> None:
-        """A node may stop itself only where another disk really speaks under its id (D1, D2)."""
-        if "duplicate" not in self._world.plan.families:
-            self._fail("D1", process.name, f"halts without a duplicate: {reason}")
-
     def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
         others = [p.disk.vector for p in self._world.processes if p is not process]

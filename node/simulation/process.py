@@ -18,7 +18,6 @@ from node.protocol.effects import (
     DiskState,
     Effect,
     Emit,
-    Halt,
     Input,
     LoopLag,
     Now,
@@ -65,7 +64,6 @@ class Process:
         self.core: Core | None = None
         self.transport: Transport | None = None
         self.paused = False
-        self.halted: str | None = None
         self.inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.boots = 0
         self.crash_in: int | None = None
@@ -119,7 +117,7 @@ class Process:
         """Start on what the disk holds."""
         self._clear()
         self.boots += 1
-        self.halted, self.crash_in, self.paused = None, None, False
+        self.crash_in, self.paused = None, False
         self.inbox.clear()
         world = self.world
         boot = f"{self.name}-{self.boots}"
@@ -326,10 +324,6 @@ class Process:
                 self.world.count(f"observed {name}")
                 if self.world.trace.show:
                     self.note(tell_effect(effect))
-            case Halt(reason):
-                self.halted = reason
-                self.stop(f"halts: {reason}")
-                self.world.checkers.halted(self, reason)
 
     def _leave(self, effect: Send | Reply | Emit) -> None:
         self.world.checkers.left(self, effect)

@@ -45,8 +45,6 @@ def stall(world: "World") -> tuple[str, str] | None:
     """Who holds the cluster up and why; None when it is at rest: one leader, one state, nothing pending."""
     views = []
     for process in world.processes:
-        if process.halted:
-            return process.name, f"has halted: {process.halted}"
         if not process.ready:
             return process.name, "is not ready to vote"
         if process.owed:

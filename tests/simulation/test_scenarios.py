@@ -2,11 +2,13 @@
 
 import pytest
 
+from node.protocol.effects import Effect, Input, Now
 from node.protocol.requests import (
     Accepted,
     AcquireLock,
     Answer,
     LockGranted,
+    Maybe,
     ProposalAnswer,
     Propose,
     Publish,
@@ -320,3 +322,42 @@ def test_what_is_past_its_deadline_is_decided_and_does_not_stay_open() -> None:
     stage.heal()
     stage.settle()
     assert all(stage.status(name).open_proposals == 0 for name in stage.world.hosts)
+
+
+def test_a_lock_call_without_a_leader_waits_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """L3: it is tried again now and then, not in an endless loop of ticks."""
+    stage = Stage(3)
+    stage.settle()
+    leader = stage.elect()
+    (asked, other) = (name for name in stage.world.hosts if name != leader)
+    told: list[Answer | None] = []
+    stage.kill(leader, other)
+    stage[asked].call(AcquireLock("catalogue", "owner", "request", 30.0, wait_s=20.0), told.append)
+    steps: list[Input] = []
+    step = stage[asked].running.step
+
+    def counted(now: Now, given: Input) -> list[Effect]:
+        steps.append(given)
+        return step(now, given)
+
+    monkeypatch.setattr(stage[asked].running, "step", counted)
+    stage.world.run_for(15)
+    assert len(steps) < 1_000
+    stage.until(lambda: told, 20)
+    assert isinstance(told[0], Maybe), "it had been sent to the leader that died"
+
+
+def test_a_host_that_refused_is_not_healthy_because_its_port_is_open_again() -> None:
+    """H2: restarted on an empty disk it may not vote yet, and nobody counts it before it was heard."""
+    stage = Stage(3)
+    stage.settle()
+    stage.kill("C")
+    stage.until(lambda: stage.status("A").quorum.healthy == 2, 5)
+    stage["C"].disk.wipe()
+    stage.world.disks_lost += 1
+    stage["C"].start()
+    stage.world.run_for(0.5)
+    assert not stage["C"].ready
+    assert stage.status("A").quorum.healthy == 2
+    stage.settle()
+    assert stage.status("A").quorum.healthy == 3
