@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from node.config import Config
     from node.config.describe import Setting
 
-app = typer.Typer(help="""Configuration: show, validate, set; use-context.
+app = typer.Typer(
+    help="""Configuration: show, validate, set; use-context.
 
     Example: iwdc-distributed config validate --config configs/node.toml
-    """, no_args_is_help=True, rich_markup_mode=None)
+    """,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="node.toml; by default configs/node.toml.")

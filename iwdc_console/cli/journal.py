@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 LOOKS = 5
 """Times a live node is compared before we say that it changes too quickly to be compared."""
 
-app = typer.Typer(help="""A node's journal: verify, export, replay.
+app = typer.Typer(
+    help="""A node's journal: verify, export, replay.
 
     Example: iwdc-distributed journal verify data/instance-A
-    """, no_args_is_help=True, rich_markup_mode=None)
+    """,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 class StrategyName(StrEnum):

@@ -11,10 +11,14 @@ from iwdc_console.cli.output import say, write
 if TYPE_CHECKING:
     from node.config import Config
 
-app = typer.Typer(help="""Signing keys: generate, show, sign, verify.
+app = typer.Typer(
+    help="""Signing keys: generate, show, sign, verify.
 
     Example: iwdc-distributed keys generate ops-key.pem
-    """, no_args_is_help=True, rich_markup_mode=None)
+    """,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 KeyFile = Annotated[Path, typer.Argument(metavar="KEYFILE", help="The private key, a PEM file.")]
 Name = Annotated[str | None, typer.Option(help="The signer's name in [security.keys], put before the signature.")]

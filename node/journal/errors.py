@@ -1,14 +1,14 @@
 """What can go wrong with a journal. Every message says what and where, and what to do next.
 
-    JournalError
-      JournalFull        the disk is full: free space, the same commit may then be repeated
-      JournalFault       the disk refused a read or a write: the same call may be repeated
-      JournalCorrupt     what is on the disk is not what was written
-      JournalFormat      written by a newer program (F1)
-      JournalClosed      used after it was closed
-      JournalOrder       our own mistake: records that cannot follow what is stored
-      DirectoryInUse     another process holds the directory
-      DirectoryFault     the directory or its `instance.json` cannot be used
+JournalError
+  JournalFull        the disk is full: free space, the same commit may then be repeated
+  JournalFault       the disk refused a read or a write: the same call may be repeated
+  JournalCorrupt     what is on the disk is not what was written
+  JournalFormat      written by a newer program (F1)
+  JournalClosed      used after it was closed
+  JournalOrder       our own mistake: records that cannot follow what is stored
+  DirectoryInUse     another process holds the directory
+  DirectoryFault     the directory or its `instance.json` cannot be used
 """
 
 import sqlite3
@@ -72,9 +72,7 @@ class Damaged(Exception):
     """A row is not what was written; the message names the row. Leaves the package as `JournalCorrupt`."""
 
 
-_DAMAGED = frozenset(
-    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
-)
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT})
 """The last two: our statements are fixed, so if a table or a row is not as they expect, the file has changed."""
 _PRIMARY = 0xFF
 """SQLite's extended result codes carry the primary one in the low byte."""

@@ -250,8 +250,7 @@ class Cluster:
             except (OSError, http.client.HTTPException) as problem:
                 last = problem
             if time.monotonic() > ends:
-                logs = "\n".join(f"--- {node.name}\n{node.lines()}" for node in self)
-                raise AssertionError(f"not within {deadline_s:g} s: {what}; last: {last!r}\n{logs}")
+                raise AssertionError(f"not within {deadline_s:g} s: {what}; last: {last!r}")
             time.sleep(LOOK_S)
 
     def leader(self, *among: str) -> str:
@@ -310,6 +309,9 @@ def cluster(root: Path, names: Sequence[str] = THREE, *sets: str) -> Iterator[Cl
     made = Cluster(root, names, sets)
     try:
         yield made
+    except Exception as error:
+        error.add_note("\n".join(f"--- {node.name}\n{node.lines()}" for node in made))
+        raise
     finally:
         made.close()
 

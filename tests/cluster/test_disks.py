@@ -89,6 +89,7 @@ def test_two_nodes_with_one_id(tmp_path: Path) -> None:
         running.settled()
 
 
+@pytest.mark.slow
 def test_killed_while_it_recovers(tmp_path: Path) -> None:
     """kill -9 in the middle of taking over what the others hold: the next start goes on from there."""
     with cluster(tmp_path) as running:

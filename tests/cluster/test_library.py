@@ -61,7 +61,7 @@ def build(running: Cluster) -> dict[str, object]:
         "instances": str(running.instances),
     }
     sets = [*(f"timing.{key}={value:g}" for key, value in QUICK.items()), f"observability.log_file={place.log}"]
-    line = [sys.executable, "-W", "error", "-X", "dev", "-c", SCRIPT, json.dumps(flags), json.dumps(sets)]
+    line = [sys.executable, "-W", "error", "-c", SCRIPT, json.dumps(flags), json.dumps(sets)]
     done = subprocess.run(line, capture_output=True, text=True, env=ENVIRONMENT, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "it writes to the log it was given alone"

@@ -179,18 +179,19 @@ def test_all_killed_at_once_under_load(tmp_path: Path) -> None:
         running.ready()
         clients = Clients(running, 12, goal=100_000)
         with clients.at_work():
-            clients.more(300)
+            clients.more(150)
             for node in running:
                 node.signal(signal.SIGKILL)
             for node in running:
                 node.kill()
             running.start()
             running.ready()
-            clients.more(100)
+            clients.more(50)
         assert clients.told.outcomes["no answer"] > 0
         check(running, clients.told)
 
 
+@pytest.mark.slow
 def test_nodes_restart_under_load(tmp_path: Path) -> None:
     with cluster(tmp_path) as running:
         running.start()

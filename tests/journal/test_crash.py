@@ -54,9 +54,7 @@ def test_killed_at_any_point(tmp_path: Path) -> None:
     acknowledged = 0
     for _ in range(8):
         kill_at = acknowledged + rng.randrange(1, 120)
-        child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+        child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         with child, child.stdout:
             for line in child.stdout:
