@@ -122,7 +122,7 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._lag_s = max(MIN_LAG_S, LAG_SHARE * settings.timing.heartbeat_interval)
-        self._lagging = False
+        self._lagged_at: float | None = None
         self._last_message: Message | None = None
         self._last_raw = msgspec.Raw()
 
@@ -359,10 +359,11 @@ class Engine:
         self._timer = None
         self._disk.look()
         if late_s > self._lag_s:
-            self._lagging = True
+            self._lagged_at = now
             self.step(LoopLag(late_s))
-        elif self._lagging:
-            self._lagging = False
+        elif self._lagged_at is not None and now - self._lagged_at > self.settings.timing.heartbeat_interval:
+            # Not at the first timer on time: every change of ours is told to all members at once, which is more load.
+            self._lagged_at = None
             self.step(LoopLag(0.0))
         wake_at = self.core.wake_at
         if now < wake_at:
