@@ -136,6 +136,7 @@ def refuses(node: Instance) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_all_killed_at_once(tmp_path: Path) -> None:
     """Every node at once: what was acknowledged is there again, on the disks they had."""
     with cluster(tmp_path) as running:

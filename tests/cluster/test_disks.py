@@ -11,6 +11,7 @@ from tests.cluster.harness import THREE, cli, cluster
 pytestmark = pytest.mark.cluster
 
 
+@pytest.mark.slow
 def test_a_disk_that_was_rolled_back_is_found_out(tmp_path: Path) -> None:
     """An old image restored: a new journal id, what the others hold, and only then votes."""
     with cluster(tmp_path) as running:

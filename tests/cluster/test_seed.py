@@ -54,7 +54,7 @@ def check_commands(running: Cluster, quorum: dict[str, object]) -> None:
     assert running.settled()["currentVersion"] == "1.4.0"
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 3, pytest.param(4, marks=pytest.mark.slow), 5])
 def test_the_seed_s_calls_and_commands(tmp_path: Path, count: int) -> None:
     with cluster(tmp_path, names(count)) as running:
         running.start()
