@@ -288,7 +288,6 @@ class Membership:
         ctx.send(peer.member.id, HeartbeatAck(beat.number, peer.sees_hash, peer.vector_hash))
         ctx.count("distributed_heartbeat_received_total", instance=peer.member.id)
         ctx.observe("HEARTBEAT_RECEIVE", level="debug", instance=peer.member.id)
-        self.judge(peer)
         return beat.vector is not None
 
     def on_ack(self, peer: Peer, ack: HeartbeatAck) -> None:
@@ -301,7 +300,6 @@ class Membership:
         peer.answered = ctx.mono
         peer.unanswered_since = None
         peer.confirmed_sees, peer.confirmed_vector = ack.sees_hash, ack.vector_hash
-        self.judge(peer)
 
     def on_link(self, peer: Peer, refused: bool) -> None:
         """The peer's host refuses connections, or takes them again."""
@@ -386,11 +384,13 @@ class Membership:
             status = DEGRADED if present else HEALTHY
         if (status, tuple(present)) == (self.status, self.reasons):
             return
+        changed = status != self.status
         self.status, self.reasons = status, tuple(present)
         self.sees[self._ctx.settings.id] = status
         self._sees_hash = fingerprint(self.sees)
         self._ctx.observe("OWN_STATUS", level="warn" if present else "info", status=status, reasons=present)
-        self.beat_now()
+        if changed:
+            self.beat_now()
 
     def count_statuses(self) -> Counter[str]:
         """How many instances have which status, this node included."""

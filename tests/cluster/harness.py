@@ -30,6 +30,7 @@ D = f"{API}/distributed"
 PORTS = range(20_000, 32_000)
 """Below those that the kernel gives to outgoing connections: a node comes back on its own port."""
 QUICK: Mapping[str, float] = {
+    "uptime_tolerance": 30,  # nodes that start within some seconds of one another are ranked by id
     "heartbeat_interval": 0.1,
     "heartbeat_timeout": 1.5,
     "election_interval": 1.0,
@@ -279,9 +280,14 @@ class Cluster:
         self.until(f"{expected} healthy", all_well)
 
     def ready(self) -> str:
-        """Wait until all is well: everybody healthy, one leader. Its id."""
+        """Wait until all is well: everybody healthy, one leader, and nobody who outranks it. Its id."""
         self.healthy()
-        return self.leader()
+
+        def settled() -> str | None:
+            leader = self.leader()
+            return leader if self[leader].get("leader")["candidates"][0]["id"] == leader else None
+
+        return str(self.until("a leader whom nobody outranks", settled))
 
     def settled(self, *among: str) -> dict[str, Any]:
         """Wait until the running nodes (or those named) show the same state and hold the same events; one's status."""

@@ -81,7 +81,7 @@ def test_a_build_is_a_member_while_it_runs(tmp_path: Path) -> None:
         for name in ("instance-A", "instance-B"):
             [proposal] = running[name].get(f"proposals/{said['id']}")
             assert (proposal["state"], proposal["proposer"]) == ("accepted", BUILD)
-            assert running[name].get("locks") == []
+            running.until("the release has come here", lambda at=name: running[at].get("locks") == [])
         # The next build comes back on its disk.
         again = build(running)
         assert again["id"] == said["id"], "proposing the same again is the same proposal (P6)"
