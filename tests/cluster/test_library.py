@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,10 @@ def build(running: Cluster) -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
+def _is_free(running: Cluster, at: str) -> bool:
+    return running[at].get("locks") == []
+
+
 def test_a_build_is_a_member_while_it_runs(tmp_path: Path) -> None:
     with cluster(tmp_path, ("instance-A", "instance-B", BUILD)) as running:
         running.start("instance-A", "instance-B")
@@ -81,7 +86,7 @@ def test_a_build_is_a_member_while_it_runs(tmp_path: Path) -> None:
         for name in ("instance-A", "instance-B"):
             [proposal] = running[name].get(f"proposals/{said['id']}")
             assert (proposal["state"], proposal["proposer"]) == ("accepted", BUILD)
-            running.until("the release has come here", lambda at=name: running[at].get("locks") == [])
+            running.until("the release has come here", partial(_is_free, running, name))
         # The next build comes back on its disk.
         again = build(running)
         assert again["id"] == said["id"], "proposing the same again is the same proposal (P6)"
