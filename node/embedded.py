@@ -52,6 +52,8 @@ from node.runtime.outcomes import CALL_TIMEOUT_S, LockLost, NodeError, OutcomeUn
 
 __all__ = ["Lock", "LockLost", "Node", "NodeError", "OutcomeUnknown", "Refused", "StartFailed", "run_node"]
 
+GC_THRESHOLD = (50_000, 20, 50)
+
 _T = TypeVar("_T")
 
 
@@ -266,8 +268,10 @@ async def _run(config: Config) -> int:
         return _failed(f"node {config.settings.id} cannot start: {problem}")
     handler = node.engine.log.handler()
     logging.getLogger().addHandler(handler)
+    # What a node keeps is large and has few cycles: look for garbage seldom.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     quorum = node.quorum()
     waiting = "" if quorum.sufficient else "waiting for "
     sys.stdout.write(

@@ -1,8 +1,8 @@
 """The compaction floor (C1): the leader bounds what all must keep.
 
-Every so many events the leader remembers how far its logs had come. When more than `retain_events` lie above such a
-point and every voter that is alive has passed it, the point becomes the floor, through the control log. A dead member
-does not hold it back: it will be given the floor's state instead of the events.
+Every so many events the leader remembers how far its logs had come. When twice `retain_events` have gathered above the
+floor, the newest such point with `retain_events` above it, which every voter that is alive has passed, becomes the next
+floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ class Compaction:
         self._control = control
         self._replication = replication
         self._fold = fold
-        self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 4)
+        self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 5)
         self._every = max(1, ctx.settings.limits.retain_events // SAMPLES_PER_RETENTION)
 
     def look(self) -> None:
@@ -45,10 +45,14 @@ class Compaction:
             return
         chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
+        floor = self._control.state.floor
+        gathered = total - (sum(floor.vector.values()) if floor is not None else 0)
+        if gathered < 2 * retain:
+            return  # A floor costs all nodes a checkpoint: one for many events.
         for count, sample in self._samples:
             above = total - count
-            # Twice the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
-            if above < retain or (above < 2 * retain and not self._passed_by_all(sample)):
+            # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
+            if above < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break
             chosen = sample
         if chosen is None or self._already(chosen):
