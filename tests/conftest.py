@@ -1,7 +1,30 @@
 """What all tests share."""
 
+import faulthandler
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+HANG_S = 300
+STDERR = pytest.StashKey[int]()
 
 # The machines that run this are busy with other things as well: an example may take long and be right.
 settings.register_profile("project", settings.get_profile(settings.get_current_profile_name()), deadline=None)
 settings.load_profile("project")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)  # not yet captured
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that hangs ends the run, and says where it hung."""
+    faulthandler.dump_traceback_later(HANG_S, exit=True, file=item.config.stash[STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
