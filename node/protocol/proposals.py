@@ -75,6 +75,8 @@ class Proposals:
         self._unsynced: dict[str, int] = {}
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
+        self._skipped: set[tuple[str, str | None, str, str]] = set()
+        """What was skipped since there last was a quorum: a client that tries again and again tells nothing new."""
 
     # Clients
 
@@ -99,6 +101,7 @@ class Proposals:
         if not sees.sufficient:
             self._skip(call, ask, sees)
             return
+        self._skipped.clear()
         if self._fold.open_count >= ctx.settings.limits.max_open_proposals:
             self._failed(ask, "too_many")
             ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
@@ -257,12 +260,16 @@ class Proposals:
 
     def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
         """Not enough instances: nothing is sent, and that is said (seed 3.2)."""
-        payload: dict[str, Any] = {"kind": ask.kind, "hash": ask.hash, "quorum": msgspec.to_builtins(sees)}
-        payload |= {"version": ask.version} if ask.kind == "snapshot" else {"from": ask.base, "to": ask.version}
-        event = self._replication.append(SKIPPED_QUORUM, payload, ask.trace)
+        skipped = (ask.kind, ask.base, ask.version, ask.hash)
+        # While there is no quorum nothing is compacted either: the journal must not grow with every attempt.
+        if skipped not in self._skipped and len(self._skipped) < self._ctx.settings.limits.max_skipped_kept:
+            self._skipped.add(skipped)
+            payload: dict[str, Any] = {"kind": ask.kind, "hash": ask.hash, "quorum": msgspec.to_builtins(sees)}
+            payload |= {"version": ask.version} if ask.kind == "snapshot" else {"from": ask.base, "to": ask.version}
+            self._replication.append(SKIPPED_QUORUM, payload, ask.trace)
         self._ctx.count("distributed_quorum_skipped_total", type=ask.kind)
         self._failed(ask, "insufficient_quorum")
-        self._ctx.observe("QUORUM_DECISION", ask.trace, "warn", outcome="skipped", event=event.id)
+        self._ctx.observe("QUORUM_DECISION", ask.trace, "warn", outcome="skipped")
         detail = f"{sees.healthy} of {sees.total} instances are healthy, {sees.required} are required"
         self._ctx.reply(call, Refusal("insufficient_quorum", detail, quorum=sees), self._ctx.persist_number)
 

@@ -62,6 +62,7 @@ class Limits:
     max_clock_lead_ms: int = 60_000
     max_settled_kept: int = 10_000
     max_history_kept: int = 1_000
+    max_skipped_kept: int = 1_000
     retain_events: int = 50_000
     drift_warn_ms: float = 1_000.0
 

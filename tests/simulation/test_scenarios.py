@@ -103,6 +103,29 @@ def test_without_quorum_nothing_is_proposed() -> None:
     assert "SNAPSHOT_PROPOSAL" not in {event.type for event in stage["C"].disk.events()}
 
 
+def test_a_client_that_tries_again_without_quorum_fills_no_journal() -> None:
+    """Seed 3.2, C1: each content that is skipped is recorded once, until there has been a quorum again."""
+    stage = Stage(3)
+    stage.settle()
+
+    def skipped(content: str) -> int:
+        answer = stage.ask("C", Propose("snapshot", "1.2.0", content))
+        assert isinstance(answer, Refusal)
+        assert answer.reason == "insufficient_quorum"
+        return stage.world.counts["emitted SKIPPED_QUORUM"]
+
+    for episode in range(2):
+        stage.kill("A", "B")
+        stage.until(lambda: not stage.status("C").quorum.sufficient, 20)
+        before = stage.world.counts["emitted SKIPPED_QUORUM"]
+        assert [skipped("abc") for _ in range(20)] == [before + 1] * 20
+        assert skipped("def") == before + 2
+        stage["A"].start()
+        stage["B"].start()
+        stage.settle()
+        assert stage.propose("C", f"1.3.{episode}", "ghi").state == "accepted"
+
+
 @pytest.mark.parametrize("victim", ["A", "C"])
 def test_a_wiped_disk_rejoins_under_a_new_journal(victim: str) -> None:
     """D1: it votes only after every other member has noted the new journal and told what it knows."""
