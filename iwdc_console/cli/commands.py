@@ -176,7 +176,10 @@ class LazyGroup(TyperGroup):
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line. Returns the exit code; raises what the command raises."""
-    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+    app = typer.Typer(
+        cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
     app.callback()(program)
     code = get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     return code if isinstance(code, int) else 0

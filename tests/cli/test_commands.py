@@ -266,6 +266,14 @@ def test_every_command_helps_with_an_example(capsys: pytest.CaptureFixture[str],
         assert EXAMPLE.search(text)
 
 
+def test_the_short_way_to_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in (["-h"], ["quorum", "-h"], ["lock", "acquire", "-h"]):
+        assert main.run(line) == Exit.DONE
+        short = capsys.readouterr().out
+        assert main.run([*line[:-1], "--help"]) == Exit.DONE
+        assert capsys.readouterr().out == short
+
+
 def test_the_help_lists_all_commands_without_loading_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["--help"]) == Exit.DONE
     text = capsys.readouterr().out
