@@ -51,6 +51,7 @@ class Faults:
     def _begin(self, family: str, what: str) -> None:
         self._world.count(f"fault {family}")
         self._world.trace.note(self._world.schedule.t, "fault", what)
+        self._world.happened("fault", what)
 
     def _last(self, low_s: float, high_s: float) -> float:
         """How long a fault lasts: durations are at the seed's timings, and spread evenly over their magnitudes."""

@@ -4,7 +4,7 @@ Each seed draws a few families only: a swarm of narrow campaigns finds more than
 (Groce et al., "Swarm Testing", 2012).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from node.protocol.settings import Limits, Member, Rule, Settings, Strategy, Timing
@@ -57,6 +57,11 @@ class Plan:
     fault_every_s: float = 30.0
     clients: int = 3
     think_s: float = 2.0
+    members: tuple[Member, ...] = ()
+    """The members by name, `nodes` of them; A, B, C and so on if there are none."""
+    timings: Timing | None = None
+    """The cluster's own timings, in place of the seed's."""
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def clocks_agree(self) -> bool:
@@ -65,7 +70,9 @@ class Plan:
 
     @property
     def timing(self) -> Timing:
-        """The seed's timings, shortened."""
+        """The cluster's own timings, or the seed's, shortened."""
+        if self.timings is not None:
+            return self.timings
         s, base = self.scale, Timing()
         return Timing(
             heartbeat_interval=base.heartbeat_interval * s,
@@ -79,7 +86,7 @@ class Plan:
 
     def settings(self) -> tuple[Settings, ...]:
         """The settings of each instance."""
-        members = tuple(Member(name, f"http://{name}:3000/api/v1") for name in names(self.nodes))
+        members = self.members or tuple(map(member, names(self.nodes)))
         return tuple(
             Settings(
                 id=member.id,
@@ -88,7 +95,7 @@ class Plan:
                 rule=self.rule,
                 strategy=self.strategy,
                 timing=self.timing,
-                limits=Limits(),
+                limits=self.limits,
             )
             for member in members
         )
@@ -100,6 +107,11 @@ class Plan:
             f"loss {self.weather.loss:.0%}, "
             f"faults every {self.fault_every_s:.0f} s: {', '.join(self.families) or 'none'}"
         )
+
+
+def member(name: str) -> Member:
+    """The entry that a simulated instance has in `instances.json`."""
+    return Member(name, f"http://{name}:3000/api/v1")
 
 
 def names(count: int) -> tuple[str, ...]:

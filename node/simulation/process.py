@@ -31,6 +31,7 @@ from node.protocol.effects import (
     Tick,
 )
 from node.protocol.messages import Push
+from node.protocol.reconfiguration import MembersRefused
 from node.protocol.requests import Answer, Request
 from node.protocol.settings import Settings
 from node.simulation.clocks import Clocks
@@ -123,8 +124,15 @@ class Process:
         boot = f"{self.name}-{self.boots}"
         rng = Random(f"{world.plan.seed}/{boot}")
         self.note(f"starts as {boot}")
+        world.happened(self.name, "starts" if self.boots == 1 else "starts again")
         self.transport = Transport(self, world.plan.exchange)
-        self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
+        try:
+            self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
+        except MembersRefused as refusal:
+            self.transport = None
+            self.note(f"does not start: {refusal}")
+            world.happened(self.name, f"does not start: {refusal}")
+            return
         world.checkers.started(self)
         self._arm()
 
@@ -157,6 +165,7 @@ class Process:
             return
         self.paused = False
         self.note("goes on")
+        self.world.happened(self.name, "goes on")
         life = self.boots
         if self.world.rng.random() < 0.5:
             self._read_inbox()
@@ -304,6 +313,7 @@ class Process:
             self.crash_in -= 1
             if self.crash_in < 0:
                 self.world.count("crash between effects")
+                self.world.happened(self.name, "crashes between two effects")
                 self.stop("crashes between two effects")
                 return
         match effect:
@@ -322,6 +332,7 @@ class Process:
                 self.world.schedule.after(delay, self._ship, self.boots, to, number, have)
             case Observe(name):
                 self.world.count(f"observed {name}")
+                self.world.happened(self.name, effect)
                 if self.world.trace.show:
                     self.note(tell_effect(effect))
 

@@ -5,6 +5,7 @@ maybe is tried again elsewhere with the same request id, event id or idempotency
 """
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.protocol.events import SNAPSHOT_CREATED
@@ -37,6 +38,16 @@ OnOutcome = Callable[[Answer | None], None]
 TRIES = 3
 RESOURCES = ("catalogue", "index", "builds")
 REFUSED = Refusal("unreachable", "the node's host refuses connections")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request to `via`. `answer` None: the connection broke, or the client gave up waiting."""
+
+    request: Request
+    via: str
+    answer: Answer | None
+    took_s: float
 
 
 class Workload:
@@ -90,9 +101,11 @@ class Workload:
         """Have a request answered; the outcome is None when it is unknown."""
         world = self._world
         if not process.up:
+            world.happened("client", Outcome(request, process.name, REFUSED, 0.001))
             world.schedule.after(0.001, on_answer, REFUSED)
             return
         done = False
+        asked = world.schedule.t
 
         def finish(answer: Answer | None) -> None:
             nonlocal done
@@ -101,6 +114,7 @@ class Workload:
                 outcome = f"{type(request).__name__} {_outcome(answer)}"
                 world.count(f"outcome {outcome}")
                 world.trace.note(world.schedule.t, "client", f"{outcome} from {process.name}")
+                world.happened("client", Outcome(request, process.name, answer, world.schedule.t - asked))
                 on_answer(None if isinstance(answer, Maybe) else answer)
 
         def give_up() -> None:

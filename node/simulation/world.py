@@ -22,6 +22,8 @@ from node.simulation.process import Process
 from node.simulation.schedule import Schedule, Trace
 from node.simulation.workload import Workload
 
+Hear = Callable[[str, object], None]
+"""Told who did something, and what: an `Observe`, a client's `Outcome`, or words."""
 MakeCore = Callable[[Settings, Durable, Random, Now, str], Core]
 
 CRASH_SEEN_S = 0.005
@@ -37,6 +39,7 @@ class World:
         self.schedule = Schedule()
         self.trace = Trace(show)
         self.counts: Counter[str] = Counter()
+        self.hear: Hear | None = None
         self.steps = 0
         self.disks_lost = 0
         self.rng = self.random("world")
@@ -63,6 +66,18 @@ class World:
     def count(self, what: str) -> None:
         """Count something that happened: what a campaign has reached."""
         self.counts[what] += 1
+
+    def happened(self, who: str, what: object) -> None:
+        """Tell whoever listens."""
+        if self.hear:
+            self.hear(who, what)
+
+    def join(self, settings: Settings) -> Process:
+        """One more machine with an empty disk."""
+        process = Process(self, settings, Disk(), self._clocks(), settings.id)
+        self.processes.append(process)
+        self.hosts[process.id] = process
+        return process
 
     def double_of(self, original: Process) -> Process:
         """A second process under the same id, on another machine."""
@@ -103,6 +118,7 @@ class World:
         self.faults.close()
         self.workload.close()
         self.trace.note(self.schedule.t, "world", "heals")
+        self.happened("world", "heals")
         self.network.heal()
         for double in self.doubles:
             double.stop("is killed")
