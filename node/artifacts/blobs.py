@@ -1,0 +1,161 @@
+"""One file's bytes on their way to the disk. What stands under its final name was verified before it got there.
+
+Files are written read-only (0444): versions share unchanged ones by hard links, so nobody may edit one in place.
+
+A file of one block is hashed in memory and written in one go. A larger one (`LargeBlob`) gathers in a draft of its own,
+block by block in any order and from any number of threads, and its hash runs along as far as there is no gap. Only if
+the hash comes out wrong are the blocks hashed one by one, to tell which are bad.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from node.artifacts.errors import BadBlocks, BadContent, ContentMissing
+from node.artifacts.limits import BLOCK_BYTES
+from node.artifacts.manifest import FileEntry, block_count
+
+READ_ONLY: Final = 0o444
+Bytes = bytes | bytearray | memoryview
+
+
+def check_blob(entry: FileEntry, data: Bytes) -> None:
+    """Raises BadContent unless `data` is what `entry` says."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry.hash:
+        raise BadContent(entry.path, entry.hash, found)
+
+
+def write_file(path: str, data: Bytes) -> None:
+    """A new file with `data`. Raises OSError, and leaves nothing then."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, READ_ONLY)
+    try:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            written += os.write(descriptor, memoryview(data)[written:])
+    except BaseException:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def hash_file(path: Path | str) -> tuple[str, tuple[str, ...], int]:
+    """The hash, the hashes of the blocks (none for a file of one block) and the size of a file. Follows no link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        data = read_full(descriptor, BLOCK_BYTES + 1)
+        if len(data) <= BLOCK_BYTES:
+            return hashlib.sha256(data).hexdigest(), (), len(data)
+        return _hash_large(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _hash_large(descriptor: int) -> tuple[str, tuple[str, ...], int]:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    total, blocks, size = hashlib.sha256(), [], 0
+    while block := read_full(descriptor, BLOCK_BYTES):
+        total.update(block)
+        blocks.append(hashlib.sha256(block).hexdigest())
+        size += len(block)
+    return total.hexdigest(), tuple(blocks), size
+
+
+def read_full(descriptor: int, most: int) -> bytes:
+    """The next `most` bytes, fewer only at the end of the file."""
+    data = os.read(descriptor, most)
+    while data and len(data) < most:
+        more = os.read(descriptor, most - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+class LargeBlob:
+    """A file of more than one block in the making. `draft` may hold what an earlier process left there."""
+
+    def __init__(self, entry: FileEntry, draft: Path) -> None:
+        self.entry = entry
+        self._draft = draft
+        self._descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._lock = threading.Lock()
+        self._here: set[int] = set()
+        self._hashed = 0
+        """Blocks that the running hash covers."""
+        self._total = hashlib.sha256()
+        self._find()
+
+    def missing(self) -> list[int]:
+        """The blocks that are not here yet, in order."""
+        with self._lock:
+            return [block for block in range(len(self.entry.blocks)) if block not in self._here]
+
+    def length(self, block: int) -> int:
+        """How many bytes a block has."""
+        return min(BLOCK_BYTES, self.entry.size - block * BLOCK_BYTES)
+
+    def write(self, block: int, data: Bytes) -> None:
+        """Take one block, of any thread. Raises BadContent for a wrong length, OSError."""
+        if not 0 <= block < len(self.entry.blocks) or len(data) != self.length(block):
+            raise BadContent(self.entry.path, f"a block of {BLOCK_BYTES} bytes", f"block {block} of {len(data)} bytes")
+        at, written = block * BLOCK_BYTES, 0
+        while written < len(data):
+            written += os.pwrite(self._descriptor, memoryview(data)[written:], at + written)
+        with self._lock:
+            self._here.add(block)
+            if block == self._hashed:
+                self._total.update(data)
+                self._hashed += 1
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._hashed in self._here:
+            self._total.update(self._read(self._hashed))
+            self._hashed += 1
+
+    def finish(self, path: Path) -> None:
+        """Give the verified file its name.
+
+        Raises ContentMissing if blocks lack, BadBlocks after it has dropped those that are wrong, BadContent if
+        the manifest contradicts itself: its blocks are here, and they are not the file.
+        """
+        if missing := self.missing():
+            raise ContentMissing(f"{self.entry.path}: {len(missing)} blocks are missing, the first is {missing[0]}")
+        found = self._total.hexdigest()
+        if found != self.entry.hash:
+            if bad := self._verify(range(len(self.entry.blocks))):
+                raise BadBlocks(self.entry.path, bad)
+            raise BadContent(self.entry.path, self.entry.hash, found)
+        os.ftruncate(self._descriptor, self.entry.size)
+        os.fchmod(self._descriptor, READ_ONLY)
+        self._draft.rename(path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the draft; what is in it stays."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _find(self) -> None:
+        """Take up what is in the draft already: whole blocks that have their hash."""
+        size = os.fstat(self._descriptor).st_size
+        self._here.update(range(min(block_count(size), len(self.entry.blocks))))
+        self._verify(sorted(self._here))
+
+    def _verify(self, blocks: Iterable[int]) -> list[int]:
+        """Drop those of `blocks` that are wrong, and say which; the running hash starts again."""
+        bad = [each for each in blocks if hashlib.sha256(self._read(each)).hexdigest() != self.entry.blocks[each]]
+        with self._lock:
+            self._here.difference_update(bad)
+            self._total, self._hashed = hashlib.sha256(), 0
+            self._catch_up()
+        return bad
+
+    def _read(self, block: int) -> bytes:
+        return os.pread(self._descriptor, self.length(block), block * BLOCK_BYTES)

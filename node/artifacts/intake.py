@@ -1,0 +1,269 @@
+"""Content from a folder on this machine: a build's output, or a version that IWDC has already laid out.
+
+A folder from elsewhere is copied: each file is read once, hashed and written where it will stay. A folder that is the
+version's own (`versions/<version>`) is taken as it stands: hashed, made read-only, and given its manifest.
+
+`<version>/<category>/...` and `<version>/json/<category>/...` are both taken, each with its paths as they are. Links
+and devices are refused: a version consists of files.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from node.artifacts.blobs import READ_ONLY, hash_file
+from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
+from node.artifacts.incoming import Incoming
+from node.artifacts.layout import META_NAME
+from node.artifacts.limits import BLOCK_BYTES, ContentLimits
+from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, type_of
+from node.artifacts.paths import check_paths
+from node.artifacts.store import Holding, Store
+from node.artifacts.system import sync_tree, write_durable
+
+Progress = Callable[[int, int], None]
+"""Is told the files and bytes done so far; may be called from any thread."""
+
+WORKERS: Final = min(4, os.cpu_count() or 1)
+_BATCH: Final = 64
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """One file of a tree, not read yet."""
+
+    path: str
+    size: int
+
+
+def survey(folder: Path, limits: ContentLimits) -> list[Found]:
+    """The files below `folder`, sorted by path, none of them read.
+
+    Raises ContentMissing (no folder, or an empty one), BadPath (also for links and devices), TooMuch, ContentFault.
+    """
+    if not folder.is_dir():
+        raise ContentMissing(f"{folder}: no such folder; expected one with series, models, lengths, ...")
+    with typed(folder):
+        found = sorted(_scan(folder, "", limits), key=lambda each: each.path)
+    if not found:
+        raise ContentMissing(f"{folder}: there is no file in it; expected series, models, lengths, ...")
+    check_paths(each.path for each in found)
+    total = sum(each.size for each in found)
+    if total > limits.max_version_bytes:
+        raise TooMuch(f"bytes below {folder}", total, "max_version_bytes", limits.max_version_bytes)
+    return found
+
+
+def _scan(folder: Path | str, prefix: str, limits: ContentLimits) -> Iterator[Found]:
+    count = 0
+    pending = [(str(folder), prefix)]
+    while pending:
+        place, prefix = pending.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, path + "/"))
+                    continue
+                if not entry.is_file(follow_symlinks=False):
+                    raise BadPath(path, "it is a link or a device, and a version consists of files")
+                count += 1
+                if count > limits.max_files:
+                    raise TooMuch(f"files below {folder}", count, "max_files", limits.max_files)
+                yield Found(path, _size(entry, path, limits))
+
+
+def _size(entry: "os.DirEntry[str]", path: str, limits: ContentLimits) -> int:
+    size = entry.stat(follow_symlinks=False).st_size
+    if size > limits.max_file_bytes:
+        raise TooMuch(f"bytes of {path}", size, "max_file_bytes", limits.max_file_bytes)
+    return size
+
+
+def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = None) -> list[FileEntry]:
+    """The entries of the files found below `folder`, hashed in parallel. Raises ContentFault."""
+    tally = Tally(progress)
+
+    def hashed(batch: Sequence[Found]) -> list[FileEntry]:
+        entries = []
+        for each in batch:
+            digest, blocks, size = hash_file(os.path.join(folder, each.path))
+            entries.append(FileEntry(each.path, digest, size, type_of(each.path), blocks))
+            tally.add(size)
+        return entries
+
+    with typed(folder), ThreadPoolExecutor(WORKERS, "hash") as pool:
+        return [entry for entries in pool.map(hashed, batches(found)) for entry in entries]
+
+
+class Tally:
+    """Adds up what several threads have done, for a progress callback."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._files = 0
+        self._bytes = 0
+
+    def add(self, size: int) -> None:
+        """One more file of `size` bytes is done."""
+        self._files += 1
+        self._bytes += size
+        if self._progress is not None:
+            self._progress(self._files, self._bytes)
+
+
+def batches(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
+    """Portions for a thread: many small files, or a large one."""
+    start, size = 0, 0
+    for at, each in enumerate(found):
+        size += each.size
+        if at - start + 1 >= _BATCH or size >= BLOCK_BYTES:
+            yield found[start : at + 1]
+            start, size = at + 1, 0
+    if start < len(found):
+        yield found[start:]
+
+
+def inspect(
+    folder: Path, version: str, created_at: str, limits: ContentLimits, progress: Progress | None = None
+) -> Manifest:
+    """The manifest that `take_tree` would store, except for a missing `meta.json`; changes nothing.
+
+    Raises as `survey`, and BadManifest if the folder says that it is another version.
+    """
+    check_meta(folder, version)
+    manifest = compose(version, created_at, hash_tree(folder, survey(folder, limits), progress))
+    check_limits(manifest, limits)
+    return manifest
+
+
+def take_tree(store: Store, folder: Path, version: str, created_at: str, progress: Progress | None = None) -> Holding:
+    """Take the files below `folder` as the content of `version`; durable when it returns. Repeating it is harmless.
+
+    `created_at` is ISO 8601 in UTC with ms. Raises as `survey`, BadManifest, NoSpace, and BadContent for a file that
+    changes meanwhile.
+    """
+    if folder.resolve() == store.layout.version(version).resolve():
+        return _take_in_place(store, version, created_at, progress)
+    manifest = inspect(folder, version, created_at, store.limits, progress)
+    described = next((entry for entry in manifest.others if entry.path == META_NAME), None)
+    meta = b""
+    if described is None:
+        meta = meta_document(version, created_at)
+        manifest = compose(version, created_at, [*manifest.entries, entry_of(META_NAME, meta)])
+    if (known := store.find(manifest.key)) is not None:
+        return known
+    incoming = store.begin(manifest.document)
+    if described is None:
+        incoming.put(entry_of(META_NAME, meta).hash, meta)
+    _copy(incoming, folder)
+    return store.finish(incoming)
+
+
+def _copy(incoming: Incoming, folder: Path) -> None:
+    def copied(batch: Sequence[FileEntry]) -> None:
+        for entry in batch:
+            path = os.path.join(folder, entry.path)
+            if entry.blocks:
+                _copy_large(incoming, entry, path)
+            else:
+                incoming.put(entry.hash, read_file(path))
+
+    missing = incoming.missing()
+    with typed(folder), ThreadPoolExecutor(WORKERS, "copy") as pool:
+        for _ in pool.map(copied, [missing[at : at + _BATCH] for at in range(0, len(missing), _BATCH)]):
+            continue
+
+
+def _copy_large(incoming: Incoming, entry: FileEntry, path: str) -> None:
+    blob = incoming.large(entry.hash)
+    try:
+        with open(path, "rb") as file:
+            for block in blob.missing():
+                file.seek(block * BLOCK_BYTES)
+                incoming.write(blob, block, file.read(BLOCK_BYTES))
+        incoming.finish_large(blob)
+    finally:
+        blob.close()
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a file that is no link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:
+        return file.read()
+
+
+def _take_in_place(store: Store, version: str, created_at: str, progress: Progress | None) -> Holding:
+    """Give the folder of a version its manifest. One that has a manifest of ours already is left as it is."""
+    if (known := store.installed(version)) is not None:
+        return known
+    folder = store.layout.version(version)
+    manifest = inspect(folder, version, created_at, store.limits, progress)
+    _check_against(store.layout.manifest(version), manifest)
+    with typed(folder):
+        for entry in manifest.entries:
+            path = os.path.join(folder, entry.path)
+            if stat.S_IMODE(os.stat(path).st_mode) != READ_ONLY:
+                os.chmod(path, READ_ONLY)
+        sync_tree(folder)
+        write_durable(store.layout.manifest(version), manifest.document)
+    found = store.installed(version)
+    if found is None:
+        raise ContentMissing(f"{folder}: the version vanished while it was taken")
+    return found
+
+
+class _Listed(msgspec.Struct):
+    path: str
+    hash: str
+
+
+class _Foreign(msgspec.Struct):
+    files: list[_Listed]
+
+
+def _check_against(path: Path, manifest: Manifest) -> None:
+    """IWDC's own manifest of a version, where there is one, must agree with what is found."""
+    try:
+        listed = msgspec.json.decode(path.read_bytes(), type=_Foreign).files
+    except FileNotFoundError:
+        return
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadManifest(f"{path}: cannot be read ({error}); mend or remove it") from error
+    found = {entry.path: entry.hash for entry in manifest.files}
+    wrong = sorted(found.items() ^ {each.path: each.hash for each in listed}.items())
+    if wrong:
+        raise BadManifest(
+            f"{path}: {len(wrong):,} of its entries are not what lies in the version, the first is {wrong[0][0]!r}; "
+            "restore the files, or remove the manifest to take the version as it is"
+        )
+
+
+def check_meta(folder: Path, version: str) -> None:
+    """Raises BadManifest if `folder` has a `meta.json` that cannot be read or names another version."""
+    path = folder / META_NAME
+    try:
+        meta = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadManifest(f"{path}: cannot be read ({error}); expected JSON with the version") from error
+    named = meta.get("version") if isinstance(meta, dict) else None
+    if named != version:
+        raise BadManifest(f"{path}: it says version {named!r}, expected {version!r}")
+
+
+def meta_document(version: str, created_at: str) -> bytes:
+    """The `meta.json` of a version that was published without one."""
+    return msgspec.json.encode({"version": version, "date": created_at, "xlsHash": None, "sourcePath": None})
+
+
+def entry_of(path: str, data: bytes) -> FileEntry:
+    """The entry of a file of one block."""
+    return FileEntry(path, hashlib.sha256(data).hexdigest(), len(data), type_of(path))

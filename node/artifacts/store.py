@@ -1,0 +1,282 @@
+"""What content is here: versions, content that is held for none of them, and content on its way.
+
+Content is known by its **key**, the SHA-256 of its manifest document. It comes in by `begin` or `intake.take_tree`, is
+then **held** (`store/held/<key>`), and becomes a version (`versions/<version>`) by `install`, once it is accepted. Two
+contents may claim one version: the one installed last is the version, and the other is held again, so that nothing
+accepted gets lost with a conflict. Each step is one rename, so whatever a crash leaves is one state or the other.
+
+Unchanged files are one file on the disk, whatever the number of versions that have it: a blob lives in the versions
+that have it, and goes with the last of them.
+"""
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from node.artifacts.errors import ContentError, ContentMissing, typed
+from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Incoming
+from node.artifacts.layout import Layout
+from node.artifacts.limits import ContentLimits
+from node.artifacts.manifest import FileEntry, Manifest, parse_manifest
+from node.artifacts.system import make_folder, move, remove_tree, write_durable
+from node.protocol.versions import BadVersion, parse
+
+MAX_MANIFESTS: Final = 4
+"""Manifests kept in memory: some 0.6 KB per file."""
+MAX_BASES: Final = 3
+"""Versions that are searched for files of a new one."""
+
+Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Whole content that is here: its files lie below `files`. `installed`: it is the version; else it is held."""
+
+    key: str
+    version: str
+    files: Path
+    manifest_path: Path
+    installed: bool
+
+    def path(self, entry: FileEntry) -> str:
+        """Where a file of it lies."""
+        return os.path.join(self.files, entry.path)
+
+
+class Store:
+    """The content below one data folder. Any thread may use it; one process at a time."""
+
+    def __init__(self, layout: Layout, limits: ContentLimits) -> None:
+        self.layout = layout
+        self.limits = limits
+        self._lock = threading.RLock()
+        self._manifests: OrderedDict[str, Manifest] = OrderedDict()
+        self._hashes: OrderedDict[str, dict[str, FileEntry]] = OrderedDict()
+        self._keys: dict[Path, tuple[Signature, str, str]] = {}
+
+    def recover(self) -> None:
+        """Remove what a crash left half-way between two states. Call before anything else. Raises ContentFault."""
+        with typed(self.layout.root), self._lock:
+            for folder in (self.layout.incoming, self.layout.held, self.layout.versions, self.layout.manifests):
+                make_folder(folder)
+            for folder in self.layout.incoming.iterdir():
+                if folder.name.startswith("."):
+                    remove_tree(folder)
+            for folder in self.layout.held.iterdir():
+                if not (folder / FILES_NAME).is_dir() or not (folder / MANIFEST_NAME).is_file():
+                    remove_tree(folder)
+
+    # What is here
+
+    def holdings(self) -> list[Holding]:
+        """Everything whole: installed versions from the newest, then held content by key."""
+        with typed(self.layout.root), self._lock:
+            installed = [self.installed(version) for version in self.versions()]
+            held = [self._held(folder) for folder in sorted(self.layout.held.iterdir())]
+        return [each for each in (*installed, *held) if each is not None]
+
+    def versions(self) -> list[str]:
+        """The versions that have a folder, whole or not, from the newest. Other folders are no versions."""
+        with typed(self.layout.versions):
+            names = [each.name for each in os.scandir(self.layout.versions) if each.is_dir(follow_symlinks=False)]
+        return sorted(filter(is_version, names), key=parse, reverse=True)
+
+    def installed(self, version: str) -> Holding | None:
+        """The content that stands for a version here; None: no folder, or one that has no manifest of ours."""
+        files, manifest_path = self.layout.version(version), self.layout.manifest(version)
+        with typed(files), self._lock:
+            if not files.is_dir():
+                return None
+            found = self._identified(manifest_path)
+        if found is None or found[1] != version:
+            return None
+        return Holding(found[0], version, files, manifest_path, True)
+
+    def find(self, key: str) -> Holding | None:
+        """The content with this key, None if it is not here or not whole yet."""
+        with typed(self.layout.root), self._lock:
+            if is_key(key) and (held := self._held(self.layout.held / key)) is not None:
+                return held
+            for version in self.versions():
+                holding = self.installed(version)
+                if holding is not None and holding.key == key:
+                    return holding
+        return None
+
+    def _held(self, folder: Path) -> Holding | None:
+        if not (folder / FILES_NAME).is_dir():
+            return None
+        found = self._identified(folder / MANIFEST_NAME)
+        if found is None or found[0] != folder.name:
+            return None
+        return Holding(found[0], found[1], folder / FILES_NAME, folder / MANIFEST_NAME, False)
+
+    def _identified(self, path: Path) -> tuple[str, str] | None:
+        """Key and version of the manifest at `path`, looked at again only if the file has changed."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            self._keys.pop(path, None)
+            return None
+        signature = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        known = self._keys.get(path)
+        if known is None or known[0] != signature:
+            document = path.read_bytes()
+            try:
+                manifest = parse_manifest(document, self.limits)
+            except ContentError:
+                return None
+            self._remember(manifest)
+            known = self._keys[path] = (signature, manifest.key, manifest.version)
+        return known[1:]
+
+    def manifest(self, holding: Holding) -> Manifest:
+        """What a holding consists of. Raises ContentMissing if its manifest is gone or damaged, ContentFault."""
+        with self._lock:
+            if (known := self._manifests.get(holding.key)) is not None:
+                self._manifests.move_to_end(holding.key)
+                return known
+        with typed(holding.manifest_path):
+            document = holding.manifest_path.read_bytes()
+        if hashlib.sha256(document).hexdigest() != holding.key:
+            raise ContentMissing(f"{holding.manifest_path}: not the manifest that was written; pull the version again")
+        manifest = parse_manifest(document, self.limits)
+        self._remember(manifest)
+        return manifest
+
+    def _remember(self, manifest: Manifest) -> None:
+        with self._lock:
+            self._manifests[manifest.key] = manifest
+            while len(self._manifests) > MAX_MANIFESTS:
+                self._manifests.popitem(last=False)
+
+    def locate(self, holding: Holding, hash_: str) -> FileEntry | None:
+        """A file of the holding that has this content."""
+        with self._lock:
+            known = self._hashes.get(holding.key)
+        if known is None:
+            known = {entry.hash: entry for entry in self.manifest(holding).entries}
+            with self._lock:
+                self._hashes[holding.key] = known
+                while len(self._hashes) > 2:
+                    self._hashes.popitem(last=False)
+        return known.get(hash_)
+
+    # What comes in
+
+    def begin(self, document: bytes) -> Incoming:
+        """Start to take the content of a manifest, or go on; what other versions have of it is linked at once.
+
+        Raises BadManifest, BadPath, TooMuch, NoSpace (with what is missing), ContentFault.
+        """
+        manifest = parse_manifest(document, self.limits)
+        incoming = Incoming.open(self.layout.incoming / manifest.key, manifest)
+        for base in self.bases(manifest.version):
+            if not incoming.missing():
+                break
+            incoming.reuse(self.manifest(base), base.files)
+        incoming.check_space(self.limits.reserve_bytes)
+        return incoming
+
+    def bases(self, version: str) -> list[Holding]:
+        """The holdings that are likely to share files with `version`: the nearest first, then what is held."""
+        everything = self.holdings()
+        older = [each for each in everything if each.installed and parse(each.version) <= parse(version)]
+        rest = [each for each in everything if each not in older]
+        return [*older, *rest][:MAX_BASES]
+
+    def unfinished(self) -> list[str]:
+        """The keys of content that is on its way."""
+        with typed(self.layout.incoming):
+            return sorted(filter(is_key, os.listdir(self.layout.incoming)))
+
+    def finish(self, incoming: Incoming) -> Holding:
+        """Hold content that has come in whole: durable from now on. Raises ContentMissing, NoSpace, ContentFault."""
+        manifest = incoming.manifest
+        folder = self.layout.held / manifest.key
+        with self._lock:
+            if (known := self.find(manifest.key)) is not None:
+                self.abandon(manifest.key)
+                return known
+            incoming.finish(folder)
+        return Holding(manifest.key, manifest.version, folder / FILES_NAME, folder / MANIFEST_NAME, False)
+
+    def abandon(self, key: str) -> None:
+        """Drop content on its way. Raises ContentFault."""
+        with typed(self.layout.incoming):
+            remove_tree(self.layout.incoming / key)
+
+    # What stands for a version
+
+    def install(self, key: str) -> Holding:
+        """Let held content stand for its version; what stood for it before is held again. May be repeated.
+
+        Raises ContentMissing if the content is not held, ContentFault.
+        """
+        with self._lock:
+            holding = self.find(key)
+            if holding is None:
+                raise ContentMissing(f"content {key} is not held here; pull its version first")
+            if holding.installed:
+                return holding
+            with typed(holding.files):
+                self._stand_back(holding.version)
+                target, manifest_path = self.layout.version(holding.version), self.layout.manifest(holding.version)
+                write_durable(manifest_path, holding.manifest_path.read_bytes())
+                move(holding.files, target)
+                remove_tree(holding.files.parent)
+            return Holding(key, holding.version, target, manifest_path, True)
+
+    def _stand_back(self, version: str) -> None:
+        """Hold what stands for a version; a folder that has no manifest of ours is set aside under the same name."""
+        files = self.layout.version(version)
+        if not files.exists():
+            return
+        standing = self.installed(version)
+        if standing is None:
+            move(files, unused(files.with_name(f"{version}.replaced")))
+            return
+        folder = self.layout.held / standing.key
+        remove_tree(folder)
+        write_durable(folder / MANIFEST_NAME, standing.manifest_path.read_bytes())
+        move(files, folder / FILES_NAME)
+
+    def drop(self, holding: Holding) -> None:
+        """Remove content. Its files go unless another version has them. Raises ContentFault."""
+        with typed(holding.files), self._lock:
+            doomed = self.layout.incoming / f".dropped-{holding.key}"
+            remove_tree(doomed)
+            if holding.installed:
+                move(holding.files, doomed)
+                holding.manifest_path.unlink(missing_ok=True)
+            else:
+                move(holding.files.parent, doomed)
+            remove_tree(doomed)
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` could be the key of content: 64 lower-case hex digits."""
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` names a version."""
+    try:
+        parse(text)
+    except BadVersion:
+        return False
+    return True
+
+
+def unused(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, ... that is free."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found

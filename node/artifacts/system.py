@@ -1,0 +1,122 @@
+"""What the system does for us: one atomic exchange of two names, one flush of a file system, durable small files.
+
+After `sync_tree` everything written below a folder is on the disk. `syncfs` does it in one call whatever the number of
+files; where there is none, every file and folder is flushed on its own.
+"""
+
+import ctypes
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from node.artifacts.errors import NoSpace
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str) -> Callable[..., int] | None:
+    found: Callable[..., int] | None = getattr(_libc, name, None)
+    return found
+
+
+_renameat2 = _call("renameat2")
+_syncfs = _call("syncfs")
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step. False: the file system cannot, nothing changed. Raises OSError for anything else."""
+    if _renameat2 is None:
+        return False
+    if _renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(one))
+
+
+def sync_tree(folder: Path) -> None:
+    """Return once all that was written below `folder` would survive a loss of power."""
+    if _syncfs is None:
+        for place, _, names in os.walk(folder):
+            for name in names:
+                _sync(os.path.join(place, name), os.O_RDONLY | os.O_NOFOLLOW)
+            sync_folder(Path(place))
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path | str, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents, each durable in the folder above it."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        sync_folder(made.parent)
+
+
+def write_durable(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step: readers see the old file or the new one, also after a loss of power."""
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename on one file system, durable in both folders."""
+    make_folder(target.parent)
+    source.rename(target)
+    sync_folder(target.parent)
+    if source.parent != target.parent:
+        sync_folder(source.parent)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove `folder` and all below it; one that is gone is no error."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def check_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> None:
+    """Raises NoSpace unless the file system of `folder` has `wanted_bytes` beyond `reserve_bytes`."""
+    found = os.statvfs(folder)
+    missing = wanted_bytes + reserve_bytes - found.f_bavail * found.f_frsize
+    if missing > 0:
+        raise NoSpace(folder, missing)
