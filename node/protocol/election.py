@@ -259,21 +259,19 @@ class Election:
         self._members.beat_now()
 
     def review(self) -> str | None:
-        """Hand over if somebody clearly outranks this leader and is well regarded (E6); gives the candidate."""
+        """Hand over to the best when somebody clearly outranks this leader (E6); gives the candidate."""
         ctx = self._ctx
-        uptimes = self._members.uptimes()
-        tolerance = ctx.settings.timing.uptime_tolerance
-        own = ctx.settings.id
-        for name in ranking(uptimes, tolerance):
-            if name == own:
-                return None
-            if not outranks(name, own, uptimes, tolerance) or self._members.sees.get(name) != HEALTHY:
-                continue
-            if not self._well_regarded(name):
-                return None  # It soon will be: one change, to the best, not one now and another then.
-            self.hand_over(name)
-            return name
-        return None
+        own, tolerance = ctx.settings.id, ctx.settings.timing.uptime_tolerance
+        known = self._members.uptimes().items()
+        uptimes = {name: up for name, up in known if name == own or self._members.sees.get(name) == HEALTHY}
+        if not any(outranks(name, own, uptimes, tolerance) for name in uptimes):
+            return None
+        # Not to the one that outranks us, which the best may outrank in turn: one change, not two.
+        best = ranking(uptimes, tolerance)[0]
+        if best == own or not self._well_regarded(best):
+            return None
+        self.hand_over(best)
+        return best
 
     def hand_over(self, name: str) -> None:
         """Stop granting; when `name`'s control log is level, permit it to campaign (E6)."""
