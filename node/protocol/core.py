@@ -462,12 +462,13 @@ class Core:
         self.ctx.persist(FloorReached(floor))
         self.ctx.observe("FLOOR_REACHED", events=sum(floor.vector.values()))
 
-    def _on_serving(self, former: str | None) -> None:
+    def _on_serving(self, former: str | None, reason: str) -> None:
         own, term = self.settings.id, self.election.term
         self.lock_service.begin()
-        self.replication.append(LEADER_ELECTED, {"leader": own, "term": term}, "")
+        self.replication.append(LEADER_ELECTED, {"leader": own, "term": term, "reason": reason}, "")
         if former not in (None, own):
-            self.replication.append(LEADER_CHANGED, {"from": former, "to": own, "term": term}, "")
+            changed = {"from": former, "to": own, "term": term, "reason": reason}
+            self.replication.append(LEADER_CHANGED, changed, "")
         self._on_leader()
 
     def _on_leader(self) -> None:

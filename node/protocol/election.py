@@ -15,6 +15,10 @@ from node.protocol.messages import Heartbeat, Permit, PreVote, PreVoteAnswer, Vo
 from node.protocol.records import ControlState, Vote
 
 FOLLOWER, ASKING, CANDIDATE, LEADER = "follower", "asking", "candidate", "leader"
+START, REFUSED, SILENT, HANDED_OVER = "start", "refused", "silent", "handed_over"
+"""Why a leader was elected: nobody led yet, the last one refused connections or was silent, it handed over in order."""
+RESIGNED, HIGHER_TERM = "resigned", "higher_term"
+"""... the elected one itself had given up meanwhile, or somebody had asked for votes without winning (E7)."""
 
 
 def ranking(uptimes_s: Mapping[str, float], tolerance_s: float) -> list[str]:
@@ -52,10 +56,12 @@ class Election:
         self.elected_ms: int | None = None
         self.serving = False
         self.handing_to: str | None = None
-        self.on_serving: Callable[[str | None], None] = lambda former: None
+        self.on_serving: Callable[[str | None, str], None] = lambda former, reason: None
         self.on_resigned: Callable[[], None] = lambda: None
         self.on_leader: Callable[[], None] = lambda: None
         self._last_leader: str | None = None
+        self._reason = START
+        """Why there is to be another leader, as this node knows it."""
         self._leader_heard = 0.0
         self._listen_until = 0.0
         self._campaign_at: float | None = None
@@ -98,7 +104,7 @@ class Election:
             return
         self._ctx.persist(Vote(term, None))
         self.term, self.voted_for = term, None
-        self._follow(None, "higher_term")
+        self._follow(None, HIGHER_TERM)
 
     def promise(self, term: int) -> None:
         """Count `term` as already voted in: what a lost disk may have promised (D1)."""
@@ -238,6 +244,7 @@ class Election:
         """The leader hands over to us (E6)."""
         if permit.term == self.term and self.leader == peer.member.id and self._may_campaign():
             self._permit = permit.term
+            self._reason = HANDED_OVER
             self.role = FOLLOWER
             self._ask()
 
@@ -255,7 +262,7 @@ class Election:
         ctx.observe("LEADER_ELECTION", started=self._campaign_started, term=self.term, leader=ctx.settings.id)
         former = self._last_leader
         self._note_change(ctx.settings.id)
-        self.on_serving(former)
+        self.on_serving(former, self._reason)
         self._members.beat_now()
 
     def review(self) -> str | None:
@@ -423,6 +430,8 @@ class Election:
 
     def _lose_leader(self) -> None:
         """The leader is no longer heard."""
+        peer = self._members.peers.get(self.leader) if self.leader else None
+        self._reason = REFUSED if peer is not None and peer.refused else SILENT
         self._ctx.observe("LEADER_LOST", level="warn", leader=self.leader, term=self.term)
         self.leader = None
         self.elected_ms = None
@@ -434,9 +443,12 @@ class Election:
         self.serving = False
         self.handing_to = None
         if was_leader:
+            self._reason = RESIGNED
             self._ctx.observe("LEADER_RESIGNED", level="warn", term=self.term, why=why)
             self._control.resign()
             self.on_resigned()
+        elif self.leader is not None:
+            self._reason = why
         if self.leader != leader or was_leader:
             self.leader = leader
             self.elected_ms = None

@@ -3,6 +3,7 @@
 import pytest
 
 from node.protocol.effects import Effect, Input, Now
+from node.protocol.events import LEADER_ELECTED
 from node.protocol.requests import (
     Accepted,
     AcquireLock,
@@ -384,3 +385,25 @@ def test_a_host_that_refused_is_not_healthy_because_its_port_is_open_again() -> 
     assert stage.status("A").quorum.healthy == 2
     stage.settle()
     assert stage.status("A").quorum.healthy == 3
+
+
+def test_a_new_leader_tells_why_it_was_elected() -> None:
+    """E4, E6: the cluster's start, a host that refuses, a hand-over in good order."""
+    stage = Stage(3)
+
+    def told() -> list[tuple[object, object]]:
+        events = sorted(stage["A"].disk.events(), key=lambda event: event.hlc)
+        return [(e.payload["leader"], e.payload["reason"]) for e in events if e.type == LEADER_ELECTED]
+
+    first = stage.elect()
+    stage.settle()
+    assert told() == [(first, "start")]
+    stage.kill(first)
+    second = stage.elect([name for name in "ABC" if name != first])
+    stage[first].start()
+    stage.settle()
+    assert told()[1:] == [(second, "refused")]
+    assert isinstance(stage.ask(second, StepDown()), Accepted)
+    stage.until(lambda: stage.leader_of("ABC") not in (None, second), 60)
+    stage.settle()
+    assert told()[2:] == [(stage.elect(), "handed_over")]
