@@ -16,14 +16,15 @@ the ending of their name.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from node.artifacts.errors import BadManifest, TooMuch
+from node.artifacts.errors import BadManifest, BadPath, TooMuch
+from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.paths import check_paths
 from node.protocol.versions import BadVersion, parse
@@ -114,7 +115,7 @@ def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Mani
     others: list[FileEntry] = []
     for entry in sorted(entries, key=_path):
         (others if category(entry.path) is None else files).append(entry)
-    check_paths(entry.path for entry in (*files, *others))
+    _check_paths([entry.path for entry in (*files, *others)])
     found = _Document(version, created_at, "sha256", "1.0", root_of(files), files, others)
     return _manifest(found, msgspec.json.encode(found))
 
@@ -171,9 +172,18 @@ def _check(found: _Document) -> None:
             _check_entry(entry, counted)
         if any(one.path >= other.path for one, other in pairwise(entries)):
             raise BadManifest("the files are not sorted by path, or one is listed twice")
-    check_paths(entry.path for entry in (*found.files, *found.others))
+    _check_paths([entry.path for entry in (*found.files, *found.others)])
     if found.root != root_of(found.files):
         raise BadManifest(f"the root is {found.root[:64]!r}, but that of the listed files is {root_of(found.files)}")
+
+
+def _check_paths(paths: Sequence[str]) -> None:
+    """All are fit for a manifest, and of one layout: below `json/`, or not."""
+    check_paths(paths)
+    if any(path.startswith("json/") for path in paths):
+        for path in paths:
+            if not path.startswith("json/") and path != META_NAME:
+                raise BadPath(path, f"it stands beside json/, where a version has {META_NAME} and nothing else")
 
 
 def _check_entry(entry: FileEntry, counted: bool) -> None:

@@ -246,6 +246,16 @@ class Store:
         write_durable(folder / MANIFEST_NAME, standing.manifest_path.read_bytes())
         move(files, folder / FILES_NAME)
 
+    def reopen(self, holding: Holding) -> None:
+        """Let a holding be content on its way again, so that what lacks can be fetched. Raises ContentFault."""
+        with typed(holding.files), self._lock:
+            folder = self.layout.incoming / holding.key
+            remove_tree(folder)
+            write_durable(folder / MANIFEST_NAME, holding.manifest_path.read_bytes())
+            move(holding.files, folder / FILES_NAME)
+            if not holding.installed:
+                remove_tree(holding.files.parent)
+
     def drop(self, holding: Holding) -> None:
         """Remove content. Its files go unless another version has them. Raises ContentFault."""
         with typed(holding.files), self._lock:

@@ -1,0 +1,67 @@
+"""The working data: a real copy of one version, since its readers, or a pipeline, may write there.
+
+A path of the version is the same path in the working data, without a leading `json/`; the snapshot's own `meta.json`
+stays in the version.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from node.artifacts.blobs import read_full
+from node.artifacts.errors import BadContent
+from node.artifacts.intake import WORKERS
+from node.artifacts.layout import META_NAME
+from node.artifacts.limits import BLOCK_BYTES
+from node.artifacts.manifest import FileEntry, Manifest
+from node.artifacts.store import Holding
+
+_BATCH: Final = 64
+
+
+def working_files(manifest: Manifest) -> Iterator[tuple[FileEntry, str]]:
+    """The files that the working data consist of, each with its path there."""
+    for entry in manifest.entries:
+        if entry.path != META_NAME:
+            yield entry, entry.path.removeprefix("json/")
+
+
+def lay_out(holding: Holding, manifest: Manifest, tree: Path) -> None:
+    """Copy a version to `tree`, hashing every byte on its way.
+
+    Raises BadContent if a file of the version is not what its manifest says, OSError.
+    """
+    files = list(working_files(manifest))
+    for place in sorted({path.rpartition("/")[0] for _, path in files}):
+        (tree / place).mkdir(parents=True, exist_ok=True)
+
+    def copied(batch: Sequence[tuple[FileEntry, str]]) -> None:
+        for entry, path in batch:
+            copy_verified(holding.path(entry), os.path.join(tree, path), entry)
+
+    with ThreadPoolExecutor(WORKERS, "apply") as pool:
+        for _ in pool.map(copied, [files[at : at + _BATCH] for at in range(0, len(files), _BATCH)]):
+            continue
+
+
+def copy_verified(source: str, target: str, entry: FileEntry) -> None:
+    """Copy one file. Raises BadContent if its bytes are not those of `entry`, OSError."""
+    digest = hashlib.sha256()
+    reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            while data := read_full(reader, min(BLOCK_BYTES, entry.size + 1)):
+                digest.update(data)
+                written = os.write(writer, data)
+                while written < len(data):
+                    written += os.write(writer, memoryview(data)[written:])
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+    if digest.hexdigest() != entry.hash:
+        raise BadContent(source, entry.hash, digest.hexdigest())
