@@ -1,5 +1,6 @@
 """One request on its way through a handler, decoded into the types the handler asks for."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from node.api.answers import Refused, Uncertain
@@ -58,4 +59,9 @@ class Call(Generic[QueryT, BodyT]):
 
     async def put(self, request: CoreRequest, wait_s: float = 0.0) -> Answer:
         """Put a request to the core. The core gives up in time by itself; this is the last bound behind it."""
-        return await self.engine.call(request, PATIENCE * self.engine.settings.timing.heartbeat_timeout + wait_s)
+        return (await self.put_all((request,), wait_s))[0]
+
+    async def put_all(self, requests: Sequence[CoreRequest], wait_s: float) -> list[Answer]:
+        """Put many requests to the core at once; their answers in the same order."""
+        timeout_s = PATIENCE * self.engine.settings.timing.heartbeat_timeout + wait_s
+        return await self.engine.call_all(requests, timeout_s)

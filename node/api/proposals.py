@@ -1,6 +1,5 @@
 """Proposals: the seed's two calls and the batch (seed 4, P1, P6)."""
 
-import asyncio
 from typing import NoReturn
 
 from node.api import checks
@@ -71,7 +70,7 @@ async def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> list
         raise bad_request(f"{len(items)} proposals, at most {call.limits.max_batch} in one batch", "proposals")
     wait = checks.wait_s(call, call.query.wait)
     requests = [_of_item(item, at, wait, call.trace) for at, item in enumerate(items)]
-    answers = await asyncio.gather(*(call.put(request, wait) for request in requests))
+    answers = await call.put_all(requests, wait)
     return [_outcome(answer, wait) for answer in answers]
 
 

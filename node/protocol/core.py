@@ -14,6 +14,7 @@ from node.protocol.effects import (
     Cancelled,
     DiskState,
     Effect,
+    Gathered,
     Input,
     LegacySeen,
     LinkState,
@@ -149,6 +150,9 @@ class Core:
                 self._receive(envelope)
             case Called(call=call, request=request):
                 self._call(call, request)
+            case Gathered(calls=calls):
+                for each in calls:
+                    self._call(each.call, each.request)
             case Persisted(number=number):
                 self._persisted(number)
             case Tick():

@@ -39,6 +39,12 @@ class Called(msgspec.Struct, frozen=True, gc=False):
     request: Request
 
 
+class Gathered(msgspec.Struct, frozen=True, gc=False):
+    """Requests that came in the same moment: what they write is persisted, pushed and voted on together."""
+
+    calls: tuple[Called, ...]
+
+
 class Cancelled(msgspec.Struct, frozen=True, gc=False):
     """The client of `call` has gone: what still waits for it may be dropped (L3)."""
 
@@ -80,7 +86,7 @@ class LegacySeen(msgspec.Struct, frozen=True, gc=False):
     rtt_ms: float | None = None
 
 
-Input = Tick | Received | Called | Cancelled | Persisted | DiskState | LinkState | LoopLag | LegacySeen
+Input = Tick | Received | Called | Gathered | Cancelled | Persisted | DiskState | LinkState | LoopLag | LegacySeen
 
 
 # Effects

@@ -14,7 +14,7 @@ import random
 import time
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from node.protocol.effects import (
     DiskState,
     Effect,
     Emit,
+    Gathered,
     Input,
     LinkState,
     LoopLag,
@@ -111,6 +112,7 @@ class Engine:
         self._arrivals: dict[str, Arrivals] = {}
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._call_numbers = itertools.count(1)
+        self._gathered: list[Called] = []
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,20 +161,27 @@ class Engine:
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
         """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
+        return (await self.call_all((request,), timeout_s))[0]
+
+    async def call_all(self, requests: Sequence[Request], timeout_s: float) -> list[Answer]:
+        """Put many requests to the core in one step, as `call` does with one; their answers in the same order."""
         if not self._running:
-            return Refusal("stopping", "the node does not serve; ask another one")
-        call = next(self._call_numbers)
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._calls[call] = answer
-        self.step(Called(call, request))
-        if answer.done():
-            return answer.result()
-        timer = self._loop.call_later(timeout_s, self._call_overdue, call, timeout_s)
+            return [Refusal("stopping", "the node does not serve; ask another one")] * len(requests)
+        answers: dict[int, asyncio.Future[Answer]] = {}
+        if not self._gathered:
+            # The requests of one loop iteration make one step.
+            self._loop.call_soon(self._take_gathered)
+        for request in requests:
+            call = next(self._call_numbers)
+            answers[call] = self._calls[call] = self._loop.create_future()
+            self._gathered.append(Called(call, request))
+        timer = self._loop.call_later(timeout_s, self._calls_overdue, answers, timeout_s)
         try:
-            return await answer
+            return [await answer for answer in answers.values()]
         except asyncio.CancelledError:
-            if self._calls.pop(call, None) is not None:
-                self.step(Cancelled(call))
+            for call in answers:
+                if self._calls.pop(call, None) is not None:
+                    self.step(Cancelled(call))
             raise
         finally:
             timer.cancel()
@@ -294,13 +303,21 @@ class Engine:
             self._last_raw = msgspec.Raw(_message_encoder.encode(message))
         return self._last_raw
 
-    def _call_overdue(self, call: int, timeout_s: float) -> None:
-        answer = self._calls.pop(call, None)
-        if answer is not None and not answer.done():
-            answer.set_result(
-                Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
-            )
-            self.step(Cancelled(call))
+    def _take_gathered(self) -> None:
+        # Who has gone meanwhile asks for nothing any more.
+        calls = tuple(called for called in self._gathered if called.call in self._calls)
+        self._gathered = []
+        if calls:
+            self.step(Gathered(calls) if len(calls) > 1 else calls[0])
+
+    def _calls_overdue(self, calls: Collection[int], timeout_s: float) -> None:
+        for call in calls:
+            answer = self._calls.pop(call, None)
+            if answer is not None and not answer.done():
+                answer.set_result(
+                    Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
+                )
+                self.step(Cancelled(call))
 
     def _answer_overdue(self) -> None:
         self._deliveries_timer = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from node.observability.metrics import Metrics
@@ -233,14 +233,17 @@ class StandIn:
         return Now(time.monotonic(), time.time() * 1000)
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
-        self.asked.append(request)
+        return (await self.call_all((request,), timeout_s))[0]
+
+    async def call_all(self, requests: Sequence[Request], timeout_s: float) -> list[Answer]:
+        self.asked += requests
         self.asked_now.set()
         if self.never:
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self.cancelled.set()
-        return self._answer(request)
+        return [self._answer(request) for request in requests]
 
     async def deliver(self, envelope: Envelope) -> Envelope | None:
         self.delivered.append(envelope)
