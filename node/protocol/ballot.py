@@ -92,6 +92,15 @@ class ProposalState:
         self.mark = 0
 
     @property
+    def contested(self) -> bool:
+        """Whether another content competes for one of its slots; seldom, and only then a voter can be bound to one."""
+        # A plain loop: this runs for every vote.
+        for slot in self.slots:  # noqa: SIM110
+            if slot.contested:
+                return True
+        return False
+
+    @property
     def origin(self) -> str:
         """The proposer."""
         return self.birth.origin
@@ -294,6 +303,8 @@ def _may_be_put_again(proposal: ProposalState) -> bool:
 
 def bound_by(proposal: ProposalState, voter: str, round_: int) -> Slot | None:
     """The slot in which an earlier accept keeps this voter from accepting the proposal in this round (P3, P5)."""
+    if not proposal.contested:
+        return None
     dead: dict[str, int] = {}
     for opening in proposal.openings:
         if opening.round == round_:

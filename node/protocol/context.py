@@ -37,6 +37,7 @@ class Context:
         self.counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self._out: list[Effect] = []
         self._records: list[Record] = []
+        self._shown: list[Event] = []
         self._urgent = False
 
     @property
@@ -68,9 +69,9 @@ class Context:
         """Answer a client's call."""
         self._out.append(Reply(call, answer, after))
 
-    def emit(self, event: Event, after: int) -> None:
-        """Show an event of the log to subscribers."""
-        self._out.append(Emit(event, after))
+    def emit(self, event: Event) -> None:
+        """Show an event of the log to subscribers, once what this step writes is on disk."""
+        self._shown.append(event)
 
     def effect(self, effect: Effect) -> None:
         """Queue any other effect."""
@@ -97,6 +98,9 @@ class Context:
         if self._records:
             out.insert(0, Persist(self.persist_number, tuple(self._records), self._urgent))
             self._records = []
+        if self._shown:
+            out.append(Emit(tuple(self._shown), self.persist_number))
+            self._shown = []
         self._urgent = False
         self._out = []
         return out

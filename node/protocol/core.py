@@ -25,7 +25,7 @@ from node.protocol.effects import (
     Tick,
 )
 from node.protocol.election import Election
-from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, Event, HybridClock, VersionVector
+from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, HybridClock, VersionVector
 from node.protocol.lock_calls import LockCalls
 from node.protocol.locks import LockService
 from node.protocol.membership import CANNOT_VOTE, Membership, Peer, Told
@@ -434,7 +434,7 @@ class Core:
 
     def _wire(self) -> None:
         self.members.tell = self._tell
-        self.replication.on_event = self._on_event
+        self.replication.on_event = self.proposals.on_event
         self.control.on_floor = self._on_floor
         self.election.on_serving = self._on_serving
         self.election.on_resigned = self.lock_service.end
@@ -451,9 +451,6 @@ class Core:
         self.proposals.restoring = True
         self.replication.restore(floor.vector if floor else {}, durable.events)
         self.proposals.restoring = False
-
-    def _on_event(self, event: Event) -> None:
-        self.proposals.on_event(event)
 
     def _on_floor(self, floor: Floor) -> None:
         """A floor is committed: what lies at or below it is final (C1)."""

@@ -165,12 +165,12 @@ class Decisions:
     def cast(self, p: ProposalState, cast: Cast, changes: list[Change]) -> None:
         """A vote counts."""
         p.cast(cast)
-        contested = False
+        if p.verdict == "accepted" and not p.contested:
+            return
         for slot in p.slots:
             slot.bind(p, cast)
-            contested = contested or slot.contested
         self.judge(p, changes)
-        if contested and cast.vote == "accept":
+        if p.contested and cast.vote == "accept":
             self._judge_others(p, changes)
 
     def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:
@@ -223,7 +223,7 @@ class Decisions:
         for slot in p.slots:
             slot.accepted.append(p)
             self._contested.discard(slot.name)
-            if any(True for _ in slot.rivals(p.content)):
+            if len(slot.accepted) > 1 and any(True for _ in slot.rivals(p.content)):
                 self.contended.add(slot.name)
 
     def _settle_group(self, p: ProposalState) -> None:

@@ -121,9 +121,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False):
-    """An event is in the log: show it to subscribers of the bus."""
+    """Events are in the log: show them to subscribers of the bus."""
 
-    event: Event
+    events: tuple[Event, ...]
     after: int
 
 

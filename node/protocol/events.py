@@ -108,6 +108,9 @@ class HybridClock:
 
     def receive(self, hlc: int, wall_ms: float) -> bool:
         """Take in a remote timestamp. False, and no movement, when it is too far ahead (V2)."""
+        last = self._last
+        if hlc <= last and last >> HLC_COUNTER_BITS <= wall_ms + self._max_lead_ms:
+            return True
         if hlc <= self._usable(wall_ms):
             return True
         if self.is_ahead(hlc, wall_ms):

@@ -111,6 +111,7 @@ class Membership:
         self._sees_hash = fingerprint(self.sees)
         self._next_beat = 0.0
         self._last_beat = -inf
+        self._quorum: QuorumView | None = None
         self.tell: Callable[[], Told] = Told
 
     # What others ask
@@ -153,7 +154,12 @@ class Membership:
         return witnesses >= quorum.strict_majority(len(self.voters))
 
     def quorum(self) -> QuorumView:
-        """The seed's quorum, from this node's point of view (seed 3.3)."""
+        """The seed's quorum, from this node's point of view (seed 3.3). Kept until a status or a digest changes."""
+        if self._quorum is None:
+            self._quorum = self._count_quorum()
+        return self._quorum
+
+    def _count_quorum(self) -> QuorumView:
         alive = {name for name, peer in self.peers.items() if peer.alive}
         if self.status != UNREACHABLE:
             alive.add(self._ctx.settings.id)
@@ -205,6 +211,7 @@ class Membership:
             self._beat_to(peer, told, fingerprint(told.vector), self.refusing)
         if digest != peer.digest:
             peer.digest = digest
+            self._quorum = None
             if digest != self.digest:
                 ctx.send(peer.member.id, ConfigView(ctx.settings.entries()))
                 ctx.observe("CONFIG_MISMATCH", level="warn", instance=peer.member.id)
@@ -343,6 +350,7 @@ class Membership:
         )  # fmt: skip
         changed = status != peer.status
         peer.status, peer.reasons = status, reasons
+        self._quorum = None
         if changed:
             self.sees[name] = status
             self._sees_hash = fingerprint(self.sees)
@@ -386,6 +394,7 @@ class Membership:
             return
         changed = status != self.status
         self.status, self.reasons = status, tuple(present)
+        self._quorum = None
         self.sees[self._ctx.settings.id] = status
         self._sees_hash = fingerprint(self.sees)
         self._ctx.observe("OWN_STATUS", level="warn" if present else "info", status=status, reasons=present)

@@ -230,8 +230,8 @@ def own_vote(birth: Birth) -> Cast | None:
     return Cast(birth.origin, 0, body.vote, body.reason, birth.timestamp_ms, birth.hlc, birth.journal, birth.seq, -1)
 
 
-def read_votes(event: Event) -> Iterator[VoteAtom]:
-    """Each vote in a `VOTES` event; nothing when the payload is malformed."""
+def read_votes(event: Event) -> Iterator[tuple[str, str, Cast]]:
+    """Each vote in a `VOTES` event with the key and the hash it names; nothing when the payload is malformed."""
     try:
         items = msgspec.convert(event.payload, Votes).votes
     except ValueError:
@@ -241,7 +241,7 @@ def read_votes(event: Event) -> Iterator[VoteAtom]:
             event.origin, item.round, item.vote, item.reason, event.timestamp_ms, event.hlc, event.journal, event.seq,
             index,
         )  # fmt: skip
-        yield VoteAtom(item.proposal, item.hash, cast)
+        yield item.proposal, item.hash, cast
 
 
 def read_opening(event: Event) -> Opening | None:

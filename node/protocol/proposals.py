@@ -5,6 +5,7 @@ vote, once written, is never taken back. A proposal whose base is not yet known,
 it can be judged or its deadline nears.
 """
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from node.protocol.replication import Replication
 from node.protocol.requests import (
     Accepted,
     ProposalAnswer,
+    ProposalKind,
     Propose,
     QuorumView,
     Refusal,
@@ -72,6 +74,8 @@ class Proposals:
         self._held: dict[tuple[str, int], None] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self._unannounced: dict[str, float] = {}
+        self._accepted: list[ProposalState] = []
+        """What is to be announced at the end of this step."""
         self._unsynced: dict[str, int] = {}
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
@@ -148,7 +152,7 @@ class Proposals:
             if isinstance(key, str) and isinstance(round_, int):
                 self._ballot[(key, round_)] = None
         elif kind in (SNAPSHOT_ACCEPT, DIFF_ACCEPT, ROLLBACK_ACCEPT):
-            self._unannounced.pop(event.id.removesuffix(":accept"), None)
+            self._announced(event)
         for change in changed:
             if change.new:
                 self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
@@ -166,12 +170,17 @@ class Proposals:
             del unsynced[key]
 
     def flush(self) -> None:
-        """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5)."""
+        """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
+
+        What was accepted is announced, one event for all of a kind.
+        """
         if self._ballot and self._members.can_vote:
             self._cast()
         if self._contested and self._election.leads:
             self._contested = False
             self._open_rounds()
+        if self._accepted:
+            self._announce()
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on held proposals before their deadline."""
@@ -205,7 +214,7 @@ class Proposals:
             if state is None:
                 del self._unannounced[key]
             elif ctx.mono - since > patience_s and self._members.sees.get(state.origin) == UNREACHABLE:
-                self._announce(state)
+                self._accepted.append(state)
         self._close_expired()
 
     # Within
@@ -311,7 +320,7 @@ class Proposals:
             if slots:
                 self._conflicting(state, slots)
             if state.origin == ctx.settings.id:
-                self._announce(state)
+                self._accepted.append(state)
             else:
                 self._unannounced[key] = ctx.mono
         elif state.origin == ctx.settings.id:
@@ -334,27 +343,35 @@ class Proposals:
         if settled is not None:
             ctx.count("distributed_conflict_resolutions_total", strategy=strategy, type=state.payload.kind)
 
-    def _announce(self, state: ProposalState) -> None:
-        self._unannounced.pop(state.key, None)
-        proposal = state.payload
-        payload: dict[str, Any] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
-        if proposal.kind == "snapshot":
-            payload["version"] = proposal.version
-        else:
-            payload |= {"from": proposal.base, "to": proposal.version}
-        self._replication.append(ANNOUNCED[proposal.kind], payload, state.trace, f"{state.key}:accept", urgent_to=())
+    def _announce(self) -> None:
+        accepted, self._accepted = self._accepted, []
+        by_kind: dict[ProposalKind, list[ProposalState]] = {}
+        for state in accepted:
+            self._unannounced.pop(state.key, None)
+            by_kind.setdefault(state.payload.kind, []).append(state)
+        for kind, states in by_kind.items():
+            trace = states[0].trace if len(states) == 1 else ""
+            payload = {"accepted": [_announcement(state) for state in states]}
+            self._replication.append(ANNOUNCED[kind], payload, trace, urgent_to=())
+
+    def _announced(self, event: Event) -> None:
+        told = event.payload.get("accepted")
+        for each in told if isinstance(told, list) else ():
+            if isinstance(each, dict):
+                self._unannounced.pop(str(each.get("proposal")), None)
 
     def _cast(self) -> None:
         """Vote on everything in the ballot that can be judged now."""
         ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
         ballot, self._ballot = self._ballot, {}
         votes: list[dict[str, Any]] = []
+        tally: Counter[str] = Counter()
         trace = ""
         proposers: set[str] = set()
         planned: dict[str, Content] = {}
         for key, round_ in ballot:
             state = fold.get(key)
-            if state is None or own not in state.payload.voters or (own, round_) in state.votes:
+            if state is None or (own, round_) in state.votes or own not in state.payload.voters:
                 continue
             if state.verdict != "pending" and round_ > 0:
                 continue
@@ -363,16 +380,18 @@ class Proposals:
                 self._held[(key, round_)] = None
                 continue
             vote, reason = judged
-            if vote == ACCEPT:
-                planned |= dict.fromkeys(state.payload.slots, state.payload.content)
-            votes.append({"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote, "reason": reason})
+            if vote == ACCEPT and state.contested:
+                planned |= dict.fromkeys(state.payload.slots, state.content)
+            cast = {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote}
+            votes.append(cast if reason is None else cast | {"reason": reason})
             trace = state.trace
             proposers.add(state.origin)
-            ctx.count("distributed_votes_total", type=vote)
+            tally[vote] += 1
+            self._note_unsynced(key, ctx.next_persist)
             ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
+        for word, count in tally.items():
+            ctx.count("distributed_votes_total", count, type=word)
         if votes:
-            for cast in votes:
-                self._note_unsynced(cast["proposal"], ctx.next_persist)
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
 
@@ -400,3 +419,11 @@ class Proposals:
             if key is not None:
                 return key
         return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)
+
+
+def _announcement(state: ProposalState) -> dict[str, str | None]:
+    proposal = state.payload
+    told: dict[str, str | None] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
+    if proposal.kind == "snapshot":
+        return told | {"version": proposal.version}
+    return told | {"from": proposal.base, "to": proposal.version}

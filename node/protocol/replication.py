@@ -266,9 +266,9 @@ class Replication:
         """An event enters this node's image of the log `event.journal`, its next one."""
         ctx = self._ctx
         self.vector[event.journal] = event.seq
-        number = ctx.persist_lazily(Appended(event))
+        ctx.persist_lazily(Appended(event))
         if self._remember_id(event):
-            ctx.emit(event, number)
+            ctx.emit(event)
         self.on_event(event)
 
     def _remember_id(self, event: Event) -> bool:

@@ -136,7 +136,7 @@ class Lineage:
 
     def is_void(self, order: VersionKey) -> bool:
         """Whether a rollback removed this version."""
-        return any(void.low < order <= void.high for void in self.voids)
+        return bool(self.voids) and any(void.low < order <= void.high for void in self.voids)
 
     def add(self, proposal: ProposalState) -> None:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""

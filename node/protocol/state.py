@@ -73,8 +73,8 @@ class Fold:
             return ()
         changes: list[Change] = []
         if kind == events.VOTES:
-            for atom in read_votes(event):
-                self._add_vote(atom, changes)
+            for key, hash_, cast in read_votes(event):
+                self._add_vote(key, hash_, cast, changes)
         elif kind in PROPOSAL_TYPES:
             read = read_birth(event)
             if read is not None:
@@ -114,14 +114,15 @@ class Fold:
         own: list[Change] = []
         cast = own_vote(birth)
         if cast is not None:
-            self._add_vote(VoteAtom(birth.key, p.payload.hash, cast), own)
+            self._add_vote(p.key, p.payload.hash, cast, own)
         early = self._early_votes.pop(birth.key, None)
         if early is not None:
             for atom in sorted(early.values(), key=self._precedence):
-                self._add_vote(atom, own)
-        self._decisions.judge(p, own)
+                self._add_vote(atom.key, atom.hash, atom.cast, own)
+        if not p.votes:
+            self._decisions.judge(p, own)
         changes.append(Change(p.key, p.verdict, True))
-        changes.extend(change for change in own if change.key != p.key)
+        changes += [change for change in own if change.key != p.key]
 
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
@@ -130,11 +131,10 @@ class Fold:
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
-    def _add_vote(self, atom: VoteAtom, changes: list[Change]) -> None:
-        cast = atom.cast
-        p = self._decisions.register.by_key.get(atom.key)
+    def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> None:
+        p = self._decisions.register.by_key.get(key)
         if p is None:
-            self._early_votes.setdefault(atom.key, {})[cast.journal, cast.seq, cast.index] = atom
+            self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             self._note_time(cast.voter, cast.hlc)
             return
         if p.final and not self._above(p.birth):
@@ -143,9 +143,9 @@ class Fold:
         if former is not None and (former.journal, former.seq, former.index) == (cast.journal, cast.seq, cast.index):
             return
         self._note_time(cast.voter, cast.hlc)
-        valid = atom.hash == p.payload.hash and cast.voter in p.payload.voters
+        valid = hash_ == p.payload.hash and cast.voter in p.payload.voters
         if former is not None or not valid:
-            self._displaced[cast.journal, cast.seq, cast.index] = atom
+            self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             if former is not None and valid and cast.order < former.order and self._above(former):
                 self._must_restart = True
             return
@@ -255,8 +255,9 @@ class Fold:
 
     def contended(self, key: str) -> tuple[str, ...]:
         """The slots in which this proposal and one of other content are both accepted."""
-        p = self._decisions.register.by_key.get(key)
-        return () if p is None else tuple(slot.name for slot in p.slots if slot.name in self._decisions.contended)
+        contended = self._decisions.contended
+        p = self._decisions.register.by_key.get(key) if contended else None
+        return () if p is None else tuple(slot.name for slot in p.slots if slot.name in contended)
 
     def conflicts(self) -> list[Conflict]:
         """Slots with two or more accepted contents, open and settled ones, by name (S1)."""
@@ -351,7 +352,7 @@ class Fold:
         nothing: list[Change] = []
         for number, atom in enumerate(early):
             if number < len(floor.early_votes) or self._above(atom):
-                self._add_vote(atom, nothing)
+                self._add_vote(atom.key, atom.hash, atom.cast, nothing)
                 self._note_time(atom.cast.voter, atom.cast.hlc)
         for known in self._atoms():
             if isinstance(known, Birth):
@@ -397,7 +398,7 @@ class Fold:
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
             self._add_birth(birth, parse(birth.payload.version), nothing)
         for atom in sorted(votes, key=self._precedence):
-            self._add_vote(atom, nothing)
+            self._add_vote(atom.key, atom.hash, atom.cast, nothing)
 
     def _install(self, floor: Checkpoint) -> None:
         decisions = self._decisions
@@ -406,7 +407,7 @@ class Fold:
         decisions.resolutions |= {r.id: r for r in floor.resolutions}
         nothing: list[Change] = []
         for atom in floor.early_votes:
-            self._add_vote(atom, nothing)
+            self._add_vote(atom.key, atom.hash, atom.cast, nothing)
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
         decisions.refresh()

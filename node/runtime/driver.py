@@ -291,10 +291,11 @@ class Engine:
                 if answer is not None and not answer.done():
                     answer.set_result(effect.answer)
             case Emit():
-                event = effect.event
-                if event.origin != self.settings.id:
-                    self._replicated(max(0.0, time.time() - event.timestamp_ms / 1000))
-                self.bus.publish(event)
+                own, now_ms = self.settings.id, time.time() * 1000
+                for event in effect.events:
+                    if event.origin != own:
+                        self._replicated(max(0.0, now_ms - event.timestamp_ms) / 1000)
+                    self.bus.publish(event)
 
     def _encoded(self, message: Message) -> msgspec.Raw:
         # The same message usually goes to every peer in turn.

@@ -159,9 +159,10 @@ class Checkers:
             case Reply(_, Published() as answer):
                 if answer.seq > process.disk.vector.get(answer.journal, 0):
                     self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
-            case Emit(event):
-                if event.seq > process.disk.vector.get(event.journal, 0):
-                    self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
+            case Emit(events):
+                for event in events:
+                    if event.seq > process.disk.vector.get(event.journal, 0):
+                        self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
 
     def _leads(self, process: "Process", term: int) -> None:
         leader = self._leaders.get(term)

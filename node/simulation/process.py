@@ -348,8 +348,9 @@ class Process:
                 on_answer = self._calls.pop(call, None)
                 if on_answer:
                     self.world.schedule.after(0.0001, on_answer, answer)
-            case Emit():
-                self.world.count(f"emitted {effect.event.type}")
+            case Emit(events):
+                for event in events:
+                    self.world.count(f"emitted {event.type}")
 
     def _ship(self, life: int, to: str, number: int, have: dict[str, int]) -> None:
         if not self.up or self.boots != life:

@@ -71,8 +71,8 @@ def tell_effect(effect: Effect) -> str:
             return f"    > {to}: {_tell_message(message)}"
         case Reply(call, answer):
             return f"    answers {call}: {tell(answer)}"
-        case Emit(event):
-            return f"    event {event.type} {event.journal[:6]}/{event.seq}"
+        case Emit(events):
+            return "    events " + ", ".join(f"{event.type} {event.journal[:6]}/{event.seq}" for event in events)
         case Observe(name, level, _, _, fields):
             return f"    {level} {name} {_brief(fields)}"
         case Persist(number, records):

@@ -51,7 +51,7 @@ class Durable:
                 return [
                     Persist(self.number, (Appended(fresh),)),
                     Reply(call, Accepted(str(self.number)), self.number),
-                    Emit(fresh, self.number),
+                    Emit((fresh,), self.number),
                 ]
             case Called(call, Elect()):
                 return [Reply(call, Accepted("at once"), 0)]

@@ -45,12 +45,17 @@ def events_rows(data: Sequence[dict[str, Any]]) -> Iterable[Row]:
 def event_text(event: dict[str, Any]) -> str:
     """The payload in one line: `version=1.2.0 hash=abc123`; of proposals and votes what people look for."""
     payload = event.get("payload") or {}
-    label = payload.get("label") or payload.get("proposalId")
-    if label:
-        return f"{label} hash={short_hash(str(payload.get('hash')))}"
+    if payload.get("label"):
+        return _labelled(payload["label"], payload)
+    if isinstance(payload.get("accepted"), list):
+        return ", ".join(_labelled(each.get("proposalId"), each) for each in payload["accepted"])
     if event["type"] == "VOTES" and isinstance(payload.get("votes"), list):
         return ", ".join(_vote(vote) for vote in payload["votes"])
     return " ".join(f"{name}={_value(value)}" for name, value in payload.items() if value is not None)
+
+
+def _labelled(label: object, payload: dict[str, Any]) -> str:
+    return f"{label} hash={short_hash(str(payload.get('hash')))}"
 
 
 def _vote(vote: dict[str, Any]) -> str:
