@@ -341,6 +341,10 @@ class Core:
         if peer is None or envelope.to != self.settings.id or envelope.cluster != self.settings.cluster:
             ctx.count("distributed_sync_errors_total", type="stranger")
             return
+        # Even of a journal that is not the one noted: an older image of our disk may not know the peer's new one.
+        if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
+            self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
+            return
         if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
             members.heard_stranger(peer)
             for message in envelope.messages:
@@ -352,9 +356,6 @@ class Core:
         self.clock.receive(envelope.hlc, ctx.wall_ms)
         if peer.mark is None or _further(envelope.mark, peer.mark):
             peer.mark = envelope.mark
-        if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
-            self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
-            return
         self.recovery.heard(peer.member.id)
         equal = envelope.digest == members.digest
         for message in envelope.messages:

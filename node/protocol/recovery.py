@@ -137,16 +137,20 @@ class Recovery:
         self._settle()
 
     def accepts(self, peer: Peer, journal: str, boot: str) -> bool:
-        """Whether direct messages under `journal` may be taken from `peer`; notes the first one known (D1)."""
+        """Whether direct messages under `journal` may be taken from `peer`; notes the first one known (D1).
+
+        A disk that was rolled back may have noted a journal that was replaced since. So until it is whole again it
+        takes, like an empty one, the journal that it hears, if it hears the noted one no more.
+        """
         name = peer.member.id
         noted = self.noted.get(name)
-        if noted is None:
-            self._note(PeerJournal(name, journal))
+        silent = peer.heard is None or self._ctx.mono - peer.heard > self._ctx.settings.timing.heartbeat_timeout
+        if noted is None or (noted.journal != journal and silent and not self.ready):
+            self._note(PeerJournal(name, journal, replaced=noted is not None))
             return True
         if noted.journal != journal:
             return False
         # A straggler of a former boot may have come after the present one's first word: silence shows which is which.
-        silent = peer.heard is None or self._ctx.mono - peer.heard > self._ctx.settings.timing.heartbeat_timeout
         return boot not in peer.old_boots or silent
 
     def on_recover(self, peer: Peer, ask: Recover, boot: str) -> None:

@@ -54,7 +54,7 @@ class Checkers:
         self._events: dict[tuple[str, int], str] = {}
         self._published: dict[tuple[str, int], str] = {}
         self._lost: set[tuple[str, int]] = set()
-        self._ballots = Ballots(plan.rule == "majority" and "roll_back" not in plan.families)
+        self._ballots = Ballots(plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
         self._requests: dict[int, str] = {}
         self._acked: dict[int, tuple[str, str]] = {}

@@ -130,6 +130,13 @@ class Disk:
         for log in self._logs.values():
             yield from log
 
+    def older(self, share: float) -> "Disk":
+        """An image from when so much of it, a share of its persists, was written: as from a backup."""
+        older = Disk()
+        older._writes = self._writes[: int(len(self._writes) * share)]
+        older._load()
+        return older
+
     def wipe(self) -> None:
         """The disk is replaced by an empty one."""
         self.roll_back(0)

@@ -2,7 +2,8 @@
 
 A fault belongs to a machine or to some links. One machine has at most one process fault at a time; cuts overlap freely.
 A disk is lost only while every other one is whole and ready: what a minority's loss may cost is D1's business, more is
-the operator's.
+the operator's. It is rolled back only while others can tell it (see guarantees.md), and until they have told it nothing
+new breaks.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from itertools import permutations
 from math import exp, log
 from typing import TYPE_CHECKING
 
+from node.simulation.disk import Disk
 from node.simulation.network import Link
 
 if TYPE_CHECKING:
@@ -25,8 +27,7 @@ class Faults:
         self._rng = world.random("faults")
         self._busy: set[str] = set()
         self._open = True
-        self._rolled_back = False
-        """A disk that was rolled back does not know it: no other may be lost in the same run."""
+        self._quiet_until = 0.0
 
     def start(self) -> None:
         """Let the faults begin."""
@@ -45,7 +46,8 @@ class Faults:
             return
         family = self._rng.choice(self._world.plan.families)
         begin: Callable[[], None] = getattr(self, f"_{family}")
-        begin()
+        if self._world.schedule.t >= self._quiet_until:
+            begin()
         self._later()
 
     def _begin(self, family: str, what: str) -> None:
@@ -117,6 +119,8 @@ class Faults:
     # The network.
 
     def _cut(self, family: str, what: str, links: Iterable[Link], seconds: float) -> None:
+        if self._world.schedule.t < self._quiet_until:
+            return
         cut = list(links)
         self._begin(family, f"{what} for {seconds:.1f} s")
         self._world.network.cut(cut)
@@ -185,28 +189,37 @@ class Faults:
 
             self._until(self._last(5, 60), mend)
 
-    def _lose_disk(self, family: str, lose: Callable[["Process"], None], what: str) -> None:
-        process = self._victim()
-        whole = all(p.ready for p in self._world.processes) and not self._rolled_back
-        if process is None or len(self._world.processes) == 1 or not whole:
-            return
+    def _lose_disk(self, family: str, process: "Process", left: Disk, what: str, longest_s: float) -> None:
+        """Kill a process and let it start again, some time later, with what is left of its disk."""
         self._begin(family, f"{process.name} is killed and its disk {what}")
         process.stop("is killed")
         before = dict(process.disk.vector)
-        lose(process)
+        process.disk = left
         self._world.disks_lost += 1
         self._world.checkers.disk_lost(process, before)
-        self._occupy(process, self._last(0.5, 60), process.start)
+        self._occupy(process, self._last(0.5, longest_s), process.start)
+
+    def _others_whole(self, process: "Process | None") -> bool:
+        others = [p for p in self._world.processes if p is not process]
+        return bool(others) and all(p.ready for p in self._world.processes)
 
     def _wipe(self) -> None:
-        self._lose_disk("wipe", lambda p: p.disk.wipe(), "is replaced by an empty one")
+        process = self._victim()
+        if process and self._others_whole(process):
+            self._lose_disk("wipe", process, Disk(), "is replaced by an empty one", 60)
 
     def _roll_back(self) -> None:
-        def to_an_older_image(process: "Process") -> None:
-            process.disk.roll_back(self._rng.randrange(1, max(2, process.disk.writes)))
-            self._rolled_back = True
-
-        self._lose_disk("roll_back", to_an_older_image, "is rolled back to an older image")
+        process = self._victim()
+        if process is None or not self._others_whole(process) or not self._world.network.whole:
+            return
+        others = [p for p in self._world.processes if p is not process]
+        journal, older = process.running.journal_id, process.disk.older(self._rng.random())
+        seen = max(p.disk.vector.get(journal, 0) for p in others)
+        steady = all(p.up and not p.paused and p.crash_in is None and not p.disk.fault for p in others)
+        if steady and seen > older.vector.get(journal, 0):
+            self._lose_disk("roll_back", process, older, "is rolled back to an older image", 5)
+            scale, timeout_s = self._world.plan.scale, self._world.plan.timing.heartbeat_timeout
+            self._quiet_until = self._world.schedule.t + 5 * scale + timeout_s
 
     def _duplicate(self) -> None:
         original = self._rng.choice(self._world.processes)

@@ -57,6 +57,11 @@ class Network:
         self._extra_s.clear()
         self.weather = CALM
 
+    @property
+    def whole(self) -> bool:
+        """Whether no link is cut or slowed."""
+        return all(cuts <= 0 for cuts in self._cuts.values()) and all(s <= 1e-9 for s in self._extra_s.values())
+
     def open(self, sender: str, receiver: str) -> bool:
         """Whether packets pass from sender to receiver."""
         return self._cuts[sender, receiver] <= 0

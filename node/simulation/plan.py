@@ -23,11 +23,12 @@ FAMILIES = (
     "disk_full",
     "disk_slow",
     "wipe",
+    "roll_back",
     "wall_step",
     "wall_drift",
     "clock_rate",
 )
-"""Families drawn by default. `roll_back` and `duplicate` are faults too, asked for by name."""
+"""Families drawn by default. `duplicate` is a fault too, asked for by name."""
 
 RULES: tuple[Rule, ...] = ("half", "majority")
 STRATEGIES: tuple[Strategy, ...] = ("last-write-wins", "leader-wins", "reject-inconsistent")
