@@ -25,8 +25,8 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from node.artifacts.errors import BuilderKeeps, ContentFault, OlderVersion, Vetoed, typed
-from node.artifacts.hooks import Hooks, run_hook
-from node.artifacts.limits import Role
+from node.artifacts.hooks import run_hook
+from node.artifacts.limits import Hooks, Role
 from node.artifacts.manifest import Manifest
 from node.artifacts.recovery_state import origin, record_origin
 from node.artifacts.store import Holding, Store, unused

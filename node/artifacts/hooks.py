@@ -15,19 +15,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 SAID_BYTES: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Each command is a program and its arguments, empty for none."""
-
-    before_apply: tuple[str, ...] = ()
-    after_apply: tuple[str, ...] = ()
-    timeout_s: float = 60.0
 
 
 def run_hook(command: Sequence[str], environ: Mapping[str, str], timeout_s: float) -> str | None:

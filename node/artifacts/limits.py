@@ -22,3 +22,12 @@ class ContentLimits:
     reserve_bytes: int = 64 * 1024**2
     keep_versions: int = 10
     keep_backups: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands around the switch of the working data: a program and its arguments, empty for none."""
+
+    before_apply: tuple[str, ...] = ()
+    after_apply: tuple[str, ...] = ()
+    timeout_s: float = 60.0

@@ -6,7 +6,7 @@ folder, all others at the current one. Everything that is wrong is reported at o
 """
 
 from node.config.keys import KEYS
-from node.config.load import DEFAULT_FILE, UNMADE_ID, Config, Observability, Security, load_config
+from node.config.load import DEFAULT_FILE, UNMADE_ID, Config, Content, Observability, Security, load_config
 from node.config.problems import ConfigError, Problem
 from node.config.sources import key_lines
 
@@ -16,6 +16,7 @@ __all__ = [
     "UNMADE_ID",
     "Config",
     "ConfigError",
+    "Content",
     "Observability",
     "Problem",
     "Security",

@@ -1,5 +1,6 @@
 """A configuration as rows for people and scripts: every key, its value, and where it was given."""
 
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Setting:
 
 def describe(config: Config) -> list[Setting]:
     """Every key in the order of the file, then the public keys."""
-    settings, security = config.settings, config.security
+    settings, security, content = config.settings, config.security, config.content
     values: dict[str, dict[str, object]] = {
         "node": {
             "id": settings.id,
@@ -31,6 +32,15 @@ def describe(config: Config) -> list[Setting]:
         "timing": asdict(settings.timing),
         "quorum": {"rule": settings.rule},
         "conflicts": {"strategy": settings.strategy},
+        "content": {
+            "root": content.root,
+            "role": content.role,
+            "bandwidth_bytes_per_s": content.bandwidth_bytes_per_s,
+            "before_apply": shlex.join(content.hooks.before_apply) or None,
+            "after_apply": shlex.join(content.hooks.after_apply) or None,
+            "hook_timeout": content.hooks.timeout_s,
+            **asdict(content.limits),
+        },
         "limits": asdict(settings.limits),
         "security": {
             "require_signatures": security.require_signatures,

@@ -2,11 +2,13 @@
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from node.artifacts.limits import ContentLimits, Role
 from node.config.instances import ID_RULE, is_id
 from node.protocol.settings import Limits, Rule, Strategy, Timing
 
@@ -92,6 +94,19 @@ def _path(given: Given) -> Path:
     return given.folder / given.value
 
 
+def _command(given: Given) -> tuple[str, ...]:
+    expected = "a program and its arguments, quoted as for a shell"
+    if not isinstance(given.value, str) or "\0" in given.value:
+        raise Unfit(expected)
+    try:
+        words = tuple(shlex.split(given.value))
+    except ValueError:
+        raise Unfit(expected) from None
+    if not words:
+        raise Unfit(expected)
+    return words
+
+
 def _address(given: Given) -> tuple[str, int]:
     expected = "HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:3000"
     if not isinstance(given.value, str):
@@ -118,6 +133,15 @@ KEYS: Final[Mapping[str, Mapping[str, Read]]] = {
     "timing": {each.name: _seconds_or_none if each.name == "uptime_tolerance" else _seconds for each in fields(Timing)},
     "quorum": {"rule": _choice(get_args(Rule))},
     "conflicts": {"strategy": _choice(get_args(Strategy))},
+    "content": {
+        "root": _path,
+        "role": _choice(get_args(Role)),
+        "bandwidth_bytes_per_s": _count,
+        "before_apply": _command,
+        "after_apply": _command,
+        "hook_timeout": _seconds,
+        **{each.name: _count for each in fields(ContentLimits)},
+    },
     "limits": {each.name: _count if each.type is int else _positive for each in fields(Limits)},
     "security": {
         "require_signatures": _flag,

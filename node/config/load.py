@@ -1,10 +1,11 @@
 """Builds the `Config` of a node, or says everything that is wrong with what it was told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from node.artifacts.limits import ContentLimits, Hooks, Role
 from node.config.instances import Instances, address_of, is_loopback, is_unspecified, read_instances, root_at
 from node.config.keys import HashFormat, LogFormat, LogLevel
 from node.config.problems import ConfigError
@@ -43,6 +44,20 @@ class Observability:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """Where snapshots and diffs lie, IWDC's `data` folder, and how they are treated.
+
+    `bandwidth_bytes_per_s` bounds what this instance sends of them and what it fetches, each; None: unbounded.
+    """
+
+    root: Path
+    role: Role = "replica"
+    bandwidth_bytes_per_s: int | None = None
+    hooks: Hooks = field(default_factory=Hooks)
+    limits: ContentLimits = field(default_factory=ContentLimits)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All that a node needs to start.
 
@@ -55,6 +70,7 @@ class Config:
     listen_port: int
     data_dir: Path
     instances_path: Path
+    content: Content
     insecure: bool = False
     force_members: bool = False
     new_cluster: bool = False
@@ -114,6 +130,7 @@ def load_config(
         listen_port=port,
         data_dir=data_dir,
         instances_path=instances_path,
+        content=_content(values["content"], data_dir),
         insecure=values["node"].get("insecure", False),
         force_members=flags.get("force_members") == "true",
         new_cluster=flags.get("new_cluster") == "true",
@@ -124,13 +141,30 @@ def load_config(
     )
 
 
+def _content(values: Mapping[str, Any], data_dir: Path) -> Content:
+    """Without `root` the content lies in the node's own directory: nodes that share a machine share no content."""
+    defaults = Hooks()
+    return Content(
+        root=values.get("root", data_dir / "content"),
+        role=values.get("role", "replica"),
+        bandwidth_bytes_per_s=values.get("bandwidth_bytes_per_s"),
+        hooks=Hooks(
+            values.get("before_apply", ()),
+            values.get("after_apply", ()),
+            values.get("hook_timeout", defaults.timeout_s),
+        ),
+        limits=ContentLimits(**{each.name: values[each.name] for each in fields(ContentLimits) if each.name in values}),
+    )
+
+
 def _check_relations(sources: Sources, values: Mapping[str, Mapping[str, Any]]) -> None:
     """Values that each fit and do not go together. The blame goes to the one that was given."""
-    defaults = {"timing": Timing(), "limits": Limits()}
+    defaults = {"timing": Timing(), "limits": Limits(), "content": ContentLimits()}
     for small, big, may_equal in (
         ("timing.heartbeat_interval", "timing.heartbeat_timeout", False),
         ("timing.lock_renew_interval", "timing.lock_ttl", False),
         ("timing.lock_ttl", "limits.max_lock_ttl_s", True),
+        ("content.max_file_bytes", "content.max_version_bytes", True),
     ):
         ends: list[float] = []
         for name in (small, big):
@@ -140,9 +174,9 @@ def _check_relations(sources: Sources, values: Mapping[str, Mapping[str, Any]]) 
         if len(ends) < 2 or ends[0] < ends[1] or (may_equal and ends[0] == ends[1]):
             continue
         if sources.where(big) is not None:
-            sources.wrong(big, f"{'at least' if may_equal else 'more than'} {small.partition('.')[2]} ({ends[0]:g})")
+            sources.wrong(big, f"{'at least' if may_equal else 'more than'} {small.partition('.')[2]} ({ends[0]:.12g})")
         else:
-            sources.wrong(small, f"{'at most' if may_equal else 'less than'} {big.partition('.')[2]} ({ends[1]:g})")
+            sources.wrong(small, f"{'at most' if may_equal else 'less than'} {big.partition('.')[2]} ({ends[1]:.12g})")
 
 
 def _instances(sources: Sources, path: Path, named: bool) -> Instances:

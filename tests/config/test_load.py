@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.config import KEYS, UNMADE_ID, Config, ConfigError, key_lines, load_config
+from node.artifacts.limits import ContentLimits, Hooks
+from node.config import KEYS, UNMADE_ID, Config, ConfigError, Content, key_lines, load_config
 from node.config.load import DEFAULT_ADDRESS, DEFAULT_CLUSTER, Observability, Security
 from node.protocol.settings import Limits, Settings, Timing
 
@@ -165,7 +166,7 @@ def test_every_flag() -> None:
         (
             "[x]\n",
             "node.toml:1: unknown section [x]: expected "
-            "one of conflicts, limits, node, observability, quorum, security, "
+            "one of conflicts, content, limits, node, observability, quorum, security, "
             "timing",
         ),
         ("rule = 'half'\n", 'node.toml:1: rule = "half": expected every key to stand in a [section]'),
@@ -174,6 +175,16 @@ def test_every_flag() -> None:
             "[conflicts]\nstrategy = 'last'\n",
             'node.toml:2: [conflicts] strategy = "last": expected '
             "last-write-wins or leader-wins or reject-inconsistent",
+        ),
+        ("[content]\nrole = 'master'\n", 'node.toml:2: [content] role = "master": expected replica or builder'),
+        (
+            '[content]\nbefore_apply = "check \'it"\n',
+            'node.toml:2: [content] before_apply = "check \'it": expected '
+            "a program and its arguments, quoted as for a shell",
+        ),
+        (
+            "[content]\nmax_version_bytes = 1000\n",
+            "node.toml:2: [content] max_version_bytes = 1000: expected at least max_file_bytes (4294967296)",
         ),
         ("[limits]\nmax_locks = 0\n", "node.toml:2: [limits] max_locks = 0: expected a whole number from 1"),
         ("[limits]\nmax_locks = 1.5\n", "node.toml:2: [limits] max_locks = 1.5: expected a whole number from 1"),
@@ -396,6 +407,7 @@ def test_shipped_file_documents_every_key_with_its_default() -> None:
         "node": {"cluster": DEFAULT_CLUSTER, "insecure": False},
         "timing": Timing(),
         "limits": Limits(),
+        "content": {"role": "replica", "hook_timeout": Hooks().timeout_s, **asdict(ContentLimits())},
         "quorum": {"rule": "half"},
         "conflicts": {"strategy": "last-write-wins"},
         "security": {"require_signatures": False, "hash_format": "any"},
@@ -419,3 +431,17 @@ def test_production_example_is_valid() -> None:
     assert config.warnings == ()
     assert config.settings.voters == ("instance-A", "instance-B", "instance-C")
     assert len(config.settings.members) == 4
+
+
+def test_content_lies_with_the_node_unless_told_otherwise(tmp_path: Path) -> None:
+    unasked = load_config(None, {"id": "a", "data_dir": str(tmp_path / "a")}, {}, [])
+    assert unasked.content == Content(tmp_path / "a" / "content")
+    asked = load_config(
+        None,
+        {"id": "a", "data_dir": str(tmp_path / "a")},
+        {"IWDC_CONTENT_ROOT": str(tmp_path / "data"), "IWDC_CONTENT_BEFORE_APPLY": "check 'two words'"},
+        ["content.role=builder", "content.keep_backups=2"],
+    )
+    assert (asked.content.root, asked.content.role) == (tmp_path / "data", "builder")
+    assert asked.content.hooks == Hooks(before_apply=("check", "two words"))
+    assert asked.content.limits == ContentLimits(keep_backups=2)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from node import Node
-from node.config import Config, Observability
+from node.config import Config, Content, Observability
 from node.embedded import Refused
 from node.protocol.settings import LEGACY_PROTOCOL, Member, Settings
 from node.runtime.legacy import LegacyFailed, call
@@ -62,6 +62,7 @@ def config(root: Path, port: int, old: OldInstance) -> Config:
         listen_port=port,
         data_dir=root / "A",
         instances_path=root / "instances.json",
+        content=Content(root / "content"),
         observability=Observability(log_level="error", log_file=root / "A.log"),
     )
 

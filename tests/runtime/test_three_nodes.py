@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node import Node
-from node.config import Config, Observability
+from node.config import Config, Content, Observability
 from node.embedded import LockLost, OutcomeUnknown, Refused, StartFailed
 from node.protocol.settings import Member, Settings, Timing
 from node.runtime.cursor import encode_cursor
@@ -43,6 +43,7 @@ def configs(root: Path, names: tuple[str, ...] = NAMES) -> list[Config]:
             listen_port=port,
             data_dir=root / name,
             instances_path=root / "instances.json",
+            content=Content(root / name / "content"),
             observability=Observability(log_level="error", log_file=root / f"{name}.log"),
         )
         for name, port in zip(names, ports, strict=True)
