@@ -1,0 +1,25 @@
+"""Words on screen: `text(key, **values)`."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+
+def text(key: str, **values: object) -> str:
+    """The words for `key`, with `values` in their places. Raises `KeyError` for an unknown key: our own mistake."""
+    return _texts()[key].format(**values)
+
+
+@cache
+def _texts() -> dict[str, str]:
+    found: dict[str, str] = {}
+    _flatten("", tomllib.loads((files(__package__) / "en.toml").read_text(encoding="utf-8")), found)
+    return found
+
+
+def _flatten(prefix: str, table: dict[str, object], into: dict[str, str]) -> None:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            _flatten(f"{prefix}{name}.", value, into)
+        else:
+            into[prefix + name] = str(value)

@@ -1,0 +1,1 @@
+"""The console on screen. See docs/console.md for how it is built."""

@@ -1,0 +1,194 @@
+"""The API's answers as the console reads them.
+
+A field the node does not send takes its default and a field the console does not know is skipped, so that console and
+nodes of different versions get on. Times are unix ms, durations ms, as on the wire.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class _View(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What all answers share: frozen, camelCase on the wire."""
+
+
+class Quorum(_View, frozen=True):
+    """How many instances there are, how many are healthy, how many are needed."""
+
+    total: int = 0
+    healthy: int = 0
+    required: int = 0
+    sufficient: bool = False
+
+
+class Candidate(_View, frozen=True):
+    """A voter in the order of rank."""
+
+    id: str = ""
+    uptime_ms: int | None = None
+    status: str = ""
+
+
+class Leader(_View, frozen=True):
+    """Who leads, as the asked node knows it."""
+
+    id: str | None = None
+    term: int = 0
+    elected_at: int | None = None
+    lease_remaining_ms: int = 0
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Instance(_View, frozen=True):
+    """One member as the asked node sees it."""
+
+    id: str = ""
+    url: str = ""
+    status: str = ""
+    reasons: tuple[str, ...] = ()
+    uptime_ms: int | None = None
+    heartbeat_age_ms: int | None = None
+    rtt_ms: float | None = None
+    drift_ms: float | None = None
+    version: str | None = None
+    protocol: str = ""
+    sees: dict[str, str] = {}
+    status_age_ms: int | None = None
+    """How long the status has been what it is, as the asked node counts."""
+    refused_by: tuple[str, ...] = ()
+    """Members that find its host refusing connections."""
+
+
+class Status(_View, frozen=True):
+    """The whole of a node in one answer."""
+
+    id: str = ""
+    cluster: str = ""
+    status: str = ""
+    reasons: tuple[str, ...] = ()
+    verdict: str = ""
+    warnings: tuple[str, ...] = ()
+    uptime_ms: int = 0
+    boot_id: str = ""
+    journal_id: str = ""
+    config_digest: str = ""
+    protocol: str = ""
+    rule: str = ""
+    strategy: str = ""
+    quorum: Quorum = Quorum()
+    leader: Leader = Leader()
+    instances: tuple[Instance, ...] = ()
+    current_version: str | None = None
+    current_hash: str | None = None
+    open_proposals: int = 0
+    open_conflicts: int = 0
+    locks: int = 0
+    events: int = 0
+    floor_events: int = 0
+    state_digest: str = ""
+    at: int = 0
+
+
+class Lock(_View, frozen=True):
+    """A lock as the asked node knows it. `remaining_ms` is None where only the leader can tell."""
+
+    resource: str = ""
+    owner: str = ""
+    instance: str = ""
+    fencing_token: int = 0
+    ttl_ms: int = 0
+    remaining_ms: int | None = None
+    waiters: int = 0
+
+
+class DriftSample(_View, frozen=True):
+    """One measurement: local clock minus the leader's, with its error bound."""
+
+    at: int = 0
+    offset_ms: float = 0.0
+    error_ms: float = 0.0
+    reference: str = ""
+
+
+class Drift(_View, frozen=True):
+    """The asked node's clock against the leader's."""
+
+    instance: str = ""
+    reference: str | None = None
+    offset_ms: float | None = None
+    error_ms: float | None = None
+    rate_ppm: float | None = None
+    age_ms: int | None = None
+    suspect: str | None = None
+    peers: dict[str, float | None] = {}
+    history: tuple[DriftSample, ...] = ()
+
+
+class Vote(_View, frozen=True):
+    """One instance's vote."""
+
+    vote: str = ""
+    reason: str | None = None
+    at: int = 0
+    round: int = 0
+
+
+class Proposal(_View, frozen=True):
+    """A proposal and where it stands."""
+
+    key: str = ""
+    id: str = ""
+    kind: str = ""
+    hash: str = ""
+    proposer: str = ""
+    state: str = ""
+    created_at: int = 0
+    deadline: int = 0
+    required: int = 0
+    voters: tuple[str, ...] = ()
+    votes: dict[str, Vote] = {}
+    quorum: Quorum = Quorum()
+    trace_id: str = ""
+    round: int = 0
+    version: str | None = None
+    from_: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+    reason: str | None = None
+    decided_at: int | None = None
+    settled: bool | None = None
+
+
+class Conflict(_View, frozen=True):
+    """Two or more accepted contents for one slot."""
+
+    slot: str = ""
+    candidates: tuple[Proposal, ...] = ()
+    winner: str | None = None
+    strategy: str = ""
+    why: str = ""
+    open: bool = False
+
+
+class Event(_View, frozen=True):
+    """An event of the log."""
+
+    id: str = ""
+    origin: str = ""
+    seq: int = 0
+    type: str = ""
+    timestamp: int = 0
+    hlc: int = 0
+    trace_id: str = ""
+    payload: dict[str, Any] = {}
+
+
+class TraceSummary(_View, frozen=True):
+    """A trace as far as the asked node knows it. `name` is the earliest span's, `spans` their number."""
+
+    id: str = ""
+    name: str = ""
+    start_ms: float = 0.0
+    duration_ms: float = 0.0
+    spans: int = 0
+    instances: tuple[str, ...] = ()

@@ -1,0 +1,35 @@
+"""Why an instance is as it is: what the asked node says of it, in words, with how long it has been so."""
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Instance
+from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE
+
+REASONS = (
+    "refused", "not_heard_yet", "no_answer", "missed_beats", "one_way", "cannot_vote", "recovering", "listening",
+    "slow_disk", "loop_lag", "drift", "catching_up", "config_mismatch", "unknown_journal",
+)  # fmt: skip
+"""Reasons that have words of their own; any other is shown as the node says it."""
+
+
+def cause(instance: Instance) -> str:
+    """The first reason in a few words: what follows the name in a sentence."""
+    if instance.reasons:
+        return reason(instance.reasons[0])
+    if instance.status == UNREACHABLE:
+        return text("reason.no_answer")
+    return ""
+
+
+def reason(word: str) -> str:
+    """A reason in words; what follows its colon is kept as the node said it."""
+    name, _, rest = word.partition(":")
+    if name not in REASONS:
+        return word
+    return text(f"reason.{name}") + (f":{rest}" if rest else "")
+
+
+def note(instance: Instance) -> str:
+    """The line beneath an instance that is not well: all its reasons."""
+    if instance.status == HEALTHY and not instance.reasons:
+        return ""
+    return "; ".join(reason(word) for word in instance.reasons) or cause(instance)

@@ -1,0 +1,97 @@
+"""What the header says of a moment, field by field."""
+
+from typing import NamedTuple
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Status
+from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.quantity import age, milliseconds, offset
+from iwdc_console.tui.model.verdict import spare
+
+GAUGE_DOTS = 9
+"""Instances that are drawn as dots; of more, only the numbers are told."""
+
+
+class Field(NamedTuple):
+    """Texts with their tones. The highest `drop` goes first when the line is too short."""
+
+    drop: int
+    pieces: tuple[tuple[str, str], ...]
+
+
+def fields(moment: Moment) -> tuple[Field, ...]:
+    """All fields, left to right; the age of the data comes last and stays longest."""
+    observation = moment.observation
+    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), (_name(moment), "bold")))]
+    if observation.status is not None:
+        status = observation.status.value
+        found += [_leader(status), Field(1, tuple(gauge(status))), _drift(status), _version(status)]
+    found += [_node(moment), freshness(moment)]
+    return tuple(found)
+
+
+def _name(moment: Moment) -> str:
+    observation = moment.observation
+    if observation.context:
+        return observation.context
+    return observation.status.value.cluster if observation.status else text("frame.no_name")
+
+
+def _leader(status: Status) -> Field:
+    leader = status.leader
+    term = (text("frame.term", term=leader.term), "text-muted")
+    if leader.id is None:
+        return Field(3, ((text("frame.no_leader"), "status-unreachable"), ("  ", ""), term))
+    return Field(3, ((f"{LEADER} ", "status-leader"), (leader.id, ""), ("  ", ""), term))
+
+
+def gauge(status: Status) -> list[tuple[str, str]]:
+    """`quorum ●●●●○ 4/5 need 3, may lose 1`."""
+    quorum = status.quorum
+    pieces = [(text("frame.quorum") + " ", "text-muted")]
+    if 0 < quorum.total <= GAUGE_DOTS:
+        good = "status-healthy" if quorum.sufficient else "status-unreachable"
+        pieces += [("●" * quorum.healthy, good), ("○" * (quorum.total - quorum.healthy), "status-unreachable")]
+        pieces.append((" ", ""))
+    pieces.append((f"{quorum.healthy}/{quorum.total}", "" if quorum.sufficient else "status-unreachable"))
+    pieces.append((" " + text("frame.need", required=quorum.required), "text-muted"))
+    left = spare(status)
+    words = text("frame.may_lose", count=left) if left > 0 else text("frame.may_lose_none")
+    if quorum.sufficient and left >= 0:
+        pieces.append((", " + words, "text-muted" if left else "status-degraded"))
+    return pieces
+
+
+def _drift(status: Status) -> Field:
+    known = [item.drift_ms for item in status.instances if item.drift_ms is not None and item.status != UNREACHABLE]
+    worst = max(known, key=abs, default=None)
+    return Field(5, ((text("frame.drift") + " ", "text-muted"), (offset(worst), "")))
+
+
+def _version(status: Status) -> Field:
+    return Field(4, ((text("frame.version") + " ", "text-muted"), (status.current_version or "–", "")))
+
+
+def _node(moment: Moment) -> Field:
+    link = moment.observation.link
+    host = link.node.removeprefix("http://").removeprefix("https://")
+    status = moment.observation.status
+    name = status.value.id if status is not None and status.node == link.node else host
+    return Field(
+        6, ((text("frame.via") + " ", "text-muted"), (name, ""), (f" {milliseconds(link.rtt_ms)}", "text-muted"))
+    )
+
+
+def freshness(moment: Moment) -> Field:
+    """How old all this is: live, stale or past."""
+    age_s = moment.observation.age_s(moment.now_s)
+    if moment.past:
+        return Field(0, ((text("frame.past"), "bold $accent"),))
+    if age_s is None:
+        return Field(0, ((text("frame.no_data"), "text-muted"),))
+    if moment.mode == "paused":
+        word, tone = "paused", "status-degraded"
+    else:
+        word, tone = ("stale", "status-degraded") if moment.stale else ("live", "status-healthy")
+    return Field(0, ((f"{text(f'frame.{word}')} ", tone), (age(age_s * 1000).rjust(6), "text-muted")))

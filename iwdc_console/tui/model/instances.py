@@ -1,0 +1,113 @@
+"""What the Instances screen says: the detail of one instance, with the evidence for its status."""
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Instance, Status
+from iwdc_console.tui.model.bars import sparkline
+from iwdc_console.tui.model.evidence import reason
+from iwdc_console.tui.model.history import Sample
+from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, mark, shape, tone
+from iwdc_console.tui.model.matrix import seen
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.overview import status_word
+from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
+
+Line = list[tuple[str, str]]
+LABEL = 14
+
+
+def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[Line]:
+    """Everything about one instance: what it is, why, who says so, what it was."""
+    part = moment.observation.status
+    if part is None:
+        return [[(text("panel.waiting"), "text-muted")]]
+    item = next((one for one in part.value.instances if one.id == instance), None)
+    if item is None:
+        return [[(text("instances.none"), "text-muted")]]
+    aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
+    lines = [
+        _head(item, part.value, aged_ms),
+        *_why(item),
+        [],
+        *_numbers(item, part.value, aged_ms),
+        [],
+        *_witnesses(item, part.value),
+        [],
+        *_history(moment.history.samples(item.id), width),
+    ]
+    return lines[:most]
+
+
+def _head(item: Instance, status: Status, aged_ms: float) -> Line:
+    sign, shade = mark(item, status.leader.id)
+    line: Line = [(f"{sign} ", shade), (item.id, "bold"), (f"  {status_word(item.status)}", tone(item.status))]
+    if item.status_age_ms is not None:
+        line.append((" " + text("instances.for", age=age(item.status_age_ms + aged_ms)), "text-muted"))
+    if item.id == status.leader.id:
+        line.append((" " + text("instances.leads"), "status-leader"))
+    return line
+
+
+def _why(item: Instance) -> list[Line]:
+    """Each reason on a line of its own, then what to do about the first of them."""
+    if not item.reasons:
+        words = text("instances.no_reason") if item.status == HEALTHY else text("reason.no_answer")
+        return [[(f"  {words}", "text-muted")]]
+    return [[(f"  {reason(word)}", tone(item.status))] for word in item.reasons]
+
+
+def _numbers(item: Instance, status: Status, aged_ms: float) -> list[Line]:
+    own = item.id == status.id
+    beat = None if item.heartbeat_age_ms is None else item.heartbeat_age_ms + aged_ms
+    pairs = [
+        ("url", item.url),
+        ("beat", text("instances.asked") if own else age(beat)),
+        ("rtt", NONE if own else milliseconds(item.rtt_ms)),
+        ("uptime", NONE if item.status == UNREACHABLE else duration(item.uptime_ms)),
+        ("drift", offset(item.drift_ms)),
+        ("version", item.version or NONE),
+        ("protocol", item.protocol or NONE),
+    ]
+    return [_pair(f"column.{name}", value) for name, value in pairs]
+
+
+def _pair(key: str, value: str) -> Line:
+    return [(f"{text(key):<{LABEL}}", "text-muted"), (value, "")]
+
+
+def _witnesses(item: Instance, status: Status) -> list[Line]:
+    """Who sees it how: the evidence beyond the asked node's own."""
+    line: Line = [(f"{text('instances.seen_by'):<{LABEL}}", "text-muted")]
+    for other in status.instances:
+        if other.id != item.id:
+            said = seen(status, other.id, item.id)
+            line.append((f"{shape(said) if said else '·'} {other.id}  ", tone(said) if said else "text-muted"))
+    lines = [line]
+    if item.refused_by:
+        lines.append(_pair("instances.refused_by", ", ".join(item.refused_by)))
+    return lines
+
+
+def _history(samples: list[Sample], width: int) -> list[Line]:
+    """Statuses and numbers since the console looks, newest at the right."""
+    room = max(10, width - LABEL - 12)
+    newest = samples[-room:]
+    if not newest:
+        return []
+    strip: Line = [(f"{text('column.status'):<{LABEL}}", "text-muted"), (" " * (room - len(newest)), "")]
+    strip += [(shape(one.status), tone(one.status)) for one in newest]
+    return [
+        strip,
+        _plot("column.beat", [one.beat_ms for one in newest], room, age),
+        _plot("column.rtt", [one.rtt_ms for one in newest], room, milliseconds),
+    ]
+
+
+def _plot(key: str, values: list[float | None] | list[int | None], room: int, form: object) -> Line:
+    known = [value for value in values if value is not None]
+    top = max(known, default=None)
+    words = form(top) if callable(form) else ""
+    return [
+        (f"{text(key):<{LABEL}}", "text-muted"),
+        (sparkline(list(values), room), ""),
+        (" " + text("instances.most", value=words) if known else "", "text-muted"),
+    ]

@@ -1,0 +1,65 @@
+"""Who sees whom: one line per observer, one column per instance seen."""
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Status
+from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, shape, tone
+from iwdc_console.tui.model.moment import Moment
+
+Line = list[tuple[str, str]]
+NAME = 14
+UNSAID = "·"
+
+
+def short_names(names: list[str], width: int) -> dict[str, str]:
+    """The ends of names, without the beginning that all share, each at most `width` long."""
+    ends = {name: name.rpartition("-")[2] or name for name in names}
+    if len(set(ends.values())) < len(names):
+        ends = {name: name for name in names}
+    return {name: end[-width:] for name, end in ends.items()}
+
+
+def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
+    """The matrix, as much of it as fits, and what disagrees in it."""
+    part = moment.observation.status
+    if part is None:
+        return [[(text("panel.waiting"), "text-muted")]]
+    status = part.value
+    names = [item.id for item in status.instances]
+    cell = min(5, max(2, (width - NAME) // max(1, len(names))))
+    fitting = names[: max(1, (width - NAME) // cell)]
+    short = short_names(names, cell - 1)
+    lines: list[Line] = [[(" " * NAME, ""), *((f"{short[name]:>{cell}}", "text-muted") for name in fitting)]]
+    for item in status.instances[: max(1, most - 3)]:
+        line: Line = [(f"{item.id[: NAME - 1]:<{NAME}}", "" if item.status == HEALTHY else tone(item.status))]
+        for name in fitting:
+            line.append(_cell(status, item.id, name, cell))
+        lines.append(line)
+    return [*lines, *_disagreements(status)][:most]
+
+
+def seen(status: Status, observer: str, name: str) -> str | None:
+    """How `observer` sees `name`; None when it did not say, or is itself out of sight."""
+    item = next((one for one in status.instances if one.id == observer), None)
+    if item is None or item.status == UNREACHABLE:
+        return None
+    return item.sees.get(name)
+
+
+def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, str]:
+    said = seen(status, observer, name)
+    if said is None:
+        return f"{UNSAID:>{width}}", "text-muted"
+    return f"{shape(said):>{width}}", tone(said)
+
+
+def _disagreements(status: Status) -> list[Line]:
+    """Instances that some see and others do not: a link is broken, not a node."""
+    lines: list[Line] = []
+    for item in status.instances:
+        views = {one.id: seen(status, one.id, item.id) for one in status.instances if one.id != item.id}
+        blind = [name for name, said in views.items() if said == UNREACHABLE]
+        sighted = [name for name, said in views.items() if said not in (None, UNREACHABLE)]
+        if blind and sighted:
+            words = text("matrix.disagree", instance=item.id, blind=", ".join(blind), sighted=", ".join(sighted))
+            lines.append([(words, "status-degraded")])
+    return lines

@@ -1,0 +1,33 @@
+"""What a screen is shown: an observation, the history before it, and the time it is looked at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from iwdc_console.tui.model.history import History
+from iwdc_console.tui.model.observation import Observation
+
+Mode = Literal["live", "paused", "past"]
+STALE_AFTER_S = 3.0
+"""Data older than this is marked: three times the interval at which it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`now_s` and `now_ms` are the moment looked at: the present when live, an earlier one in time travel."""
+
+    observation: Observation
+    history: History
+    now_s: float
+    now_ms: int
+    mode: Mode = "live"
+
+    @property
+    def past(self) -> bool:
+        """Whether this is not the present: a replay or time travel."""
+        return self.mode == "past"
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is shown may no longer be so."""
+        age_s = self.observation.age_s(self.now_s)
+        return not self.past and age_s is not None and (age_s > STALE_AFTER_S or not self.observation.link.up)

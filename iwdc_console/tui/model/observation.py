@@ -1,0 +1,69 @@
+"""An observation: everything one node told, as known at one moment. Screens are functions of it and of the time.
+
+It is the same thing live, replayed and in time travel. Each part says when it was received, so that what is old can be
+shown as old. Monotonic seconds (`_s`) are for ages, unix ms (`_ms`) for display and for recordings.
+"""
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Status, TraceSummary
+
+T = TypeVar("T")
+
+PartName = Literal["status", "locks", "drift", "proposals", "conflicts", "events", "traces", "metrics"]
+PARTS: tuple[PartName, ...] = ("status", "locks", "drift", "proposals", "conflicts", "events", "traces", "metrics")
+
+
+class Part(msgspec.Struct, Generic[T], frozen=True):
+    """One answer: what it said, and when it was received from which node."""
+
+    value: T
+    node: str
+    at_s: float
+    at_ms: int
+
+
+class Link(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The connection to the node that is asked.
+
+    `rtt_ms` is the round trip of the last answer. While `error` is not empty the last try failed: `failing_since_s`
+    says since when, `next_try_s` when the next one begins, `tried` which nodes have failed since the last answer.
+    """
+
+    node: str = ""
+    rtt_ms: float | None = None
+    answered_s: float | None = None
+    error: str = ""
+    failing_since_s: float | None = None
+    next_try_s: float | None = None
+    tried: tuple[str, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Whether the last try was answered."""
+        return self.answered_s is not None and not self.error
+
+
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a cluster. A part that was never received is None."""
+
+    context: str = ""
+    nodes: tuple[str, ...] = ()
+    link: Link = Link()
+    status: Part[Status] | None = None
+    locks: Part[tuple[Lock, ...]] | None = None
+    drift: Part[Drift] | None = None
+    proposals: Part[tuple[Proposal, ...]] | None = None
+    conflicts: Part[tuple[Conflict, ...]] | None = None
+    events: Part[tuple[Event, ...]] | None = None
+    """The newest, oldest first; as many as the source keeps."""
+    traces: Part[tuple[TraceSummary, ...]] | None = None
+    metrics: Part[str] | None = None
+    troubles: dict[str, str] = {}
+    """Part -> why its last answer could not be used."""
+
+    def age_s(self, now_s: float) -> float | None:
+        """How old the status is, or None when there never was one."""
+        return None if self.status is None else max(0.0, now_s - self.status.at_s)

@@ -1,0 +1,114 @@
+"""Rows of a table before they are painted: which are shown, in which order, how wide the columns are."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Sortable = str | float | None
+
+
+class Column(NamedTuple):
+    """`width` is the least, in cells; `grow` its share of spare room; the highest `drop` goes first when room is short.
+
+    Its heading is the text `column.<id>`. A column that `glows` shows for a moment that a value has changed.
+    """
+
+    id: str
+    width: int
+    right: bool = False
+    grow: int = 0
+    drop: int = 0
+    glows: bool = False
+
+
+class Cell(NamedTuple):
+    """`tone` is the name of a theme variable; `sort` what the column sorts by when the text will not do."""
+
+    text: str
+    tone: str = ""
+    sort: Sortable = None
+
+
+class Row(NamedTuple):
+    """`key` is what the cursor holds on to; `note` a dim line beneath; `copy` what `y` copies."""
+
+    key: str
+    cells: tuple[Cell, ...]
+    note: str = ""
+    note_tone: str = "text-muted"
+    copy: str = ""
+
+    @property
+    def plain(self) -> str:
+        """All its words: what the filter looks at."""
+        return " ".join((*(cell.text for cell in self.cells), self.note))
+
+
+class BadFilter(ValueError):
+    """The filter is not a regular expression. The message says why."""
+
+
+class Filter:
+    """A regular expression without regard to case; a leading `!` turns it around."""
+
+    def __init__(self, pattern: str = "") -> None:
+        self.pattern = pattern
+        self.inverse = pattern.startswith("!")
+        source = pattern.removeprefix("!")
+        try:
+            self._regex = re.compile(source, re.IGNORECASE) if source else None
+        except re.error as error:
+            raise BadFilter(str(error)) from error
+
+    def __bool__(self) -> bool:
+        return self._regex is not None
+
+    def keeps(self, words: str) -> bool:
+        """Whether a row with these words is shown."""
+        return self._regex is None or bool(self._regex.search(words)) is not self.inverse
+
+
+def ordered(rows: Sequence[Row], by: int | None, descending: bool) -> list[Row]:
+    """The rows by one column, those without a value last; as they come when `by` is None."""
+    if by is None:
+        return list(rows)
+    known = [row for row in rows if _value(row.cells[by]) is not None]
+    unknown = [row for row in rows if _value(row.cells[by]) is None]
+    numbers = all(not isinstance(_value(row.cells[by]), str) for row in known)
+    known.sort(key=lambda row: _sort_key(row.cells[by], numbers), reverse=descending)
+    return known + unknown
+
+
+def _value(cell: Cell) -> Sortable:
+    return cell.sort if cell.sort is not None else cell.text.strip(" –") or None
+
+
+def _sort_key(cell: Cell, numbers: bool) -> tuple[float, str]:
+    value = _value(cell)
+    if numbers and not isinstance(value, str):
+        return (value or 0.0, "")
+    return (0.0, str(value).casefold())
+
+
+GAP = 2
+"""Cells between two columns."""
+
+
+def widths(columns: Sequence[Column], room: int) -> list[int]:
+    """The width of each column in `room` cells, 0 for one that is dropped."""
+    shown = list(range(len(columns)))
+    while len(shown) > 1 and _taken(columns, shown) > room:
+        droppable = [index for index in shown if columns[index].drop]
+        if not droppable:
+            break
+        shown.remove(max(droppable, key=lambda index: columns[index].drop))
+    spare = max(0, room - _taken(columns, shown))
+    shares = sum(columns[index].grow for index in shown)
+    result = [0] * len(columns)
+    for index in shown:
+        result[index] = columns[index].width + (spare * columns[index].grow // shares if shares else 0)
+    return result
+
+
+def _taken(columns: Sequence[Column], shown: Sequence[int]) -> int:
+    return sum(columns[index].width for index in shown) + GAP * (len(shown) - 1)

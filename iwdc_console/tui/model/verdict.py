@@ -1,0 +1,99 @@
+"""Is it safe now? One sentence, with the reason, and one on what may still fail.
+
+The worst that is true is said first: not connected, not taking part, no quorum, no leader, conflicts, someone gone,
+someone weak, all well.
+"""
+
+from typing import NamedTuple
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Instance, Status
+from iwdc_console.tui.model.evidence import cause
+from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.quantity import age
+
+NAMED = 3
+"""At most so many instances are named; the rest are counted."""
+
+
+class Verdict(NamedTuple):
+    """`status` gives shape and colour; `reason` and `next` may be empty."""
+
+    status: str
+    sentence: str
+    reason: str = ""
+    next: str = ""
+
+
+def verdict(moment: Moment) -> Verdict:
+    """What to say of the cluster as it is known at this moment."""
+    observation = moment.observation
+    link = observation.link
+    if observation.status is None:
+        where = observation.context or ", ".join(observation.nodes[:NAMED])
+        if not link.error:
+            return Verdict("", text("verdict.connecting", where=where))
+        tried = len(link.tried)
+        return Verdict(UNREACHABLE, text("verdict.never", where=where, tried=tried), link.error, _next_try(moment))
+    if not moment.past and link.error and link.next_try_s is not None:
+        status = observation.status.value
+        last = age((moment.now_s - observation.status.at_s) * 1000)
+        sentence = text("verdict.lost", where=observation.context or status.cluster, tried=len(link.tried), age=last)
+        return Verdict(UNREACHABLE, sentence, text("verdict.known_then"), _next_try(moment))
+    return _of_status(observation.status.value)
+
+
+def _next_try(moment: Moment) -> str:
+    due_s = moment.observation.link.next_try_s
+    left_s = 0.0 if due_s is None else max(0.0, due_s - moment.now_s)
+    return text("verdict.next_try", seconds=f"{left_s:.0f}") if left_s >= 1 else text("verdict.trying")
+
+
+def _of_status(status: Status) -> Verdict:
+    quorum = status.quorum
+    own = next((item for item in status.instances if item.id == status.id), None)
+    down = [item for item in status.instances if item.status == UNREACHABLE]
+    weak = [item for item in status.instances if item.status == DEGRADED]
+    gone = _gone(status, [item for item in down if item is not own])
+    if own is not None and own.status == UNREACHABLE:
+        return Verdict(UNREACHABLE, text("verdict.not_taking_part", id=status.id), cause(own))
+    if not quorum.sufficient:
+        sentence = text(
+            "verdict.no_quorum", healthy=quorum.healthy, total=quorum.total, required=quorum.required
+        )  # fmt: skip
+        return Verdict(UNREACHABLE, sentence, gone, text("verdict.writes_wait"))
+    if status.leader.id is None:
+        return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, text("verdict.locks_wait"))
+    spare = _spare(status)
+    if status.open_conflicts:
+        return Verdict(DEGRADED, text("verdict.conflicts", count=status.open_conflicts), gone, spare)
+    if down:
+        return Verdict(DEGRADED, text("verdict.gone", count=len(down)), gone, spare)
+    if weak:
+        return Verdict(DEGRADED, text("verdict.weak", count=len(weak)), _gone(status, weak), spare)
+    return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", spare)
+
+
+def _gone(status: Status, instances: list[Instance]) -> str:
+    parts = [f"{item.id}: {cause(item)}" for item in instances[:NAMED]]
+    if len(instances) > NAMED:
+        parts.append(text("verdict.more", count=len(instances) - NAMED))
+    return "; ".join(parts)
+
+
+def _spare(status: Status) -> str:
+    left = spare(status)
+    if left < 0:
+        return text("verdict.no_majority")
+    return text("verdict.spare", count=left) if left else text("verdict.no_spare")
+
+
+def spare(status: Status) -> int:
+    """How many more may fail: for proposals by the rule, for locks by the strict majority of the voters.
+
+    Below zero when locks have no majority already.
+    """
+    voters = status.leader.candidates
+    alive = sum(1 for voter in voters if voter.status != UNREACHABLE)
+    return min(status.quorum.healthy - status.quorum.required, alive - (len(voters) // 2 + 1))

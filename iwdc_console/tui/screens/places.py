@@ -1,0 +1,28 @@
+"""The screens there are: key, name, and where the class is. A screen's module is imported when it is first opened."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.screens.view import View
+
+
+class Place(NamedTuple):
+    """`name` is also the word after `:` and the end of the text keys `screen.<name>` and `help.<name>`."""
+
+    key: str
+    name: str
+    view: str
+
+    def open(self) -> "View":
+        """A new screen of this place."""
+        module, _, name = self.view.partition(":")
+        found: type[View] = getattr(import_module(f"iwdc_console.tui.screens.{module}"), name)
+        return found()
+
+
+PLACES = (
+    Place("1", "overview", "overview:Overview"),
+    Place("2", "instances", "instances:Instances"),
+)
+BY_NAME = {place.name: place for place in PLACES}

@@ -1,0 +1,118 @@
+"""What every screen of the console shares: header, tabs, verdict, its own body, a prompt, the keys."""
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from iwdc_console.locale import text
+from iwdc_console.tui.keys import bind
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.model.table import BadFilter, Filter
+from iwdc_console.tui.screens.places import PLACES
+from iwdc_console.tui.widgets.export import export
+from iwdc_console.tui.widgets.footer import Footer
+from iwdc_console.tui.widgets.header import Header, Tabs
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.prompt import Prompt
+from iwdc_console.tui.widgets.table import Table
+from iwdc_console.tui.widgets.verdict_line import VerdictLine
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.app import Console
+
+
+class View(Screen[None]):
+    """A screen is a function of a moment: `body` makes its widgets, `update` shows a moment in them.
+
+    `NAME` is its name in `places`, `NEEDS` the parts of an observation it shows, `COMMAND` the command that shows the
+    same.
+    """
+
+    NAME: ClassVar[str] = ""
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset()
+    COMMAND: ClassVar[str] = ""
+    VERDICT_LINES: ClassVar[int] = 1
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012 (as Textual has it)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("z", "zoom", "screen.zoom"),
+        bind("escape", "back", "screen.back"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The frame around the body."""
+        yield Header()
+        yield Tabs(tuple((place.key, place.name) for place in PLACES), self.NAME)
+        yield VerdictLine(self.VERDICT_LINES)
+        yield from self.body()
+        yield Prompt()
+        yield Footer()
+
+    def body(self) -> ComposeResult:
+        """The screen's own widgets."""
+        raise NotImplementedError
+
+    def update(self, moment: Moment) -> None:
+        """Show a moment in the body. Lines show themselves."""
+
+    def select(self, key: str) -> None:
+        """Put the cursor on a row: the one that was chosen on another screen."""
+
+    def show(self, moment: Moment) -> None:
+        """Show a moment in all of the screen."""
+        self.set_class(moment.stale, "-stale")
+        self.query_one(Header).show(moment)
+        self.query_one(VerdictLine).show(moment)
+        for panel in self.query(Lines):
+            panel.show(moment)
+        self.update(moment)
+
+    @property
+    def console(self) -> "Console":
+        """The app, by its type."""
+        return cast("Console", self.app)
+
+    def on_screen_resume(self) -> None:
+        """Shown again: ask for what is shown here, and show what is known."""
+        self.console.entered(self)
+
+    def command_line(self) -> str:
+        """The command that shows the same as this screen."""
+        return self.COMMAND
+
+    def action_zoom(self) -> None:
+        """The focused panel alone, and back."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+
+    def action_back(self) -> None:
+        """Out of a zoomed panel, out of a filter, or to the last screen."""
+        if self.maximized is not None:
+            self.minimize()
+            return
+        table = self.focused
+        if isinstance(table, Table) and table.filter:
+            table.set_filter(Filter())
+        else:
+            self.console.action_last()
+
+    @on(Table.Asked)
+    def _asked(self, message: Table.Asked) -> None:
+        table, prompt = message.table, self.query_one(Prompt)
+        if message.what == "export":
+            prompt.ask(text("prompt.export"), f"{self.NAME}.csv", done=lambda path: export(self, table, path))
+            return
+
+        def narrow(pattern: str) -> str:
+            try:
+                table.set_filter(Filter(pattern))
+            except BadFilter as error:
+                return str(error)
+            return ""
+
+        prompt.ask("/", table.filter.pattern, changed=narrow)

@@ -1,0 +1,212 @@
+"""Observations of a living cluster: polled about once a second, events as they happen.
+
+One node is asked at a time. When it does not answer, the next one is, given nodes first, then the members that the
+cluster itself named; when none does, all are tried again after a pause that doubles up to `LONGEST_PAUSE_S`. What was
+known stays, with the time it was received. The next poll is armed only after the last one ended.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iwdc_console.tui.clock import Clock
+from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
+from iwdc_console.tui.source.answers import BadAnswer, decode
+from iwdc_console.tui.source.events import Follower
+
+if TYPE_CHECKING:
+    import httpx
+
+POLL_S = 1.0
+ANSWER_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 2.0
+LONGEST_PAUSE_S = 8.0
+PUBLISH_S = 0.1
+"""Observations are at least this far apart: news that comes in between is gathered."""
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+PATHS: dict[PartName, str] = {
+    "status": "distributed/status",
+    "locks": "distributed/locks",
+    "drift": "distributed/drift",
+    "proposals": "distributed/proposals",
+    "conflicts": "distributed/conflicts",
+    "traces": "distributed/traces",
+    "metrics": "metrics",
+}
+
+
+class Unanswered(Exception):
+    """A node did not answer, or not as a node does. The message says why, in a few words."""
+
+
+class LiveSource:
+    """The nodes of one context, asked in turn."""
+
+    def __init__(self, nodes: Sequence[str], context: str = "", clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._given = tuple(nodes)
+        self._observation = Observation(context=context, nodes=self._given, link=Link(node=self._given[0]))
+        self._wanted: frozenset[PartName] = frozenset({"status"})
+        self._now = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._pause_s = 0.0
+
+    @property
+    def context(self) -> str:
+        """The name the cluster goes by here: the context's, or else the cluster's own."""
+        status = self._observation.status
+        return self._observation.context or (status.value.cluster if status else "")
+
+    def want(self, parts: frozenset[PartName]) -> None:
+        """Ask for these parts, beginning now."""
+        if parts - self._wanted:
+            self._now.set()
+        self._wanted = parts | {"status"}
+
+    def retry(self) -> None:
+        """Ask now."""
+        self._pause_s = 0.0
+        self._now.set()
+
+    async def observations(self) -> AsyncIterator[Observation]:
+        """What is known, each time more is, at most every `PUBLISH_S`."""
+        client = await asyncio.to_thread(_new_client)
+        follower = Follower(client, self._clock, self._take_events)
+        poll = asyncio.create_task(self._poll(client, follower))
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if poll.done():
+                    poll.result()
+                yield self._observation
+                await asyncio.sleep(PUBLISH_S)
+        finally:
+            poll.cancel()
+            await asyncio.gather(poll, follower.stop(), return_exceptions=True)
+            await client.aclose()
+
+    async def _poll(self, client: "httpx.AsyncClient", follower: Follower) -> None:
+        try:
+            while True:
+                self._now.clear()
+                if await self._find_status(client):
+                    node = self._observation.link.node
+                    follower.follow(node)
+                    for name in self._wanted - {"status", "events"}:
+                        await self._ask_part(client, node, name)
+                    self._changed.set()
+                    await self._wait(POLL_S)
+                else:
+                    await self._wait(self._pause_s)
+        finally:
+            self._changed.set()
+
+    async def _wait(self, pause_s: float) -> None:
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._now.wait()
+        except TimeoutError:
+            return
+
+    def _candidates(self) -> list[str]:
+        """The node in use first, then the others in a fixed order."""
+        status = self._observation.status
+        named = [item.url.rstrip("/") for item in status.value.instances if item.url] if status else []
+        order = list(dict.fromkeys([*self._given, *named]))
+        node = self._observation.link.node
+        start = order.index(node) if node in order else 0
+        return order[start:] + order[:start]
+
+    async def _find_status(self, client: "httpx.AsyncClient") -> bool:
+        """Ask the nodes in turn until one answers. False when none does."""
+        tried: list[str] = []
+        for node in self._candidates():
+            began_s = self._clock.mono_s()
+            try:
+                content = await _get(client, node, PATHS["status"])
+                value = decode("status", content)
+            except (Unanswered, BadAnswer) as error:
+                tried.append(node)
+                self._failed(node, str(error), tuple(tried))
+                continue
+            now_s = self._clock.mono_s()
+            self._pause_s = 0.0
+            link = Link(node=node, rtt_ms=(now_s - began_s) * 1000, answered_s=now_s)
+            part = Part(value, node, now_s, int(self._clock.wall_ms()))
+            self._observation = msgspec.structs.replace(self._observation, link=link, status=part)
+            self._changed.set()
+            return True
+        self._pause_s = min(LONGEST_PAUSE_S, max(POLL_S, self._pause_s * 2))
+        link = msgspec.structs.replace(self._observation.link, next_try_s=self._clock.mono_s() + self._pause_s)
+        self._observation = msgspec.structs.replace(self._observation, link=link)
+        self._changed.set()
+        return False
+
+    def _failed(self, node: str, why: str, tried: tuple[str, ...]) -> None:
+        before = self._observation.link
+        since_s = self._clock.mono_s() if before.failing_since_s is None else before.failing_since_s
+        link = Link(
+            node=before.node, rtt_ms=before.rtt_ms, answered_s=before.answered_s,
+            error=f"{node}: {why}", failing_since_s=since_s, tried=tried,
+        )  # fmt: skip
+        self._observation = msgspec.structs.replace(self._observation, link=link)
+        self._changed.set()
+
+    async def _ask_part(self, client: "httpx.AsyncClient", node: str, name: PartName) -> None:
+        troubles = {part: why for part, why in self._observation.troubles.items() if part != name}
+        try:
+            value = decode(name, await _get(client, node, PATHS[name]))
+        except (Unanswered, BadAnswer) as error:
+            troubles[name] = str(error)
+            self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
+            return
+        part = Part(value, node, self._clock.mono_s(), int(self._clock.wall_ms()))
+        changes = {name: part, "troubles": troubles}
+        self._observation = msgspec.structs.replace(self._observation, **changes)
+
+    def _take_events(self, part: Part) -> None:  # type: ignore[type-arg]
+        self._observation = msgspec.structs.replace(self._observation, events=part)
+        self._changed.set()
+
+
+def _new_client() -> "httpx.AsyncClient":
+    """Imports httpx and sets it up: takes long enough to be kept off the thread that paints."""
+    import httpx
+
+    timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+
+
+async def _get(client: "httpx.AsyncClient", node: str, path: str) -> bytes:
+    """The body of a good answer. Raises `Unanswered`."""
+    import httpx
+
+    content = bytearray()
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S), client.stream("GET", f"{node}/api/v1/{path}") as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise Unanswered(f"more than {MAX_ANSWER_BYTES} bytes")
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise Unanswered(f"no answer within {ANSWER_TIMEOUT_S:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise Unanswered(why(error)) from error
+    if response.status_code != httpx.codes.OK:
+        raise Unanswered(f"answered {response.status_code}")
+    return bytes(content)
+
+
+def why(error: BaseException) -> str:
+    """A connection's failure in a few words: the system's own, where there are some."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, OSError) and cause.strerror and cause.errno:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__

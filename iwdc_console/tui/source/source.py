@@ -1,0 +1,23 @@
+"""What every source of observations can do: live, replay, time travel."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from iwdc_console.tui.model.observation import Observation, PartName
+
+
+class Source(Protocol):
+    """A stream of observations, each whole: the newest one is all there is to know."""
+
+    @property
+    def context(self) -> str:
+        """The cluster's name among people: what dangerous acts ask to be typed."""
+
+    def observations(self) -> AsyncIterator[Observation]:
+        """Each observation as it comes, until the source is exhausted. Ends cleanly when cancelled."""
+
+    def want(self, parts: frozenset[PartName]) -> None:
+        """What the visible screen shows: only this is asked for."""
+
+    def retry(self) -> None:
+        """Do not wait for the next try: ask now."""

@@ -1,0 +1,52 @@
+"""The keys that work here, each with what it does."""
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from iwdc_console.locale import text
+
+NAMES = {
+    "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=", "minus": "-", "space": "␣",
+    "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """A key as people know it."""
+    return NAMES.get(key, key.replace("ctrl+", "^"))
+
+
+class Footer(Widget):
+    """One line; what does not fit is left to `?`."""
+
+    DEFAULT_CSS = """
+    Footer { dock: bottom; height: 1; padding: 0 1; background: $panel; color: $text-muted; }
+    """
+
+    def on_mount(self) -> None:
+        """Keys change with the focus."""
+        self.screen.bindings_updated_signal.subscribe(self, self._update)
+
+    def _update(self, screen: Screen[object]) -> None:
+        self.refresh()
+
+    def render(self) -> Content:
+        """As many keys as fit; the last ones are help and quit."""
+        room = self.content_size.width
+        always: list[Content] = []
+        others: list[Content] = []
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or not active.enabled or not binding.id:
+                continue
+            piece = Content.assemble(
+                (key_name(binding.key), "bold $foreground"), f" {text(f'key.{binding.id}')}"
+            ).stylize(f"@click=app.simulate_key('{binding.key}')")
+            (always if binding.id in ("app.help", "app.quit") else others).append(piece)
+        gap = Content("  ")
+        end = gap.join(always)
+        while others and gap.join([*others, end]).cell_length > room:
+            others.pop()
+        start = gap.join(others)
+        return Content.assemble(start, " " * max(2, room - start.cell_length - end.cell_length), end)

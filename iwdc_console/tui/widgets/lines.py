@@ -1,0 +1,54 @@
+"""A titled panel of lines: what a function of the moment says, cut to the panel's width and height."""
+
+from collections.abc import Callable
+
+from textual.content import Content
+from textual.widget import Widget
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.widgets.words import content
+
+Line = list[tuple[str, str]]
+Writer = Callable[[Moment, int, int], list[Line]]
+"""Lines for a moment, a width and a height."""
+
+
+class Lines(Widget):
+    """`writer` says what stands here; it is asked again whenever there is news, and painted when the words differ."""
+
+    ALLOW_MAXIMIZE = True
+    DEFAULT_CSS = """
+    Lines { height: auto; padding: 0 1; }
+    """
+
+    def __init__(self, title: str, writer: Writer, *, id: str) -> None:
+        super().__init__(id=id)
+        self._title = title
+        self._writer = writer
+        self._moment: Moment | None = None
+        self._lines: list[Line] = []
+
+    def show(self, moment: Moment) -> None:
+        """Show what is said of this moment."""
+        self._moment = moment
+        self._write()
+
+    def on_resize(self) -> None:
+        """Another width, other lines."""
+        self._write()
+
+    def _write(self) -> None:
+        width, height = self.content_size
+        if self._moment is None or not width:
+            return
+        lines = self._writer(self._moment, width, max(1, height - 1))
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh(layout=self.styles.is_auto_height)
+
+    def render(self) -> Content:
+        """The title, then the lines."""
+        title = Content.styled(text(self._title), "bold $text-muted")
+        width = max(1, self.content_size.width)
+        return Content("\n").join([title, *(content(*line).truncate(width, ellipsis=True) for line in self._lines)])

@@ -1,0 +1,97 @@
+"""One line for a question: a filter, a command, a file name. Hidden until something is asked."""
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from iwdc_console.tui.keys import urgent
+
+
+class Prompt(Horizontal):
+    """`ask` shows it; Enter answers, Esc gives up. The focus goes back to where it was."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        dock: bottom; height: 1; margin-bottom: 1; padding: 0 1; background: $surface; display: none;
+        & > Label { color: $primary; padding: 0 1 0 0; }
+        & > #prompt-problem { color: $text-error; padding: 0; }
+        & > Input { height: 1; border: none; padding: 0; background: $surface; width: 1fr; }
+        & > Input:focus { border: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [urgent("escape", "give_up", "prompt.give_up")]
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self._before: Widget | None = None
+        self._start = ""
+        self._changed: Callable[[str], str] | None = None
+        self._done: Callable[[str], str | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """What is asked, the answer, and what is wrong with it."""
+        yield Label("", id="prompt-question", markup=False)
+        yield Input(select_on_focus=False)
+        yield Label("", id="prompt-problem", markup=False)
+
+    def ask(
+        self,
+        question: str,
+        start: str = "",
+        *,
+        changed: Callable[[str], str] | None = None,
+        done: Callable[[str], str | None] | None = None,
+        words: Iterable[str] = (),
+    ) -> None:
+        """Ask. `changed` hears every change and says what is wrong with it; `done` hears the answer.
+
+        An answer is taken when `done` returns nothing; a returned problem is shown and the question stays.
+        """
+        self._before = self.screen.focused
+        self._start, self._changed, self._done = start, changed, done
+        self.query_one("#prompt-question", Label).update(question)
+        self._problem("")
+        field = self.query_one(Input)
+        field.suggester = SuggestFromList(tuple(words), case_sensitive=False)
+        with self.prevent(Input.Changed):
+            field.value = start
+        field.cursor_position = len(start)
+        self.display = True
+        field.focus()
+
+    def _problem(self, words: str) -> None:
+        self.query_one("#prompt-problem", Label).update(words)
+
+    @on(Input.Changed)
+    def _on_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.display and self._changed is not None:
+            self._problem(self._changed(event.value))
+
+    @on(Input.Submitted)
+    def _on_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close()
+        problem = self._done(event.value) if self._done is not None else None
+        if problem:
+            self.display = True
+            self.query_one(Input).focus()
+            self._problem(problem)
+
+    def action_give_up(self) -> None:
+        """Leave everything as it was before the question."""
+        if self._changed is not None:
+            self._changed(self._start)
+        self._close()
+
+    def _close(self) -> None:
+        self.display = False
+        if self._before is not None and self._before.is_attached:
+            self._before.focus()

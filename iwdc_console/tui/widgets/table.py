@@ -1,0 +1,346 @@
+"""The table of every screen: filter, sort, a cursor that stays on its row, cells that glow when they change.
+
+Only lines that changed are painted again. A row is one line, or two when it has a note.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+
+from iwdc_console.locale import text
+from iwdc_console.tui.keys import bind
+from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
+from iwdc_console.tui.widgets.words import cut, fitted, toned
+
+GLOW_S = 1.0
+HEADING_LINES = 1
+
+
+class Table(ScrollView, can_focus=True):
+    """Rows under headings. `show_rows` gives it what to show; it posts `Opened` for Enter and click."""
+
+    DEFAULT_CSS = """
+    Table {
+        height: 1fr;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+        & > .table--heading { color: $text-muted; }
+        & > .table--sorted { color: $foreground; text-style: bold; }
+        & > .table--cursor { background: $action-selection; }
+        & > .table--cursor-idle { background: $surface; }
+        & > .table--glow { background: $action-selection; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--heading",
+        "table--sorted",
+        "table--cursor",
+        "table--cursor-idle",
+        "table--glow",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("down,j", "move(1)", "table.down"),
+        bind("up,k", "move(-1)", "table.up"),
+        bind("pagedown", "page(1)", "table.page_down"),
+        bind("pageup", "page(-1)", "table.page_up"),
+        bind("home,g", "to_end(-1)", "table.first"),
+        bind("end,G", "to_end(1)", "table.last"),
+        bind("enter", "open", "table.open", footer=True),
+        bind("s", "sort(1)", "table.sort", footer=True),
+        bind("S", "turn", "table.turn"),
+        bind("slash", "filter", "table.filter", footer=True),
+        bind("n", "hit(1)", "table.next_hit"),
+        bind("N", "hit(-1)", "table.previous_hit"),
+        bind("y", "copy", "table.copy"),
+        bind("e", "export", "table.export"),
+    ]
+
+    cursor: reactive[str] = reactive("", repaint=False)
+
+    class Opened(Message):
+        """Enter or a second click on the row with this key."""
+
+        def __init__(self, table: "Table", key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> "Table":
+            """The table it comes from."""
+            return self.table
+
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, table: "Table") -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> "Table":
+            """The table it comes from."""
+            return self.table
+
+    class Asked(Message):
+        """A filter (`/`) or an export (`e`) is wanted for this table."""
+
+        def __init__(self, table: "Table", what: str) -> None:
+            super().__init__()
+            self.table = table
+            self.what = what
+
+    def __init__(self, columns: Sequence[Column], *, id: str, empty: str = "table.empty") -> None:
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self.shown: list[Row] = []
+        self.filter = Filter()
+        self.sort_by: int | None = None
+        self.descending = False
+        self._rows: tuple[Row, ...] = ()
+        self._lines: list[tuple[Row, bool]] = []
+        self._first_line: dict[str, int] = {}
+        self._glowing: dict[tuple[str, int], float] = {}
+        self._widths: list[int] = []
+        self._empty = empty
+
+    # What is shown
+
+    def show_rows(self, rows: Sequence[Row], now_s: float) -> None:
+        """Show these rows; changed cells glow until `GLOW_S` after `now_s`."""
+        before = {row.key: row for row in self._rows}
+        self._rows = tuple(rows)
+        for row in rows:
+            old = before.get(row.key)
+            if old is not None and old is not row:
+                self._note_changes(old, row, now_s)
+        self._glowing = {at: until for at, until in self._glowing.items() if until > now_s}
+        self._arrange()
+
+    def _note_changes(self, old: Row, new: Row, now_s: float) -> None:
+        for index, column in enumerate(self.columns):
+            if column.glows and old.cells[index].text != new.cells[index].text:
+                self._glowing[new.key, index] = now_s + GLOW_S
+
+    def set_filter(self, chosen: Filter) -> None:
+        """Show only the rows that `chosen` keeps."""
+        self.filter = chosen
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Lay the lines out anew and paint those that differ from what stood there."""
+        painted = self._picture()
+        place = self._index(self.cursor)
+        self.shown = [row for row in ordered(self._rows, self.sort_by, self.descending) if self.filter.keeps(row.plain)]
+        self._lines, self._first_line = [], {}
+        for row in self.shown:
+            self._first_line[row.key] = len(self._lines)
+            self._lines.append((row, False))
+            if row.note:
+                self._lines.append((row, True))
+        if self.shown and self.cursor not in self._first_line:
+            self.cursor = self.shown[min(max(place, 0), len(self.shown) - 1)].key
+        height = len(self._lines) + HEADING_LINES
+        if self.virtual_size.height != height:
+            self.virtual_size = Size(self.scrollable_content_region.width, height)
+        now_painted = self._picture()
+        if len(painted) != len(now_painted):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)):
+            if old != new:
+                self._refresh_y(y)
+
+    def _picture(self) -> list[object]:
+        """Everything that decides how each visible line looks."""
+        top, height = self.scroll_offset.y, self.size.height
+        glowing: dict[str, set[int]] = {}
+        for key, index in self._glowing:
+            glowing.setdefault(key, set()).add(index)
+        lines = self._lines[top : top + height]
+        return [(row, is_note, row.key == self.cursor, glowing.get(row.key)) for row, is_note in lines]
+
+    def _refresh_y(self, visible: int) -> None:
+        self.refresh(Region(0, visible + HEADING_LINES, self.size.width, 1))
+
+    def _index(self, key: str) -> int:
+        return next((index for index, row in enumerate(self.shown) if row.key == key), -1)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return next((row for row in self.shown if row.key == self.cursor), None)
+
+    # How it is painted
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the visible part."""
+        width = self.scrollable_content_region.width
+        self._widths = widths(self.columns, width)
+        style = self.visual_style
+        if y == 0:
+            return self._strip(self._heading(), width)
+        at = self.scroll_offset.y + y - HEADING_LINES
+        if at >= len(self._lines):
+            if not self._lines and y == 1:
+                words = text("table.filtered_out") if self._rows else text(self._empty)
+                return self._strip(Content.styled(cut(words, width), "$text-muted"), width)
+            return Strip.blank(width, style.rich_style)
+        row, is_note = self._lines[at]
+        line = self._note(row, width) if is_note else self._row(row)
+        if row.key == self.cursor:
+            name = "table--cursor" if self.has_focus else "table--cursor-idle"
+            style += self.get_visual_style(name, partial=True)
+        return self._strip(line, width, style)
+
+    def _strip(self, line: Content, width: int, style: Style | None = None) -> Strip:
+        base = self.visual_style if style is None else style
+        segments = [
+            Segment(words, piece.rich_style)
+            for words, piece in line.render(base, end="", parse_style=self.app.stylesheet.parse_style)
+        ]
+        return Strip(segments).adjust_cell_length(width, base.rich_style)
+
+    def _heading(self) -> Content:
+        pieces: list[Content] = []
+        for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
+            if not width:
+                continue
+            arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
+            words = fitted(text(f"column.{column.id}") + arrow, width, column.right)
+            name = "table--sorted" if arrow else "table--heading"
+            pieces.append(Content.styled(words, self.get_visual_style(name, partial=True)))
+        return Content(" " * GAP).join(pieces)
+
+    def _row(self, row: Row) -> Content:
+        pieces: list[Content] = []
+        glow = self.get_visual_style("table--glow", partial=True)
+        for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
+            if not width:
+                continue
+            cell = row.cells[index]
+            piece = Content.styled(fitted(cell.text, width, column.right), toned(cell.tone))
+            pieces.append(piece.stylize(glow) if (row.key, index) in self._glowing else piece)
+        return Content(" " * GAP).join(pieces)
+
+    def _note(self, row: Row, width: int) -> Content:
+        return Content.styled(cut(f"    {row.note}", width), toned(row.note_tone))
+
+    # What people do
+
+    def watch_cursor(self, old: str, new: str) -> None:
+        """The cursor stands elsewhere: paint both places, and see to it that it can be seen."""
+        for key in (old, new):
+            if key in self._first_line:
+                for offset in (0, 1):
+                    self._refresh_y(self._first_line[key] + offset - self.scroll_offset.y)
+        if new in self._first_line:
+            self.scroll_to_region(
+                Region(0, self._first_line[new] + (0 if self._first_line[new] == 0 else HEADING_LINES), 1, 1),
+                animate=False,
+            )
+            self.post_message(self.Moved(self))
+
+    def on_focus(self) -> None:
+        """The cursor shows that keys come here."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor shows that keys go elsewhere."""
+        self.refresh()
+
+    def select(self, key: str) -> None:
+        """Put the cursor on a row, if it is shown."""
+        if key in self._first_line:
+            self.cursor = key
+
+    def action_move(self, by: int) -> None:
+        """One row down or up."""
+        if self.shown:
+            place = min(max(self._index(self.cursor) + by, 0), len(self.shown) - 1)
+            self.cursor = self.shown[place].key
+
+    def action_page(self, direction: int) -> None:
+        """One page down or up."""
+        self.action_move(direction * max(1, self.size.height - HEADING_LINES - 1))
+
+    def action_to_end(self, direction: int) -> None:
+        """The first or the last row."""
+        self.action_move(direction * len(self.shown))
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.cursor:
+            self.post_message(self.Opened(self, self.cursor))
+
+    def action_sort(self, by: int) -> None:
+        """Sort by the next column; after the last one, as the rows come."""
+        visible = [index for index, width in enumerate(self._widths) if width] or list(range(len(self.columns)))
+        order: list[int | None] = [None, *visible]
+        place = order.index(self.sort_by) if self.sort_by in order else 0
+        self.sort_column(order[(place + by) % len(order)])
+
+    def sort_column(self, column: int | None) -> None:
+        """Sort by this column, or not at all."""
+        self.sort_by, self.descending = column, False
+        self._arrange()
+        self.refresh()
+
+    def action_turn(self) -> None:
+        """The other way around."""
+        if self.sort_by is not None:
+            self.descending = not self.descending
+            self._arrange()
+            self.refresh()
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        self.post_message(self.Asked(self, "filter"))
+
+    def action_export(self) -> None:
+        """Ask where to export to."""
+        self.post_message(self.Asked(self, "export"))
+
+    def action_hit(self, by: int) -> None:
+        """The next row that the filter finds, around the end."""
+        if self.shown:
+            self.cursor = self.shown[(self._index(self.cursor) + by) % len(self.shown)].key
+
+    def action_copy(self) -> None:
+        """Copy the row: works over ssh, too."""
+        row = self.row
+        if row is not None:
+            self.app.copy_to_clipboard(row.copy or "\t".join(cell.text for cell in row.cells))
+            self.notify(text("table.copied"))
+
+    def on_click(self, event: events.Click) -> None:
+        """A heading sorts, a row is chosen, a second click opens it."""
+        y = event.y
+        if y < HEADING_LINES:
+            self._click_heading(event.x)
+            return
+        at = self.scroll_offset.y + y - HEADING_LINES
+        if at < len(self._lines):
+            self.cursor = self._lines[at][0].key
+            if event.chain > 1:
+                self.action_open()
+
+    def _click_heading(self, x: int) -> None:
+        left = 0
+        for index, width in enumerate(self._widths):
+            if width and left <= x < left + width:
+                if self.sort_by == index:
+                    self.action_turn()
+                else:
+                    self.sort_column(index)
+            left += width + GAP if width else 0

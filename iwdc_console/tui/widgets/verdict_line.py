@@ -1,0 +1,45 @@
+"""Is it safe now? The first words of every screen."""
+
+from textual.content import Content
+from textual.widget import Widget
+
+from iwdc_console.cli.text import wrap
+from iwdc_console.tui.model.marks import shape, tone
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.verdict import Verdict, verdict
+from iwdc_console.tui.widgets.words import clean, toned
+
+MARGIN = 2
+
+
+class VerdictLine(Widget):
+    """The verdict as a sentence, its reason and what may still fail; one line where there is no room for more."""
+
+    DEFAULT_CSS = """
+    VerdictLine { height: auto; max-height: 5; padding: 0 1; margin: 0 0 1 0; }
+    """
+
+    def __init__(self, most: int = 3) -> None:
+        super().__init__(id="verdict")
+        self._most = most
+        self._verdict = Verdict("", "")
+
+    def show(self, moment: Moment) -> None:
+        """Show the verdict on this moment."""
+        found = verdict(moment)
+        if found != self._verdict:
+            self._verdict = found
+            self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """Shape, sentence, reason, outlook: wrapped to the width, cut to the height."""
+        found = self._verdict
+        mark = shape(found.status) if found.status else "…"
+        room = max(10, self.size.width - 2 - MARGIN)
+        parts = [part for part in (found.sentence, found.reason, found.next) if part]
+        lines = wrap(clean("  ".join(parts)), room)
+        if len(lines) > self._most:
+            lines = [*lines[: self._most - 1], lines[self._most - 1][: room - 1] + "…"]
+        whole = Content("\n  ".join(lines))
+        whole = whole.stylize("bold", 0, min(len(whole), len(clean(found.sentence))))
+        return Content.assemble((f"{mark} ", f"bold {toned(tone(found.status))}"), whole)
