@@ -184,7 +184,7 @@ class Event(_View, frozen=True):
 
 
 class TraceSummary(_View, frozen=True):
-    """A trace as far as the asked node knows it. `name` is the earliest span's, `spans` their number."""
+    """One trace as far as the asked node knows it. `name` is its earliest span's, `spans` their number."""
 
     id: str = ""
     name: str = ""
@@ -192,3 +192,16 @@ class TraceSummary(_View, frozen=True):
     duration_ms: float = 0.0
     spans: int = 0
     instances: tuple[str, ...] = ()
+
+
+class Span(_View, frozen=True):
+    """A piece of work on one instance. `start_ms` is its wall clock's."""
+
+    trace: str = ""
+    id: str = ""
+    parent: str | None = None
+    name: str = ""
+    instance: str = ""
+    start_ms: float = 0.0
+    duration_ms: float = 0.0
+    fields: dict[str, Any] = {}

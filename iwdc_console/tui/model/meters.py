@@ -1,0 +1,157 @@
+"""What Prometheus text adds up to over time: values, rates per second, quantiles of histograms. Pure."""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from iwdc_console.tui.model.observation import Part
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
+KEPT = 120
+"""Scrapes kept of each series: two minutes at one a second."""
+MAX_SERIES = 5_000
+"""Series kept in all; those beyond it are not shown, and their number is told."""
+
+Labels = tuple[tuple[str, str], ...]
+SeriesId = tuple[str, Labels]
+
+
+class BadText(Exception):
+    """The text is not in Prometheus' format; the message says where."""
+
+
+class Reading(NamedTuple):
+    """One series of one scrape. `value` of a histogram is its count; `buckets` are (upper bound, count at or below)."""
+
+    name: str
+    labels: Labels
+    kind: str
+    help: str
+    value: float
+    total: float | None = None
+    buckets: tuple[tuple[float, float], ...] = ()
+
+
+class Meter(NamedTuple):
+    """One series over time. `recent` is what a sparkline shows: rates of a counter, values of a gauge, oldest first."""
+
+    name: str
+    labels: Labels
+    kind: str
+    help: str
+    value: float
+    rate_per_s: float | None
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    recent: tuple[float, ...]
+
+    @property
+    def id(self) -> SeriesId:
+        """What tells it from all others."""
+        return self.name, self.labels
+
+
+def read(text: str) -> list[Reading]:
+    """Every series of a scrape, by name and labels. Raises `BadText`."""
+    from prometheus_client.parser import text_string_to_metric_families  # slow to load: only this screen needs it
+
+    readings: list[Reading] = []
+    try:
+        for family in text_string_to_metric_families(text):
+            if family.type == "histogram":
+                readings += _histograms(family.name, family.documentation, family.samples)
+                continue
+            for sample in family.samples:
+                if not sample.name.endswith("_created"):
+                    labels = tuple(sorted(sample.labels.items()))
+                    readings.append(Reading(sample.name, labels, family.type, family.documentation, sample.value))
+    except (ValueError, IndexError, KeyError) as error:
+        raise BadText(f"the metrics are not in Prometheus' text format: {error}") from error
+    return sorted(readings, key=lambda reading: (reading.name, reading.labels))
+
+
+def _histograms(name: str, help: str, samples: "Iterable[Sample]") -> Iterable[Reading]:
+    buckets: dict[Labels, list[tuple[float, float]]] = {}
+    totals: dict[Labels, float] = {}
+    for each in samples:
+        labels = tuple(sorted((key, value) for key, value in each.labels.items() if key != "le"))
+        if each.name == f"{name}_bucket":
+            buckets.setdefault(labels, []).append((float(each.labels["le"]), each.value))
+        elif each.name == f"{name}_sum":
+            totals[labels] = each.value
+    for labels, found in buckets.items():
+        found.sort()
+        yield Reading(name, labels, "histogram", help, found[-1][1], totals.get(labels), tuple(found))
+
+
+def quantile(share: float, buckets: Sequence[tuple[float, float]]) -> float | None:
+    """The value below which `share` of the observations lie, evenly spread within their bucket; None without any.
+
+    As PromQL's `histogram_quantile`: beyond the last finite bound nothing is known but the bound.
+    """
+    count = buckets[-1][1] if buckets else 0.0
+    if count <= 0:
+        return None
+    rank = share * count
+    below_bound, below = (min(0.0, buckets[0][0]) if math.isfinite(buckets[0][0]) else 0.0), 0.0
+    for bound, reached in buckets:
+        if reached >= rank and reached > below:
+            if math.isinf(bound):
+                return below_bound
+            return below_bound + (bound - below_bound) * (rank - below) / (reached - below)
+        below_bound, below = bound, reached
+    return below_bound
+
+
+class Meters:
+    """Series by name and labels, over the scrapes of one node. Another node's counters begin anew."""
+
+    def __init__(self, kept: int = KEPT, most: int = MAX_SERIES) -> None:
+        self._kept = kept
+        self._most = most
+        self._node = ""
+        self._at_s = -math.inf
+        self._readings: dict[SeriesId, Reading] = {}
+        self._rates: dict[SeriesId, deque[float]] = {}
+        self.left_out = 0
+
+    def add(self, part: Part[str]) -> None:
+        """Take in a scrape, once. Raises `BadText`; what was known stays."""
+        if part.at_s <= self._at_s and part.node == self._node:
+            return
+        found = read(part.value)
+        if part.node != self._node:
+            self._node, self._readings, self._rates = part.node, {}, {}
+        self.left_out = max(0, len(found) - self._most)
+        elapsed_s = part.at_s - self._at_s
+        fresh = {(reading.name, reading.labels): reading for reading in found[: self._most]}
+        for id, reading in fresh.items():
+            before = self._readings.get(id)
+            ring = self._rates.setdefault(id, deque(maxlen=self._kept))
+            if reading.kind == "gauge":
+                ring.append(reading.value)
+            elif before is not None and elapsed_s > 0:
+                # A counter that fell belongs to a node that was started anew.
+                grown = reading.value - before.value if reading.value >= before.value else reading.value
+                ring.append(grown / elapsed_s)
+        for gone in self._rates.keys() - fresh.keys():
+            del self._rates[gone]
+        self._readings, self._at_s = fresh, part.at_s
+
+    def all(self) -> list[Meter]:
+        """Every series as it stands, by name and labels."""
+        return [self._meter(id, reading) for id, reading in self._readings.items()]
+
+    def _meter(self, id: SeriesId, reading: Reading) -> Meter:
+        recent = tuple(self._rates[id])
+        counts = reading.kind != "gauge"
+        mean = reading.total / reading.value if reading.total is not None and reading.value else None
+        return Meter(
+            reading.name, reading.labels, reading.kind, reading.help, reading.value,
+            recent[-1] if counts and recent else None,
+            mean, quantile(0.5, reading.buckets), quantile(0.95, reading.buckets), recent,
+        )  # fmt: skip

@@ -1,0 +1,129 @@
+"""One causal timeline of all instances: events by their hybrid stamps, and which of them are shown. Pure."""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from iwdc_console.tui.model.api import Event
+from iwdc_console.tui.model.quantity import short_hash
+from iwdc_console.tui.model.table import Filter
+
+KEPT = 5_000
+"""Events the console remembers."""
+VALUE_CHARS = 200
+"""A payload's value is shown up to here in a line; all of it stands in the detail."""
+
+Level = Literal["alarm", "change", "routine"]
+LEVELS: tuple[Level, ...] = ("alarm", "change", "routine")
+_LEVELS: Mapping[str, Level] = {
+    "SKIPPED_QUORUM": "alarm",
+    "CONFLICT_RESOLVED": "alarm",
+    "ROUND_OPENED": "alarm",
+    "LEADER_CHANGED": "change",
+    "LEADER_ELECTED": "change",
+    "SNAPSHOT_ACCEPT": "change",
+    "DIFF_ACCEPT": "change",
+    "ROLLBACK_ACCEPT": "change",
+    "ROLLBACK_PROPOSAL": "change",
+}
+SHAPES: Mapping[Level, str] = {"alarm": "▲", "change": "◆", "routine": "·"}
+TONES: Mapping[Level, str] = {"alarm": "text-warning", "change": "text-accent", "routine": "text-muted"}
+
+
+def level(event: Event) -> Level:
+    """How much an event stands out."""
+    rejects = event.type == "VOTES" and any(vote.get("vote") == "reject" for vote in _votes(event))
+    return "alarm" if rejects else _LEVELS.get(event.type, "routine")
+
+
+class Timeline:
+    """Events by hybrid stamp, each once, the newest `kept` of them. One that comes late takes its place."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._events: list[Event] = []
+        self._ids: set[str] = set()
+        self.version = 0
+        """Grows whenever there is something new."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All that is remembered, oldest first. Not to be changed."""
+        return self._events
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in events, in any order, known ones too."""
+        fresh = [event for event in events if event.id not in self._ids]
+        if not fresh:
+            return
+        self.version += 1
+        for event in fresh:
+            self._ids.add(event.id)
+            if not self._events or _place(self._events[-1]) <= _place(event):
+                self._events.append(event)
+            else:
+                insort(self._events, event, key=_place)
+        if len(self._events) > self._kept:
+            gone = self._events[: -self._kept]
+            del self._events[: -self._kept]
+            self._ids.difference_update(event.id for event in gone)
+
+
+def _place(event: Event) -> tuple[int, str, int]:
+    return event.hlc, event.origin, event.seq
+
+
+class Selection(NamedTuple):
+    """What is to be shown. Empty means all."""
+
+    words: Filter
+    types: frozenset[str] = frozenset()
+    levels: frozenset[Level] = frozenset()
+    instance: str = ""
+    trace: str = ""
+
+    def keeps(self, event: Event) -> bool:
+        """Whether the event is shown."""
+        return (
+            (not self.types or event.type in self.types)
+            and (not self.levels or level(event) in self.levels)
+            and (not self.instance or event.origin == self.instance)
+            and (not self.trace or event.trace_id == self.trace)
+            and (not self.words or self.words.keeps(words_of(event)))
+        )
+
+
+def words_of(event: Event) -> str:
+    """All words of an event: what the filter looks at."""
+    return f"{event.type} {event.origin} {event.trace_id} {summary(event)}"
+
+
+def summary(event: Event) -> str:
+    """The payload in one line: of proposals and votes what people look for, else `name=value`s."""
+    payload = event.payload
+    label = payload.get("label") or payload.get("proposalId")
+    if label:
+        return f"{label} hash={short_hash(str(payload.get('hash')))}"
+    votes = _votes(event)
+    if votes:
+        return ", ".join(_vote(vote) for vote in votes)
+    return " ".join(f"{name}={_value(value)}" for name, value in payload.items() if value is not None)
+
+
+def _votes(event: Event) -> list[Mapping[str, object]]:
+    votes = event.payload.get("votes") if event.type == "VOTES" else None
+    return [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
+
+
+def _vote(vote: Mapping[str, object]) -> str:
+    reason = f" ({vote['reason']})" if vote.get("reason") else ""
+    return f"{vote.get('vote')} {vote.get('proposal')}{reason}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + " ".join(f"{name}={_value(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + " ".join(_value(item) for item in value) + "]"
+    text = str(value)
+    return text if len(text) <= VALUE_CHARS else f"{text[:VALUE_CHARS]}…"

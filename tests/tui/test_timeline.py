@@ -1,0 +1,71 @@
+"""One causal timeline."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iwdc_console.tui.model.api import Event
+from iwdc_console.tui.model.table import Filter
+from iwdc_console.tui.model.timeline import Selection, Timeline, level, summary
+
+
+def event(number: int, type: str = "X", origin: str = "A", trace: str = "", **payload: Any) -> Event:
+    return Event(
+        id=f"{origin}{number}", origin=origin, seq=number, type=type, hlc=number, trace_id=trace, payload=payload
+    )
+
+
+@given(st.permutations(range(30)), st.integers(1, 40), st.integers(1, 7))
+def test_any_order_gives_one_timeline_without_repeats(order: list[int], kept: int, chunk: int) -> None:
+    timeline = Timeline(kept=30)
+    for start in range(0, 30, chunk):
+        timeline.add([event(number) for number in order[start : start + chunk]])
+        timeline.add([event(order[start])])
+    assert [each.seq for each in timeline.events] == list(range(30))
+
+
+def test_the_oldest_are_forgotten_and_may_come_again() -> None:
+    timeline = Timeline(kept=3)
+    timeline.add(event(number) for number in range(10))
+    assert [each.seq for each in timeline.events] == [7, 8, 9]
+    version = timeline.version
+    timeline.add([event(9)])
+    assert timeline.version == version, "nothing new"
+    timeline.add([event(1)])
+    assert [each.seq for each in timeline.events] == [7, 8, 9], "it is the first to go again"
+
+
+SHOWN = [
+    event(1, "SKIPPED_QUORUM", version="1.2.0"),
+    event(2, "LEADER_CHANGED", "B", **{"from": "A", "to": "B"}),
+    event(3, "VOTES", "C", "t1", votes=[{"vote": "reject", "proposal": "p1", "reason": "stale_version"}]),
+    event(4, "VOTES", "C", "t1", votes=[{"vote": "accept", "proposal": "p1"}]),
+]
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(Filter()), [1, 2, 3, 4]),
+        (Selection(Filter("stale_")), [3]),
+        (Selection(Filter("!votes")), [1, 2]),
+        (Selection(Filter(), types=frozenset({"VOTES"})), [3, 4]),
+        (Selection(Filter(), levels=frozenset({"alarm"})), [1, 3]),
+        (Selection(Filter(), instance="B"), [2]),
+        (Selection(Filter("accept"), trace="t1"), [4]),
+    ],
+)
+def test_selections(selection: Selection, expected: list[int]) -> None:
+    assert [each.seq for each in SHOWN if selection.keeps(each)] == expected
+
+
+def test_summaries_say_what_people_look_for() -> None:
+    assert [summary(each) for each in SHOWN] == [
+        "version=1.2.0", "from=A to=B", "reject p1 (stale_version)", "accept p1",
+    ]  # fmt: skip
+    assert summary(event(5, label="snapshot-1.2.0-7", hash="a" * 64)) == "snapshot-1.2.0-7 hash=aaaaaaaa…"
+    assert summary(event(6, nested={"a": [1, None]}, gone=None)) == "nested={a=[1 None]}"
+    assert len(summary(event(7, blob="x" * 10_000))) < 300
+    assert level(event(8, "VOTES", votes="garbage")) == "routine"
