@@ -28,3 +28,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rewrite`: write down what the scenario scripts print now."""
+    parser.addoption("--rewrite", action="store_true", help="rewrite the scenario scripts' golden output")

@@ -280,6 +280,8 @@ class Proposals:
         self._failed(ask, "insufficient_quorum")
         self._ctx.observe("QUORUM_DECISION", ask.trace, "warn", outcome="skipped")
         detail = f"{sees.healthy} of {sees.total} instances are healthy, {sees.required} are required"
+        if sees.healthy >= sees.required:
+            detail += ", and not enough of them vote under this configuration"
         self._ctx.reply(call, Refusal("insufficient_quorum", detail, quorum=sees), self._ctx.persist_number)
 
     def _failed(self, ask: Propose, reason: str) -> None:

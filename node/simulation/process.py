@@ -124,7 +124,6 @@ class Process:
         boot = f"{self.name}-{self.boots}"
         rng = Random(f"{world.plan.seed}/{boot}")
         self.note(f"starts as {boot}")
-        world.happened(self.name, "starts" if self.boots == 1 else "starts again")
         self.transport = Transport(self, world.plan.exchange)
         try:
             self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
@@ -133,6 +132,7 @@ class Process:
             self.note(f"does not start: {refusal}")
             world.happened(self.name, f"does not start: {refusal}")
             return
+        world.happened(self.name, "starts" if self.boots == 1 else "starts again")
         world.checkers.started(self)
         self._arm()
 
@@ -351,6 +351,7 @@ class Process:
             case Emit(events):
                 for event in events:
                     self.world.count(f"emitted {event.type}")
+                    self.world.happened(self.name, event)
 
     def _ship(self, life: int, to: str, number: int, have: dict[str, int]) -> None:
         if not self.up or self.boots != life:

@@ -23,7 +23,7 @@ from node.simulation.schedule import Schedule, Trace
 from node.simulation.workload import Workload
 
 Hear = Callable[[str, object], None]
-"""Told who did something, and what: an `Observe`, a client's `Outcome`, or words."""
+"""Told who did something, and what: an `Observe`, an `Event` it shows, a client's `Outcome`, or words."""
 MakeCore = Callable[[Settings, Durable, Random, Now, str], Core]
 
 CRASH_SEEN_S = 0.005
