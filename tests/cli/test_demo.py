@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from iwdc_console.cli import main, sample
+from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
+from iwdc_console.demo import catalogue
 
 pytestmark = pytest.mark.cluster
 DEADLINE_S = 60.0
+DEFAULT_URLS = [f"http://127.0.0.1:{port}" for port in (3000, 3001, 3002)]
 
 
 @dataclass
@@ -28,13 +30,19 @@ class Demo:
     urls: list[str]
 
 
+def nodes(demo: Demo) -> list[int]:
+    """The pids of the nodes: children of the demo's one child."""
+    (host,) = children(demo.process.pid)
+    return children(host)
+
+
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def started(*more: str) -> Demo:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IWDC_")}
-    line = [sys.executable, "-m", "iwdc_console.cli.main", "demo", "--fast", *more]
+    line = [sys.executable, "-m", "iwdc_console.cli.main", "demo", *more]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     watchdog = threading.Timer(DEADLINE_S, process.kill)
@@ -47,17 +55,16 @@ def started(*more: str) -> Demo:
     else:
         raise AssertionError(said)
     watchdog.cancel()
-    folder = re.search(r"nodes in (\S+)", said)
+    folder = re.search(r"catalogue is in (\S+)/catalogue,", said)
     assert folder
-    members = json.loads((Path(folder[1]) / "instances.json").read_text())
-    return Demo(
-        process, Path(folder[1]), [member["url"].removesuffix("/api/v1/distributed/sync") for member in members]
-    )
+    urls = re.search(r"IWDC_NODE=(\S+)", said)
+    return Demo(process, Path(folder[1]), urls[1].split(",") if urls else DEFAULT_URLS)
 
 
 def ended(demo: Demo, number: int) -> None:
     """The demo ends on a signal and leaves nothing: no process, no folder."""
-    pids = children(demo.process.pid)
+    pids = [*children(demo.process.pid), *nodes(demo)]
+    assert len(pids) >= 3
     demo.process.send_signal(number)
     demo.process.wait(DEADLINE_S)
     assert demo.process.stderr is not None
@@ -184,7 +191,7 @@ def test_the_loss_of_a_node_is_passed_over_and_shown(
     lone = started("--nodes", "3")
     try:
         monkeypatch.setenv("IWDC_NODE", ",".join(lone.urls))
-        os.kill(children(lone.process.pid)[0], signal.SIGKILL)
+        os.kill(nodes(lone)[0], signal.SIGKILL)
         deadline = time.monotonic() + DEADLINE_S
         while True:
             assert main.run(["quorum", "--json"]) == Exit.DONE
@@ -202,8 +209,9 @@ def test_the_loss_of_a_node_is_passed_over_and_shown(
 
 
 def test_the_sample_catalogue_is_whole(tmp_path: Path) -> None:
-    version, root = sample.write(tmp_path)
-    assert version == "1.0.0"
+    root = catalogue.write(tmp_path)
     assert len(root) == 64
-    assert len(list(tmp_path.rglob("*.json"))) == 2 + 6 + 18
-    assert sample.write(tmp_path / "again") == (version, root)
+    files = list(tmp_path.rglob("*.json"))
+    assert len(files) == 5 + 25 + 375
+    assert any("норд" in file.name for file in files)
+    assert catalogue.write(tmp_path / "again") == root

@@ -325,10 +325,8 @@ def cluster(root: Path, names: Sequence[str] = THREE, *sets: str) -> Iterator[Cl
 @contextmanager
 def networked(root: Path, names: Sequence[str] = THREE, *sets: str) -> Iterator[tuple[Cluster, Network]]:
     """The same, and its nodes reach one another through a network that can fail."""
-    with cluster(root, names, *sets) as made:
-        ports = dict(zip(names, free_ports(len(names)), strict=True))
-        for name, port in ports.items():
+    with cluster(root, names, *sets) as made, Network({name: made[name].port for name in names}) as network:
+        for name, port in network.ports.items():
             made.entries[name]["url"] = f"http://127.0.0.1:{port}{D}/sync"
         made.write()
-        with Network({name: (port, made[name].port) for name, port in ports.items()}) as network:
-            yield made, network
+        yield made, network

@@ -1,0 +1,63 @@
+"""The demo's catalogue: some four hundred small files as IWDC lays them out, and how its first version is proposed.
+
+Names and contents are partly Cyrillic, as a real catalogue's are. The same files come out every time.
+"""
+
+import json
+from itertools import product
+from pathlib import Path
+
+from iwdc_console.client import Client
+
+VERSION = "1.0.0"
+CREATED_AT = "2026-01-15T09:30:00.000Z"
+SERIES = (
+    ("vento", "Vento", "Конвектор внутрипольный Vento"),
+    ("terra", "Terra", "Конвектор напольный Terra"),
+    ("тепло-норд", "Тепло Норд", "Радиатор стальной «Норд»"),
+    ("тепло-юг", "Тепло Юг", "Радиатор алюминиевый «Юг»"),
+    ("прима", "Прима", "Завеса воздушная «Прима»"),
+)
+DEPTHS_MM = (85, 105, 125, 155, 195)
+LENGTHS_MM = (600, 800, 1000, 1200, 1400, 1600, 1800, 2000, 2200, 2400, 2600, 2800, 3000, 3200, 3400)
+WATT_PER_M = 6.4
+"""Per millimetre of depth: any figure that grows with the size will do."""
+
+
+def write(folder: Path) -> str:
+    """Write `series`, `models` and `lengths` under `folder`. Returns the root hash, which a proposal carries."""
+    for slug, name, title in SERIES:
+        _write(folder / "series" / f"{slug}.json", {"slug": slug, "name": name, "title": title, "currency": "RUB"})
+    for (slug, name, _), depth in product(SERIES, DEPTHS_MM):
+        model = f"{slug}-{depth}"
+        content = {"slug": model, "series": slug, "title": f"{name} {depth} мм", "depthMm": depth, "material": "сталь"}
+        _write(folder / "models" / f"{model}.json", content)
+        for length in LENGTHS_MM:
+            item = f"{model}-{length}"
+            watt = round(WATT_PER_M * depth * length / 1000)
+            _write(
+                folder / "lengths" / model / f"{item}.json",
+                {"slug": item, "model_code": model, "title": f"{name} {depth} × {length} мм", "lengthMm": length}
+                | {"heatOutputW": watt, "priceRub": round(watt * 31.5), "availability": "на складе"},
+            )  # fmt: skip
+    return _root(folder)
+
+
+def propose(client: Client, root: str) -> None:
+    """Put the first version to the vote, by its root hash, and wait for the verdict. Raises ClientError."""
+    client.post(
+        "distributed/propose-snapshot?wait=5", {"version": VERSION, "hash": root}, wait_s=5, idempotency_key="demo"
+    )
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def _root(folder: Path) -> str:
+    # The node's own reckoning of a version: loaded only here, for most of what asks for the demo never does.
+    from node.artifacts.intake import inspect
+    from node.artifacts.limits import ContentLimits
+
+    return inspect(folder, VERSION, CREATED_AT, ContentLimits()).root
