@@ -44,6 +44,7 @@ class ProposalState:
         "accepts",
         "birth",
         "content",
+        "contested",
         "final",
         "final_reason",
         "hard",
@@ -71,6 +72,8 @@ class ProposalState:
         """The place of its version in the order of versions."""
         self.content: Content = birth.payload.content
         self.slots: tuple[Slot, ...] = ()
+        self.contested = False
+        """Whether another content competes for one of its slots: only then a voter can be bound to one."""
         self.votes: dict[tuple[str, int], Cast] = {}
         """(voter, round) -> vote."""
         self.accepts: dict[int, int] = {}
@@ -90,15 +93,6 @@ class ProposalState:
         self.rooted = False
         """Reachable at the floor, by a chain that is no longer kept."""
         self.mark = 0
-
-    @property
-    def contested(self) -> bool:
-        """Whether another content competes for one of its slots; seldom, and only then a voter can be bound to one."""
-        # A plain loop: this runs for every vote.
-        for slot in self.slots:  # noqa: SIM110
-            if slot.contested:
-                return True
-        return False
 
     @property
     def origin(self) -> str:
@@ -204,6 +198,7 @@ class Slot:
                 self._index(each)
 
     def _index(self, proposal: ProposalState) -> None:
+        proposal.contested = True
         for vote in proposal.votes.values():
             self.bind(proposal, vote)
 

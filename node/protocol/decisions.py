@@ -146,6 +146,7 @@ class Decisions:
         for p in left:
             slot.add(p)
             p.slots = tuple(slot if each.name == slot.name else each for each in p.slots)
+            p.contested = any(each.contested for each in p.slots)
         slot.accepted = [p for p in left if p.verdict == "accepted"]
         if slot.contested and not slot.accepted:
             self._contested.add(slot.name)
@@ -165,12 +166,14 @@ class Decisions:
     def cast(self, p: ProposalState, cast: Cast, changes: list[Change]) -> None:
         """A vote counts."""
         p.cast(cast)
-        if p.verdict == "accepted" and not p.contested:
+        if not p.contested:
+            if p.verdict != "accepted":
+                self.judge(p, changes)
             return
         for slot in p.slots:
             slot.bind(p, cast)
         self.judge(p, changes)
-        if p.contested and cast.vote == "accept":
+        if cast.vote == "accept":
             self._judge_others(p, changes)
 
     def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:
@@ -214,7 +217,7 @@ class Decisions:
         if p.payload.kind != "rollback" and (self.highest_order is None or p.order > self.highest_order):
             self.highest_order, self.highest = p.order, p.payload.version
         self._occupy(p)
-        if all(len(slot.accepted) == 1 for slot in p.slots) and len(self.register.same(p.content)) == 1:
+        if not p.contested and len(self.register.same(p.content)) == 1:
             self._set_settled(p, True)
         else:
             self._settle_group(p)
@@ -222,8 +225,10 @@ class Decisions:
     def _occupy(self, p: ProposalState) -> None:
         for slot in p.slots:
             slot.accepted.append(p)
+            if not slot.contested:
+                continue
             self._contested.discard(slot.name)
-            if len(slot.accepted) > 1 and any(True for _ in slot.rivals(p.content)):
+            if any(True for _ in slot.rivals(p.content)):
                 self.contended.add(slot.name)
 
     def _settle_group(self, p: ProposalState) -> None:

@@ -100,7 +100,8 @@ class HybridClock:
 
     def _usable(self, wall_ms: float) -> int:
         """Our last timestamp, unless a wall clock since set right had carried it where nobody would follow (V2)."""
-        return 0 if self.is_ahead(self._last, wall_ms) else self._last
+        last = self._last
+        return last if last >> HLC_COUNTER_BITS <= wall_ms + self._max_lead_ms else 0
 
     def is_ahead(self, hlc: int, wall_ms: float) -> bool:
         """Whether `hlc` is further ahead of our wall clock than the bound allows (V2)."""
@@ -108,9 +109,6 @@ class HybridClock:
 
     def receive(self, hlc: int, wall_ms: float) -> bool:
         """Take in a remote timestamp. False, and no movement, when it is too far ahead (V2)."""
-        last = self._last
-        if hlc <= last and last >> HLC_COUNTER_BITS <= wall_ms + self._max_lead_ms:
-            return True
         if hlc <= self._usable(wall_ms):
             return True
         if self.is_ahead(hlc, wall_ms):

@@ -143,7 +143,8 @@ class Fold:
         if former is not None and (former.journal, former.seq, former.index) == (cast.journal, cast.seq, cast.index):
             return
         self._note_time(cast.voter, cast.hlc)
-        valid = hash_ == p.payload.hash and cast.voter in p.payload.voters
+        body = p.payload
+        valid = hash_ == body.hash and cast.voter in body.voters
         if former is not None or not valid:
             self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             if former is not None and valid and cast.order < former.order and self._above(former):
@@ -215,6 +216,11 @@ class Fold:
     def highest_accepted(self) -> str | None:
         """The greatest version ever accepted by a snapshot or diff, rolled back or lost or not (P3)."""
         return self._decisions.highest
+
+    @property
+    def highest_order(self) -> VersionKey | None:
+        """Its place in the order of versions."""
+        return self._decisions.highest_order
 
     def known_version(self, version: str) -> bool:
         """Whether a settled snapshot or diff leads to this version, rolled back or not."""

@@ -157,8 +157,8 @@ class Voting:
             if current is None or current[0] != base:
                 return "" if not fold.known_version(str(base)) else "stale_base"
             return None if fold.is_reachable(proposal.version) else "unknown_version"
-        highest = fold.highest_accepted
-        if highest is not None and parse(proposal.version) <= parse(highest):
+        highest = fold.highest_order
+        if highest is not None and parse(proposal.version) <= highest:
             return STALE_VERSION
         if base is not None:
             if not fold.known_version(base):
