@@ -2,13 +2,18 @@
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance
-from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE
+from iwdc_console.tui.model.marks import HEALTHY, SHAPES, UNREACHABLE
 
 REASONS = (
     "refused", "not_heard_yet", "no_answer", "missed_beats", "one_way", "cannot_vote", "recovering", "listening",
     "slow_disk", "loop_lag", "drift", "catching_up", "config_mismatch", "unknown_journal",
 )  # fmt: skip
 """Reasons that have words of their own; any other is shown as the node says it."""
+
+
+def status_word(status: str) -> str:
+    """A status in words; one that is not known, as the node says it."""
+    return text(f"status.{status}") if status in SHAPES else status
 
 
 def cause(instance: Instance) -> str:

@@ -3,12 +3,11 @@
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
-from iwdc_console.tui.model.evidence import reason
+from iwdc_console.tui.model.evidence import reason, status_word
 from iwdc_console.tui.model.history import Sample
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
 from iwdc_console.tui.model.moment import Moment
-from iwdc_console.tui.model.overview import status_word
 from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
 
 Line = list[tuple[str, str]]

@@ -4,6 +4,7 @@ from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, shape, tone
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
 NAME = 14
@@ -15,7 +16,7 @@ def short_names(names: list[str], width: int) -> dict[str, str]:
     ends = {name: name.rpartition("-")[2] or name for name in names}
     if len(set(ends.values())) < len(names):
         ends = {name: name for name in names}
-    return {name: end[-width:] for name, end in ends.items()}
+    return {name: fitted(end[-width:], width, right=True) for name, end in ends.items()}
 
 
 def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
@@ -28,9 +29,9 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     cell = min(5, max(2, (width - NAME) // max(1, len(names))))
     fitting = names[: max(1, (width - NAME) // cell)]
     short = short_names(names, cell - 1)
-    lines: list[Line] = [[(" " * NAME, ""), *((f"{short[name]:>{cell}}", "text-muted") for name in fitting)]]
+    lines: list[Line] = [[(" " * NAME, ""), *((" " + short[name], "text-muted") for name in fitting)]]
     for item in status.instances[: max(1, most - 3)]:
-        line: Line = [(f"{item.id[: NAME - 1]:<{NAME}}", "" if item.status == HEALTHY else tone(item.status))]
+        line: Line = [(fitted(item.id, NAME - 1) + " ", "" if item.status == HEALTHY else tone(item.status))]
         for name in fitting:
             line.append(_cell(status, item.id, name, cell))
         lines.append(line)

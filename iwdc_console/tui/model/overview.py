@@ -1,30 +1,33 @@
 """What the overview says of a moment, as rows and lines; `Line` is pieces of text with their tones."""
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise, zip_longest
 
 from iwdc_console.locale import text
-from iwdc_console.tui.model.api import Event, Instance, Lock, Proposal, Status
+from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
-from iwdc_console.tui.model.evidence import note
+from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.marks import UNREACHABLE, mark, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
 from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
 
 INSTANCE_COLUMNS = (
     Column("mark", 1),
-    Column("instance", 12, grow=2),
+    Column("instance", 10, grow=3),
     Column("status", 11, glows=True),
     Column("beat", 6, right=True),
-    Column("rtt", 9, right=True, drop=3),
+    Column("rtt", 10, right=True, drop=3),
     Column("trend", 8, drop=5),
     Column("uptime", 7, right=True, drop=2),
     Column("drift", 8, right=True, drop=1),
     Column("version", 8, glows=True, grow=1),
 )
+STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 10, 7, 7
+LOCK_BAR, LEFT, WAITERS = 6, 7, 4
 SPARK = 8
 SPARK_LEAST_MS = 5.0
 
@@ -64,11 +67,6 @@ def _instance_row(item: Instance, status: Status, moment: Moment, aged_ms: float
         note_tone=tone(item.status),
         copy=item.id,
     )
-
-
-def status_word(status: str) -> str:
-    """A status in words; one that is not known, as the node says it."""
-    return text(f"status.{status}") if status in ("healthy", "degraded", "unreachable") else status
 
 
 def proposal_lines(moment: Moment, width: int, most: int) -> list[Line]:
@@ -112,28 +110,28 @@ def _proposal_line(item: Proposal, now_ms: int, width: int) -> Line:
         when = text("overview.left", time=duration(max(0, item.deadline - now_ms)))
     else:
         when = text("overview.ago", age=age(max(0, now_ms - (item.decided_at or item.created_at))))
-    state = f"{state_word(item.state):<10}"
-    room = max(8, width - len(state) - len(when) - 4)
-    return [(f"{subject(item)[:room]:<{room}}  ", ""), (state, shade), (f"  {when}", "text-muted")]
+    state = f"{state_word(item.state):<{STATE}} "
+    room = max(8, width - len(state) - WHEN - 1)
+    return [(fitted(subject(item), room) + " ", ""), (state, shade), (f"{when:>{WHEN}}", "text-muted")]
 
 
 def _votes_line(item: Proposal, width: int) -> Line:
     accepts = sum(vote.vote == "accept" for vote in item.votes.values())
-    filled, empty = bar(accepts, item.required, 9)
+    filled, empty = bar(accepts, item.required, VOTE_BAR)
     line: Line = [("  ", ""), (filled, "proposal-pending"), (empty, "text-muted")]
     line.append((" " + text("overview.votes", accepts=accepts, required=item.required), ""))
-    if len(item.voters) <= 7:
+    if len(item.voters) <= MARKED_VOTERS:
         line += [vote_mark(item, voter) for voter in item.voters]
     return line
 
 
 def vote_mark(item: Proposal, voter: str) -> tuple[str, str]:
-    """One voter's vote as a letter and a mark."""
+    """One voter's vote as the end of its name and a mark."""
     vote = item.votes.get(voter)
     name = voter.rpartition("-")[2][:4]
     if vote is None:
-        return f"  {name} ·", "text-muted"
-    return (f"  {name} ✓", "proposal-accepted") if vote.vote == "accept" else (f"  {name} ✗", "proposal-rejected")
+        return f" {name}·", "text-muted"
+    return (f" {name}✓", "proposal-accepted") if vote.vote == "accept" else (f" {name}✗", "proposal-rejected")
 
 
 def lock_lines(moment: Moment, width: int, most: int) -> list[Line]:
@@ -152,55 +150,93 @@ def lock_lines(moment: Moment, width: int, most: int) -> list[Line]:
 
 
 def _lock_line(lock: Lock, aged_ms: float, width: int) -> Line:
-    name = max(8, width - 34)
-    line: Line = [(f"{lock.resource[:name]:<{name}} ", ""), (f"{lock.owner[:10]:<10} ", "text-muted")]
+    owner = max(6, width // 5)
+    name = max(8, width - owner - 2 - LOCK_BAR - LEFT - WAITERS)
+    line: Line = [(fitted(lock.resource, name) + " ", ""), (fitted(lock.owner, owner) + " ", "text-muted")]
     if lock.remaining_ms is None:
-        line.append((text("overview.ttl", time=duration(lock.ttl_ms)), "text-muted"))
+        line.append((fitted(text("overview.ttl", time=duration(lock.ttl_ms)), LOCK_BAR + LEFT), "text-muted"))
     else:
         left = max(0.0, lock.remaining_ms - aged_ms)
-        filled, empty = bar(left, lock.ttl_ms, 6)
+        filled, empty = bar(left, lock.ttl_ms, LOCK_BAR)
         shade = "status-degraded" if left < lock.ttl_ms / 4 else "status-healthy"
-        line += [(filled, shade), (empty, "text-muted"), (f" {duration(left):>6}", "")]
-    if lock.waiters:
-        line.append((" " + text("overview.waiting", count=lock.waiters), "status-degraded"))
+        line += [(filled, shade), (empty, "text-muted"), (f"{duration(left):>{LEFT}}", "")]
+    waiting = f"+{lock.waiters}" if lock.waiters else ""
+    line.append((f"{waiting:>{WAITERS}}", "status-degraded"))
     return line
 
 
-def event_lines(moment: Moment, width: int, most: int) -> list[Line]:
-    """The newest events, newest first."""
-    part = moment.observation.events
+def drift_lines(moment: Moment, width: int, most: int) -> list[Line]:
+    """Each clock against the leader's: left of the middle it is behind, right of it ahead."""
+    part = moment.observation.status
     if part is None:
         return [[(text("panel.waiting"), "text-muted")]]
-    if not part.value:
-        return [[(text("overview.no_events"), "text-muted")]]
-    return [event_line(item, width) for item in reversed(part.value[-most:])]
+    status = part.value
+    known = [abs(item.drift_ms) for item in status.instances if item.drift_ms is not None]
+    scale = max([DRIFT_LEAST_MS, *known])
+    half = max(4, (width - 14 - 10) // 2)
+    lines: list[Line] = []
+    for item in status.instances[:most]:
+        drift = None if item.status == UNREACHABLE else item.drift_ms
+        reference = item.id == status.leader.id
+        value = text("overview.reference") if reference else offset(drift)
+        left, right = _needle(0.0 if reference else drift, scale, half)
+        lines.append(
+            [
+                (fitted(item.id, 13) + " ", ""),
+                (left, "proposal-pending"),
+                ("┼", "text-muted"),
+                (right, "proposal-pending"),
+                (f"{value:>9}", "text-muted" if drift is None else ""),
+            ]
+        )
+    return lines
 
 
-def event_line(item: Event, width: int) -> Line:
-    """Time, instance, type and what it is about."""
-    moment_text = datetime.fromtimestamp(item.timestamp / 1000).astimezone().strftime("%H:%M:%S")
-    return [
-        (f"{moment_text}  ", "text-muted"),
-        (f"{item.origin:<12}  ", ""),
-        (f"{item.type:<20}  ", event_tone(item.type)),
-        (event_summary(item.payload), "text-muted"),
+DRIFT_LEAST_MS = 10.0
+
+
+def _needle(drift_ms: float | None, scale: float, half: int) -> tuple[str, str]:
+    if drift_ms is None:
+        return " " * half, " " * half
+    filled, _ = bar(abs(drift_ms), scale, half) if round(drift_ms) else ("", "")
+    if drift_ms < 0:
+        return filled.rjust(half), " " * half
+    return " " * half, filled.ljust(half)
+
+
+def pulse_lines(moment: Moment, width: int, most: int) -> list[Line]:
+    """The last minutes of the whole cluster: who was there, how busy it was, how far apart."""
+    pulses = list(moment.history.pulses)
+    room = max(10, width - PULSE_LABEL - PULSE_VALUE)
+    if len(pulses) < 2:
+        return [[(text("panel.waiting"), "text-muted")]]
+    rates: list[float | None] = [
+        max(0, new.events - old.events) * 1000 / max(1, new.at_ms - old.at_ms) for old, new in pairwise(pulses)
     ]
+    healthy: list[float | None] = [pulse.healthy for pulse in pulses]
+    worst = worst_rtts(moment)
+    last = pulses[-1]
+    return [
+        _pulse("overview.healthy", healthy, room, f"{last.healthy}/{last.total}", last.total),
+        _pulse("overview.rate", rates, room, text("unit.per_s", value=f"{rates[-1] or 0:.0f}"), 10),
+        _pulse("overview.worst_rtt", worst, room, milliseconds(worst[-1] if worst else None), SPARK_LEAST_MS),
+    ][:most]
 
 
-def event_tone(kind: str) -> str:
-    """What stands out: refusals, conflicts, changes of leader, accepted versions."""
-    if "SKIPPED" in kind or "CONFLICT" in kind or "REJECT" in kind:
-        return "status-unreachable"
-    if "LEADER" in kind:
-        return "status-leader"
-    return "proposal-accepted" if "ACCEPT" in kind else ""
+def worst_rtts(moment: Moment) -> list[float | None]:
+    """The longest round trip of each sample, over all instances."""
+    part = moment.observation.status
+    names = [item.id for item in part.value.instances] if part is not None else []
+    columns = zip_longest(*([one.rtt_ms for one in reversed(moment.history.samples(name))] for name in names))
+    return [max((rtt for rtt in column if rtt is not None), default=None) for column in columns][::-1]
 
 
-NAMING = ("version", "from", "to", "resource", "instance", "leader", "reason")
+PULSE_LABEL, PULSE_VALUE = 14, 9
 
 
-def event_summary(payload: dict[str, Any]) -> str:
-    """The payload on one line, what names things first."""
-    first = [str(payload[name]) for name in NAMING if payload.get(name)]
-    rest = [f"{name}={value}" for name, value in payload.items() if isinstance(value, str | int | float)]
-    return "  ".join(first) if first else "  ".join(rest)
+def _pulse(key: str, values: Sequence[float | None], room: int, value: str, least: float) -> Line:
+    return [
+        (fitted(text(key), PULSE_LABEL), "text-muted"),
+        (sparkline(values, room, least), "proposal-pending"),
+        (f"{value:>{PULSE_VALUE}}", ""),
+    ]

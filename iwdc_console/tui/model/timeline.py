@@ -104,6 +104,9 @@ def summary(event: Event) -> str:
     label = payload.get("label") or payload.get("proposalId")
     if label:
         return f"{label} hash={short_hash(str(payload.get('hash')))}"
+    accepted = payload.get("accepted")
+    if isinstance(accepted, list):
+        return ", ".join(str(each.get("proposalId")) for each in accepted if isinstance(each, dict))
     votes = _votes(event)
     if votes:
         return ", ".join(_vote(vote) for vote in votes)

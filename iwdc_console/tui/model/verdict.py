@@ -76,10 +76,10 @@ def _of_status(status: Status) -> Verdict:
 
 
 def _gone(status: Status, instances: list[Instance]) -> str:
-    parts = [f"{item.id}: {cause(item)}" for item in instances[:NAMED]]
+    parts = [text("verdict.because", id=item.id, cause=cause(item)) for item in instances[:NAMED]]
     if len(instances) > NAMED:
         parts.append(text("verdict.more", count=len(instances) - NAMED))
-    return "; ".join(parts)
+    return "; ".join(parts) + "." if parts else ""
 
 
 def _spare(status: Status) -> str:

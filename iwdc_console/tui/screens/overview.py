@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from iwdc_console.tui.model import overview
+from iwdc_console.tui.model.lately import lately_lines
 from iwdc_console.tui.model.matrix import matrix_lines
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
@@ -24,35 +25,43 @@ class Overview(View):
     VERDICT_LINES = 3
     CSS = """
     Overview {
-        #upper { height: 1fr; }
-        #left { width: 3fr; }
-        #right { width: 2fr; padding-left: 2; }
-        #far { display: none; width: 2fr; padding-left: 2; }
-        #proposals { height: 2fr; }
-        #locks { height: 1fr; }
-        #events { height: 9; margin-top: 1; }
-        #matrix { height: 1fr; }
+        #left { width: 78fr; }
+        #right { width: 41fr; margin-left: 1; }
+        #far { width: 1fr; margin-left: 2; display: none; }
+        #instances { height: auto; max-height: 60%; }
+        #lately { height: 1fr; margin-top: 1; }
+        #matrix, #locks, #pulse, #drift { margin-top: 1; }
+        #far-matrix { height: auto; }
         &.-wide #far { display: block; }
-        &.-narrow #upper { layout: vertical; }
+        &.-wide #matrix { display: none; }
+        &.-wide #left { width: 9fr; }
+        &.-wide #right { width: 5fr; }
+        &.-wide #far { width: 5fr; }
+        &.-narrow #columns { layout: vertical; }
         &.-narrow #left { width: 1fr; height: 1fr; }
-        &.-narrow #right { width: 1fr; height: 6; padding: 0; layout: horizontal; }
-        &.-narrow #proposals { width: 3fr; height: 6; }
-        &.-narrow #locks { width: 2fr; height: 6; }
-        &.-narrow #events { height: 4; margin: 0; }
+        &.-narrow #right { width: 1fr; height: auto; max-height: 6; margin: 1 0 0 0; layout: horizontal; }
+        &.-narrow #proposals { width: 3fr; }
+        &.-narrow #locks { width: 2fr; margin: 0; }
+        &.-narrow #matrix, &.-narrow #pulse { display: none; }
+        &.-narrow #instances { max-height: 9; }
+        &.-narrow #lately { margin: 1 0 0 0; }
     }
     """
 
     def body(self) -> ComposeResult:
-        """Instances at the left, what is open at the right, what happened below."""
-        with Horizontal(id="upper"):
+        """Who is there and what happened last at the left, what is open at the right; more where there is room."""
+        with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield Table(overview.INSTANCE_COLUMNS, id="instances", empty="table.no_data")
+                yield Lines("panel.lately", lately_lines, id="lately")
             with Vertical(id="right"):
-                yield Lines("panel.proposals", overview.proposal_lines, id="proposals")
-                yield Lines("panel.locks", overview.lock_lines, id="locks")
+                yield Lines("panel.proposals", overview.proposal_lines, id="proposals", most=8)
+                yield Lines("panel.locks", overview.lock_lines, id="locks", most=6)
+                yield Lines("panel.matrix", matrix_lines, id="matrix", most=12)
+                yield Lines("panel.pulse", overview.pulse_lines, id="pulse", most=3)
             with Vertical(id="far"):
-                yield Lines("panel.matrix", matrix_lines, id="matrix")
-        yield Lines("panel.events", overview.event_lines, id="events")
+                yield Lines("panel.matrix", matrix_lines, id="far-matrix", most=24)
+                yield Lines("panel.drift", overview.drift_lines, id="drift", most=16)
 
     def update(self, moment: Moment) -> None:
         """The instances; the panels show themselves."""

@@ -6,11 +6,13 @@ known stays, with the time it was received. The next poll is armed only after th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.source.answers import BadAnswer, decode
@@ -114,7 +116,7 @@ class LiveSource:
     def _candidates(self) -> list[str]:
         """The node in use first, then the others in a fixed order."""
         status = self._observation.status
-        named = [item.url.rstrip("/") for item in status.value.instances if item.url] if status else []
+        named = _roots(item.url for item in status.value.instances) if status else []
         order = list(dict.fromkeys([*self._given, *named]))
         node = self._observation.link.node
         start = order.index(node) if node in order else 0
@@ -170,6 +172,15 @@ class LiveSource:
     def _take_events(self, part: Part) -> None:  # type: ignore[type-arg]
         self._observation = msgspec.structs.replace(self._observation, events=part)
         self._changed.set()
+
+
+def _roots(urls: Iterable[str]) -> list[str]:
+    """The nodes behind the URLs that a cluster names; what is no node's URL is left out."""
+    found: list[str] = []
+    for url in urls:
+        with contextlib.suppress(BadUrl):
+            found.append(node_root(url))
+    return found
 
 
 def _new_client() -> "httpx.AsyncClient":

@@ -3,10 +3,12 @@
 from textual.content import Content
 from textual.widget import Widget
 
+from iwdc_console.cli.text import cells
 from iwdc_console.locale import text
 from iwdc_console.tui.model.frame import Field, fields
 from iwdc_console.tui.model.moment import Moment
-from iwdc_console.tui.widgets.words import Piece, cells, clean, content
+from iwdc_console.tui.model.words import clean
+from iwdc_console.tui.widgets.words import Piece, content
 
 GAP = 3
 

@@ -15,15 +15,19 @@ Writer = Callable[[Moment, int, int], list[Line]]
 
 
 class Lines(Widget):
-    """`writer` says what stands here; it is asked again whenever there is news, and painted when the words differ."""
+    """`writer` says what stands here; it is asked again whenever there is news, and painted when the words differ.
+
+    With `most` the panel is as high as its lines, up to so many; otherwise its style says how high it is.
+    """
 
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     Lines { height: auto; padding: 0 1; }
     """
 
-    def __init__(self, title: str, writer: Writer, *, id: str) -> None:
+    def __init__(self, title: str, writer: Writer, *, id: str, most: int = 0) -> None:
         super().__init__(id=id)
+        self._most = most
         self._title = title
         self._writer = writer
         self._moment: Moment | None = None
@@ -42,10 +46,10 @@ class Lines(Widget):
         width, height = self.content_size
         if self._moment is None or not width:
             return
-        lines = self._writer(self._moment, width, max(1, height - 1))
+        lines = self._writer(self._moment, width, self._most or max(1, height - 1))
         if lines != self._lines:
             self._lines = lines
-            self.refresh(layout=self.styles.is_auto_height)
+            self.refresh(layout=bool(self._most))
 
     def render(self) -> Content:
         """The title, then the lines."""

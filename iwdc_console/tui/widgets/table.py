@@ -20,10 +20,13 @@ from textual.style import Style
 from iwdc_console.locale import text
 from iwdc_console.tui.keys import bind
 from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
-from iwdc_console.tui.widgets.words import cut, fitted, toned
+from iwdc_console.tui.model.words import cut, fitted
+from iwdc_console.tui.widgets.words import toned
 
 GLOW_S = 1.0
 HEADING_LINES = 1
+HEADING, SORTED = "$text-muted", "bold $foreground"
+CURSOR, CURSOR_IDLE, GLOW = "on $action-selection", "on $surface", "bold on $action-selection"
 
 
 class Table(ScrollView, can_focus=True):
@@ -34,20 +37,9 @@ class Table(ScrollView, can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
-        & > .table--heading { color: $text-muted; }
-        & > .table--sorted { color: $foreground; text-style: bold; }
-        & > .table--cursor { background: $action-selection; }
-        & > .table--cursor-idle { background: $surface; }
-        & > .table--glow { background: $action-selection; text-style: bold; }
+        padding: 0 1;
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--heading",
-        "table--sorted",
-        "table--cursor",
-        "table--cursor-idle",
-        "table--glow",
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("down,j", "move(1)", "table.down"),
         bind("up,k", "move(-1)", "table.up"),
@@ -199,8 +191,7 @@ class Table(ScrollView, can_focus=True):
         row, is_note = self._lines[at]
         line = self._note(row, width) if is_note else self._row(row)
         if row.key == self.cursor:
-            name = "table--cursor" if self.has_focus else "table--cursor-idle"
-            style += self.get_visual_style(name, partial=True)
+            style += self.app.stylesheet.parse_style(CURSOR if self.has_focus else CURSOR_IDLE)
         return self._strip(line, width, style)
 
     def _strip(self, line: Content, width: int, style: Style | None = None) -> Strip:
@@ -218,19 +209,17 @@ class Table(ScrollView, can_focus=True):
                 continue
             arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
             words = fitted(text(f"column.{column.id}") + arrow, width, column.right)
-            name = "table--sorted" if arrow else "table--heading"
-            pieces.append(Content.styled(words, self.get_visual_style(name, partial=True)))
+            pieces.append(Content.styled(words, SORTED if arrow else HEADING))
         return Content(" " * GAP).join(pieces)
 
     def _row(self, row: Row) -> Content:
         pieces: list[Content] = []
-        glow = self.get_visual_style("table--glow", partial=True)
         for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
             if not width:
                 continue
             cell = row.cells[index]
             piece = Content.styled(fitted(cell.text, width, column.right), toned(cell.tone))
-            pieces.append(piece.stylize(glow) if (row.key, index) in self._glowing else piece)
+            pieces.append(piece.stylize(GLOW) if (row.key, index) in self._glowing else piece)
         return Content(" " * GAP).join(pieces)
 
     def _note(self, row: Row, width: int) -> Content:

@@ -4,10 +4,11 @@ from textual.content import Content
 from textual.widget import Widget
 
 from iwdc_console.cli.text import wrap
-from iwdc_console.tui.model.marks import shape, tone
+from iwdc_console.tui.model.marks import SHAPES, shape, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.verdict import Verdict, verdict
-from iwdc_console.tui.widgets.words import clean, toned
+from iwdc_console.tui.model.words import clean
+from iwdc_console.tui.widgets.words import toned
 
 MARGIN = 2
 
@@ -16,7 +17,13 @@ class VerdictLine(Widget):
     """The verdict as a sentence, its reason and what may still fail; one line where there is no room for more."""
 
     DEFAULT_CSS = """
-    VerdictLine { height: auto; max-height: 5; padding: 0 1; margin: 0 0 1 0; }
+    VerdictLine {
+        height: auto; max-height: 5; padding: 0 1; margin: 0 0 1 0; background: $surface;
+        border-left: outer $status-stale;
+        &.-healthy { border-left: outer $status-healthy; }
+        &.-degraded { border-left: outer $status-degraded; }
+        &.-unreachable { border-left: outer $status-unreachable; }
+    }
     """
 
     def __init__(self, most: int = 3) -> None:
@@ -29,13 +36,15 @@ class VerdictLine(Widget):
         found = verdict(moment)
         if found != self._verdict:
             self._verdict = found
+            for status in SHAPES:
+                self.set_class(found.status == status, f"-{status}")
             self.refresh(layout=True)
 
     def render(self) -> Content:
         """Shape, sentence, reason, outlook: wrapped to the width, cut to the height."""
         found = self._verdict
         mark = shape(found.status) if found.status else "…"
-        room = max(10, self.size.width - 2 - MARGIN)
+        room = max(10, self.content_size.width - MARGIN)
         parts = [part for part in (found.sentence, found.reason, found.next) if part]
         lines = wrap(clean("  ".join(parts)), room)
         if len(lines) > self._most:

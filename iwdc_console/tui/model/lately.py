@@ -1,0 +1,83 @@
+"""What happened last: the cluster's events and the changes of status seen from here, newest first, for the overview."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from heapq import merge
+from typing import NamedTuple
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Event
+from iwdc_console.tui.model.evidence import reason, status_word
+from iwdc_console.tui.model.history import Change
+from iwdc_console.tui.model.marks import shape, tone
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.timeline import SHAPES, TONES, level, summary
+from iwdc_console.tui.model.words import fitted
+
+Line = list[tuple[str, str]]
+QUIET = frozenset({"VOTES", "ROUND_OPENED"})
+"""The engine's own business: on the Events screen, not on the overview."""
+LOOKED_AT = 200
+ORIGIN, TYPE = 12, 18
+
+
+class Entry(NamedTuple):
+    """One line: when, where, what kind, what it is about."""
+
+    at_ms: int
+    origin: str
+    mark: str
+    word: str
+    tone: str
+    what: str
+
+
+def entries(moment: Moment, most: int) -> list[Entry]:
+    """The newest `most` entries, newest first."""
+    part = moment.observation.events
+    told = _newest(part.value[-LOOKED_AT:] if part is not None else ())
+    seen = (_of_change(change) for change in reversed(moment.history.changes))
+    found: list[Entry] = []
+    for entry in merge(told, seen, key=lambda entry: -entry.at_ms):
+        if len(found) == most:
+            break
+        found.append(entry)
+    return found
+
+
+def _newest(events: tuple[Event, ...]) -> Iterator[Entry]:
+    for event in sorted(events, key=lambda event: -event.timestamp):
+        if event.type not in QUIET:
+            kind = level(event)
+            yield Entry(event.timestamp, event.origin, SHAPES[kind], event.type, TONES[kind], summary(event))
+
+
+def _of_change(change: Change) -> Entry:
+    why = "; ".join(reason(word) for word in change.reasons)
+    was = text("lately.was", status=status_word(change.was))
+    what = f"{why} ({was})" if why else was
+    return Entry(
+        change.at_ms, change.instance, shape(change.status), status_word(change.status), tone(change.status), what
+    )
+
+
+def time_of_day(at_ms: int) -> str:
+    """Local time, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
+
+
+def lately_lines(moment: Moment, width: int, most: int) -> list[Line]:
+    """One line per entry, the newest at the top."""
+    found = entries(moment, most)
+    if not found:
+        return [[(text("lately.none" if moment.observation.events else "panel.waiting"), "text-muted")]]
+    return [
+        [
+            (f"{time_of_day(entry.at_ms)}  ", "text-muted"),
+            (f"{entry.mark} ", entry.tone),
+            (fitted(entry.origin, ORIGIN) + "  ", ""),
+            (fitted(entry.word, TYPE) + "  ", entry.tone),
+            (entry.what, "text-muted"),
+        ]
+        for entry in found
+    ]

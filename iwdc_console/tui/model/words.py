@@ -1,0 +1,21 @@
+"""Words that came from elsewhere: made safe to show, on one line, cut or filled to a number of cells."""
+
+from iwdc_console.cli.text import ELLIPSIS, fit, pad, safe
+
+LONGEST = 2_000
+"""Characters of one value that are looked at: names of any length may come in."""
+
+
+def clean(words: str) -> str:
+    """`words` on one line, with nothing in it that could move the cursor or reorder text."""
+    return safe(words[:LONGEST] + (ELLIPSIS if len(words) > LONGEST else ""))
+
+
+def fitted(words: str, width: int, right: bool = False) -> str:
+    """`words` cut or filled to exactly `width` cells."""
+    return pad(clean(words), width, ">" if right else "<")
+
+
+def cut(words: str, width: int) -> str:
+    """`words` cut to at most `width` cells."""
+    return fit(clean(words), width)
