@@ -7,11 +7,13 @@ configs (M2).
 
 from node.protocol import orders, views
 from node.protocol.compaction import Compaction
+from node.protocol.contents import Contents
 from node.protocol.context import Context, Rng
 from node.protocol.control import Control
 from node.protocol.effects import (
     Called,
     Cancelled,
+    ContentIs,
     DiskState,
     Effect,
     Gathered,
@@ -121,7 +123,10 @@ class Core:
         self.election = Election(ctx, self.members, self.control)
         self.replication = Replication(ctx, self.clock, self.members, identity.journal)
         self.fold = Fold(settings.strategy, settings.limits)
-        self.proposals = Proposals(ctx, self.clock, self.members, self.election, self.replication, self.fold, verify)
+        self.contents = Contents(ctx, self.members, self.fold)
+        self.proposals = Proposals(
+            ctx, self.clock, self.members, self.election, self.replication, self.fold, self.contents, verify
+        )
         self.publishing = Publishing(ctx, self.members, self.replication)
         self.lock_service = LockService(ctx, self.control, self.members)
         self.locks = LockCalls(ctx, self.election, self.lock_service)
@@ -181,6 +186,9 @@ class Core:
             case LegacySeen(peer=name, uptime_ms=uptime_ms, rtt_ms=rtt_ms):
                 if name in self.members.peers:
                     self.members.on_legacy(self.members.peers[name], uptime_ms, rtt_ms)
+            case ContentIs(key=key, state=state):
+                self.contents.report(key, state)
+                self.proposals.retry()
         return self._finish()
 
     @property
@@ -286,6 +294,7 @@ class Core:
             self.compaction.look()
             self.control.catch_up()
         self.proposals.look()
+        self.contents.changed()
         self.replication.look()
         members.beat()
 
@@ -425,6 +434,7 @@ class Core:
         ctx = self.ctx
         self.control.flush()
         self.proposals.flush()
+        self.contents.flush()
         self.replication.flush()
         effects = ctx.drain()
         if ctx.persist_number > (self._unsynced_marks[-1][0] if self._unsynced_marks else ctx.durable_number):
@@ -460,6 +470,7 @@ class Core:
             return
         self.recovery.floor = floor
         self.fold.reset(floor.vector, floor.state)
+        self.contents.changed()
         self.replication.raise_to(floor.vector)
         self.ctx.persist(FloorReached(floor))
         self.ctx.observe("FLOOR_REACHED", events=sum(floor.vector.values()))

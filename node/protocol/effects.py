@@ -4,12 +4,14 @@ Effects leave in order. `after` is the number of the last `Persist` that must be
 (0: at once). The driver commits what has gathered, reports `Persisted(number)`, then lets the rest go: group commit.
 """
 
+from typing import Literal
+
 import msgspec
 
 from node.protocol.events import Event
 from node.protocol.messages import Envelope, Message
 from node.protocol.records import Record
-from node.protocol.requests import Answer, Request
+from node.protocol.requests import Answer, ContentRef, ProposalKind, Request
 
 
 class Now(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -17,6 +19,17 @@ class Now(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     mono: float
     wall_ms: float
+
+
+class Wanted(msgspec.Struct, frozen=True, gc=False):
+    """The content of a version, and the settled or pending snapshot or diff that it came with."""
+
+    kind: ProposalKind
+    version: str
+    base: str | None
+    hash: str
+    content: ContentRef
+    trace: str
 
 
 # Inputs
@@ -86,7 +99,26 @@ class LegacySeen(msgspec.Struct, frozen=True, gc=False):
     rtt_ms: float | None = None
 
 
-Input = Tick | Received | Called | Gathered | Cancelled | Persisted | DiskState | LinkState | LoopLag | LegacySeen
+class ContentIs(msgspec.Struct, frozen=True, gc=False):
+    """How content stands here: `held` whole and verified, `bad` (not what was proposed), or `missing` (again)."""
+
+    key: str
+    state: Literal["held", "bad", "missing"]
+
+
+Input = (
+    Tick
+    | Received
+    | Called
+    | Gathered
+    | Cancelled
+    | Persisted
+    | DiskState
+    | LinkState
+    | LoopLag
+    | LegacySeen
+    | ContentIs
+)
 
 
 # Effects
@@ -148,4 +180,31 @@ class Observe(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, object]
 
 
-Effect = Persist | Send | Reply | Emit | Ship | Observe
+class Fetch(msgspec.Struct, frozen=True, gc=False):
+    """All the content that this node lacks and wants, the most urgent first; what is no longer named may be dropped.
+
+    The answer is a `ContentIs` for each.
+    """
+
+    wanted: tuple[Wanted, ...]
+
+
+class Install(msgspec.Struct, frozen=True, gc=False):
+    """The content of an accepted proposal is held: let it stand for its version."""
+
+    content: Wanted
+    after: int
+
+
+class Apply(msgspec.Struct, frozen=True, gc=False):
+    """The current version's content is held: make it the working data (S2).
+
+    `back`: greater versions are known and not current, so that to go back is the cluster's decision.
+    """
+
+    content: Wanted
+    back: bool
+    after: int
+
+
+Effect = Persist | Send | Reply | Emit | Ship | Observe | Fetch | Install | Apply

@@ -11,7 +11,7 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.events import Event
-from node.protocol.requests import ProposalKind
+from node.protocol.requests import ContentRef, ProposalKind
 from node.protocol.versions import VersionKey, parse
 
 VoteWord = Literal["accept", "reject", "abstain"]
@@ -63,6 +63,8 @@ class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
     vote: VoteWord | None = None
     """The proposer's own vote in round 0, with its reason; None while it cannot tell yet (P3)."""
     reason: str | None = None
+    carried: ContentRef | None = msgspec.field(default=None, name="content")
+    """The content that comes with a snapshot or diff; None: the hash alone is voted on."""
 
     @property
     def content(self) -> Content:

@@ -76,5 +76,6 @@ class ProposalViews:
             to=None if snapshot else proposal.version,
             reason=state.reason,
             decided_at=state.decided_ms,
+            content=proposal.carried,
             settled=self._fold.settled(state.key),
         )

@@ -2,7 +2,7 @@
 
 Verdicts are the fold's; this part acts on them. Votes asked for within one step are cast as one event at its end, and a
 vote, once written, is never taken back. A proposal whose base is not yet known, or whose config differs, is held until
-it can be judged or its deadline nears.
+it can be judged or its deadline nears; so is one whose content is not here yet.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ import msgspec
 
 from node.protocol import quorum
 from node.protocol.ballot import ProposalState
+from node.protocol.contents import Contents
 from node.protocol.context import Context
 from node.protocol.election import Election
 from node.protocol.events import (
@@ -59,7 +60,7 @@ class Proposals:
 
     def __init__(
         self, ctx: Context, clock: HybridClock, members: Membership, election: Election, replication: Replication,
-        fold: Fold, verify: Verify | None,
+        fold: Fold, contents: Contents, verify: Verify | None,
     ) -> None:  # fmt: skip
         self._ctx = ctx
         self._clock = clock
@@ -67,7 +68,8 @@ class Proposals:
         self._election = election
         self._replication = replication
         self._fold = fold
-        self._voting = Voting(ctx, clock, members, fold, verify)
+        self._contents = contents
+        self._voting = Voting(ctx, clock, members, fold, contents, verify)
         self.views = ProposalViews(ctx, clock, fold)
         self.restoring = False
         self._ballot: dict[tuple[str, int], None] = {}
@@ -154,12 +156,20 @@ class Proposals:
         elif kind in (SNAPSHOT_ACCEPT, DIFF_ACCEPT, ROLLBACK_ACCEPT):
             self._announced(event)
         for change in changed:
+            self._contents.note(change.key)
             if change.new:
                 self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
                 self._ballot[(change.key, 0)] = None
             if change.verdict != "pending":
                 self._decided(change.key)
-        if changed and self._held:
+        if kind == CONFLICT_RESOLVED:
+            self._contents.changed()
+        if changed:
+            self.retry()
+
+    def retry(self) -> None:
+        """What was held may be judged now."""
+        if self._held:
             self._ballot.update(self._held)
             self._held.clear()
 
@@ -200,6 +210,7 @@ class Proposals:
         self._held.clear()
         for key in fold.open_keys:
             state = fold.get(key)
+            self._contents.note(key)
             if state is not None and own in state.payload.voters:
                 if (own, 0) not in state.votes:
                     self._ballot[(key, 0)] = None
@@ -260,6 +271,7 @@ class Proposals:
             idempotency_key=ask.idempotency_key,
             vote=None,
             reason=None,
+            carried=ask.content,
         )
         judged = self._voting.judge(ctx.settings.id, proposal, 0, hlc)
         if judged is not None:

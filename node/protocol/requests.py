@@ -12,6 +12,14 @@ from node.protocol.events import Event
 ProposalKind = Literal["snapshot", "diff", "rollback"]
 
 
+class ContentRef(msgspec.Struct, frozen=True):
+    """The content that comes with a proposal (P3). `key`: the SHA-256 of its manifest; `bytes`, `files`: its size."""
+
+    key: str
+    bytes: int
+    files: int
+
+
 class Propose(msgspec.Struct, frozen=True):
     """Put a version to the vote (P1). `version` is a snapshot's version, a diff's or rollback's `to`.
 
@@ -29,6 +37,8 @@ class Propose(msgspec.Struct, frozen=True):
     dry_run: bool = False
     forwarded_by: str | None = None
     """The v1.6 instance this came from: a repeat of what is pending is the same proposal (P7)."""
+    content: ContentRef | None = None
+    """Content that voters must hold before they accept; None: the hash alone is voted on."""
     trace: str = ""
 
 
@@ -255,6 +265,7 @@ class ProposalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     to: str | None = None
     reason: str | None = None
     decided_at: int | None = None
+    content: ContentRef | None = None
     settled: bool | None = None
     """False when it was accepted and lost its conflict; None while not accepted or the conflict is open."""
 

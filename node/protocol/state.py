@@ -213,6 +213,15 @@ class Fold:
         return (head.payload.version, head.payload.hash) if head is not None else None
 
     @property
+    def head(self) -> ProposalState | None:
+        """The snapshot or diff that led to the current version."""
+        return self._decisions.lineage.current
+
+    def leading_to(self, version: str) -> ProposalState | None:
+        """The settled snapshot or diff that leads to a version, rolled back or not."""
+        return self._decisions.lineage.by_version.get(version)
+
+    @property
     def highest_accepted(self) -> str | None:
         """The greatest version ever accepted by a snapshot or diff, rolled back or lost or not (P3)."""
         return self._decisions.highest

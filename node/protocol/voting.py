@@ -5,6 +5,7 @@ from typing import Final
 
 from node.protocol import quorum
 from node.protocol.canonical import signed_bytes
+from node.protocol.contents import Contents
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_from_wall_ms
 from node.protocol.membership import Membership
@@ -21,19 +22,21 @@ REJECT: Final = "reject"
 ABSTAIN: Final = "abstain"
 SHA256_CHARS = 64
 NEAR_DEADLINE = 0.1
-"""A proposal whose base is unknown is held until this share of `proposal_timeout` is left."""
+"""A proposal whose base or content is not here is held until this share of `proposal_timeout` is left."""
 
 
 class Voting:
     """This node's judgement, from its own state."""
 
     def __init__(
-        self, ctx: Context, clock: HybridClock, members: Membership, fold: Fold, verify: Verify | None
-    ) -> None:
+        self, ctx: Context, clock: HybridClock, members: Membership, fold: Fold, contents: Contents,
+        verify: Verify | None,
+    ) -> None:  # fmt: skip
         self._ctx = ctx
         self._clock = clock
         self._members = members
         self._fold = fold
+        self._contents = contents
         self._verify = verify
 
     def flaw(self, ask: Propose) -> Refusal | None:
@@ -75,7 +78,7 @@ class Voting:
             voters=self._members.voters, required=quorum.required(len(self._members.voters), ctx.settings.rule),
             deadline_hlc=self._clock.read(ctx.wall_ms) + hlc_from_wall_ms(60_000), digest=self._members.digest,
             restored=None if ask.base is None else fold.restored(ask.base),
-            leader_term=0, signature=ask.signature, idempotency_key=None, vote=None, reason=None,
+            leader_term=0, signature=ask.signature, idempotency_key=None, vote=None, reason=None, carried=ask.content,
         )  # fmt: skip
         order = self._order_flaw(proposal)
         content = proposal.content
@@ -124,9 +127,9 @@ class Voting:
         if not self._signed(origin, proposal):
             return REJECT, "bad_signature"
         reason = self._order_flaw(proposal)
+        near_ms = ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
+        near = now_hlc > proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
         if reason == "":
-            near_ms = ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
-            near = now_hlc > proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
             return (REJECT, "unknown_base") if near else None
         if reason is not None:
             return REJECT, reason
@@ -134,6 +137,11 @@ class Voting:
             return REJECT, CONFLICTING_VOTE
         if planned and any(planned.get(slot, proposal.content) != proposal.content for slot in proposal.slots):
             return REJECT, CONFLICTING_VOTE
+        match self._contents.standing(proposal):
+            case "bad":
+                return REJECT, "bad_hash"
+            case "missing":
+                return (ABSTAIN, "no_content") if near else None
         return ACCEPT, None
 
     def _bound(self, proposal: Proposal, round_: int, key: str | None) -> bool:
@@ -180,5 +188,6 @@ class Voting:
             return True
         if proposal.signature is None or self._verify is None:
             return False
-        message = signed_bytes(settings.cluster, proposal.kind, proposal.base, proposal.version, proposal.hash)
+        content = proposal.carried.key if proposal.carried is not None else None
+        message = signed_bytes(settings.cluster, proposal.kind, proposal.base, proposal.version, proposal.hash, content)
         return self._verify(origin, message, proposal.signature)

@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -25,13 +25,16 @@ from node.observability.log import EventLog
 from node.observability.metrics import Metrics
 from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
 from node.protocol.effects import (
+    Apply,
     Called,
     Cancelled,
     DiskState,
     Effect,
     Emit,
+    Fetch,
     Gathered,
     Input,
+    Install,
     LinkState,
     LoopLag,
     Now,
@@ -43,6 +46,7 @@ from node.protocol.effects import (
     Send,
     Ship,
     Tick,
+    Wanted,
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
@@ -68,6 +72,9 @@ MAX_UNWRITTEN_RECORDS = 100_000
 SHIP_BYTES = 1024 * 1024
 """Events read from the journal for one `Push`, about."""
 
+Dependent = Send | Reply | Emit | Install | Apply
+"""Effects that wait for the disk."""
+
 _message_encoder = msgspec.msgpack.Encoder()
 
 
@@ -87,6 +94,22 @@ class _Delivery:
             self.answer.set_result(self.link.take())
 
 
+class ContentKeeper(Protocol):
+    """What sees to content. None of its functions may wait; it reports by `Engine.step(ContentIs(...))`."""
+
+    def fetch(self, wanted: Sequence[Wanted]) -> None:
+        """Get what is wanted, and give up what is no longer."""
+
+    def install(self, content: Wanted) -> None:
+        """Let held content stand for its version."""
+
+    def apply(self, content: Wanted, back: bool) -> None:
+        """Make held content the working data; `back`: the cluster decided to go back to it."""
+
+    def seen(self, event: Event) -> None:
+        """An event of this instance's own is on its disk."""
+
+
 class Engine:
     """One node at work. The core is whole before `start`, so that views answer; it acts only from `start` on.
 
@@ -102,6 +125,8 @@ class Engine:
         self.traces = traces
         self.metrics = metrics
         self.log = log
+        self.content: ContentKeeper | None = None
+        """Set before `start`; without it content is asked for in vain."""
         self.bus = Bus(self._read_page, core.vector)
         self._replicated = metrics.histogram("distributed_replication_latency_seconds")
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -117,7 +142,7 @@ class Engine:
         self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk = GroupCommit(journal.commit, self._loop, self._durable_to, self._disk_is, self._journal_failed)
-        self._waiting: list[Send | Reply | Emit] = []
+        self._waiting: list[Dependent] = []
         self._deliveries: deque[_Delivery] = deque()
         self._deliveries_timer: asyncio.TimerHandle | None = None
         self._outcomes: dict[tuple[str, str], Callable[[], None]] = {}
@@ -265,7 +290,7 @@ class Engine:
 
     def _perform(self, effect: Effect, now: Now) -> None:
         match effect:
-            case Send() | Reply() | Emit():
+            case Send() | Reply() | Emit() | Install() | Apply():
                 if effect.after > self._disk.durable:
                     self._waiting.append(effect)
                 else:
@@ -274,13 +299,16 @@ class Engine:
                 self._disk.add(effect)
             case Ship():
                 self._ship(effect)
+            case Fetch():
+                if self.content is not None:
+                    self.content.fetch(effect.wanted)
             case Observe():
                 if effect.name == TIME_DRIFT_MEASURE:
                     self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
                 trace = self.traces.record_observe(effect, now, self.settings.id)
                 self.log.observe(effect, trace)
 
-    def _let_go(self, effect: Send | Reply | Emit) -> None:
+    def _let_go(self, effect: Dependent) -> None:
         match effect:
             case Send():
                 link = self._links.get(effect.to)
@@ -295,7 +323,15 @@ class Engine:
                 for event in effect.events:
                     if event.origin != own:
                         self._replicated(max(0.0, now_ms - event.timestamp_ms) / 1000)
+                    elif self.content is not None:
+                        self.content.seen(event)
                     self.bus.publish(event)
+            case Install():
+                if self.content is not None:
+                    self.content.install(effect.content)
+            case Apply():
+                if self.content is not None:
+                    self.content.apply(effect.content, effect.back)
 
     def _encoded(self, message: Message) -> msgspec.Raw:
         # The same message usually goes to every peer in turn.

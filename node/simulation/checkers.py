@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from node.protocol.effects import Emit, Reply, Send
+from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import Event
 from node.protocol.messages import ControlAppend, ControlReset
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, Record, Release, Vote
@@ -89,6 +89,11 @@ class Checkers:
                 self._lost.add((journal, gone))
                 self._events.pop((journal, gone), None)
                 self._ballots.forget((journal, gone))
+
+    def used(self, process: "Process", content: Wanted) -> None:
+        """A core wants content to stand for its version: it must be there (P3)."""
+        if content.content.key not in process.disk.contents:
+            self._fail("P3", process.name, f"{content.version} is to be used without its content")
 
     def intended(self, records: tuple[Record, ...]) -> None:
         """A core has decided to write this: what it ends may from now on be missing elsewhere."""

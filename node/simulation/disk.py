@@ -66,6 +66,8 @@ class Disk:
     def __init__(self) -> None:
         self.fault: str | None = None
         self.slow_s = 0.0
+        self.contents: set[str] = set()
+        """Keys of the contents that lie beside the journal, whole."""
         self._writes: list[bytes] = []
         self._load()
 

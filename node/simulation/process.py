@@ -13,12 +13,16 @@ from zlib import crc32
 
 from node.protocol.core import Core
 from node.protocol.effects import (
+    Apply,
     Called,
     Cancelled,
+    ContentIs,
     DiskState,
     Effect,
     Emit,
+    Fetch,
     Input,
+    Install,
     LoopLag,
     Now,
     Observe,
@@ -29,6 +33,7 @@ from node.protocol.effects import (
     Send,
     Ship,
     Tick,
+    Wanted,
 )
 from node.protocol.messages import Push
 from node.protocol.reconfiguration import MembersRefused
@@ -49,6 +54,10 @@ OnAnswer = Callable[[Answer | None], None]
 TICK_LATE_S = 1e-6
 """A timer fires this much after its time, never before, whatever the rounding."""
 SLOW_COMMIT_S = 1.0
+FETCH_S = 5.0
+"""Content that can be had is here within this time."""
+LOST_CONTENT = "lost"
+"""Keys that begin so name content that nobody has."""
 RETRY_COMMIT_S = 0.5
 
 
@@ -327,6 +336,14 @@ class Process:
                     self._waiting.append(effect)
                 else:
                     self._leave(effect)
+            case Fetch(wanted):
+                for each in wanted:
+                    self._fetch(each)
+            case Install(content) | Apply(content):
+                self.world.checkers.used(self, content)
+                self.world.count(f"content {type(effect).__name__}")
+                if self.world.trace.show:
+                    self.note(tell_effect(effect))
             case Ship(to, number, have):
                 delay = self.world.rng.random() * 0.005
                 self.world.schedule.after(delay, self._ship, self.boots, to, number, have)
@@ -361,6 +378,25 @@ class Process:
             return
         events, more = self.disk.read(have, self.settings.limits.max_events_per_push)
         self._leave(Send(to, Push(events, more, number), 0))
+
+    # Content: held some time after it was wanted, or never.
+
+    def _fetch(self, wanted: Wanted) -> None:
+        key = wanted.content.key
+        if key in self.disk.contents:
+            self.world.schedule.after(0.0001, self._fetched, self.boots, key)
+        elif not key.startswith(LOST_CONTENT):
+            share = crc32(f"{self.name}/{key}".encode()) / 2**32
+            self.world.schedule.after(share * FETCH_S, self._fetched, self.boots, key)
+
+    def _fetched(self, life: int, key: str) -> None:
+        if not self.up or self.boots != life:
+            return
+        if self.paused:
+            self.inbox.append((self._fetched, (life, key)))
+            return
+        self.disk.contents.add(key)
+        self.step(ContentIs(key, "held"))
 
     # The disk.
 

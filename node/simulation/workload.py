@@ -12,6 +12,7 @@ from node.protocol.events import SNAPSHOT_CREATED
 from node.protocol.requests import (
     AcquireLock,
     Answer,
+    ContentRef,
     LockGranted,
     LockReleased,
     Maybe,
@@ -24,7 +25,7 @@ from node.protocol.requests import (
     RenewLock,
     Request,
 )
-from node.simulation.process import Process
+from node.simulation.process import LOST_CONTENT, Process
 
 if TYPE_CHECKING:
     from node.simulation.world import World
@@ -36,6 +37,8 @@ Script = Generator[Wish, Answer | None, None]
 OnOutcome = Callable[[Answer | None], None]
 
 TRIES = 3
+CONTENT_EVERY, LOST_EVERY = 3, 21
+"""Of so many requests one may be a snapshot that content comes with, or one whose content nobody has."""
 RESOURCES = ("catalogue", "index", "builds")
 REFUSED = Refusal("unreachable", "the node's host refuses connections")
 
@@ -146,7 +149,11 @@ class Workload:
         if known and draw > 0.8:
             self._minor += draw > 0.9
             return Propose("diff", f"1.{self._minor}.0", content, known, None, key, wait_s)
-        return Propose("snapshot", version, content, None, None, key, wait_s)
+        carried = None
+        if self._serial % CONTENT_EVERY == 0:
+            lost = LOST_CONTENT if self._serial % LOST_EVERY == 0 else "content"
+            carried = ContentRef(f"{lost}-{version}-{content}", 1, 1)
+        return Propose("snapshot", version, content, None, None, key, wait_s, content=carried)
 
     def _propose(self, client: str) -> Script:
         process = self._anyone()
