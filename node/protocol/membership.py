@@ -105,6 +105,7 @@ class Membership:
         self.own = next(m for m in settings.members if m.id == settings.id)
         self.status = HEALTHY
         self.reasons: tuple[str, ...] = ()
+        self.since = 0.0
         self.started = 0.0
         self.faults: dict[str, bool] = {}
         self.sees: dict[str, str] = {settings.id: HEALTHY}
@@ -185,7 +186,7 @@ class Membership:
     def start(self) -> None:
         """Begin to beat; called once, at the node's start."""
         ctx = self._ctx
-        self.started = ctx.mono
+        self.started = self.since = ctx.mono
         for peer in self.peers.values():
             peer.since = ctx.mono
         self._next_beat = ctx.mono
@@ -393,6 +394,8 @@ class Membership:
         if (status, tuple(present)) == (self.status, self.reasons):
             return
         changed = status != self.status
+        if changed:
+            self.since = self._ctx.mono
         self.status, self.reasons = status, tuple(present)
         self._quorum = None
         self.sees[self._ctx.settings.id] = status

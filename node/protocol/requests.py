@@ -295,6 +295,10 @@ class InstanceView(msgspec.Struct, frozen=True, rename="camel"):
     version: str | None
     protocol: str
     sees: dict[str, str]
+    status_age_ms: int
+    """How long this node has found its status to be what it is."""
+    refused_by: tuple[str, ...]
+    """Members that say its host refuses their connections (H2)."""
 
 
 class CandidateView(msgspec.Struct, frozen=True, rename="camel"):

@@ -79,6 +79,7 @@ def instances_of(core: "Core", now: Now) -> tuple[InstanceView, ...]:
                     uptime_ms=int(members.uptime_s() * 1000), heartbeat_age_ms=0, rtt_ms=0.0,
                     drift_ms=core.timesync.current()[0], version=current[0] if current else None,
                     protocol=member.protocol, sees=dict(members.sees),
+                    status_age_ms=int((now.mono - members.since) * 1000), refused_by=_refused_by(core, member.id),
                 )
             )  # fmt: skip
             continue
@@ -101,9 +102,19 @@ def instances_of(core: "Core", now: Now) -> tuple[InstanceView, ...]:
                 drift_ms=peer.said.drift_ms if peer.said else None,
                 version=peer.said.version if peer.said else None,
                 protocol=member.protocol, sees=dict(peer.sees),
+                status_age_ms=int((now.mono - peer.since) * 1000), refused_by=_refused_by(core, member.id),
             )
         )  # fmt: skip
     return tuple(views)
+
+
+def _refused_by(core: "Core", name: str) -> tuple[str, ...]:
+    """Members that find `name` refusing connections, this node among them, as they last said (H2)."""
+    peers = core.members.peers
+    witnesses = [id_ for id_, peer in peers.items() if peer.alive and peer.said and name in peer.said.refused]
+    if name in peers and peers[name].refused:
+        witnesses.append(core.settings.id)
+    return tuple(sorted(witnesses))
 
 
 def locks_of(core: "Core", now: Now) -> tuple[LockView, ...]:

@@ -56,7 +56,19 @@ QUORUM = QuorumView(total=3, healthy=2, required=2, sufficient=True)
 LOCK = LockView("build/lock", "ci", "instance-A", 7, 30_000, 29_000, 0)
 LEADER = LeaderView("instance-B", 4, 1_700_000_000_000, 0, (CandidateView("instance-B", 9_000, "healthy"),))
 INSTANCE = InstanceView(
-    "instance-B", SETTINGS.members[1].url, "healthy", (), 9_000, 40, 0.4, -0.2, "1.2.0", "2", {"instance-A": "healthy"}
+    "instance-B",
+    SETTINGS.members[1].url,
+    "healthy",
+    (),
+    9_000,
+    40,
+    0.4,
+    -0.2,
+    "1.2.0",
+    "2",
+    {"instance-A": "healthy"},
+    9_000,
+    (),
 )
 DRIFT = DriftView("instance-A", "instance-B", 0.2, 0.1, 1.5, 900, None, {"instance-B": None}, ())
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
