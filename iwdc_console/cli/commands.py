@@ -46,6 +46,7 @@ COMMANDS = {
     "wait": Entry("wait", "wait", "Wait until the cluster is as a script needs it."),
     "node": Entry("node", "app", "init, run, recover a node."),
     "demo": Entry("demo", "demo", "Start a small cluster on this machine and watch it."),
+    "simulate": Entry("simulate", "simulate", "Rehearse a failure before it happens."),
     "config": Entry("config", "app", "show, validate, set, use-context."),
     "keys": Entry("keys", "app", "generate, show, sign, verify."),
     "journal": Entry("journal", "app", "verify, export, replay a journal."),

@@ -36,7 +36,11 @@ class Report:
 
 def run_plan(plan: Plan, show: Callable[[str], None] | None = None, make_core: MakeCore = Core) -> Report:
     """Run one plan to its end, or to the first broken promise."""
-    world = World(plan, show, make_core)
+    return run_world(World(plan, show, make_core))
+
+
+def run_world(world: World) -> Report:
+    """Run a world that has not begun to its end, or to the first broken promise."""
     violation, settled_s = None, None
     try:
         world.start()
@@ -50,7 +54,7 @@ def run_plan(plan: Plan, show: Callable[[str], None] | None = None, make_core: M
     except Violation as broken:
         violation = broken
     return Report(
-        plan=plan,
+        plan=world.plan,
         digest=world.trace.digest(),
         events=world.schedule.done,
         steps=world.steps,

@@ -83,22 +83,30 @@ class Workload:
         if not self._open:
             return
         begin = self._rng.choices((self._propose, self._publish, self._lock), (5, 3, 4))[0]
-        self._running += 1
-        self._advance(client, begin(client), None)
 
-    def _advance(self, client: str, script: Script, value: Answer | None) -> None:
+        def think() -> None:
+            think_s = self._rng.expovariate(1.0) * self._plan.think_s
+            self._world.schedule.after(think_s, self._next, client)
+
+        self.perform(begin(client), think)
+
+    def perform(self, script: Script, ended: Callable[[], None]) -> None:
+        """Do what a script wishes; `ended` is called after its last wish."""
+        self._running += 1
+        self._advance(script, None, ended)
+
+    def _advance(self, script: Script, value: Answer | None, ended: Callable[[], None]) -> None:
         try:
             wish = script.send(value)
         except StopIteration:
             self._running -= 1
-            think_s = self._rng.expovariate(1.0) * self._plan.think_s
-            self._world.schedule.after(think_s, self._next, client)
+            ended()
             return
         if isinstance(wish, float):
-            self._world.schedule.after(wish, self._advance, client, script, None)
+            self._world.schedule.after(wish, self._advance, script, None, ended)
         else:
             process, request, timeout_s = wish
-            self.call(process, request, timeout_s, lambda answer: self._advance(client, script, answer))
+            self.call(process, request, timeout_s, lambda answer: self._advance(script, answer, ended))
 
     def call(self, process: Process, request: Request, timeout_s: float, on_answer: OnOutcome) -> None:
         """Have a request answered; the outcome is None when it is unknown."""

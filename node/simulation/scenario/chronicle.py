@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from node.protocol.effects import Observe
 from node.protocol.events import LEADER_ELECTED, SKIPPED_QUORUM, Event
-from node.simulation.scenario.outcomes import tell_outcome
+from node.simulation.scenario.outcomes import tell_outcome, went_well
 from node.simulation.workload import Outcome
 
 if TYPE_CHECKING:
     from node.simulation.world import World
 
+UNTOLD = "steady"
+"""The trace id of requests whose client tells by itself what came of them."""
 TOGETHER_S = 1.0
 """What several see within this time is told once."""
 
@@ -37,6 +39,8 @@ class Chronicle:
         self._quorum: dict[str, bool] = {}
         self._clocks: dict[str, tuple[bool, str | None]] = {}
         self.happenings: list[Happening] = []
+        self.routine = True
+        """Whether votes, verdicts and answers as they should be are told too."""
         self.outcomes: list[tuple[float, Outcome]] = []
         world.hear = self.hear
 
@@ -47,13 +51,18 @@ class Chronicle:
                 self.note(who, what)
             case Outcome():
                 self.outcomes.append((self._world.schedule.t, what))
-                self.note(who, tell_outcome(what))
+                if getattr(what.request, "trace", "") == UNTOLD:
+                    return
+                if self.routine or not went_well(what.answer):
+                    self.note(who, tell_outcome(what))
             case Event(type=type_, origin=origin, payload=payload):
                 if type_ == LEADER_ELECTED and origin == who:
                     self.note(who, f"leads term {payload['term']} ({payload['reason']})")
                 if type_ == SKIPPED_QUORUM and origin == who:
                     self.note(who, f"skips {payload['kind']} {payload.get('version') or payload.get('to')}")
             case Observe(name=name, trace=trace, fields=fields):
+                if not self.routine and (name == "VOTE" or fields.get("verdict") == "accepted"):
+                    return
                 words = self._drift(who, fields) if name == "TIME_DRIFT_MEASURE" else _words(name, fields)
                 if words:
                     self.note(who, self._name(who, words, fields.get("proposal"), trace))
@@ -76,16 +85,16 @@ class Chronicle:
         """Call a proposal by what it wants in place of its label, which several may share."""
         if label is None:
             return words
-        process = self._world.hosts[who]
-        for shown in process.running.view_proposal(process.now, label) if process.up else ():
+        process = self._world.hosts.get(who)
+        for shown in process.running.view_proposal(process.now, label) if process and process.up else ():
             if shown.trace_id == trace:
                 place = shown.version if shown.kind == "snapshot" else f"{shown.from_} -> {shown.to}"
                 return words.replace(label, f"{shown.kind} {place} ({shown.hash})")
         return words
 
     def _look_at_quorum(self, who: str) -> None:
-        process = self._world.hosts[who]
-        if not process.up:
+        process = self._world.hosts.get(who)
+        if process is None or not process.up:
             return
         sees = process.running.view_quorum(process.now)
         if sees.sufficient != self._quorum.get(who, False):
@@ -97,7 +106,7 @@ class Chronicle:
     def _drift(self, who: str, fields: dict[str, Any]) -> str | None:
         """Only when a clock begins to be wrong, or ends, or another one is suspected."""
         off_ms, suspect = fields["offset_ms"], fields["suspect"]
-        wrong = abs(off_ms) > self._world.hosts[who].settings.limits.drift_warn_ms
+        wrong = abs(off_ms) > self._world.plan.limits.drift_warn_ms
         was, self._clocks[who] = self._clocks.get(who), (wrong, suspect)
         if was == (wrong, suspect) or (was is None and not wrong):
             return None

@@ -8,6 +8,7 @@ from node.simulation.plan import member
 from node.simulation.scenario.conditions import conditions
 from node.simulation.scenario.language import Call, Language, Unfit
 from node.simulation.scenario.stage import WITHIN_S, Stage, Unmet
+from node.simulation.scenario.steady import Steady
 from node.simulation.settle import settle
 
 deeds = Language(CONDITION=conditions.read)
@@ -44,6 +45,14 @@ def _form(stage: Stage) -> list[str]:
 @deeds.add("settle")
 def _settle(stage: Stage) -> list[str]:
     return [f"at rest after {settle(stage.world):.1f} s"]
+
+
+@deeds.add("load")
+def _load(stage: Stage) -> None:
+    """A small steady load begins; from now on what goes well is not told."""
+    stage.chronicle.routine = False
+    stage.steady = Steady(stage)
+    stage.steady.start()
 
 
 # Processes.

@@ -26,7 +26,14 @@ from node.simulation.workload import Outcome
 
 def tell_outcome(outcome: Outcome) -> str:
     """Request, node and answer in one line."""
-    return f"{tell_request(outcome.request)} via {outcome.via}: {_tell_answer(outcome.answer)}"
+    return f"{tell_request(outcome.request)} via {outcome.via}: {tell_answer(outcome.answer)}"
+
+
+def went_well(answer: Answer | None) -> bool:
+    """Whether a client has what it asked for."""
+    if isinstance(answer, ProposalAnswer):
+        return answer.proposal.state == "accepted"
+    return answer is not None and not isinstance(answer, Refusal | Maybe)
 
 
 def tell_request(request: Request) -> str:
@@ -56,7 +63,8 @@ def tell_request(request: Request) -> str:
             return type(request).__name__
 
 
-def _tell_answer(answer: Answer | None) -> str:
+def tell_answer(answer: Answer | None) -> str:
+    """What the client was told."""
     match answer:
         case None:
             return "maybe, no answer came"

@@ -8,6 +8,7 @@ from node.simulation.process import Process
 from node.simulation.scenario.chronicle import Chronicle
 from node.simulation.scenario.language import Unfit
 from node.simulation.scenario.setup import Setup
+from node.simulation.scenario.steady import Steady
 from node.simulation.workload import REFUSED
 from node.simulation.world import MakeCore, World
 
@@ -28,9 +29,8 @@ class Stage:
         self.world = World(setup.plan(), make_core=make_core)
         self.chronicle = Chronicle(self.world)
         self.backups: dict[str, int] = {}
-        self.links: dict[tuple[str, str], float] = {}
         self.serial = 0
-        self.started = False
+        self.steady: Steady | None = None
 
     @property
     def t_s(self) -> float:
@@ -39,7 +39,6 @@ class Stage:
 
     def start(self) -> None:
         """Start everything that is there."""
-        self.started = True
         self.world.start()
         self.world.run_for(0.0)
 

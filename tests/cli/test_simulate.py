@@ -1,0 +1,123 @@
+"""`simulate` as people meet it: its words, its JSON, its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iwdc_console.cli.main import run
+
+MEMBERS = [{"id": f"node-{n}", "url": f"http://host{n}:3000/api/v1/distributed/sync"} for n in (1, 2, 3)]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no configuration is."""
+    monkeypatch.chdir(tmp_path)
+
+
+def instances() -> str:
+    Path("instances.json").write_text(json.dumps(MEMBERS))
+    return "instances.json"
+
+
+def test_what_if_with_our_own_instances(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["simulate", "--what-if", "kill node-3; wait 20s; heal", "--instances", instances(), "-o", "json"]
+    assert run(line) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["members"] == ["node-1", "node-2", "node-3"]
+    assert [each["leader"] for each in told["leaders"]] == ["node-3", "node-2"]
+    assert {"atMs": 0, "who": ["you"], "what": "kill node-3"} in told["timeline"]
+    assert told["broken"] is None
+    assert told["recoveredMs"] < 5_000
+    assert told["requestsDone"] > 10
+
+
+def test_our_own_timings_are_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """A leader that is only cut off is replaced after `heartbeat_timeout`, whatever that is."""
+    Path("node.toml").write_text("[timing]\nheartbeat_interval = 0.5\nheartbeat_timeout = 2\n")
+    away = {}
+    for extra in ([], ["--config", "node.toml"]):
+        line = ["simulate", "--what-if", "split node-1 node-2 | node-3; wait 60s", "--instances", instances(), "--json"]
+        assert run([*line, *extra]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["leaders"][1]["leader"] != "node-3"
+        away[len(extra)] = told["leaders"][1]["fromMs"]
+    assert away[2] < away[0] / 3
+
+
+def test_the_table_tells_what_clients_felt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--what-if", "kill A B; wait 20s; heal"]) == 0
+    shown = capsys.readouterr()
+    assert "C: no quorum" not in shown.out, "who and what are columns"
+    assert "no quorum, 1 of 3 healthy and 2 needed" in shown.out
+    assert "insufficient_quorum" in shown.out
+    assert "Without quorum: A for 0.1 s, B for 0.1 s, C for 20." in shown.out.replace("\n", " ")
+    assert "three instances A, B and C" in shown.err
+
+
+def test_plain_lines_have_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--what-if", "kill A", "-o", "plain"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "0\tyou\tkill A"
+
+
+def test_a_cluster_that_does_not_recover_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--what-if", "kill A B", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["recoveredMs"] is None
+    assert told["waitsFor"] == "C sees 1 of 3 healthy, 2 are needed"
+
+
+def test_a_scenario_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("story.txt").write_text("nodes 3\nform\nkill C\nuntil a leader within 20s\npropose 1.0.0 abc via A\n")
+    assert run(["simulate", "--scenario", "story.txt"]) == 0
+    assert "snapshot 1.0.0 (abc) via A: accepted" in capsys.readouterr().out
+
+
+def test_what_is_expected_in_vain_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("story.txt").write_text("nodes 3\nform\nkill A B\nuntil a leader within 20s\nexpect leader A on C\n")
+    assert run(["simulate", "--scenario", "story.txt", "--json"]) == 1
+    shown = capsys.readouterr()
+    assert "story.txt:5: expect leader A on C: C follows" in shown.err
+    assert json.loads(shown.out)["broken"]
+
+
+def test_a_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["simulate", "--seed", "3", "--minutes", "0.5", "--json"]
+    told = []
+    for _ in range(2):
+        assert run(line) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert told[0] == told[1]
+    assert told[0]["leaders"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ([], "one of --what-if, --scenario and --seed"),
+        (["--seed", "1", "--what-if", "kill A"], "one of --what-if, --scenario and --seed"),
+        (["--what-if", "kil A"], "--what-if, command 1: 'kil A': expected kill (did you mean that?)"),
+        (["--what-if", "kill A; wait soon"], "command 2: 'soon' is no duration: expected one such as 20s"),
+        (["--what-if", "kill X"], "command 1: no instance 'X': expected one of A, B, C"),
+        (["--what-if", "lock build via A"], "expected lock RESOURCE by OWNER via NODES"),
+        (["--what-if", "rule majority"], "'rule majority' comes too late: expected it before anything happens"),
+        (["--scenario", "story.txt", "--instances", "instances.json"], "story.txt:1: the rule is set here and by the"),
+    ],
+)
+def test_what_cannot_be_taken_is_told(line: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    instances()
+    Path("story.txt").write_text("rule majority\n")
+    assert run(["simulate", *line]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_missing_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--scenario", "none.txt"]) == 1
+    assert "No such file or directory: none.txt" in capsys.readouterr().err
+
+
+def test_members_on_v16_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("old.json").write_text(json.dumps([*MEMBERS[:2], MEMBERS[2] | {"protocol": "1.6"}]))
+    assert run(["simulate", "--what-if", "wait 1s", "--instances", "old.json"]) == 1
+    assert "node-3 runs v1.6" in capsys.readouterr().err
