@@ -1,19 +1,31 @@
-"""`iwdc-console`: the console on screen."""
+"""`iwdc-console`: the console on screen, alone, with a node beside it, or on a demo."""
 
 import argparse
+import contextlib
 import sys
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.output import say
 from iwdc_console.cli.target import node_urls
-from iwdc_console.client import BadUrl, node_root
+from iwdc_console.client import BadUrl, ClientError, node_root
+from iwdc_console.demo.cluster import FEWEST, MOST, Cluster, DemoError
+from iwdc_console.tui.company import Company
+
+EPILOG = """\
+Examples:
+  iwdc-console --node http://127.0.0.1:3000
+  iwdc-console --demo --nodes 5
+  iwdc-console --embedded --config configs/node.toml --id instance-A
+"""
 
 
 def main() -> None:
     """Open the console. Every failure is a sentence and an exit code."""
     try:
-        run(sys.argv[1:])
+        sys.exit(run(sys.argv[1:]))
     except Failure as failure:
         say(failure.message)
         if failure.hint:
@@ -26,28 +38,85 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="iwdc-console",
         description="A terminal cockpit for a cluster: is it safe now, who is there, who leads, what is open.",
-        epilog="Example: iwdc-console --node http://127.0.0.1:3000",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--node", action="append", metavar="URL", help="a node to ask; may be given more than once")
     made.add_argument("--context", metavar="NAME", help="a named cluster, see: iwdc-distributed config")
     made.add_argument("--read-only", action="store_true", help="offer nothing that changes the cluster")
+    made.add_argument("--demo", action="store_true", help="start a cluster on this machine, to try and to break")
+    sizes = range(FEWEST, MOST + 1)
+    made.add_argument(
+        "--nodes", type=int, choices=sizes, default=FEWEST, help=f"how many nodes the demo has ({FEWEST})"
+    )
+    made.add_argument("--embedded", action="store_true", help="run a full node beside the console")
+    made.add_argument("--config", type=Path, metavar="FILE", help="its node.toml; configs/node.toml if there is one")
+    made.add_argument("--id", metavar="ID", help="which instance it is")
     return made
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Open the console with these arguments. Raises `Failure`."""
+def run(arguments: Sequence[str]) -> int:
+    """Open the console with these arguments; its exit code. Raises `Failure`."""
     given = parser().parse_args(arguments)
+    with contextlib.ExitStack() as ends:
+        if given.demo:
+            demo = _demo(given.nodes, ends)
+            return _open(demo.urls, "", Company(demo=demo))
+        if given.embedded:
+            company = _embedded(given.config, given.id, ends)
+            node = company.node
+            if node is not None:
+                others = _nodes(given) if given.node or given.context else node.peers
+                return _open([node.url, *others], given.context or "", company)
+            return _open(_nodes(given), given.context or "", company)
+        return _open(_nodes(given), given.context or "", Company())
+
+
+def _nodes(given: argparse.Namespace) -> list[str]:
     try:
-        nodes = [node_root(url) for url in node_urls(given.node, given.context)]
+        return [node_root(url) for url in node_urls(given.node, given.context)]
     except BadUrl as error:
         raise Failure(error.message, Exit.USAGE) from error
+
+
+def _open(nodes: Sequence[str], context: str, company: Company) -> int:
     from iwdc_console.tui.app import Console
     from iwdc_console.tui.model.observation import Link, Observation
     from iwdc_console.tui.source.live import LiveSource
 
-    source = LiveSource(nodes, given.context or "")
-    start = Observation(context=given.context or "", nodes=tuple(nodes), link=Link(node=nodes[0]))
-    Console(source, start).run()
+    start = Observation(context=context, nodes=tuple(nodes), link=Link(node=nodes[0]))
+    console = Console(LiveSource(nodes, context), start, company=company)
+    console.run()
+    return console.return_code or 0
+
+
+def _demo(nodes: int, ends: contextlib.ExitStack) -> Cluster:
+    try:
+        cluster = ends.enter_context(Cluster(nodes))
+    except DemoError as problem:
+        raise Failure(str(problem)) from problem
+    threading.Thread(target=_fill, args=(cluster,), name="catalogue", daemon=True).start()
+    return cluster
+
+
+def _fill(cluster: Cluster) -> None:
+    from iwdc_console.demo import catalogue
+
+    # What keeps the nodes from coming together, or from accepting, is on the screen.
+    with contextlib.suppress(DemoError, ClientError, OSError):
+        catalogue.publish(cluster)
+
+
+def _embedded(config: Path | None, id_: str | None, ends: contextlib.ExitStack) -> Company:
+    """The node beside us, or what keeps it from starting: the console opens all the same."""
+    from iwdc_console.embedded import CannotStart, EmbeddedNode
+
+    try:
+        node = EmbeddedNode(config, id_)
+    except (CannotStart, OSError) as problem:
+        return Company(trouble=str(problem))
+    ends.callback(node.stop)
+    return Company(node=node)
 
 
 if __name__ == "__main__":

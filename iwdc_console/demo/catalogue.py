@@ -8,7 +8,9 @@ from itertools import product
 from pathlib import Path
 
 from iwdc_console.client import Client
+from iwdc_console.demo.cluster import Cluster
 
+FOLDER = "catalogue"
 VERSION = "1.0.0"
 CREATED_AT = "2026-01-15T09:30:00.000Z"
 SERIES = (
@@ -43,9 +45,14 @@ def write(folder: Path) -> str:
     return _root(folder)
 
 
-def propose(client: Client, root: str) -> None:
-    """Put the first version to the vote, by its root hash, and wait for the verdict. Raises ClientError."""
-    client.post(
+def publish(cluster: Cluster) -> None:
+    """Write the catalogue into the cluster's folder and, once the nodes can, put it to the vote as their first version.
+
+    Raises DemoError when the nodes do not come together, ClientError when it is not accepted.
+    """
+    root = write(cluster.folder / FOLDER)
+    cluster.await_leader()
+    Client(cluster.urls).post(
         "distributed/propose-snapshot?wait=5", {"version": VERSION, "hash": root}, wait_s=5, idempotency_key="demo"
     )
 

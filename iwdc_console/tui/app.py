@@ -13,11 +13,12 @@ from textual.screen import Screen
 from iwdc_console.locale import text
 from iwdc_console.tui import themes
 from iwdc_console.tui.clock import Clock
+from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.keys import bind
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
-from iwdc_console.tui.screens.places import BY_NAME, PLACES
+from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.source.source import Source
 from iwdc_console.tui.widgets.prompt import Prompt
@@ -25,6 +26,7 @@ from iwdc_console.tui.widgets.prompt import Prompt
 TICK_S = 1.0
 """How often ages are counted on when there is no news."""
 FIRST = PLACES[0].name
+ALONE = Company()
 
 
 class Console(App[None]):
@@ -49,8 +51,17 @@ class Console(App[None]):
         bind("q", "quit", "app.quit", footer=True),
     ]
 
-    def __init__(self, source: Source, observation: Observation, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        observation: Observation,
+        clock: Clock | None = None,
+        company: Company = ALONE,
+    ) -> None:
         super().__init__()
+        self.company = company
+        self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
+        self._complained = False
         self.source = source
         self.clock = clock or Clock()
         self._newest = observation
@@ -64,8 +75,16 @@ class Console(App[None]):
 
     def on_mount(self) -> None:
         """Paint, then ask."""
-        self.set_interval(TICK_S, self._show)
+        leave_on_signals(self)
+        self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._listen)
+
+    def _tick(self) -> None:
+        self._show()
+        complaint = "" if self._complained else self.company.complaint()
+        if complaint:
+            self._complained = True
+            self.notify(complaint, severity="error", markup=False, timeout=30)
 
     @work(exclusive=True)
     async def _listen(self) -> None:
@@ -79,7 +98,9 @@ class Console(App[None]):
         """What is shown, and when."""
         observation = self._held or self._newest
         mode: Mode = "paused" if self._held is not None else "live"
-        return Moment(observation, self._history, self.clock.mono_s(), int(self.clock.wall_ms()), mode)
+        return Moment(
+            observation, self._history, self.clock.mono_s(), int(self.clock.wall_ms()), mode, self.company.beside()
+        )
 
     @property
     def view(self) -> View | None:
@@ -112,6 +133,13 @@ class Console(App[None]):
         """To a screen."""
         self.go(name)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A screen that this console does not have cannot be gone to."""
+        return action != "go" or parameters[0] in self._names()
+
+    def _names(self) -> list[str]:
+        return [place.name for place in self.places]
+
     def action_last(self) -> None:
         """To the screen before this one."""
         self.go(self._last_place)
@@ -140,7 +168,7 @@ class Console(App[None]):
         """A line for the name of a screen."""
         view = self.view
         if view is not None:
-            view.query_one(Prompt).ask(":", done=self.run_command, words=[*BY_NAME, "quit"])
+            view.query_one(Prompt).ask(":", done=self.run_command, words=[*self._names(), "quit"])
 
     def run_command(self, line: str) -> str | None:
         """Do what a command line says; a problem is returned."""
@@ -148,7 +176,7 @@ class Console(App[None]):
         if word in ("q", "quit"):
             self.exit()
             return None
-        found = [name for name in BY_NAME if name.startswith(word)] if word else []
+        found = [name for name in self._names() if name.startswith(word)] if word else []
         if len(found) != 1:
             return text("app.no_such_command", word=word) if word else None
         self.go(found[0])

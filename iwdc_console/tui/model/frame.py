@@ -5,7 +5,7 @@ from typing import NamedTuple
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
-from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.moment import Beside, Moment
 from iwdc_console.tui.model.quantity import age, milliseconds, offset
 from iwdc_console.tui.model.verdict import spare
 
@@ -24,11 +24,20 @@ def fields(moment: Moment) -> tuple[Field, ...]:
     """All fields, left to right; the age of the data comes last and stays longest."""
     observation = moment.observation
     found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), (_name(moment), "bold")))]
+    if moment.beside is not None:
+        found.append(_beside(moment.beside))
     if observation.status is not None:
         status = observation.status.value
         found += [_leader(status), Field(1, tuple(gauge(status))), _drift(status), _version(status)]
     found += [_node(moment), freshness(moment)]
     return tuple(found)
+
+
+def _beside(node: Beside) -> Field:
+    """The node of this console: running, or ended."""
+    if node.runs:
+        return Field(5, ((text("frame.beside") + " ", "text-muted"), (node.id, "")))
+    return Field(2, ((text("frame.beside_ended", id=node.id), "status-unreachable"),))
 
 
 def _name(moment: Moment) -> str:

@@ -1,7 +1,7 @@
 """What a screen is shown: an observation, the history before it, and the time it is looked at."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.observation import Observation
@@ -9,6 +9,13 @@ from iwdc_console.tui.model.observation import Observation
 Mode = Literal["live", "paused", "past"]
 STALE_AFTER_S = 3.0
 """Data older than this is marked: three times the interval at which it is asked for."""
+
+
+class Beside(NamedTuple):
+    """The node that runs beside the console, and whether it still does."""
+
+    id: str
+    runs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,7 @@ class Moment:
     now_s: float
     now_ms: int
     mode: Mode = "live"
+    beside: Beside | None = None
 
     @property
     def past(self) -> bool:

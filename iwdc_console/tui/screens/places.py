@@ -8,11 +8,15 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """`name` is also the word after `:` and the end of the text keys `screen.<name>` and `help.<name>`."""
+    """`name` is also the word after `:` and the end of the text keys `screen.<name>` and `help.<name>`.
+
+    One of a `demo` is there in a demo only.
+    """
 
     key: str
     name: str
     view: str
+    demo: bool = False
 
     def open(self) -> "View":
         """A new screen of this place."""

@@ -12,7 +12,6 @@ from iwdc_console.tui.keys import bind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.table import BadFilter, Filter
-from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.widgets.export import export
 from iwdc_console.tui.widgets.footer import Footer
 from iwdc_console.tui.widgets.header import Header, Tabs
@@ -45,7 +44,7 @@ class View(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame around the body."""
         yield Header()
-        yield Tabs(tuple((place.key, place.name) for place in PLACES), self.NAME)
+        yield Tabs(tuple((place.key, place.name) for place in self.console.places), self.NAME)
         yield VerdictLine(self.VERDICT_LINES)
         yield from self.body()
         yield Prompt()
