@@ -13,7 +13,8 @@ has the same hash: the SHA-256 of the file.
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,8 @@ import msgspec
 
 from node.artifacts.blobs import check_blob
 from node.artifacts.changes import Changes, changes_between, rebuild
-from node.artifacts.errors import BadDiff, ContentMissing, TooMuch, WrongBase, typed
+from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase, typed
+from node.artifacts.incoming import Incoming
 from node.artifacts.intake import read_file
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import FileEntry, tree_of
@@ -165,23 +167,31 @@ def build_target(store: Store, diff: Diff) -> Holding:
     target = rebuild(store.manifest(base), diff.content.changes)
     if (known := store.find(target.key)) is not None:
         return known
-    incoming = store.begin(target.document)
-    incoming.reuse(store.manifest(base), base.files)
+    try:
+        incoming = store.begin(target.document)
+        incoming.reuse(store.manifest(base), base.files)
+        _fill(incoming, diff.content.blobs)
+        return store.finish(incoming)
+    except ContentError:
+        store.abandon(target.key)
+        raise
+
+
+def _fill(incoming: Incoming, blobs: Mapping[str, Blob]) -> None:
+    """Put what the diff brings."""
     for entry in incoming.missing():
-        blob = diff.content.blobs.get(entry.hash)
+        blob = blobs.get(entry.hash)
         if blob is None:
-            store.abandon(target.key)
-            raise BadDiff(f"neither the diff nor {base.version} has the content of {entry.path!r}")
+            raise BadDiff(f"neither the diff nor its base has the content of {entry.path!r}")
         data = _unpacked(entry, blob)
         if not entry.blocks:
             incoming.put(entry.hash, data)
             continue
-        large = incoming.large(entry.hash)
         check_blob(entry, data)
-        for block in large.missing():
-            incoming.write(large, block, data[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES])
-        incoming.finish_large(large)
-    return store.finish(incoming)
+        with closing(incoming.large(entry.hash)) as large:
+            for block in large.missing():
+                incoming.write(large, block, data[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES])
+            incoming.finish_large(large)
 
 
 def _unpacked(entry: FileEntry, blob: Blob) -> bytes:
