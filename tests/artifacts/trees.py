@@ -19,13 +19,13 @@ SMALL = ContentLimits(reserve_bytes=1)
 
 Tree = Mapping[str, bytes]
 
-OLD: Tree = {
+OLD: dict[str, bytes] = {
     "series/труба.json": b'{"series":"ppr","title":"\xd0\xa2\xd1\x80\xd1\x83\xd0\xb1\xd0\xb0"}',
     "models/отвод-90.json": b'{"slug":"otvod-90","price":10}',
     "lengths/отвод-90/2000.json": b'{"slug":"2000","price":3}',
     "seo/index.json": b'{"title":"old"}',
 }
-NEW: Tree = {
+NEW: dict[str, bytes] = {
     "series/труба.json": OLD["series/труба.json"],
     "models/отвод-90.json": b'{"slug":"otvod-90","price":11}',
     "models/отвод-45.json": b'{"slug":"otvod-45","price":8}',

@@ -1,0 +1,90 @@
+"""Versions are listed as they are, checked as asked, and dropped by rule."""
+
+from pathlib import Path
+
+import pytest
+
+from node.artifacts.errors import ContentMissing
+from node.artifacts.intake import take_tree
+from node.artifacts.versions import describe, list_versions, prunable, prune, set_aside_corrupt, verify
+from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
+
+
+def test_listed_from_the_newest_with_what_they_are(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    whole = installed(store, tmp_path / "old", "1.10.0", OLD)
+    short = installed(store, tmp_path / "new", "1.9.0", NEW)
+    (short.files / "seo/logo.bin").unlink()
+    lay(store.layout.version("20260101-120000"), OLD)
+    lay(store.layout.versions / "notes", {"readme.txt": b"no version"})
+    found = list_versions(store)
+    assert [(each.version, each.state, each.missing) for each in found] == [
+        ("20260101-120000", "unlisted", 0),
+        ("1.10.0", "complete", 0),
+        ("1.9.0", "incomplete", 1),
+    ]
+    assert (found[1].key, found[1].files) == (whole.key, len(OLD) + 1)
+    assert found[1].bytes == sum(map(len, found_in(whole.files).values())) + (whole.files / "meta.json").stat().st_size
+    with pytest.raises(ContentMissing, match=r"3\.0\.0 is not here"):
+        describe(store, "3.0.0")
+
+
+def spoil(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def test_verify_names_what_is_wrong(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = installed(store, tmp_path / "new", "1.0.0", NEW)
+    done: list[tuple[int, int]] = []
+    assert verify(store, holding, progress=lambda files, size: done.append((files, size))).sound
+    assert done[-1] == (len(NEW) + 1, store.manifest(holding).size_bytes)
+    spoil(holding.files / "seo/logo.bin")
+    (holding.files / "seo/index.json").unlink()
+    lay(holding.files, {"seo/extra.json": b"{}"})
+    found = verify(store, holding)
+    assert not found.sound
+    assert (found.corrupt, found.missing, found.extra) == (("seo/logo.bin",), ("seo/index.json",), ("seo/extra.json",))
+
+
+def test_sample_reads_a_part(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    tree = {f"series/{number}.json": str(number).encode() for number in range(99)}
+    holding = installed(store, tmp_path / "source", "1.0.0", tree)
+    assert verify(store, holding, sample=0.1).checked == 10
+    assert verify(store, holding, sample=0.0001).checked == 1
+
+
+def test_damaged_version_is_mended_by_what_lacks_alone(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = installed(store, tmp_path / "new", "1.0.0", NEW)
+    document = store.manifest(holding).document
+    spoil(holding.files / "seo/logo.bin")
+    (holding.files / "seo/index.json").unlink()
+    set_aside_corrupt(store, holding, verify(store, holding))
+    assert store.find(holding.key) is None
+    incoming = store.begin(document)
+    assert {entry.path for entry in incoming.missing()} == {"seo/logo.bin", "seo/index.json"}
+    for entry in incoming.missing():
+        incoming.put(entry.hash, NEW[entry.path])
+    assert found_in(store.install(store.finish(incoming).key).files) == dict(NEW)
+
+
+def test_prune_keeps_the_newest_and_what_is_needed(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    for number in range(6):
+        installed(store, tmp_path / str(number), f"1.{number}.0", OLD | {"seo/number": str(number).encode()})
+    loser = take_tree(store, lay(tmp_path / "loser", NEW), "1.1.0", CREATED_AT)
+    coming = take_tree(store, lay(tmp_path / "coming", NEW), "2.0.0", CREATED_AT)
+    lay(store.layout.version("0.1.0"), OLD)
+    doomed = prunable(store, keep=2, needed={"1.0.0"})
+    assert [each.version for each in doomed] == ["1.3.0", "1.2.0", "1.1.0", "1.1.0"]
+    assert loser.key in {each.key for each in doomed}
+    assert len(store.holdings()) == 8
+    assert prune(store, keep=2, needed={"1.0.0"}) == doomed
+    assert store.versions() == ["1.5.0", "1.4.0", "1.0.0", "0.1.0"]
+    assert store.find(coming.key) is not None
+    for holding in store.holdings():
+        assert verify(store, holding).sound
+    assert not store.layout.manifest("1.3.0").exists()

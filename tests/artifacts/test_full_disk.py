@@ -1,0 +1,101 @@
+"""A disk that is really full: what is missing is told, nothing half-written is seen, and it goes on with more room."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.artifacts.apply import Applier
+from node.artifacts.errors import NoSpace
+from node.artifacts.intake import take_tree
+from node.artifacts.limits import BLOCK_BYTES, Hooks
+from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
+
+SIZE_BYTES = 8 * 1024**2
+AT_MS = 1_800_000_000_000
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def ballast(disk: Path, free_bytes: int) -> Path:
+    """Fill the disk, but for `free_bytes`."""
+    path = disk / "ballast"
+    with path.open("wb") as file:
+        left = SIZE_BYTES - free_bytes - 512 * 1024
+        file.write(bytes(left))
+    return path
+
+
+def test_told_before_it_starts(small_disk: Path, tmp_path: Path) -> None:
+    store = store_at(small_disk / "data")
+    source = lay(tmp_path / "source", {f"series/{n}.json": bytes([n]) * 100_000 for n in range(100)})
+    with pytest.raises(NoSpace) as refused:
+        take_tree(store, source, "1.0.0", CREATED_AT)
+    assert 1_000_000 < refused.value.missing_bytes < 4_000_000
+    assert store.holdings() == []
+    assert found_in(store.layout.incoming / store.unfinished()[0] / "files") == {}
+
+
+def test_full_in_the_middle(small_disk: Path, tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(small_disk / "data")
+    tree = {f"series/{n}.json": bytes([n]) * 100_000 for n in range(40)}
+    holding = installed(there, tmp_path / "source", "1.0.0", tree)
+    incoming = here.begin(there.manifest(holding).document)
+    weight = ballast(small_disk, free_bytes=1_000_000)
+    with pytest.raises(NoSpace) as refused:
+        incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    assert refused.value.missing_bytes > 1_000_000
+    assert here.holdings() == []
+    for path, data in found_in(incoming.files).items():
+        assert tree[path] == data, "what is there is whole"
+    weight.unlink()
+    again = here.begin(there.manifest(holding).document)
+    assert 0 < len(again.missing()) < 41
+    again.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in again.missing())
+    assert found_in(here.finish(again).files) == tree
+
+
+def test_full_in_a_large_file(small_disk: Path, tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(small_disk / "data")
+    big = bytes(range(256)) * (BLOCK_BYTES // 256) + b"end"
+    holding = installed(there, tmp_path / "source", "1.0.0", {"seo/big.bin": big})
+    entry = next(each for each in there.manifest(holding).entries if each.blocks)
+    incoming = here.begin(there.manifest(holding).document)
+    weight = ballast(small_disk, free_bytes=2_000_000)
+    blob = incoming.large(entry.hash)
+    with pytest.raises(NoSpace):
+        incoming.write(blob, 0, big[:BLOCK_BYTES])
+    assert blob.missing() == [0, 1]
+    weight.unlink()
+    incoming.write(blob, 0, big[:BLOCK_BYTES])
+    incoming.write(blob, 1, big[BLOCK_BYTES:])
+    incoming.finish_large(blob)
+    assert (incoming.files / "seo/big.bin").read_bytes() == big
+
+
+def test_switch_leaves_the_working_data_alone(small_disk: Path, tmp_path: Path) -> None:
+    store = store_at(small_disk / "data")
+    old = installed(store, tmp_path / "old", "1.0.0", OLD)
+    new = installed(store, tmp_path / "new", "1.1.0", NEW | {"seo/big.bin": b"x" * 2_000_000})
+    ours = Applier(store, "replica", Hooks())
+    ours.apply(old, AT_MS)
+    weight = ballast(small_disk, free_bytes=2_500_000)
+    with pytest.raises(NoSpace, match="bytes are missing"):
+        ours.apply(new, AT_MS)
+    assert found_in(store.layout.working) == dict(OLD)
+    assert list(store.layout.trees.iterdir()) == []
+    weight.unlink()
+    assert ours.apply(new, AT_MS) is not None
