@@ -47,6 +47,7 @@ COMMANDS = {
     "node": Entry("node", "app", "init, run, recover a node."),
     "demo": Entry("demo", "demo", "Start a small cluster on this machine and watch it."),
     "simulate": Entry("simulate", "simulate", "Rehearse a failure before it happens."),
+    "console": Entry("console", "console", "Open the console on a cluster."),
     "config": Entry("config", "app", "show, validate, set, use-context."),
     "keys": Entry("keys", "app", "generate, show, sign, verify."),
     "journal": Entry("journal", "app", "verify, export, replay a journal."),

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -328,10 +329,17 @@ def test_the_console_says_what_it_is(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("sys.argv", ["iwdc-console", "--help"])
     with pytest.raises(SystemExit, match="0"):
         console.main()
-    assert "status --watch" in capsys.readouterr().out
+    assert "iwdc-console --node" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["iwdc-console", "--node", "ftp://x"])
     with pytest.raises(SystemExit, match="2"):
         console.main()
+
+
+def test_the_console_takes_the_place_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("os.execv", lambda program, arguments: ran.append((program, arguments)))
+    assert main.run(["console", "--node", "http://a:1", "--x"]) == Exit.DONE
+    assert ran == [(sys.executable, [sys.executable, "-m", "iwdc_console.console", "--node", "http://a:1", "--x"])]
 
 
 def test_no_trace_reaches_a_person_unless_asked_for(
