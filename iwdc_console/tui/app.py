@@ -3,7 +3,6 @@
 First paint comes before the first request: the source begins once the first screen has been painted.
 """
 
-from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual import work
@@ -11,19 +10,16 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from iwdc_console.locale import LANGUAGES, set_language, text
+from iwdc_console.locale import text
 from iwdc_console.tui import themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
-from iwdc_console.tui.keymap import bind, keymap
+from iwdc_console.tui.keys import bind
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
-from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
-from iwdc_console.tui.settings import Settings
-from iwdc_console.tui.settings import save as save_setting
 from iwdc_console.tui.source.source import Source
 from iwdc_console.tui.widgets.prompt import Prompt
 
@@ -45,14 +41,14 @@ class Console(App[None]):
     .-stale Table, .-stale Lines { text-style: dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(bind(f"go.{place.name}", f"go('{place.name}')") for place in PLACES),
-        bind("app.command", "command"),
-        bind("app.pause", "pause"),
-        bind("app.as_command", "as_command"),
-        bind("app.last", "last"),
-        bind("app.retry", "retry"),
-        bind("app.help", "help"),
-        bind("app.quit", "quit"),
+        *(bind(place.key, f"go('{place.name}')", f"go.{place.name}") for place in PLACES),
+        bind("colon", "command", "app.command", footer=True),
+        bind("space", "pause", "app.pause", footer=True),
+        bind("equals_sign", "as_command", "app.as_command", footer=True),
+        bind("minus", "last", "app.last"),
+        bind("r", "retry", "app.retry"),
+        bind("question_mark", "help", "app.help", footer=True),
+        bind("q", "quit", "app.quit", footer=True),
     ]
 
     def __init__(
@@ -61,8 +57,6 @@ class Console(App[None]):
         observation: Observation,
         clock: Clock | None = None,
         company: Company = ALONE,
-        settings: Settings | None = None,
-        notices: Iterable[Notice] = (),
     ) -> None:
         super().__init__()
         self.company = company
@@ -75,41 +69,12 @@ class Console(App[None]):
         self._history = History()
         self._last_place = FIRST
         self._selection = ""
-        self.themes = themes.load()
-        self._notices = [*notices, *self._use(settings or Settings())]
-
-    def _use(self, settings: Settings) -> Iterator[Notice]:
-        """Look and speak as the person wants it. What of it cannot be done is told."""
-        set_language(settings.language)
-        for theme in self.themes.by_name.values():
+        for theme in themes.builtin():
             self.register_theme(theme)
-        self.theme, unknown = self.themes.choose(settings.theme)
-        keys, unusable = keymap(settings.keys)
-        self.set_keymap(keys)
-        yield from (*self.themes.notices, *unknown, *unusable)
-
-    def set_language(self, code: str) -> None:
-        """Speak this language from now on, on all screens, and keep the choice."""
-        set_language(code)
-        for screen in self.screen_stack:
-            screen.query("*").refresh(layout=True)
-        self._show()
-        self._keep("language", code)
-
-    def set_theme(self, name: str) -> None:
-        """Look like this from now on, and keep the choice."""
-        self.theme = name
-        self._keep("theme", name)
-
-    def _keep(self, key: str, value: str) -> None:
-        hindered = save_setting(key, value)
-        if hindered is not None:
-            self.notify(hindered.words, severity="warning", markup=False, timeout=10)
+        self.theme = "iwdc-dark"
 
     def on_mount(self) -> None:
         """Paint, then ask."""
-        for notice in self._notices:
-            self.notify(notice.words, severity="warning", markup=False, timeout=15)
         leave_on_signals(self)
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._listen)
@@ -150,7 +115,6 @@ class Console(App[None]):
     def entered(self, view: View) -> None:
         """A screen has come to the front."""
         self.source.want(view.NEEDS)
-        view.query("*").refresh()  # the language may be another one since it was last in front
         self._show()
         if self._selection:
             view.select(self._selection)
@@ -204,32 +168,18 @@ class Console(App[None]):
         """A line for the name of a screen."""
         view = self.view
         if view is not None:
-            view.query_one(Prompt).ask(":", done=self.run_command, words=self._words())
-
-    def _words(self) -> list[str]:
-        looks = [f"theme {name}" for name in self.themes.by_name] + [f"language {code}" for code in LANGUAGES]
-        return [*self._names(), "quit", *looks]
+            view.query_one(Prompt).ask(":", done=self.run_command, words=[*self._names(), "quit"])
 
     def run_command(self, line: str) -> str | None:
         """Do what a command line says; a problem is returned."""
-        word, _, rest = line.strip().casefold().partition(" ")
+        word = line.strip().casefold()
         if word in ("q", "quit"):
             self.exit()
             return None
-        if word in ("theme", "language") and rest:
-            return self._choose(word, rest.strip())
         found = [name for name in self._names() if name.startswith(word)] if word else []
         if len(found) != 1:
             return text("app.no_such_command", word=word) if word else None
         self.go(found[0])
-        return None
-
-    def _choose(self, what: str, name: str) -> str | None:
-        """`:theme NAME` and `:language CODE`; a problem is returned."""
-        known = sorted(LANGUAGES if what == "language" else self.themes.by_name)
-        if name not in known:
-            return text("app.no_such_choice", name=name, known=", ".join(known))
-        (self.set_language if what == "language" else self.set_theme)(name)
         return None
 
     def get_default_screen(self) -> Screen[None]:

@@ -365,12 +365,13 @@ class Proposals:
             by_kind.setdefault(state.payload.kind, []).append(state)
         for kind, states in by_kind.items():
             trace = states[0].trace if len(states) == 1 else ""
-            payload = {"accepted": [_announcement(state) for state in states]}
+            told = [_announcement(state) for state in states]
+            payload: dict[str, Any] = told[0] if len(told) == 1 else {"accepted": told}
             self._replication.append(ANNOUNCED[kind], payload, trace, urgent_to=())
 
     def _announced(self, event: Event) -> None:
-        told = event.payload.get("accepted")
-        for each in told if isinstance(told, list) else ():
+        told = event.payload.get("accepted", (event.payload,))
+        for each in told if isinstance(told, list | tuple) else ():
             if isinstance(each, dict):
                 self._unannounced.pop(str(each.get("proposal")), None)
 
@@ -435,9 +436,9 @@ class Proposals:
         return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)
 
 
-def _announcement(state: ProposalState) -> dict[str, str | None]:
+def _announcement(state: ProposalState) -> dict[str, Any]:
     proposal = state.payload
-    told: dict[str, str | None] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
+    told: dict[str, Any] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
     if proposal.kind == "snapshot":
         return told | {"version": proposal.version}
     return told | {"from": proposal.base, "to": proposal.version}

@@ -338,6 +338,8 @@ class DriftView(msgspec.Struct, frozen=True, rename="camel"):
     rate_ppm: float | None
     age_ms: int | None
     suspect: str | None
+    warn_ms: float
+    """From this offset on a clock is warned of."""
     peers: dict[str, float | None]
     """What each instance reports of itself against the leader, ms."""
     history: tuple[DriftSample, ...]

@@ -122,6 +122,7 @@ class TimeSync:
             rate_ppm=self.rate_ppm(),
             age_ms=int((self._ctx.mono - self._measured_at) * 1000) if measured else None,
             suspect=self.suspect(),
+            warn_ms=self._ctx.settings.limits.drift_warn_ms,
             peers=self._offsets(),
             history=tuple(self.history),
         )

@@ -173,6 +173,7 @@ class Script:
     context: str = "prod-eu"
     wanted: frozenset[PartName] = frozenset()
     retries: int = 0
+    trace: str = ""
     more: list[Observation] = field(default_factory=list)
 
     async def observations(self) -> AsyncIterator[Observation]:
@@ -187,6 +188,10 @@ class Script:
     def want(self, parts: frozenset[PartName]) -> None:
         """Remember what the screen needs."""
         self.wanted = parts
+
+    def look_at_trace(self, trace: str) -> None:
+        """Remember which trace is looked at."""
+        self.trace = trace
 
     def retry(self) -> None:
         """Count."""

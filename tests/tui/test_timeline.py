@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.table import Filter
 from iwdc_console.tui.model.timeline import Selection, Timeline, level, summary
 
 
@@ -48,13 +47,11 @@ SHOWN = [
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(Filter()), [1, 2, 3, 4]),
-        (Selection(Filter("stale_")), [3]),
-        (Selection(Filter("!votes")), [1, 2]),
-        (Selection(Filter(), types=frozenset({"VOTES"})), [3, 4]),
-        (Selection(Filter(), levels=frozenset({"alarm"})), [1, 3]),
-        (Selection(Filter(), instance="B"), [2]),
-        (Selection(Filter("accept"), trace="t1"), [4]),
+        (Selection(), [1, 2, 3, 4]),
+        (Selection(types=frozenset({"VOTES"})), [3, 4]),
+        (Selection(levels=frozenset({"alarm"})), [1, 3]),
+        (Selection(instance="B"), [2]),
+        (Selection(levels=frozenset({"routine"}), trace="t"), [4]),
     ],
 )
 def test_selections(selection: Selection, expected: list[int]) -> None:
@@ -62,10 +59,21 @@ def test_selections(selection: Selection, expected: list[int]) -> None:
 
 
 def test_summaries_say_what_people_look_for() -> None:
-    assert [summary(each) for each in SHOWN] == [
-        "version=1.2.0", "from=A to=B", "reject p1 (stale_version)", "accept p1",
+    timeline = Timeline()
+    timeline.add(
+        [event(7, "SNAPSHOT_PROPOSAL", kind="snapshot", version="1.2.0", label="snapshot-1.2.0-7", hash="a" * 64)]
+    )
+    names = timeline.names | {"p1": "diff 1.2.0 → 1.3.0"}
+    assert [summary(each, names) for each in SHOWN] == [
+        "version=1.2.0", "from=A to=B", "reject diff 1.2.0 → 1.3.0 (stale_version)", "accept diff 1.2.0 → 1.3.0",
     ]  # fmt: skip
-    assert summary(event(5, label="snapshot-1.2.0-7", hash="a" * 64)) == "snapshot-1.2.0-7 hash=aaaaaaaa…"
-    assert summary(event(6, nested={"a": [1, None]}, gone=None)) == "nested={a=[1 None]}"
-    assert len(summary(event(7, blob="x" * 10_000))) < 300
+    assert summary(timeline.events[0], {}) == "snapshot 1.2.0  aaaaaaaa…"
+    assert summary(event(8, "VOTES", votes=[{"vote": "accept", "proposal": "A7"}]), names) == "accept snapshot 1.2.0"
+    one = {"proposalId": "diff-1.2.0-1.3.0-9", "from": "1.2.0", "to": "1.3.0", "hash": "abc"}
+    assert summary(event(9, "DIFF_ACCEPT", **one), {}) == "diff 1.2.0 → 1.3.0  abc"
+    assert summary(event(9, "DIFF_ACCEPT", accepted=[one, "garbage", one]), {}) == (
+        "diff 1.2.0 → 1.3.0, diff 1.2.0 → 1.3.0"
+    )
+    assert summary(event(6, nested={"a": [1, None]}, gone=None), {}) == "nested={a=[1 None]}"
+    assert len(summary(event(7, blob="x" * 10_000), {})) < 300
     assert level(event(8, "VOTES", votes="garbage")) == "routine"

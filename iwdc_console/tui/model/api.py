@@ -121,6 +121,8 @@ class Drift(_View, frozen=True):
     rate_ppm: float | None = None
     age_ms: int | None = None
     suspect: str | None = None
+    warn_ms: float = 0.0
+    """From this offset on a clock is warned of; 0 when the node does not say."""
     peers: dict[str, float | None] = {}
     history: tuple[DriftSample, ...] = ()
 
@@ -205,3 +207,11 @@ class Span(_View, frozen=True):
     start_ms: float = 0.0
     duration_ms: float = 0.0
     fields: dict[str, Any] = {}
+
+
+class Trace(_View, frozen=True):
+    """One trace, gathered; `missing` are the members that did not answer."""
+
+    id: str = ""
+    spans: tuple[Span, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from iwdc_console.tui.model.evidence import reason, status_word
 from iwdc_console.tui.model.history import Change
 from iwdc_console.tui.model.marks import shape, tone
 from iwdc_console.tui.model.moment import Moment
-from iwdc_console.tui.model.timeline import SHAPES, TONES, level, summary
+from iwdc_console.tui.model.timeline import SHAPES, TONES, level, names_of, summary
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
@@ -46,10 +46,11 @@ def entries(moment: Moment, most: int) -> list[Entry]:
 
 
 def _newest(events: tuple[Event, ...]) -> Iterator[Entry]:
+    names = names_of(events)
     for event in sorted(events, key=lambda event: -event.timestamp):
         if event.type not in QUIET:
             kind = level(event)
-            yield Entry(event.timestamp, event.origin, SHAPES[kind], event.type, TONES[kind], summary(event))
+            yield Entry(event.timestamp, event.origin, SHAPES[kind], event.type, TONES[kind], summary(event, names))
 
 
 def _of_change(change: Change) -> Entry:

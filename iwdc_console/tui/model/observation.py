@@ -8,12 +8,22 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Status, TraceSummary
+from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Status, Trace, TraceSummary
 
 T = TypeVar("T")
 
-PartName = Literal["status", "locks", "drift", "proposals", "conflicts", "events", "traces", "metrics"]
-PARTS: tuple[PartName, ...] = ("status", "locks", "drift", "proposals", "conflicts", "events", "traces", "metrics")
+PartName = Literal["status", "locks", "drift", "proposals", "conflicts", "events", "traces", "trace", "metrics"]
+PARTS: tuple[PartName, ...] = (
+    "status",
+    "locks",
+    "drift",
+    "proposals",
+    "conflicts",
+    "events",
+    "traces",
+    "trace",
+    "metrics",
+)
 
 
 class Part(msgspec.Struct, Generic[T], frozen=True):
@@ -60,6 +70,8 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     events: Part[tuple[Event, ...]] | None = None
     """The newest, oldest first; as many as the source keeps."""
     traces: Part[tuple[TraceSummary, ...]] | None = None
+    trace: Part[Trace] | None = None
+    """The one that is looked at, gathered from all members."""
     metrics: Part[str] | None = None
     troubles: dict[str, str] = {}
     """Part -> why its last answer could not be used."""

@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.quantity import short_hash
-from iwdc_console.tui.model.table import Filter
 
 KEPT = 5_000
 """Events the console remembers."""
 VALUE_CHARS = 200
 """A payload's value is shown up to here in a line; all of it stands in the detail."""
+
+PROPOSAL = "_PROPOSAL"
 
 Level = Literal["alarm", "change", "routine"]
 LEVELS: tuple[Level, ...] = ("alarm", "change", "routine")
@@ -43,6 +44,8 @@ class Timeline:
         self._kept = kept
         self._events: list[Event] = []
         self._ids: set[str] = set()
+        self.names: dict[str, str] = {}
+        """What proposals are about, by their keys: votes tell only the key."""
         self.version = 0
         """Grows whenever there is something new."""
 
@@ -57,6 +60,7 @@ class Timeline:
         if not fresh:
             return
         self.version += 1
+        self.names |= names_of(fresh)
         for event in fresh:
             self._ids.add(event.id)
             if not self._events or _place(self._events[-1]) <= _place(event):
@@ -66,7 +70,9 @@ class Timeline:
         if len(self._events) > self._kept:
             gone = self._events[: -self._kept]
             del self._events[: -self._kept]
-            self._ids.difference_update(event.id for event in gone)
+            for event in gone:
+                self._ids.discard(event.id)
+                self.names.pop(event.id, None)
 
 
 def _place(event: Event) -> tuple[int, str, int]:
@@ -76,7 +82,6 @@ def _place(event: Event) -> tuple[int, str, int]:
 class Selection(NamedTuple):
     """What is to be shown. Empty means all."""
 
-    words: Filter
     types: frozenset[str] = frozenset()
     levels: frozenset[Level] = frozenset()
     instance: str = ""
@@ -88,28 +93,38 @@ class Selection(NamedTuple):
             (not self.types or event.type in self.types)
             and (not self.levels or level(event) in self.levels)
             and (not self.instance or event.origin == self.instance)
-            and (not self.trace or event.trace_id == self.trace)
-            and (not self.words or self.words.keeps(words_of(event)))
+            and (not self.trace or event.trace_id.startswith(self.trace))
         )
 
 
-def words_of(event: Event) -> str:
-    """All words of an event: what the filter looks at."""
-    return f"{event.type} {event.origin} {event.trace_id} {summary(event)}"
+def names_of(events: Iterable[Event]) -> dict[str, str]:
+    """What the proposals among these events are about, by their keys."""
+    return {event.id: subject(event.payload) for event in events if event.type.endswith(PROPOSAL)}
 
 
-def summary(event: Event) -> str:
-    """The payload in one line: of proposals and votes what people look for, else `name=value`s."""
+def subject(payload: Mapping[str, object]) -> str:
+    """What a proposal or its announcement is about: `snapshot 1.2.0`, `diff 1.2.0 → 1.3.0`."""
+    label = payload.get("label") or payload.get("proposalId") or ""
+    kind = payload.get("kind") or str(label).partition("-")[0]
+    base = payload.get("base") or payload.get("from")
+    version = payload.get("to") or payload.get("version")
+    return f"{kind} {base} → {version}" if base else f"{kind} {version}"
+
+
+def summary(event: Event, names: Mapping[str, str]) -> str:
+    """The payload in one line: of proposals and votes what people look for, else `name=value`s.
+
+    `names` tells what proposals are about, by their keys.
+    """
     payload = event.payload
-    label = payload.get("label") or payload.get("proposalId")
-    if label:
-        return f"{label} hash={short_hash(str(payload.get('hash')))}"
-    accepted = payload.get("accepted")
-    if isinstance(accepted, list):
-        return ", ".join(str(each.get("proposalId")) for each in accepted if isinstance(each, dict))
+    told = payload.get("accepted")
+    if isinstance(told, list):
+        return ", ".join(subject(each) for each in told if isinstance(each, dict))
+    if payload.get("label") or payload.get("proposalId"):
+        return f"{subject(payload)}  {short_hash(str(payload.get('hash')))}"
     votes = _votes(event)
     if votes:
-        return ", ".join(_vote(vote) for vote in votes)
+        return ", ".join(_vote(vote, names) for vote in votes)
     return " ".join(f"{name}={_value(value)}" for name, value in payload.items() if value is not None)
 
 
@@ -118,9 +133,10 @@ def _votes(event: Event) -> list[Mapping[str, object]]:
     return [vote for vote in votes if isinstance(vote, dict)] if isinstance(votes, list) else []
 
 
-def _vote(vote: Mapping[str, object]) -> str:
+def _vote(vote: Mapping[str, object], names: Mapping[str, str]) -> str:
     reason = f" ({vote['reason']})" if vote.get("reason") else ""
-    return f"{vote.get('vote')} {vote.get('proposal')}{reason}"
+    key = str(vote.get("proposal"))
+    return f"{vote.get('vote')} {names.get(key, key)}{reason}"
 
 
 def _value(value: object) -> str:

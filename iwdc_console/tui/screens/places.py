@@ -28,5 +28,9 @@ class Place(NamedTuple):
 PLACES = (
     Place("1", "overview", "overview:Overview"),
     Place("2", "instances", "instances:Instances"),
+    Place("6", "clock", "clock:Clock"),
+    Place("7", "events", "events:Events"),
+    Place("8", "traces", "traces:Traces"),
+    Place("9", "metrics", "metrics:Metrics"),
 )
 BY_NAME = {place.name: place for place in PLACES}

@@ -1,13 +1,13 @@
 """From the bytes of an answer to what it says. A broken answer raises `BadAnswer`, whatever is wrong with it."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Status, TraceSummary
+from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Span, Status, TraceSummary
 from iwdc_console.tui.model.observation import PartName
 
-TYPES: dict[PartName, Any] = {
+TYPES: dict[PartName | Literal["spans"], Any] = {
     "status": Status,
     "locks": tuple[Lock, ...],
     "drift": Drift,
@@ -15,6 +15,7 @@ TYPES: dict[PartName, Any] = {
     "conflicts": tuple[Conflict, ...],
     "events": tuple[Event, ...],
     "traces": tuple[TraceSummary, ...],
+    "spans": tuple[Span, ...],
 }
 
 
@@ -29,7 +30,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     success: bool
 
 
-def decode(name: PartName, content: bytes) -> Any:
+def decode(name: PartName | Literal["spans"], content: bytes) -> Any:
     """The value of a part: a struct or tuple of `TYPES`, or text for metrics. Raises `BadAnswer`."""
     if name == "metrics":
         return content.decode("utf-8", "replace")

@@ -6,14 +6,15 @@ known stays, with the time it was received. The next poll is armed only after th
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
+from iwdc_console.tui.model.api import Instance, Span, Trace
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import Follower
@@ -43,17 +44,19 @@ class Unanswered(Exception):
     """A node did not answer, or not as a node does. The message says why, in a few words."""
 
 
+class Unknown(Unanswered):
+    """A node answered that there is no such thing."""
+
+
 class LiveSource:
     """The nodes of one context, asked in turn."""
 
-    def __init__(
-        self, nodes: Sequence[str], context: str = "", clock: Clock | None = None, poll_s: float = POLL_S
-    ) -> None:
-        self._poll_s = poll_s
+    def __init__(self, nodes: Sequence[str], context: str = "", clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
         self._given = tuple(nodes)
         self._observation = Observation(context=context, nodes=self._given, link=Link(node=self._given[0]))
         self._wanted: frozenset[PartName] = frozenset({"status"})
+        self._trace = ""
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
@@ -69,6 +72,11 @@ class LiveSource:
         if parts - self._wanted:
             self._now.set()
         self._wanted = parts | {"status"}
+
+    def look_at_trace(self, trace: str) -> None:
+        """Gather this trace from all members, beginning now."""
+        self._trace = trace
+        self._now.set()
 
     def retry(self) -> None:
         """Ask now."""
@@ -100,10 +108,12 @@ class LiveSource:
                 if await self._find_status(client):
                     node = self._observation.link.node
                     follower.follow(node)
-                    for name in self._wanted - {"status", "events"}:
+                    for name in self._wanted - {"status", "events", "trace"}:
                         await self._ask_part(client, node, name)
+                    if self._trace and "trace" in self._wanted:
+                        await self._gather_trace(client, self._trace)
                     self._changed.set()
-                    await self._wait(self._poll_s)
+                    await self._wait(POLL_S)
                 else:
                     await self._wait(self._pause_s)
         finally:
@@ -119,7 +129,7 @@ class LiveSource:
     def _candidates(self) -> list[str]:
         """The node in use first, then the others in a fixed order."""
         status = self._observation.status
-        named = _roots(item.url for item in status.value.instances) if status else []
+        named = [root for item in status.value.instances if (root := _root(item))] if status else []
         order = list(dict.fromkeys([*self._given, *named]))
         node = self._observation.link.node
         start = order.index(node) if node in order else 0
@@ -172,18 +182,28 @@ class LiveSource:
         changes = {name: part, "troubles": troubles}
         self._observation = msgspec.structs.replace(self._observation, **changes)
 
+    async def _gather_trace(self, client: "httpx.AsyncClient", trace: str) -> None:
+        """The spans of a trace on every member; who did not answer is told."""
+        status = self._observation.status
+        members = [item for item in status.value.instances if _root(item)] if status else []
+        answers = await asyncio.gather(*(_spans(client, _root(item), trace) for item in members))
+        spans = {span.id: span for found in answers if found is not None for span in found}
+        missing = tuple(item.id for item, found in zip(members, answers, strict=True) if found is None)
+        whole = Trace(trace, tuple(sorted(spans.values(), key=lambda span: span.start_ms)), missing)
+        part = Part(whole, self._observation.link.node, self._clock.mono_s(), int(self._clock.wall_ms()))
+        self._observation = msgspec.structs.replace(self._observation, trace=part)
+
     def _take_events(self, part: Part) -> None:  # type: ignore[type-arg]
         self._observation = msgspec.structs.replace(self._observation, events=part)
         self._changed.set()
 
 
-def _roots(urls: Iterable[str]) -> list[str]:
-    """The nodes behind the URLs that a cluster names; what is no node's URL is left out."""
-    found: list[str] = []
-    for url in urls:
-        with contextlib.suppress(BadUrl):
-            found.append(node_root(url))
-    return found
+def _root(item: Instance) -> str:
+    """Where a member listens, as the others know it; empty when that is no URL."""
+    try:
+        return node_root(item.url)
+    except BadUrl:
+        return ""
 
 
 def _new_client() -> "httpx.AsyncClient":
@@ -192,6 +212,19 @@ def _new_client() -> "httpx.AsyncClient":
 
     timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+
+
+async def _spans(client: "httpx.AsyncClient", node: str, trace: str) -> "tuple[Span, ...] | None":
+    """A member's spans of a trace: none when it does not know it, None when it does not answer."""
+    try:
+        found: tuple[Span, ...] = decode(
+            "spans", await _get(client, node, f"distributed/traces/{quote(trace, safe='')}")
+        )
+    except Unknown:
+        return ()
+    except (Unanswered, BadAnswer):
+        return None
+    return found
 
 
 async def _get(client: "httpx.AsyncClient", node: str, path: str) -> bytes:
@@ -209,6 +242,8 @@ async def _get(client: "httpx.AsyncClient", node: str, path: str) -> bytes:
         raise Unanswered(f"no answer within {ANSWER_TIMEOUT_S:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unanswered(why(error)) from error
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise Unknown(f"{path} is not known there")
     if response.status_code != httpx.codes.OK:
         raise Unanswered(f"answered {response.status_code}")
     return bytes(content)

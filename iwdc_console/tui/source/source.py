@@ -19,5 +19,8 @@ class Source(Protocol):
     def want(self, parts: frozenset[PartName]) -> None:
         """What the visible screen shows: only this is asked for."""
 
+    def look_at_trace(self, trace: str) -> None:
+        """Which trace is wanted in whole, where the part `trace` is."""
+
     def retry(self) -> None:
         """Do not wait for the next try: ask now."""

@@ -1,0 +1,79 @@
+"""What the Metrics screen says: one row for each series, and its help beneath the cursor."""
+
+from collections.abc import Sequence
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.bars import sparkline
+from iwdc_console.tui.model.meters import Meter
+from iwdc_console.tui.model.quantity import NONE
+from iwdc_console.tui.model.table import Cell, Column, Row
+
+SPARK = 12
+
+COLUMNS = (
+    Column("metric", 36, grow=3),
+    Column("labels", 22, grow=2),
+    Column("value", 12, right=True, glows=True),
+    Column("rate", 10, right=True),
+    Column("p50", 9, right=True, drop=3),
+    Column("p95", 9, right=True, drop=2),
+    Column("trend", SPARK, drop=1),
+)
+
+
+def rows(meters: Sequence[Meter]) -> list[Row]:
+    """A row for each series."""
+    return [_row(meter) for meter in meters]
+
+
+def _row(meter: Meter) -> Row:
+    labels = " ".join(f"{name}={value}" for name, value in meter.labels)
+    least = 1.0 if meter.kind == "gauge" else 0.1
+    trend = sparkline(list(meter.recent[-SPARK:]), SPARK, least) if any(meter.recent) else ""
+    return Row(
+        key=f"{meter.name}{{{labels}}}",
+        cells=(
+            Cell(meter.name),
+            Cell(labels, "text-muted"),
+            Cell(number(meter.value), "", meter.value),
+            Cell(NONE if meter.rate_per_s is None else rate(meter.rate_per_s), "text-muted", meter.rate_per_s),
+            Cell(_seconds(meter, meter.p50), "", meter.p50),
+            Cell(_seconds(meter, meter.p95), "", meter.p95),
+            Cell(trend, "action-primary"),
+        ),
+        copy=f"{meter.name}{{{labels}}} {meter.value:g}",
+    )
+
+
+def _seconds(meter: Meter, value: float | None) -> str:
+    """A quantile in the unit of its metric's name."""
+    if value is None:
+        return "" if meter.kind != "histogram" else NONE
+    if meter.name.endswith("_seconds"):
+        return text("unit.s", value=number(value))
+    return number(value)
+
+
+def number(value: float) -> str:
+    """A number without more digits than it has worth."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.3f}" if abs(value) < 1e6 else f"{value:.3e}"
+
+
+def rate(per_s: float) -> str:
+    """A rate in a cell of fixed shape."""
+    return text("metrics.rate", value=f"{per_s:,.1f}" if per_s < 1_000 else f"{per_s:,.0f}")
+
+
+def note(meter: Meter | None, left_out: int) -> list[tuple[str, str]]:
+    """What the series under the cursor counts, and how many series are not shown."""
+    pieces: list[tuple[str, str]] = []
+    if meter is not None:
+        pieces.append((f"{meter.kind}  ", "text-muted"))
+        pieces.append((meter.help, ""))
+        if meter.mean is not None:
+            pieces.append(("  " + text("metrics.mean", value=number(meter.mean)), "text-muted"))
+    if left_out:
+        pieces.append(("  " + text("metrics.left_out", count=left_out), "text-warning"))
+    return pieces

@@ -1,0 +1,38 @@
+"""Clock: how far the instances' clocks are from the leader's, how sure that is, and who is suspect."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from iwdc_console.tui.model import drift
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.table import Table
+
+
+class Clock(View):
+    """Only warnings and display rest on clocks; no lock and no vote does."""
+
+    NAME = "clock"
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"drift"})
+    COMMAND = "drift"
+    CSS = """
+    Clock {
+        #head { height: 4; }
+        #clocks { height: 1fr; }
+        #plot { height: 2fr; margin-top: 1; }
+        &.-narrow #head { height: 3; }
+    }
+    """
+
+    def body(self) -> ComposeResult:
+        """The asked node's clock, all clocks, and the measurements over time."""
+        yield Lines("panel.clock", drift.head_lines, id="head")
+        yield Table(drift.COLUMNS, id="clocks", empty="table.no_data")
+        yield Lines("panel.offset", drift.plot_lines, id="plot")
+
+    def update(self, moment: Moment) -> None:
+        """The table; the panels show themselves."""
+        self.query_one(Table).show_rows(drift.rows(moment), self.console.clock.mono_s())

@@ -1,0 +1,137 @@
+"""Events: one causal timeline of all instances, as it grows."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from iwdc_console.locale import text
+from iwdc_console.tui.keys import bind
+from iwdc_console.tui.model import events
+from iwdc_console.tui.model.api import Event
+from iwdc_console.tui.model.events import BadSelection, Line
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.model.table import Row
+from iwdc_console.tui.model.timeline import Selection, Timeline
+from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.prompt import Prompt
+from iwdc_console.tui.widgets.table import Table
+
+
+class Events(View):
+    """The newest stand at the end, and the cursor stays there until it is moved away (`G` brings it back)."""
+
+    NAME = "events"
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
+    COMMAND = "events --follow"
+    CSS = """
+    Events {
+        #timeline { height: 2fr; }
+        #detail { height: 1fr; margin-top: 1; display: none; }
+        &.-detail #detail { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("f", "choose", "events.choose", footer=True),
+        bind("o", "only_instance", "events.only_instance"),
+        bind("T", "trace", "events.trace", footer=True),
+        bind("left_square_bracket", "scroll_detail(-5)", "events.detail_up"),
+        bind("right_square_bracket", "scroll_detail(5)", "events.detail_down"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timeline = Timeline()
+        self._rows: dict[str, Row] = {}
+        self._events: dict[str, Event] = {}
+        self._selection = Selection()
+        self._words = ""
+        self._mode = ""
+        self._first = 0
+
+    def body(self) -> ComposeResult:
+        """The timeline, and beneath it the event under the cursor when asked for."""
+        yield Table(events.COLUMNS, id="timeline", empty="events.none")
+        yield Lines("panel.event", self._detail, id="detail")
+
+    def _detail(self, moment: Moment, width: int, most: int) -> list[Line]:
+        return events.detail(self.chosen, self._first, most)
+
+    @property
+    def chosen(self) -> Event | None:
+        """The event under the cursor."""
+        return self._events.get(self.query_one(Table).cursor)
+
+    def update(self, moment: Moment) -> None:
+        """Take in what is new. The past has a timeline of its own."""
+        if moment.past or self._mode == "past":
+            self._timeline, self._events, self._rows = Timeline(), {}, {}
+        self._mode = moment.mode
+        part = moment.observation.events
+        if part is not None:
+            self._timeline.add(part.value)
+        self._refill()
+
+    def _refill(self) -> None:
+        table = self.query_one(Table)
+        follows = not table.shown or table.cursor == table.shown[-1].key
+        fresh = {event.id: event for event in self._timeline.events}
+        self._rows = {id: self._rows.get(id) or events.row(event, self._timeline.names) for id, event in fresh.items()}
+        self._events = fresh
+        rows = [self._rows[event.id] for event in self._timeline.events if self._selection.keeps(event)]
+        table.show_rows(rows, self.console.clock.mono_s())
+        if follows and table.shown:
+            table.select(table.shown[-1].key)
+
+    def select(self, key: str) -> None:
+        """Put the cursor on an event."""
+        self.query_one(Table).select(key)
+
+    @on(Table.Moved)
+    def _moved(self) -> None:
+        self._first = 0
+        self.query_one(Lines).show(self.console.moment())
+
+    @on(Table.Opened)
+    def _opened(self) -> None:
+        self.toggle_class("-detail")
+        self.query_one(Lines).show(self.console.moment())
+
+    def action_scroll_detail(self, by: int) -> None:
+        """The detail's lines further up or down."""
+        self._first = max(0, self._first + by)
+        self.query_one(Lines).show(self.console.moment())
+
+    def action_choose(self) -> None:
+        """Ask which events to show."""
+        self.query_one(Prompt).ask(
+            text("events.show_only"), self._words, changed=self._choose, words=events.suggestions(self._timeline.events)
+        )
+
+    def _choose(self, words: str) -> str:
+        try:
+            self._selection = events.selection(words)
+        except BadSelection as error:
+            return str(error)
+        self._words = words
+        self._refill()
+        return ""
+
+    def action_only_instance(self) -> None:
+        """Only the events of the instance under the cursor, and all again."""
+        event = self.chosen
+        if self._words:
+            self._choose("")
+        elif event is not None:
+            self._choose(f"on:{event.origin}")
+
+    def action_trace(self) -> None:
+        """To the waterfall of the operation this event belongs to."""
+        event = self.chosen
+        if event is not None and event.trace_id:
+            self.console.go("traces", event.trace_id)
+        else:
+            self.notify(text("events.no_trace"))

@@ -1,0 +1,64 @@
+"""Metrics: everything the connected node counts, with rates and quantiles."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from iwdc_console.tui.model import metrics
+from iwdc_console.tui.model.meters import BadText, Meter, Meters
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.widgets.lines import Line, Lines
+from iwdc_console.tui.widgets.table import Table
+
+
+class Metrics(View):
+    """Rates begin with the second scrape this screen sees."""
+
+    NAME = "metrics"
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"metrics"})
+    COMMAND = "metrics"
+    CSS = """
+    Metrics {
+        #series { height: 1fr; }
+        #note { height: 3; margin-top: 1; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._meters = Meters()
+        self._problem = ""
+        self._by_key: dict[str, Meter] = {}
+
+    def body(self) -> ComposeResult:
+        """All series, and what the one under the cursor counts."""
+        yield Table(metrics.COLUMNS, id="series", empty="table.no_data")
+        yield Lines("panel.meaning", self._note, id="note")
+
+    def _note(self, moment: Moment, width: int, most: int) -> list[Line]:
+        if self._problem:
+            return [[(self._problem, "text-error")]]
+        return [metrics.note(self._by_key.get(self.query_one(Table).cursor), self._meters.left_out)]
+
+    def update(self, moment: Moment) -> None:
+        """Take in the newest scrape."""
+        part = moment.observation.metrics
+        if part is None:
+            return
+        try:
+            self._meters.add(part)
+        except BadText as error:
+            self._problem = str(error)
+            return
+        self._problem = ""
+        found = self._meters.all()
+        rows = metrics.rows(found)
+        self._by_key = {row.key: meter for row, meter in zip(rows, found, strict=True)}
+        self.query_one(Table).show_rows(rows, self.console.clock.mono_s())
+
+    @on(Table.Moved)
+    def _moved(self) -> None:
+        self.query_one(Lines).show(self.console.moment())

@@ -1,0 +1,24 @@
+"""What the proposer tells everybody once the verdict is there (seed 4.4)."""
+
+from typing import Any
+
+from node.protocol.events import SNAPSHOT_ACCEPT
+from node.protocol.requests import Propose
+from tests.simulation.stage import Stage
+
+
+def test_one_event_for_a_proposal_or_for_all_that_one_moment_accepted() -> None:
+    stage = Stage(3)
+    stage.settle()
+    view = stage.propose("B", "1.2.0", "abc123")
+
+    def told() -> list[dict[str, Any]]:
+        return [event.payload for event in stage["B"].disk.events() if event.type == SNAPSHOT_ACCEPT]
+
+    stage.until(told, 5)
+    assert told() == [{"proposal": view.key, "proposalId": view.id, "hash": "abc123", "version": "1.2.0"}]
+    versions = ["1.2.1", "1.2.2", "1.2.3"]
+    for version in versions:
+        stage.world.workload.call(stage["B"], Propose("snapshot", version, "def456"), 10, lambda answer: None)
+    stage.settle()
+    assert [each["version"] for payload in told()[1:] for each in payload.get("accepted", [payload])] == versions
