@@ -1,10 +1,10 @@
 """`console`: the console on screen takes this process's place, so that no command loads what only it needs."""
 
-import os
-import sys
 from typing import Annotated
 
 import typer
+
+from iwdc_console.cli.opening import open_console
 
 
 def console(
@@ -14,7 +14,7 @@ def console(
 
     Example: iwdc-distributed console --node http://127.0.0.1:3000
     """
-    os.execv(sys.executable, [sys.executable, "-m", "iwdc_console.console", *(arguments or ())])
+    open_console(*(arguments or ()))
 
 
 console.context_settings = {"ignore_unknown_options": True}  # type: ignore[attr-defined]

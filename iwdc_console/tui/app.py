@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 
 from iwdc_console.locale import text
@@ -18,6 +19,8 @@ from iwdc_console.tui.keys import bind
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.palette import Palette
+from iwdc_console.tui.screens.help import Help, here
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.source.source import Source
@@ -37,7 +40,7 @@ class Console(App[None]):
     MODES: ClassVar[dict[str, object]] = {place.name: place.open for place in PLACES}  # type: ignore[assignment]
     DEFAULT_MODE = FIRST
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    CommandPalette > Vertical { width: 72; max-width: 96%; }
     .-stale Table, .-stale Lines { text-style: dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,6 +50,7 @@ class Console(App[None]):
         bind("equals_sign", "as_command", "app.as_command", footer=True),
         bind("minus", "last", "app.last"),
         bind("r", "retry", "app.retry"),
+        bind("ctrl+p", "palette", "app.palette"),
         bind("question_mark", "help", "app.help", footer=True),
         bind("q", "quit", "app.quit", footer=True),
     ]
@@ -181,6 +185,17 @@ class Console(App[None]):
             return text("app.no_such_command", word=word) if word else None
         self.go(found[0])
         return None
+
+    def action_help(self) -> None:
+        """What this screen shows, and its keys."""
+        view = self.view
+        if view is not None and view is self.screen:
+            self.push_screen(Help(view.NAME, here(view)))
+
+    def action_palette(self) -> None:
+        """Everything that can be done here, by its words."""
+        if self.view is self.screen:
+            self.push_screen(CommandPalette(providers=[Palette], placeholder=text("palette.placeholder")))
 
     def get_default_screen(self) -> Screen[None]:
         """Modes hold all screens; this one is never seen."""

@@ -3,6 +3,7 @@
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance
 from iwdc_console.tui.model.marks import HEALTHY, SHAPES, UNREACHABLE
+from iwdc_console.tui.model.quantity import age, offset
 
 REASONS = (
     "refused", "not_heard_yet", "no_answer", "missed_beats", "one_way", "cannot_vote", "recovering", "listening",
@@ -31,6 +32,15 @@ def reason(word: str) -> str:
     if name not in REASONS:
         return word
     return text(f"reason.{name}") + (f":{rest}" if rest else "")
+
+
+def proof(word: str, instance: Instance) -> str:
+    """The measurement behind a reason, where the answer carries one."""
+    if word == "drift":
+        return text("proof.drift", offset=offset(instance.drift_ms))
+    if word in ("missed_beats", "no_answer", "refused") and instance.heartbeat_age_ms is not None:
+        return text("proof.heard", age=age(instance.heartbeat_age_ms))
+    return ""
 
 
 def note(instance: Instance) -> str:

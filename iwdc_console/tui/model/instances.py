@@ -3,7 +3,7 @@
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
-from iwdc_console.tui.model.evidence import reason, status_word
+from iwdc_console.tui.model.evidence import proof, reason, status_word
 from iwdc_console.tui.model.history import Sample
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
@@ -51,7 +51,9 @@ def _why(item: Instance) -> list[Line]:
     if not item.reasons:
         words = text("instances.no_reason") if item.status == HEALTHY else text("reason.no_answer")
         return [[(f"  {words}", "text-muted")]]
-    return [[(f"  {reason(word)}", tone(item.status))] for word in item.reasons]
+    return [
+        [(f"  {reason(word)}", tone(item.status)), (f"  {proof(word, item)}", "text-muted")] for word in item.reasons
+    ]
 
 
 def _numbers(item: Instance, status: Status, aged_ms: float) -> list[Line]:
@@ -107,6 +109,6 @@ def _plot(key: str, values: list[float | None] | list[int | None], room: int, fo
     words = form(top) if callable(form) else ""
     return [
         (f"{text(key):<{LABEL}}", "text-muted"),
-        (sparkline(list(values), room), ""),
+        (sparkline(list(values), room), "proposal-pending"),
         (" " + text("instances.most", value=words) if known else "", "text-muted"),
     ]

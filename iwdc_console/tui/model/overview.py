@@ -26,6 +26,11 @@ INSTANCE_COLUMNS = (
     Column("drift", 8, right=True, drop=1),
     Column("version", 8, glows=True, grow=1),
 )
+MEMBER_COLUMNS = (
+    *INSTANCE_COLUMNS,
+    Column("protocol", 8, drop=6),
+    Column("url", 24, drop=7, grow=4),
+)
 STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 10, 7, 7
 LOCK_BAR, LEFT, WAITERS = 6, 7, 4
 SPARK = 8
@@ -62,6 +67,8 @@ def _instance_row(item: Instance, status: Status, moment: Moment, aged_ms: float
             Cell(duration(None if gone else item.uptime_ms), dim, item.uptime_ms),
             Cell(text("overview.reference") if leads and not gone else offset(drift), dim, drift),
             Cell(item.version or NONE, dim),
+            Cell(item.protocol or NONE, dim),
+            Cell(item.url, "text-muted"),
         ),
         note=note(item),
         note_tone=tone(item.status),

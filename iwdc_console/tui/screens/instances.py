@@ -10,7 +10,7 @@ from iwdc_console.tui.model.instances import Line, detail_lines
 from iwdc_console.tui.model.matrix import matrix_lines
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
-from iwdc_console.tui.model.overview import INSTANCE_COLUMNS, instance_rows
+from iwdc_console.tui.model.overview import MEMBER_COLUMNS, instance_rows
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.table import Table
@@ -36,7 +36,7 @@ class Instances(View):
 
     def body(self) -> ComposeResult:
         """Table, detail, matrix."""
-        yield Table(INSTANCE_COLUMNS, id="members", empty="table.no_data")
+        yield Table(MEMBER_COLUMNS, id="members", empty="table.no_data")
         with Horizontal(id="lower"):
             with Vertical(id="detail"):
                 yield Lines("panel.detail", self._detail, id="detail-lines")

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from iwdc_console.locale import text
+from iwdc_console.tui.keys import label
 
 NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=", "minus": "-", "space": "␣",
@@ -40,9 +40,9 @@ class Footer(Widget):
             binding = active.binding
             if not binding.show or not active.enabled or not binding.id:
                 continue
-            piece = Content.assemble(
-                (key_name(binding.key), "bold $foreground"), f" {text(f'key.{binding.id}')}"
-            ).stylize(f"@click=app.simulate_key('{binding.key}')")
+            piece = Content.assemble((key_name(binding.key), "bold $foreground"), f" {label(binding.id)}").stylize(
+                f"@click=app.simulate_key('{binding.key}')"
+            )
             (always if binding.id in ("app.help", "app.quit") else others).append(piece)
         gap = Content("  ")
         end = gap.join(always)

@@ -1,0 +1,50 @@
+"""The command palette: every screen and every action that works where one is, by its words."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.types import IgnoreReturnCallbackType
+
+from iwdc_console.locale import text
+from iwdc_console.tui.keys import label
+from iwdc_console.tui.screens.help import here
+from iwdc_console.tui.widgets.footer import key_name
+
+LEFT_TO_KEYS = frozenset(
+    {"app.palette", *(f"table.{name}" for name in ("down", "up", "page_down", "page_up", "first", "last"))}
+)
+
+
+def _place(id_: str, scopes: tuple[str, ...]) -> int:
+    scope = id_.partition(".")[0]
+    return scopes.index(scope) if scope in scopes else len(scopes)
+
+
+class Palette(Provider):
+    """What can be done on the screen the palette was opened from."""
+
+    def _actions(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        """Screens first, then what works everywhere, then what works here; not the moves that keys are for."""
+        seen: set[str] = set(LEFT_TO_KEYS)
+        scopes = ("go", "app", "screen")
+        for active in sorted(here(self.screen), key=lambda one: _place(one.binding.id or "", scopes)):
+            id_ = active.binding.id or ""
+            if id_ not in seen:
+                seen.add(id_)
+                words = text("palette.go", screen=label(id_)) if id_.startswith("go.") else label(id_)
+                run = partial(self.app.run_action, active.binding.action, active.node)
+                yield words, text("palette.key", press=key_name(active.binding.key)), run
+
+    async def discover(self) -> Hits:
+        """Everything, while nothing is typed."""
+        for words, key, run in self._actions():
+            yield DiscoveryHit(words, run, help=key)
+
+    async def search(self, query: str) -> Hits:
+        """What fits the words typed."""
+        matcher = self.matcher(query)
+        for words, key, run in self._actions():
+            score = matcher.match(words)
+            if score > 0:
+                yield Hit(score, matcher.highlight(words), run, help=key)

@@ -1,0 +1,67 @@
+"""The question before a dangerous act: what will happen, and the context's name to be typed."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from iwdc_console.locale import text
+from iwdc_console.tui.keys import bind
+from iwdc_console.tui.model.words import clean
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks once; True when `name` was typed and the act chosen. Enter alone never does it."""
+
+    DEFAULT_CSS = """
+    Confirm { align: center middle; }
+    Confirm > Vertical {
+        width: 72; max-width: 96%; height: auto; background: $surface; border: round $status-unreachable; padding: 1 2;
+    }
+    Confirm Label { width: 1fr; margin-bottom: 1; }
+    Confirm .confirm--title { text-style: bold; }
+    Confirm Input { margin-bottom: 1; }
+    Confirm Horizontal { height: auto; align-horizontal: right; }
+    Confirm Button { margin-left: 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [bind("escape", "cancel", "confirm.cancel")]
+
+    def __init__(self, title: str, consequence: str, name: str, act: str) -> None:
+        super().__init__()
+        self._title = title
+        self._consequence = consequence
+        self._expected = name
+        self._act = act
+
+    def compose(self) -> ComposeResult:
+        """The act, what will happen, the name to type, the way out first."""
+        with Vertical():
+            yield Label(clean(self._title), classes="confirm--title", markup=False)
+            yield Label(clean(self._consequence), markup=False)
+            yield Label(text("confirm.type", name=clean(self._expected)), markup=False)
+            yield Input(id="confirm-name")
+            with Horizontal():
+                yield Button(text("confirm.cancel"), id="confirm-cancel")
+                yield Button(clean(self._act), id="confirm-act", variant="error", disabled=True)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self.query_one("#confirm-act", Button).disabled = event.value != self._expected
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        if event.value == self._expected:
+            self.query_one("#confirm-act", Button).focus()
+
+    @on(Button.Pressed, "#confirm-act")
+    def _chosen(self) -> None:
+        self.dismiss(self.query_one(Input).value == self._expected)
+
+    @on(Button.Pressed, "#confirm-cancel")
+    def action_cancel(self) -> None:
+        """Change nothing."""
+        self.dismiss(False)
