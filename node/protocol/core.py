@@ -396,6 +396,8 @@ class Core:
                 else:
                     control.on_append(peer, message, may_ack)
             case ControlAck():
+                if not message.gap:
+                    peer.mark = _shown(peer.mark, message.term, (message.term, message.index))
                 if message.term > election.term:
                     election.see_term(message.term)
                 else:
@@ -413,8 +415,11 @@ class Core:
             case PreVoteAnswer():
                 election.on_prevote_answer(peer, message)
             case VoteRequest():
+                peer.mark = _shown(peer.mark, message.term, (0, 0))
                 election.on_vote_request(peer, message)
             case VoteAnswer():
+                if message.granted:
+                    peer.mark = _shown(peer.mark, message.term, (0, 0))
                 election.on_vote(peer, message)
             case Permit():
                 election.on_permit(peer, message)
@@ -510,3 +515,10 @@ class Core:
 
 def _further(mark: Mark, than: Mark) -> bool:
     return (mark.seq, mark.term, mark.stamp, mark.index) > (than.seq, than.term, than.stamp, than.index)
+
+
+def _shown(mark: Mark | None, term: int, position: tuple[int, int]) -> Mark:
+    """The mark that a vote or an ack proves: it left once it was durable, perhaps before the mark did (D1)."""
+    known = mark or Mark(0, 0, 0, 0)
+    stamp, index = max((known.stamp, known.index), position)
+    return Mark(known.seq, max(known.term, term), stamp, index)
