@@ -7,6 +7,9 @@ from typing import Literal
 
 import msgspec
 
+BEAT_S = 0.25
+SILENCE_S = 1.25
+"""The demo's `heartbeat_interval` and `heartbeat_timeout`: slow enough to watch what follows from what."""
 Condition = Literal["running", "paused", "down"]
 
 

@@ -19,6 +19,8 @@ import msgspec
 
 from iwdc_console.demo import ports
 from iwdc_console.demo.faults import (
+    BEAT_S,
+    SILENCE_S,
     Answer,
     Condition,
     Cut,
@@ -44,13 +46,12 @@ from iwdc_console.demo.network import HOST, Network, Way
 CLUSTER = "demo"
 SETTINGS = (
     f"node.cluster={CLUSTER}",
-    "timing.heartbeat_interval=0.25",
-    "timing.heartbeat_timeout=1.25",
+    f"timing.heartbeat_interval={BEAT_S}",
+    f"timing.heartbeat_timeout={SILENCE_S}",
     "timing.election_interval=2",
     "timing.drift_interval=1",
     "timing.uptime_tolerance=30",
 )
-"""Timings of about a second, so that whoever watches sees what follows from what."""
 LETTERS = "ABCDEFG"
 STOP_S = 5.0
 """What a node gets to stop in good order."""

@@ -32,5 +32,6 @@ PLACES = (
     Place("7", "events", "events:Events"),
     Place("8", "traces", "traces:Traces"),
     Place("9", "metrics", "metrics:Metrics"),
+    Place("X", "chaos", "chaos:Chaos", demo=True),
 )
 BY_NAME = {place.name: place for place in PLACES}

@@ -1,0 +1,124 @@
+"""Chaos, in a demo only: break the cluster, read what should follow, and see whether it does."""
+
+import asyncio
+from collections.abc import Sequence
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from iwdc_console.demo.cluster import Cluster, DemoError
+from iwdc_console.demo.faults import Look, Order, State
+from iwdc_console.locale import text
+from iwdc_console.tui.model.chaos import COLUMNS, Line, force_lines, link_lines, node_rows, outcome_lines
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected
+from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.menu import Menu
+from iwdc_console.tui.widgets.table import Table
+
+LOOK_S = 1.0
+
+
+class Chaos(View):
+    """Enter on a node opens the menu of faults; Enter there acts at once, for this is only a demo."""
+
+    NAME = "chaos"
+    COMMAND = "instances"
+    CSS = """
+    Chaos {
+        #nodes { height: 9; }
+        #middle { height: 10; margin-top: 1; }
+        #links { width: 3fr; height: 1fr; }
+        #force { width: 2fr; height: 1fr; }
+        #outcome { height: 1fr; margin-top: 1; }
+        &.-narrow { #nodes { height: 6; } #middle { height: 6; margin-top: 0; } #outcome { margin-top: 0; } }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rehearsal: Rehearsal | None = None
+        self._problem = ""
+
+    def body(self) -> ComposeResult:
+        """Nodes; links beside what is in force; what came of the last fault."""
+        yield Table(COLUMNS, id="nodes", empty="table.no_data")
+        with Horizontal(id="middle"):
+            yield Lines("chaos.links", self._links, id="links")
+            yield Lines("chaos.in_force", self._force, id="force")
+        yield Lines("chaos.what_follows", self._outcome, id="outcome")
+
+    def on_mount(self) -> None:
+        """The host is asked how things stand while this screen is there."""
+        self.set_interval(LOOK_S, self._look)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The demo's cluster: without one there is no way to this screen."""
+        assert self.console.company.demo is not None
+        return self.console.company.demo
+
+    @property
+    def state(self) -> State:
+        """What was done to the cluster, as its host said last."""
+        return self.cluster.state
+
+    def update(self, moment: Moment) -> None:
+        """The nodes as they are now."""
+        self.query_one(Table).show_rows(node_rows(self.state, moment), self.console.clock.mono_s())
+
+    def _links(self, moment: Moment, width: int, most: int) -> list[Line]:
+        return link_lines(self.state, width, most)
+
+    def _force(self, moment: Moment, width: int, most: int) -> list[Line]:
+        return force_lines(self.state, moment, width, most)
+
+    def _outcome(self, moment: Moment, width: int, most: int) -> list[Line]:
+        return outcome_lines(self._rehearsal, self._problem, moment, most)
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        if self.is_current:
+            await self._carry_out([Look()])
+
+    @on(Table.Opened)
+    def _opened(self, message: Table.Opened) -> None:
+        self._choose(message.key)
+
+    @work(exclusive=True, group="act")
+    async def _choose(self, node: str) -> None:
+        status = self.console.moment().observation.status
+        known = status.value if status else None
+        leader = known.leader.id if known else None
+        offered, title = choices(self.state, node, leader), text("chaos.menu", node=node)
+        while True:
+            chosen = await self.app.push_screen_wait(
+                Menu(title, _lines(offered), lambda at, offered=offered: "\n".join(expected(offered[at].orders, known)))  # type: ignore[misc]
+            )
+            if chosen is None:
+                return
+            choice = offered[chosen]
+            if not choice.further:
+                break
+            offered, title = choice.further, choice.words
+        words = choice.words if title == text("chaos.menu", node=node) else f"{title.rstrip('…')}: {choice.words}"
+        self._rehearsal = Rehearsal(words, expected(choice.orders, known), int(self.console.clock.wall_ms()))
+        await self._carry_out(choice.orders)
+
+    async def _carry_out(self, orders: Sequence[Order]) -> None:
+        """In a thread: a node that stops in good order takes its time."""
+        try:
+            for order in orders:
+                await asyncio.to_thread(self.cluster.order, order)
+        except DemoError as problem:
+            self._problem = str(problem)
+        else:
+            self._problem = ""
+        if self.is_mounted:
+            self.show(self.console.moment())
+
+
+def _lines(offered: Sequence[Choice]) -> list[str]:
+    return [choice.words for choice in offered]
