@@ -16,7 +16,7 @@ from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expecte
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.menu import Menu
-from iwdc_console.tui.widgets.table import Table
+from iwdc_console.tui.widgets.table import HEADING_LINES, Table
 
 LOOK_S = 1.0
 
@@ -28,12 +28,11 @@ class Chaos(View):
     COMMAND = "instances"
     CSS = """
     Chaos {
-        #nodes { height: 9; }
-        #middle { height: 10; margin-top: 1; }
+        #middle { margin-top: 1; }
         #links { width: 3fr; height: 1fr; }
         #force { width: 2fr; height: 1fr; }
         #outcome { height: 1fr; margin-top: 1; }
-        &.-narrow { #nodes { height: 6; } #middle { height: 6; margin-top: 0; } #outcome { margin-top: 0; } }
+        &.-narrow { #middle { margin-top: 0; } #outcome { margin-top: 0; } }
     }
     """
 
@@ -51,7 +50,10 @@ class Chaos(View):
         yield Lines("chaos.what_follows", self._outcome, id="outcome")
 
     def on_mount(self) -> None:
-        """The host is asked how things stand while this screen is there."""
+        """As high as the cluster is large. The host is asked how things stand while this screen is there."""
+        nodes = len(self.state.members)
+        self.query_one("#nodes").styles.height = nodes + HEADING_LINES + 1
+        self.query_one("#middle").styles.height = nodes + 3
         self.set_interval(LOOK_S, self._look)
 
     @property

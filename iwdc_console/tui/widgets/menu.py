@@ -18,7 +18,7 @@ class Menu(ModalScreen[int | None]):
     """Gives the index of the line that was chosen. `about` tells, line by line, what choosing it would bring."""
 
     CSS = """
-    Menu { align: center middle; }
+    Menu { align: center middle; background: $background 60%; }
     Menu > Vertical {
         width: 76; max-width: 95%; height: auto; max-height: 90%;
         background: $panel; border: round $primary; padding: 0 1;
