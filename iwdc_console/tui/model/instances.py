@@ -5,10 +5,10 @@ from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.evidence import proof, reason, status_word
 from iwdc_console.tui.model.history import Sample
-from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, mark, shape, tone
+from iwdc_console.tui.model.marks import HEALTHY, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
 from iwdc_console.tui.model.moment import Moment
-from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
+from iwdc_console.tui.model.quantity import NONE, age, milliseconds
 
 Line = list[tuple[str, str]]
 LABEL = 14
@@ -26,12 +26,12 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
     lines = [
         _head(item, part.value, aged_ms),
         *_why(item),
-        [],
-        *_numbers(item, part.value, aged_ms),
-        [],
         *_witnesses(item, part.value),
         [],
         *_history(moment.history.samples(item.id), width),
+        [],
+        _pair("column.url", item.url),
+        _pair("column.protocol", item.protocol or NONE),
     ]
     return lines[:most]
 
@@ -54,21 +54,6 @@ def _why(item: Instance) -> list[Line]:
     return [
         [(f"  {reason(word)}", tone(item.status)), (f"  {proof(word, item)}", "text-muted")] for word in item.reasons
     ]
-
-
-def _numbers(item: Instance, status: Status, aged_ms: float) -> list[Line]:
-    own = item.id == status.id
-    beat = None if item.heartbeat_age_ms is None else item.heartbeat_age_ms + aged_ms
-    pairs = [
-        ("url", item.url),
-        ("beat", text("instances.asked") if own else age(beat)),
-        ("rtt", NONE if own else milliseconds(item.rtt_ms)),
-        ("uptime", NONE if item.status == UNREACHABLE else duration(item.uptime_ms)),
-        ("drift", offset(item.drift_ms)),
-        ("version", item.version or NONE),
-        ("protocol", item.protocol or NONE),
-    ]
-    return [_pair(f"column.{name}", value) for name, value in pairs]
 
 
 def _pair(key: str, value: str) -> Line:

@@ -24,12 +24,11 @@ class Instances(View):
     COMMAND = "instances"
     CSS = """
     Instances {
-        #members { height: 1fr; }
-        #lower { height: 20; margin-top: 1; }
+        #members { height: auto; max-height: 60%; }
+        #lower { height: 1fr; margin-top: 1; }
         #detail { width: 3fr; height: 1fr; }
         #detail-lines { height: 1fr; }
         #matrix { width: 2fr; height: 1fr; }
-        &.-narrow #lower { height: 12; margin-top: 0; }
         &.-narrow #matrix { display: none; }
     }
     """
