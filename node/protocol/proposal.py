@@ -4,7 +4,7 @@ An atom is one fact at one position `(journal, seq)` of the event logs; the fold
 A payload that does not read as its type is ignored, in the same way on every node.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -38,7 +38,7 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """Payload of `SNAPSHOT_PROPOSAL`, `DIFF_PROPOSAL`, `ROLLBACK_PROPOSAL` (P1). Its key is the event id."""
+    """Payload of `SNAPSHOT_PROPOSAL`, `DIFF_PROPOSAL`, `ROLLBACK_PROPOSAL` (P1)."""
 
     kind: ProposalKind
     version: str
@@ -65,6 +65,8 @@ class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
     reason: str | None = None
     carried: ContentRef | None = msgspec.field(default=None, name="content")
     """The content that comes with a snapshot or diff; None: the hash alone is voted on."""
+    trace: str | None = None
+    """Trace id of the request, where the event carries proposals of several requests."""
 
     @property
     def content(self) -> Content:
@@ -83,6 +85,12 @@ class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
             return (version,)
         successor = f"{SUCCESSOR_SLOT}{self.base}" + (f"@{self.restored}" if self.restored else "")
         return (successor,) if self.kind == "rollback" else (successor, version)
+
+
+class Proposals(msgspec.Struct, frozen=True):
+    """Payload of a `SNAPSHOT_PROPOSAL` that carries several, proposed in one step."""
+
+    proposals: tuple[Proposal, ...]
 
 
 class VoteItem(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -125,8 +133,22 @@ def to_payload(body: Proposal | Votes | RoundOpened | ConflictResolved) -> dict[
     return payload
 
 
+def to_event(bodies: Sequence[Proposal]) -> tuple[dict[str, Any], str]:
+    """Payload and trace id of the event that carries these."""
+    traces = {body.trace for body in bodies}
+    if len(traces) == 1:
+        bodies = [msgspec.structs.replace(body, trace=None) for body in bodies]
+    payloads = [to_payload(body) for body in bodies]
+    return payloads[0] if len(payloads) == 1 else {"proposals": payloads}, str(*traces) if len(traces) == 1 else ""
+
+
+def proposal_key(event_id: str, index: int) -> str:
+    """The key of a proposal is its event's id (P1); of those that share an event only the first one's."""
+    return f"{event_id}.{index}" if index else event_id
+
+
 class Birth(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Atom: a proposal event."""
+    """Atom: a proposal. `index` is its place in its event."""
 
     key: str
     origin: str
@@ -136,10 +158,14 @@ class Birth(msgspec.Struct, frozen=True, array_like=True, gc=False):
     timestamp_ms: int
     trace: str
     payload: Proposal
+    index: int = 0
 
 
 class Cast(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Atom: one vote of one voter on one key and round. `index` is its place in its event, -1 for a proposer's own."""
+    """Atom: one vote of one voter on one key and round.
+
+    `index` is its place in its event, below 0 for a proposer's own.
+    """
 
     voter: str
     round: int
@@ -199,20 +225,26 @@ class Resolution(msgspec.Struct, frozen=True, array_like=True, gc=False):
 Atom = Birth | VoteAtom | Opening | Resolution
 
 
-def read_birth(event: Event) -> tuple[Birth, VersionKey] | None:
-    """The proposal in a proposal event and the order of its version; None when the payload is malformed."""
+def read_births(event: Event) -> Iterator[tuple[Birth, VersionKey]]:
+    """Each proposal in a proposal event with the order of its version; nothing of what is malformed."""
+    payload = event.payload
     try:
-        body = msgspec.convert(event.payload, Proposal)
-        version = parse(body.version)
-        base = None if body.base is None else parse(body.base)
+        bodies = msgspec.convert(payload, Proposals).proposals if "proposals" in payload else None
+        bodies = (msgspec.convert(payload, Proposal),) if bodies is None else bodies
     except ValueError:
-        return None
-    if EVENT_TYPE[body.kind] != event.type or not _is_sound(body, version, base):
-        return None
-    return (
-        Birth(event.id, event.origin, event.journal, event.seq, event.hlc, event.timestamp_ms, event.trace, body),
-        version,
-    )
+        return
+    for index, body in enumerate(bodies):
+        try:
+            version = parse(body.version)
+            base = None if body.base is None else parse(body.base)
+        except ValueError:
+            continue
+        if EVENT_TYPE[body.kind] == event.type and _is_sound(body, version, base):
+            birth = Birth(
+                proposal_key(event.id, index), event.origin, event.journal, event.seq, event.hlc, event.timestamp_ms,
+                event.trace if body.trace is None else body.trace, body, index,
+            )  # fmt: skip
+            yield birth, version
 
 
 def _is_sound(body: Proposal, version: VersionKey, base: VersionKey | None) -> bool:
@@ -229,7 +261,17 @@ def own_vote(birth: Birth) -> Cast | None:
     body = birth.payload
     if body.vote is None:
         return None
-    return Cast(birth.origin, 0, body.vote, body.reason, birth.timestamp_ms, birth.hlc, birth.journal, birth.seq, -1)
+    return Cast(
+        birth.origin,
+        0,
+        body.vote,
+        body.reason,
+        birth.timestamp_ms,
+        birth.hlc,
+        birth.journal,
+        birth.seq,
+        -1 - birth.index,
+    )
 
 
 def read_votes(event: Event) -> Iterator[tuple[str, str, Cast]]:

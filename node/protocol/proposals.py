@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from node.protocol import quorum
 from node.protocol.ballot import ProposalState
 from node.protocol.contents import Contents
 from node.protocol.context import Context
+from node.protocol.drafts import Drafts
 from node.protocol.election import Election
 from node.protocol.events import (
     CONFLICT_RESOLVED,
@@ -28,7 +28,7 @@ from node.protocol.events import (
     hlc_from_wall_ms,
 )
 from node.protocol.membership import UNREACHABLE, Membership
-from node.protocol.proposal import EVENT_TYPE, Content, Proposal, to_payload
+from node.protocol.proposal import EVENT_TYPE, Content, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import (
@@ -70,6 +70,7 @@ class Proposals:
         self._fold = fold
         self._contents = contents
         self._voting = Voting(ctx, clock, members, fold, contents, verify)
+        self._drafts = Drafts(ctx, clock, members, election, fold, self._voting)
         self.views = ProposalViews(ctx, clock, fold)
         self.restoring = False
         self._ballot: dict[tuple[str, int], None] = {}
@@ -98,6 +99,8 @@ class Proposals:
         if ask.dry_run:
             ctx.reply(call, self._voting.predict(ask))
             return
+        if not self._drafts.may_join(ask):
+            self._write_drafts()
         existing = self._existing(ask)
         if existing is not None:
             self._answer_or_wait(call, existing, ask.wait_s, existing=True)
@@ -108,13 +111,11 @@ class Proposals:
             self._skip(call, ask, sees)
             return
         self._skipped.clear()
-        if self._fold.open_count >= ctx.settings.limits.max_open_proposals:
+        if self._fold.open_count + len(self._drafts) >= ctx.settings.limits.max_open_proposals:
             self._failed(ask, "too_many")
             ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
             return
-        event = self._write(ask)
-        self._note_unsynced(event.id, ctx.persist_number)
-        self._answer_or_wait(call, event.id, ask.wait_s, existing=False)
+        self._drafts.add(call, ask)
 
     def resolve(self, call: int, ask: ResolveConflict) -> None:
         """A person settles a conflict (S1)."""
@@ -182,8 +183,9 @@ class Proposals:
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
 
-        What was accepted is announced, one event for all of a kind.
+        What was proposed is written before, and what was accepted is announced, one event for all of a kind.
         """
+        self._write_drafts()
         if self._ballot and self._members.can_vote:
             self._cast()
         if self._contested and self._election.leads:
@@ -247,37 +249,17 @@ class Proposals:
             if any(v not in state.hard and (v, last) in state.votes for v in able):
                 self._open_round(state, last + 1, ())
 
-    def _write(self, ask: Propose) -> Event:
-        ctx = self._ctx
-        voters = self._members.voters
-        wall_ms = int(ctx.wall_ms)
-        base = f"{ask.base}-" if ask.kind != "snapshot" else ""
-        hlc = self._clock.read(ctx.wall_ms)
-        timeout_ms = ctx.settings.timing.proposal_timeout * 1000
-        proposal = Proposal(
-            kind=ask.kind,
-            version=ask.version,
-            base=ask.base,
-            hash=ask.hash,
-            base_hash=self._fold.base_hash(ask.base) if ask.base is not None else None,
-            restored=self._fold.restored(ask.base) if ask.base is not None else None,
-            label=f"{ask.kind}-{base}{ask.version}-{wall_ms}",
-            voters=voters,
-            required=quorum.required(len(voters), ctx.settings.rule),
-            deadline_hlc=hlc + hlc_from_wall_ms(timeout_ms),
-            digest=self._members.digest,
-            leader_term=self._election.term if self._election.leads else 0,
-            signature=ask.signature,
-            idempotency_key=ask.idempotency_key,
-            vote=None,
-            reason=None,
-            carried=ask.content,
-        )
-        judged = self._voting.judge(ctx.settings.id, proposal, 0, hlc)
-        if judged is not None:
-            proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
-            ctx.count("distributed_votes_total", type=judged[0])
-        return self._replication.append(EVENT_TYPE[ask.kind], to_payload(proposal), ask.trace)
+    def _write_drafts(self) -> None:
+        """What was proposed becomes an event; its clients are answered, or wait for the verdict."""
+        drafts = self._drafts.take()
+        if not drafts:
+            return
+        payload, trace = to_event([draft.proposal for draft in drafts])
+        event = self._replication.append(EVENT_TYPE[drafts[0].ask.kind], payload, trace)
+        for index, draft in enumerate(drafts):
+            key = proposal_key(event.id, index)
+            self._note_unsynced(key, self._ctx.persist_number)
+            self._answer_or_wait(draft.call, key, draft.ask.wait_s, existing=False)
 
     def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
         """Not enough instances: nothing is sent, and that is said (seed 3.2)."""

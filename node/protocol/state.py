@@ -27,7 +27,7 @@ from node.protocol.proposal import (
     Resolution,
     VoteAtom,
     own_vote,
-    read_birth,
+    read_births,
     read_opening,
     read_resolution,
     read_votes,
@@ -76,9 +76,8 @@ class Fold:
             for key, hash_, cast in read_votes(event):
                 self._add_vote(key, hash_, cast, changes)
         elif kind in PROPOSAL_TYPES:
-            read = read_birth(event)
-            if read is not None:
-                self._add_birth(*read, changes)
+            for birth, order in read_births(event):
+                self._add_birth(birth, order, changes)
         elif kind == events.ROUND_OPENED:
             opened = read_opening(event)
             if opened is not None:
@@ -127,7 +126,7 @@ class Fold:
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
         if (old.journal, old.seq) != (new.journal, new.seq) and self._above(old):
-            self._displaced[new.journal, new.seq, -1] = new
+            self._displaced[new.journal, new.seq, -1 - new.index] = new
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 

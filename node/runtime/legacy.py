@@ -184,8 +184,9 @@ class LegacyMember:
                 self._pending.popleft()
                 if event.type in FORWARDED:
                     name, fields = FORWARDED[event.type]
-                    proposal = {theirs: event.payload.get(ours) for theirs, ours in fields.items()}
-                    await call(self._member.url, "POST", f"/distributed/{name}", proposal)
+                    for body in event.payload.get("proposals", [event.payload]):
+                        proposal = {theirs: body.get(ours) for theirs, ours in fields.items()}
+                        await call(self._member.url, "POST", f"/distributed/{name}", proposal)
 
     async def _poll(self) -> None:
         body = await call(self._member.url, "GET", "/distributed/journal")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
+from node.protocol.proposal import proposal_key
 from node.protocol.requests import ProposalView
 from node.simulation.violation import Violation
 
@@ -30,11 +31,14 @@ class Ballots:
             return
         payload = event.payload
         if event.type in (SNAPSHOT_PROPOSAL, DIFF_PROPOSAL, ROLLBACK_PROPOSAL):
-            self._places[place] = (event.id,)
-            self._proposals[event.id] = payload
-            if payload["vote"] == "accept":
-                self._accepts[event.id, 0][event.origin] = place
-            self._decide(event.id)
+            bodies = payload.get("proposals", [payload])
+            keys = tuple(proposal_key(event.id, index) for index in range(len(bodies)))
+            self._places[place] = keys
+            for key, body in zip(keys, bodies, strict=True):
+                self._proposals[key] = body
+                if body["vote"] == "accept":
+                    self._accepts[key, 0][event.origin] = place
+                self._decide(key)
         elif event.type == VOTES:
             self._places[place] = tuple(vote["proposal"] for vote in payload["votes"])
             for vote in payload["votes"]:

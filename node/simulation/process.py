@@ -21,6 +21,7 @@ from node.protocol.effects import (
     Effect,
     Emit,
     Fetch,
+    Gathered,
     Input,
     Install,
     LoopLag,
@@ -87,6 +88,7 @@ class Process:
         self._waiting: list[Send | Reply | Emit] = []
         self._answers: list[tuple[int, Callable[[], None]]] = []
         self._calls: dict[int, OnAnswer] = {}
+        self._called: list[Called] = []
         self._numbers = 0
         self._tick_at = float("inf")
         self._tick = 0
@@ -304,7 +306,20 @@ class Process:
         if self.paused:
             self.inbox.append((self._take_call, (number, request)))
         elif number in self._calls:
-            self.step(Called(number, request))
+            if not self._called:
+                self.world.schedule.after(0.0, self._take_called, self.boots)
+            self._called.append(Called(number, request))
+
+    def _take_called(self, life: int) -> None:
+        if not self.up or self.boots != life:
+            return
+        if self.paused:
+            self.inbox.append((self._take_called, (life,)))
+            return
+        calls = tuple(called for called in self._called if called.call in self._calls)
+        self._called = []
+        if calls:
+            self.step(Gathered(calls) if len(calls) > 1 else calls[0])
 
     def cancel(self, number: int, life: int) -> None:
         """The client of a call has gone."""

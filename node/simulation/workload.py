@@ -37,6 +37,8 @@ Script = Generator[Wish, Answer | None, None]
 OnOutcome = Callable[[Answer | None], None]
 
 TRIES = 3
+BURST, BURST_SHARE = 3, 0.2
+"""Proposals that come in the same moment as another one, and how often that is so."""
 CONTENT_EVERY, LOST_EVERY = 3, 21
 """Of so many requests one may be a snapshot that content comes with, or one whose content nobody has."""
 RESOURCES = ("catalogue", "index", "builds")
@@ -166,6 +168,9 @@ class Workload:
     def _propose(self, client: str) -> Script:
         process = self._anyone()
         request = self._draw_proposal(process)
+        if self._rng.random() < BURST_SHARE:
+            for _ in range(BURST):
+                self._propose_beside(process)
         for _ in range(TRIES):
             answer = yield process, request, self._plan.timing.proposal_timeout
             if isinstance(answer, ProposalAnswer):
@@ -173,6 +178,17 @@ class Workload:
             if answer not in (None, REFUSED):
                 return
             process = self._anyone()
+
+    def _propose_beside(self, process: Process) -> None:
+        """A proposal that comes in the same moment as another, so that they share a step and perhaps an event."""
+
+        def answered(answer: Answer | None) -> None:
+            self._running -= 1
+            if isinstance(answer, ProposalAnswer):
+                self._world.checkers.told(process, answer.proposal)
+
+        self._running += 1
+        self.call(process, self._draw_proposal(process), self._plan.timing.proposal_timeout, answered)
 
     def _publish(self, client: str) -> Script:
         request = Publish(SNAPSHOT_CREATED, {"by": client}, self._fresh("event"), self._rng.random() < 0.3)

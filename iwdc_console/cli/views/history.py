@@ -47,6 +47,8 @@ def event_text(event: dict[str, Any]) -> str:
     payload = event.get("payload") or {}
     if payload.get("label"):
         return _labelled(payload["label"], payload)
+    if isinstance(payload.get("proposals"), list):
+        return ", ".join(_labelled(each.get("label"), each) for each in payload["proposals"])
     if isinstance(payload.get("accepted"), list):
         return ", ".join(_labelled(each.get("proposalId"), each) for each in payload["accepted"])
     if event["type"] == "VOTES" and isinstance(payload.get("votes"), list):

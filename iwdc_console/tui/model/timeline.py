@@ -99,7 +99,13 @@ class Selection(NamedTuple):
 
 def names_of(events: Iterable[Event]) -> dict[str, str]:
     """What the proposals among these events are about, by their keys."""
-    return {event.id: subject(event.payload) for event in events if event.type.endswith(PROPOSAL)}
+    found: dict[str, str] = {}
+    for event in events:
+        if event.type.endswith(PROPOSAL):
+            many = event.payload.get("proposals")
+            for index, body in enumerate(many if isinstance(many, list) else (event.payload,)):
+                found[f"{event.id}.{index}" if index else event.id] = subject(body)
+    return found
 
 
 def subject(payload: Mapping[str, object]) -> str:
@@ -117,7 +123,7 @@ def summary(event: Event, names: Mapping[str, str]) -> str:
     `names` tells what proposals are about, by their keys.
     """
     payload = event.payload
-    told = payload.get("accepted")
+    told = payload.get("accepted") or payload.get("proposals")
     if isinstance(told, list):
         return ", ".join(subject(each) for each in told if isinstance(each, dict))
     if payload.get("label") or payload.get("proposalId"):

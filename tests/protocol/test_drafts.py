@@ -1,0 +1,89 @@
+"""Proposals of one step share an event where none can touch another (P1, P2)."""
+
+import random
+from typing import Any
+
+from node.protocol.core import Core
+from node.protocol.effects import Called, Effect, Gathered, Now, Persist, Persisted, Reply, Tick
+from node.protocol.records import Appended, Durable
+from node.protocol.requests import ProposalAnswer, Propose
+from node.protocol.settings import Member, Settings
+
+ONE = Settings("A", "c", (Member("A", "http://a/api/v1"),))
+
+
+def snapshot(version: str, hash_: str = "h", key: str | None = None, trace: str = "t") -> Propose:
+    return Propose("snapshot", version, hash_, idempotency_key=key, wait_s=5, trace=trace)
+
+
+class Alone:
+    """A cluster of one: its vote decides."""
+
+    def __init__(self) -> None:
+        self.now = Now(0.0, 1e12)
+        self.core = Core(ONE, Durable(), random.Random(1), self.now, "boot", new_cluster=True)
+        for _ in range(100):
+            self.now = Now(self.now.mono + 1, self.now.wall_ms + 1000)
+            self.step(self.core.step(self.now, Tick()))
+        assert self.core.election.leads
+
+    def step(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Persist):
+                self.step(self.core.step(self.now, Persisted(effect.number)))
+
+    def ask(self, *asks: Propose) -> tuple[list[dict[str, Any]], list[ProposalAnswer]]:
+        """What is asked in one step: the payloads of the proposal events written, and the answers in order."""
+        effects = self.core.step(self.now, Gathered(tuple(Called(n, ask) for n, ask in enumerate(asks))))
+        self.step(effects)
+        records = [record for effect in effects if isinstance(effect, Persist) for record in effect.records]
+        events = [record.event for record in records if isinstance(record, Appended)]
+        answers = {effect.call: effect.answer for effect in effects if isinstance(effect, Reply)}
+        found = [answers[number] for number in range(len(asks))]
+        assert all(isinstance(answer, ProposalAnswer) for answer in found)
+        return (
+            [event.payload for event in events if event.type.endswith("_PROPOSAL")],
+            [answer for answer in found if isinstance(answer, ProposalAnswer)],
+        )
+
+
+def test_p1_rising_snapshots_of_a_step_share_an_event_and_have_keys_of_their_own() -> None:
+    payloads, answers = Alone().ask(snapshot("1.0.0"), snapshot("1.1.0"), snapshot("1.2.0"))
+    assert [[body["version"] for body in payload["proposals"]] for payload in payloads] == [["1.0.0", "1.1.0", "1.2.0"]]
+    assert [answer.proposal.state for answer in answers] == ["accepted"] * 3
+    first = answers[0].proposal.key
+    assert [answer.proposal.key for answer in answers] == [first, f"{first}.1", f"{first}.2"]
+
+
+def test_a_proposal_alone_is_an_event_as_the_seed_has_it() -> None:
+    payloads, answers = Alone().ask(snapshot("1.0.0"))
+    assert [payload["version"] for payload in payloads] == ["1.0.0"]
+    assert answers[0].proposal.trace_id == "t"
+
+
+def test_each_keeps_the_trace_of_its_request() -> None:
+    _, answers = Alone().ask(snapshot("1.0.0", trace="one"), snapshot("1.1.0", trace="two"))
+    assert [answer.proposal.trace_id for answer in answers] == ["one", "two"]
+
+
+def test_p3_what_is_no_higher_is_judged_after_what_came_before_it() -> None:
+    payloads, answers = Alone().ask(snapshot("1.1.0"), snapshot("1.2.0"), snapshot("1.0.0"), snapshot("1.2.0", "other"))
+    assert [len(payload["proposals"]) for payload in payloads] == [2, 2]
+    assert [answer.proposal.state for answer in answers] == ["accepted", "accepted", "rejected", "rejected"]
+
+
+def test_a_diff_finds_the_base_that_was_proposed_just_before_it() -> None:
+    diff = Propose("diff", "1.1.0", "d", base="1.0.0", wait_s=5)
+    payloads, answers = Alone().ask(snapshot("1.0.0"), diff, snapshot("1.2.0"))
+    assert len(payloads) == 3
+    assert [answer.proposal.state for answer in answers] == ["accepted"] * 3
+
+
+def test_p6_the_same_content_or_idempotency_key_within_a_step_is_one_proposal() -> None:
+    _, answers = Alone().ask(
+        snapshot("1.0.0"), snapshot("1.0.0"), snapshot("1.1.0", key="k"), snapshot("1.2.0", key="k")
+    )
+    keys = [answer.proposal.key for answer in answers]
+    assert keys == [keys[0], keys[0], keys[2], keys[2]]
+    assert keys[0] != keys[2]
+    assert [answer.existing for answer in answers] == [False, True, False, True]
