@@ -80,13 +80,16 @@ def _nodes(given: argparse.Namespace) -> list[str]:
 
 
 def _open(nodes: Sequence[str], context: str, company: Company) -> int:
+    from iwdc_console.tui import settings
     from iwdc_console.tui.app import Console
     from iwdc_console.tui.model.observation import Link, Observation
     from iwdc_console.tui.source.live import LiveSource
 
+    chosen, notices = settings.load()
+    source = LiveSource(nodes, context, poll_s=chosen.refresh_s)
     start = Observation(context=context, nodes=tuple(nodes), link=Link(node=nodes[0]))
-    console = Console(LiveSource(nodes, context), start, company=company)
-    console.run()
+    console = Console(source, start, company=company, settings=chosen, notices=notices)
+    console.run(mouse=chosen.mouse)
     return console.return_code or 0
 
 

@@ -1,30 +1,80 @@
-"""Words on screen: `text(key, **values)`."""
+"""Words on screen in the language of the person: `text("overview.left", time="4 s")`.
+
+The words are in one TOML file per language. A table with the forms `one`, `few`, `many` or `other` is a plural: the
+value `count` chooses the form, by the rules of the language (CLDR).
+"""
 
 import tomllib
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 
+LANGUAGES: Mapping[str, str] = {"en": "English", "ru": "Русский"}
+"""Each language by its code, in its own words."""
+DEFAULT = "en"
+FORMS = frozenset({"one", "few", "many", "other"})
+Words = str | Mapping[str, str]
 
-def text(key: str, **values: object) -> str:
-    """The words for `key`, with `values` in their places. Raises `KeyError` for an unknown key: our own mistake."""
-    words = _texts()[key]
+_language = DEFAULT
+
+
+def text(key: str, /, **values: object) -> str:
+    """The words for `key` with `values` in their places. Raises `KeyError` for an unknown key: our own mistake."""
+    words = table(_language)[key]
     if not isinstance(words, str):
-        words = words["one" if values["count"] == 1 else "other"]
+        words = words[_PLURALS[_language](int(str(values["count"])))]
     return words.format(**values)
 
 
+def language() -> str:
+    """The code of the language in use."""
+    return _language
+
+
+def set_language(code: str) -> None:
+    """Speak this language from now on. Raises `KeyError` for one that is not in `LANGUAGES`."""
+    global _language
+    LANGUAGES[code]
+    _language = code
+
+
+def from_environment(environment: Mapping[str, str]) -> str:
+    """The language that the terminal is set to, if it is one of ours, or else English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(name):
+            code = environment[name][:2].casefold()
+            return code if code in LANGUAGES else DEFAULT
+    return DEFAULT
+
+
 @cache
-def _texts() -> dict[str, str | dict[str, str]]:
-    found: dict[str, str | dict[str, str]] = {}
-    _flatten("", tomllib.loads((files(__package__) / "en.toml").read_text(encoding="utf-8")), found)
+def table(code: str) -> Mapping[str, Words]:
+    """All words of a language by key."""
+    found: dict[str, Words] = {}
+    _flatten("", tomllib.loads((files(__package__) / f"{code}.toml").read_text(encoding="utf-8")), found)
     return found
 
 
-def _flatten(prefix: str, table: dict[str, object], into: dict[str, str | dict[str, str]]) -> None:
-    for name, value in table.items():
-        if isinstance(value, dict) and "other" in value:
-            into[prefix + name] = value
-        elif isinstance(value, dict):
-            _flatten(f"{prefix}{name}.", value, into)
-        else:
+def _flatten(prefix: str, content: Mapping[str, object], into: dict[str, Words]) -> None:
+    for name, value in content.items():
+        if not isinstance(value, dict):
             into[prefix + name] = str(value)
+        elif value and value.keys() <= FORMS:
+            into[prefix + name] = value
+        else:
+            _flatten(f"{prefix}{name}.", value, into)
+
+
+def _english(count: int) -> str:
+    return "one" if count == 1 else "other"
+
+
+def _russian(count: int) -> str:
+    """1, 21: one; 2-4, 22-24: few; 5-20, 11-14: many."""
+    tens, units = abs(count) % 100, abs(count) % 10
+    if units == 1 and tens != 11:
+        return "one"
+    return "few" if 2 <= units <= 4 and not 12 <= tens <= 14 else "many"
+
+
+_PLURALS: Mapping[str, Callable[[int], str]] = {"en": _english, "ru": _russian}

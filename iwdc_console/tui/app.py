@@ -3,6 +3,7 @@
 First paint comes before the first request: the source begins once the first screen has been painted.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual import work
@@ -11,18 +12,21 @@ from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 
-from iwdc_console.locale import text
+from iwdc_console.locale import LANGUAGES, set_language, text
 from iwdc_console.tui import themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind, keymap
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.palette import Palette
 from iwdc_console.tui.screens.help import Help, here
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.settings import Settings
+from iwdc_console.tui.settings import save as save_setting
 from iwdc_console.tui.source.source import Source
 from iwdc_console.tui.widgets.prompt import Prompt
 
@@ -44,15 +48,15 @@ class Console(App[None]):
     .-stale Table, .-stale Lines { text-style: dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(bind(place.key, f"go('{place.name}')", f"go.{place.name}") for place in PLACES),
-        bind("colon", "command", "app.command", footer=True),
-        bind("space", "pause", "app.pause", footer=True),
-        bind("equals_sign", "as_command", "app.as_command", footer=True),
-        bind("minus", "last", "app.last"),
-        bind("r", "retry", "app.retry"),
-        bind("ctrl+p", "palette", "app.palette"),
-        bind("question_mark", "help", "app.help", footer=True),
-        bind("q", "quit", "app.quit", footer=True),
+        *(bind(f"go.{place.name}", f"go('{place.name}')") for place in PLACES),
+        bind("app.command", "command"),
+        bind("app.pause", "pause"),
+        bind("app.as_command", "as_command"),
+        bind("app.last", "last"),
+        bind("app.retry", "retry"),
+        bind("app.palette", "palette"),
+        bind("app.help", "help"),
+        bind("app.quit", "quit"),
     ]
 
     def __init__(
@@ -61,6 +65,8 @@ class Console(App[None]):
         observation: Observation,
         clock: Clock | None = None,
         company: Company = ALONE,
+        settings: Settings | None = None,
+        notices: Iterable[Notice] = (),
     ) -> None:
         super().__init__()
         self.company = company
@@ -73,12 +79,41 @@ class Console(App[None]):
         self._history = History()
         self._last_place = FIRST
         self._selection = ""
-        for theme in themes.builtin():
+        self.themes = themes.load()
+        self._notices = [*notices, *self._use(settings or Settings())]
+
+    def _use(self, settings: Settings) -> Iterator[Notice]:
+        """Look and speak as the person wants it. What of it cannot be done is told."""
+        set_language(settings.language)
+        for theme in self.themes.by_name.values():
             self.register_theme(theme)
-        self.theme = "iwdc-dark"
+        self.theme, unknown = self.themes.choose(settings.theme)
+        keys, unusable = keymap(settings.keys)
+        self.set_keymap(keys)
+        yield from (*self.themes.notices, *unknown, *unusable)
+
+    def set_language(self, code: str) -> None:
+        """Speak this language from now on, on all screens, and keep the choice."""
+        set_language(code)
+        for screen in self.screen_stack:
+            screen.query("*").refresh(layout=True)
+        self._show()
+        self._keep("language", code)
+
+    def set_theme(self, name: str) -> None:
+        """Look like this from now on, and keep the choice."""
+        self.theme = name
+        self._keep("theme", name)
+
+    def _keep(self, key: str, value: str) -> None:
+        hindered = save_setting(key, value)
+        if hindered is not None:
+            self.notify(hindered.words, severity="warning", markup=False, timeout=10)
 
     def on_mount(self) -> None:
         """Paint, then ask."""
+        for notice in self._notices:
+            self.notify(notice.words, severity="warning", markup=False, timeout=15)
         leave_on_signals(self)
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._listen)
@@ -119,6 +154,7 @@ class Console(App[None]):
     def entered(self, view: View) -> None:
         """A screen has come to the front."""
         self.source.want(view.NEEDS)
+        view.query("*").refresh()  # the language may be another one since it was last in front
         self._show()
         if self._selection:
             view.select(self._selection)
@@ -172,18 +208,32 @@ class Console(App[None]):
         """A line for the name of a screen."""
         view = self.view
         if view is not None:
-            view.query_one(Prompt).ask(":", done=self.run_command, words=[*self._names(), "quit"])
+            view.query_one(Prompt).ask(":", done=self.run_command, words=self._words())
+
+    def _words(self) -> list[str]:
+        looks = [f"theme {name}" for name in self.themes.by_name] + [f"language {code}" for code in LANGUAGES]
+        return [*self._names(), "quit", *looks]
 
     def run_command(self, line: str) -> str | None:
         """Do what a command line says; a problem is returned."""
-        word = line.strip().casefold()
+        word, _, rest = line.strip().casefold().partition(" ")
         if word in ("q", "quit"):
             self.exit()
             return None
+        if word in ("theme", "language") and rest:
+            return self._choose(word, rest.strip())
         found = [name for name in self._names() if name.startswith(word)] if word else []
         if len(found) != 1:
             return text("app.no_such_command", word=word) if word else None
         self.go(found[0])
+        return None
+
+    def _choose(self, what: str, name: str) -> str | None:
+        """`:theme NAME` and `:language CODE`; a problem is returned."""
+        known = sorted(LANGUAGES if what == "language" else self.themes.by_name)
+        if name not in known:
+            return text("app.no_such_choice", name=name, known=", ".join(known))
+        (self.set_language if what == "language" else self.set_theme)(name)
         return None
 
     def action_help(self) -> None:

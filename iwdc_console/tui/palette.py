@@ -7,7 +7,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import label
+from iwdc_console.tui.keymap import label
 from iwdc_console.tui.screens.help import here
 from iwdc_console.tui.widgets.footer import key_name
 

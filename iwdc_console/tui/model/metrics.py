@@ -63,7 +63,7 @@ def number(value: float) -> str:
 
 def rate(per_s: float) -> str:
     """A rate in a cell of fixed shape."""
-    return text("metrics.rate", value=f"{per_s:,.1f}" if per_s < 1_000 else f"{per_s:,.0f}")
+    return text("unit.per_s", value=f"{per_s:,.1f}" if per_s < 1_000 else f"{per_s:,.0f}")
 
 
 def note(meter: Meter | None, left_out: int) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model import events
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.events import BadSelection, Line
@@ -35,11 +35,11 @@ class Events(View):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("f", "choose", "events.choose", footer=True),
-        bind("o", "only_instance", "events.only_instance"),
-        bind("T", "trace", "events.trace", footer=True),
-        bind("left_square_bracket", "scroll_detail(-5)", "events.detail_up"),
-        bind("right_square_bracket", "scroll_detail(5)", "events.detail_down"),
+        bind("events.choose", "choose"),
+        bind("events.only_instance", "only_instance"),
+        bind("events.trace", "trace"),
+        bind("events.detail_up", "scroll_detail(-5)"),
+        bind("events.detail_down", "scroll_detail(5)"),
     ]
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind, label
+from iwdc_console.tui.keymap import bind, label
 from iwdc_console.tui.widgets.footer import key_name
 
 SCOPES = ("table", "screen", "go", "app")
@@ -29,7 +29,7 @@ class Help(ModalScreen[None]):
         background: $surface; border: round $surface-border; padding: 1 2;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [bind("escape,question_mark,q", "dismiss", "help.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("help.close", "dismiss")]
 
     def __init__(self, name: str, keys: list[ActiveBinding]) -> None:
         super().__init__()

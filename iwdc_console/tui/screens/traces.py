@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model import traces
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
@@ -31,9 +31,9 @@ class Traces(View):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("left_square_bracket", "scroll_spans(-5)", "traces.spans_up"),
-        bind("right_square_bracket", "scroll_spans(5)", "traces.spans_down"),
-        bind("Y", "copy_trace", "traces.copy_trace"),
+        bind("traces.spans_up", "scroll_spans(-5)"),
+        bind("traces.spans_down", "scroll_spans(5)"),
+        bind("traces.copy_trace", "copy_trace"),
     ]
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.table import BadFilter, Filter
@@ -37,8 +37,8 @@ class View(Screen[None]):
     VERDICT_LINES: ClassVar[int] = 1
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012 (as Textual has it)
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("z", "zoom", "screen.zoom"),
-        bind("escape", "back", "screen.back"),
+        bind("screen.zoom", "zoom"),
+        bind("screen.back", "back"),
     ]
 
     def compose(self) -> ComposeResult:

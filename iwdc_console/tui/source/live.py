@@ -51,7 +51,10 @@ class Unknown(Unanswered):
 class LiveSource:
     """The nodes of one context, asked in turn."""
 
-    def __init__(self, nodes: Sequence[str], context: str = "", clock: Clock | None = None) -> None:
+    def __init__(
+        self, nodes: Sequence[str], context: str = "", clock: Clock | None = None, poll_s: float = POLL_S
+    ) -> None:
+        self._poll_s = poll_s
         self._clock = clock or Clock()
         self._given = tuple(nodes)
         self._observation = Observation(context=context, nodes=self._given, link=Link(node=self._given[0]))
@@ -113,7 +116,7 @@ class LiveSource:
                     if self._trace and "trace" in self._wanted:
                         await self._gather_trace(client, self._trace)
                     self._changed.set()
-                    await self._wait(POLL_S)
+                    await self._wait(self._poll_s)
                 else:
                     await self._wait(self._pause_s)
         finally:

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.words import clean
 
 
@@ -28,7 +28,7 @@ class Confirm(ModalScreen[bool]):
     Confirm Horizontal { height: auto; align-horizontal: right; }
     Confirm Button { margin-left: 2; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [bind("escape", "cancel", "confirm.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("confirm.cancel", "cancel")]
 
     def __init__(self, title: str, consequence: str, name: str, act: str) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from iwdc_console.tui.keys import label
+from iwdc_console.tui.keymap import label
 
 NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=", "minus": "-", "space": "␣",

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.words import clean
 
 
@@ -28,7 +28,7 @@ class Menu(ModalScreen[int | None]):
     Menu OptionList > .option-list--option-highlighted { background: $action-selection; color: $foreground; }
     Menu #about { color: $text-muted; height: 4; margin-top: 1; }
     """
-    BINDINGS = [bind("escape", "dismiss", "menu.leave")]  # noqa: RUF012 (as Textual has it)
+    BINDINGS = [bind("menu.leave", "dismiss")]  # noqa: RUF012 (as Textual has it)
 
     def __init__(self, title: str, lines: Sequence[str], about: Callable[[int], str]) -> None:
         super().__init__()

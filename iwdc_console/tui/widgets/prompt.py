@@ -11,7 +11,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from iwdc_console.tui.keys import urgent
+from iwdc_console.tui.keymap import bind
 
 
 class Prompt(Horizontal):
@@ -26,7 +26,7 @@ class Prompt(Horizontal):
         & > Input:focus { border: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [urgent("escape", "give_up", "prompt.give_up")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("prompt.give_up", "give_up")]
 
     def __init__(self) -> None:
         super().__init__(id="prompt")

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.style import Style
 
 from iwdc_console.locale import text
-from iwdc_console.tui.keys import bind
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
 from iwdc_console.tui.model.words import cut, fitted
 from iwdc_console.tui.widgets.words import toned
@@ -26,7 +26,7 @@ from iwdc_console.tui.widgets.words import toned
 GLOW_S = 1.0
 HEADING_LINES = 1
 HEADING, SORTED = "$text-muted", "bold $foreground"
-CURSOR, CURSOR_IDLE, GLOW = "on $action-selection", "on $surface", "bold on $action-selection"
+CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on $surface", "bold on $action-selection"
 
 
 class Table(ScrollView, can_focus=True):
@@ -41,20 +41,20 @@ class Table(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("down,j", "move(1)", "table.down"),
-        bind("up,k", "move(-1)", "table.up"),
-        bind("pagedown", "page(1)", "table.page_down"),
-        bind("pageup", "page(-1)", "table.page_up"),
-        bind("home,g", "to_end(-1)", "table.first"),
-        bind("end,G", "to_end(1)", "table.last"),
-        bind("enter", "open", "table.open", footer=True),
-        bind("s", "sort(1)", "table.sort", footer=True),
-        bind("S", "turn", "table.turn"),
-        bind("slash", "filter", "table.filter", footer=True),
-        bind("n", "hit(1)", "table.next_hit"),
-        bind("N", "hit(-1)", "table.previous_hit"),
-        bind("y", "copy", "table.copy"),
-        bind("e", "export", "table.export"),
+        bind("table.down", "move(1)"),
+        bind("table.up", "move(-1)"),
+        bind("table.page_down", "page(1)"),
+        bind("table.page_up", "page(-1)"),
+        bind("table.first", "to_end(-1)"),
+        bind("table.last", "to_end(1)"),
+        bind("table.open", "open"),
+        bind("table.sort", "sort(1)"),
+        bind("table.turn", "turn"),
+        bind("table.filter", "filter"),
+        bind("table.next_hit", "hit(1)"),
+        bind("table.previous_hit", "hit(-1)"),
+        bind("table.copy", "copy"),
+        bind("table.export", "export"),
     ]
 
     cursor: reactive[str] = reactive("", repaint=False)

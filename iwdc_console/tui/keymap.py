@@ -1,0 +1,166 @@
+"""Every action that a key can do, by a stable id. Bindings, footer, help, palette and people's own keymaps rest on it.
+
+An id is `<scope>.<name>`; what it is called on screen, `label` says. A screen or widget binds an action with
+`bind("table.open", "open")`: its keys come from here, or from the person's settings.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from string import ascii_letters, digits, punctuation
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingError, InvalidBinding
+from textual.keys import Keys
+
+from iwdc_console.locale import text
+from iwdc_console.tui.notice import Notice
+from iwdc_console.tui.screens.places import PLACES
+
+
+class Action(NamedTuple):
+    """`keys` are the default ones, with commas in between. With `footer` the last line of the screen names it.
+
+    An `urgent` one comes before those of the widget with the focus, and of everything around it.
+    """
+
+    id: str
+    keys: str
+    footer: bool = False
+    urgent: bool = False
+
+    @property
+    def scope(self) -> str:
+        """Where it applies: `app`, `go` and `screen` everywhere, others in a widget or screen of that name."""
+        return self.id.partition(".")[0]
+
+
+EVERYWHERE = frozenset({"app", "go", "screen"})
+ACTIONS = (
+    Action("app.command", "colon", footer=True),
+    Action("app.pause", "space", footer=True),
+    Action("app.as_command", "equals_sign", footer=True),
+    Action("app.last", "minus"),
+    Action("app.retry", "r"),
+    Action("app.palette", "ctrl+p"),
+    Action("app.help", "question_mark", footer=True),
+    Action("app.quit", "q", footer=True),
+    Action("screen.zoom", "z"),
+    Action("screen.back", "escape"),
+    *(Action(f"go.{place.name}", place.key) for place in PLACES),
+    Action("help.close", "escape,question_mark,q", urgent=True),
+    Action("menu.leave", "escape", urgent=True),
+    Action("confirm.cancel", "escape", urgent=True),
+    Action("prompt.give_up", "escape", urgent=True),
+    Action("table.open", "enter", footer=True),
+    Action("table.down", "down,j"),
+    Action("table.up", "up,k"),
+    Action("table.page_down", "pagedown"),
+    Action("table.page_up", "pageup"),
+    Action("table.first", "home,g"),
+    Action("table.last", "end,G"),
+    Action("table.sort", "s", footer=True),
+    Action("table.turn", "S"),
+    Action("table.filter", "slash", footer=True),
+    Action("table.next_hit", "n"),
+    Action("table.previous_hit", "N"),
+    Action("table.copy", "y"),
+    Action("table.export", "e"),
+    Action("events.choose", "f", footer=True),
+    Action("events.only_instance", "o"),
+    Action("events.trace", "T", footer=True),
+    Action("events.detail_up", "left_square_bracket"),
+    Action("events.detail_down", "right_square_bracket"),
+    Action("traces.spans_up", "left_square_bracket"),
+    Action("traces.spans_down", "right_square_bracket"),
+    Action("traces.copy_trace", "Y"),
+)
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+_SAME_AS = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+j": "enter", "ctrl+left_square_bracket": "escape"}
+"""Keys that a terminal cannot tell from others."""
+_MODIFIERS = frozenset({"ctrl", "shift", "alt"})
+
+
+def bind(id: str, do: str) -> Binding:
+    """The binding of an action of the registry."""
+    action = BY_ID[id]
+    return Binding(action.keys, do, id, id=id, show=action.footer, priority=action.urgent)
+
+
+def label(id: str) -> str:
+    """What an action is called on screen."""
+    scope, _, name = id.partition(".")
+    return text(f"screen.{name}") if scope == "go" else text(f"key.{id}")
+
+
+def keys_of(id: str, chosen: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys of an action by their long names: the chosen ones, or else the default."""
+    return _long(chosen.get(id, BY_ID[id].keys))
+
+
+def keymap(chosen: Mapping[str, str]) -> tuple[dict[str, str], tuple[Notice, ...]]:
+    """What of a person's keys can be used, for Textual's `set_keymap`; and why the rest cannot."""
+    good: dict[str, str] = {}
+    notices: list[Notice] = []
+    for id, keys in chosen.items():
+        problem = _problem(id, keys)
+        if problem is None:
+            good[id] = keys
+        else:
+            notices.append(problem)
+    while (clash := next(clashes(good), None)) is not None:
+        loser, winner = (clash.first, clash.second) if clash.first in good else (clash.second, clash.first)
+        del good[loser]
+        notices.append(Notice("notice.keys.clash", {"key": clash.key, "action": loser, "other": winner}))
+    return {id: ",".join(keys_of(id, good)) for id in good}, tuple(notices)
+
+
+def _problem(id: str, keys: str) -> Notice | None:
+    if id not in BY_ID:
+        return Notice("notice.keys.unknown_action", {"action": id, "known": ", ".join(sorted(BY_ID))})
+    try:
+        names = _long(keys)
+    except (BindingError, InvalidBinding):
+        names = ("",)
+    for name in names:
+        if name in _SAME_AS:
+            return Notice("notice.keys.same_as", {"action": id, "key": name, "other": _SAME_AS[name]})
+        *modifiers, plain = name.split("+")
+        if not set(modifiers) <= _MODIFIERS or plain not in _NAMES:
+            return Notice("notice.keys.unknown_key", {"action": id, "key": name})
+    return None
+
+
+class Clash(NamedTuple):
+    """One key for two actions that can be meant at the same place."""
+
+    key: str
+    first: str
+    second: str
+
+
+def clashes(chosen: Mapping[str, str]) -> Iterator[Clash]:
+    """Every key that would mean two things at once."""
+    by_key: dict[str, list[Action]] = defaultdict(list)
+    for action in ACTIONS:
+        for one in keys_of(action.id, chosen):
+            for other in by_key[one]:
+                if action.scope == other.scope or (
+                    {action.scope, other.scope} & EVERYWHERE and action.urgent == other.urgent
+                ):
+                    yield Clash(one, action.id, other.id)
+            by_key[one].append(action)
+
+
+def _long(keys: str) -> tuple[str, ...]:
+    """`?` is `question_mark` to Textual. Raises `InvalidBinding` for a key that is nothing."""
+    return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
+
+
+_NAMES = (
+    frozenset(key.value for key in Keys if "+" not in key.value and "<" not in key.value)
+    | frozenset(
+        name for character in ascii_letters + digits + punctuation.replace(",", "") for name in _long(character)
+    )
+    | {"comma", "space"}
+)
+"""Every key there is a name for, but for letters of other alphabets."""
