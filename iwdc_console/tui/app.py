@@ -4,6 +4,7 @@ First paint comes before the first request: the source begins once the first scr
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import aclosing
 from typing import ClassVar
 
 from textual import work
@@ -127,11 +128,12 @@ class Console(App[None]):
 
     @work(exclusive=True)
     async def _listen(self) -> None:
-        async for observation in self.source.observations():
-            self._newest = observation
-            self._history.add(observation)
-            if self._held is None:
-                self._show()
+        async with aclosing(self.source.observations()) as observations:
+            async for observation in observations:
+                self._newest = observation
+                self._history.add(observation)
+                if self._held is None:
+                    self._show()
 
     def moment(self) -> Moment:
         """What is shown, and when."""

@@ -1,7 +1,7 @@
 """A cluster to look at: five instances of which one is weak and one is gone, votes under way, locks, events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -176,7 +176,7 @@ class Script:
     trace: str = ""
     more: list[Observation] = field(default_factory=list)
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> AsyncGenerator[Observation, None]:
         """What was told, then what is put into `more`."""
         for one in self.told:
             yield one

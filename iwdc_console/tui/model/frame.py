@@ -29,8 +29,10 @@ def fields(moment: Moment) -> tuple[Field, ...]:
     if observation.status is not None:
         status = observation.status.value
         found += [_leader(status), Field(1, tuple(gauge(status))), _drift(status), _version(status)]
-    found += [_node(moment), freshness(moment)]
-    return tuple(found)
+    found.append(_node(moment))
+    if moment.stale:
+        found[1:] = [Field(one.drop, tuple((words, "text-muted") for words, _ in one.pieces)) for one in found[1:]]
+    return (*found, freshness(moment))
 
 
 def _beside(node: Beside) -> Field:

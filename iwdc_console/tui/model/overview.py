@@ -31,7 +31,7 @@ MEMBER_COLUMNS = (
     Column("protocol", 8, drop=6),
     Column("url", 24, drop=7, grow=4),
 )
-STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 10, 7, 7
+STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 11, 7, 7
 LOCK_BAR, LEFT, WAITERS = 6, 7, 4
 SPARK = 8
 SPARK_LEAST_MS = 5.0

@@ -6,7 +6,7 @@ known stays, with the time it was received. The next poll is armed only after th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -86,7 +86,7 @@ class LiveSource:
         self._pause_s = 0.0
         self._now.set()
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> AsyncGenerator[Observation, None]:
         """What is known, each time more is, at most every `PUBLISH_S`."""
         client = await asyncio.to_thread(_new_client)
         follower = Follower(client, self._clock, self._take_events)

@@ -1,6 +1,6 @@
 """What every source of observations can do: live, replay, time travel."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from iwdc_console.tui.model.observation import Observation, PartName
@@ -13,7 +13,7 @@ class Source(Protocol):
     def context(self) -> str:
         """The cluster's name among people: what dangerous acts ask to be typed."""
 
-    def observations(self) -> AsyncIterator[Observation]:
+    def observations(self) -> AsyncGenerator[Observation, None]:
         """Each observation as it comes, until the source is exhausted. Ends cleanly when cancelled."""
 
     def want(self, parts: frozenset[PartName]) -> None:
