@@ -43,26 +43,30 @@ def write_file(path: str, data: Bytes) -> None:
         os.close(descriptor)
 
 
-def hash_file(path: Path | str) -> tuple[str, tuple[str, ...], int]:
-    """The hash, the hashes of the blocks (none for a file of one block) and the size of a file. Follows no link."""
+def hash_file(path: Path | str, size: int) -> tuple[str, tuple[str, ...], int]:
+    """The hash, the hashes of the blocks (none for a file of one block) and the size of a file. Follows no link.
+
+    `size` is what it is thought to have; a file that has it costs one read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        data = read_full(descriptor, BLOCK_BYTES + 1)
-        if len(data) <= BLOCK_BYTES:
-            return hashlib.sha256(data).hexdigest(), (), len(data)
-        return _hash_large(descriptor)
+        if size <= BLOCK_BYTES:
+            data = os.read(descriptor, size + 1)
+            if len(data) == size:
+                return hashlib.sha256(data).hexdigest(), (), size
+        return _hash_blocks(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _hash_large(descriptor: int) -> tuple[str, tuple[str, ...], int]:
+def _hash_blocks(descriptor: int) -> tuple[str, tuple[str, ...], int]:
     os.lseek(descriptor, 0, os.SEEK_SET)
     total, blocks, size = hashlib.sha256(), [], 0
     while block := read_full(descriptor, BLOCK_BYTES):
         total.update(block)
         blocks.append(hashlib.sha256(block).hexdigest())
         size += len(block)
-    return total.hexdigest(), tuple(blocks), size
+    return total.hexdigest(), tuple(blocks) if size > BLOCK_BYTES else (), size
 
 
 def read_full(descriptor: int, most: int) -> bytes:

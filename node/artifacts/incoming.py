@@ -31,6 +31,7 @@ class Incoming:
         self.folder = folder
         self.manifest = manifest
         self.files = folder / FILES_NAME
+        self._prefix = f"{self.files}/"
         self._lock = threading.Lock()
         self._missing: dict[str, list[FileEntry]] = {}
         for entry in manifest.entries:
@@ -61,7 +62,7 @@ class Incoming:
         path = self._path(entry)
         if not os.path.lexists(path):
             return False
-        if os.stat(path, follow_symlinks=False).st_size == entry.size and hash_file(path)[0] == entry.hash:
+        if os.stat(path, follow_symlinks=False).st_size == entry.size and hash_file(path, entry.size)[0] == entry.hash:
             return True
         os.unlink(path)
         return False
@@ -98,9 +99,7 @@ class Incoming:
         if not wanted:
             return 0
         with typed(self.folder):
-            return sum(
-                self._link(os.path.join(files, entry.path), entry) for entry in base.entries if entry.hash in wanted
-            )
+            return sum(self._link(f"{files}/{entry.path}", entry) for entry in base.entries if entry.hash in wanted)
 
     def _link(self, source: str, entry: FileEntry) -> bool:
         wanted = self._missing.get(entry.hash)
@@ -165,16 +164,15 @@ class Incoming:
 
     def _spread(self, entries: list[FileEntry]) -> None:
         """The first of `entries` is here: link the others, which have the same bytes, and count them all."""
-        first = self._path(entries[0])
         for entry in entries[1:]:
             path = self._path(entry)
             if not os.path.lexists(path):
-                link_or_copy(first, path)
+                link_or_copy(self._path(entries[0]), path)
         with self._lock:
             self._missing.pop(entries[0].hash, None)
 
     def _path(self, entry: FileEntry) -> str:
-        return os.path.join(self.files, entry.path)
+        return self._prefix + entry.path
 
     def finish(self, target: Path) -> None:
         """Make it durable and move it to `target`. Raises ContentMissing if something lacks, NoSpace, ContentFault."""

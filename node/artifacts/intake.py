@@ -92,7 +92,7 @@ def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = 
     def hashed(batch: Sequence[Found]) -> list[FileEntry]:
         entries = []
         for each in batch:
-            digest, blocks, size = hash_file(os.path.join(folder, each.path))
+            digest, blocks, size = hash_file(f"{folder}/{each.path}", each.size)
             entries.append(FileEntry(each.path, digest, size, type_of(each.path), blocks))
             tally.add(size)
         return entries

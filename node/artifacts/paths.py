@@ -19,8 +19,10 @@ MAX_PART_BYTES: Final = 255 - 32
 MAX_PARTS: Final = 16
 
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL)
-_PLAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
-"""Letters, digits, `_`, `-` and dots between them: nothing there but a device to look for."""
+_NO_DEVICE = r"(?!(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:[./]|$))"
+_PART = rf"{_NO_DEVICE}[\w-]+(?:\.[\w-]+)*"
+_PLAIN = re.compile(rf"{_PART}(?:/{_PART}){{0,{MAX_PARTS - 1}}}")
+"""Letters, digits, `_`, `-` and dots between them. Most paths are such, and need no closer look if they are short."""
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -30,6 +32,8 @@ def check_path(path: str) -> None:
         size = len(path.encode())
     except UnicodeEncodeError:
         raise BadPath(path, "it is not UTF-8") from None
+    if size <= MAX_PART_BYTES and _PLAIN.fullmatch(path) and unicodedata.is_normalized("NFC", path):
+        return
     if not path:
         raise BadPath(path, "it is empty")
     if size > MAX_PATH_BYTES:
@@ -54,8 +58,6 @@ def _fault(part: str) -> str | None:
         return f"a part has more than {MAX_PART_BYTES} bytes in UTF-8"
     if _DEVICE.fullmatch(part):
         return f"{part!r} is a device on some systems"
-    if _PLAIN.fullmatch(part):
-        return None
     if part[-1] in ". ":
         return f"{part!r} ends in a dot or a space"
     for char in part:

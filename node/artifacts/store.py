@@ -45,7 +45,7 @@ class Holding:
 
     def path(self, entry: FileEntry) -> str:
         """Where a file of it lies."""
-        return os.path.join(self.files, entry.path)
+        return f"{self.files}/{entry.path}"
 
 
 class Store:
@@ -127,11 +127,13 @@ class Store:
         known = self._keys.get(path)
         if known is None or known[0] != signature:
             document = path.read_bytes()
-            try:
-                manifest = parse_manifest(document, self.limits)
-            except ContentError:
-                return None
-            self._remember(manifest)
+            manifest = self._manifests.get(hashlib.sha256(document).hexdigest())
+            if manifest is None:
+                try:
+                    manifest = parse_manifest(document, self.limits)
+                except ContentError:
+                    return None
+                self._remember(manifest)
             known = self._keys[path] = (signature, manifest.key, manifest.version)
         return known[1:]
 
@@ -175,6 +177,7 @@ class Store:
         Raises BadManifest, BadPath, TooMuch, NoSpace (with what is missing), ContentFault.
         """
         manifest = parse_manifest(document, self.limits)
+        self._remember(manifest)
         incoming = Incoming.open(self.layout.incoming / manifest.key, manifest)
         for base in self.bases(manifest.version):
             if not incoming.missing():

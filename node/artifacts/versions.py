@@ -102,7 +102,7 @@ def corrupt_files(holding: Holding, entries: Sequence[FileEntry], progress: Prog
     def wrong(batch: Sequence[FileEntry]) -> list[str]:
         found = []
         for entry in batch:
-            if hash_file(holding.path(entry))[0] != entry.hash:
+            if hash_file(holding.path(entry), entry.size)[0] != entry.hash:
                 found.append(entry.path)
             tally.add(entry.size)
         return found
