@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +72,7 @@ def compare(data: Data, root: Path) -> None:
     ours: dict[str, list[Cost]] = {"store": [], "store 1 % changed": [], "verify": [], "apply": []}
     theirs: list[Cost] = []
     for turn in range(ROUNDS):
-        theirs.append(cost(lambda: copy_and_sum(source, root / f"copy-{turn}")))
+        theirs.append(cost(partial(copy_and_sum, source, root / f"copy-{turn}")))
         for name, each in work(source, changed, root / f"data-{turn}").items():
             ours[name].append(each)
     base = middle(theirs)
