@@ -20,10 +20,12 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from node.api.server import ApiServer
+from node.artifacts.errors import ContentError
 from node.config import Config
 from node.config.instances import is_loopback
 from node.journal import JOURNAL_NAME, Journal, JournalError, claim
@@ -38,13 +40,17 @@ from node.protocol.reconfiguration import MembersRefused
 from node.protocol.requests import (
     ProposalAnswer,
     ProposalKind,
+    ProposalView,
     Propose,
     Publish,
     Published,
     QuorumView,
+    Refusal,
     Request,
     StatusView,
 )
+from node.runtime.content.publishing import JobView, Sign, Stored
+from node.runtime.content.service import ContentService
 from node.runtime.cursor import decode_cursor
 from node.runtime.driver import Engine
 from node.runtime.lease import Lock
@@ -69,6 +75,7 @@ class Node:
         self._engine: Engine | None = None
         self._api: ApiServer | None = None
         self._log: EventLog | None = None
+        self._content: ContentService | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -100,28 +107,32 @@ class Node:
                     config.settings, core, journal, TraceRing(config.observability.trace_capacity), Metrics(), log
                 )
                 opened.push_async_callback(engine.stop)
+                content = ContentService(engine, config.content, self._signer())
+                opened.push_async_callback(content.stop)
+                await content.start()
                 api = ApiServer(engine, host, port)
                 opened.push_async_callback(api.stop)
                 # Bound first: a node that cannot be reached must not vote.
                 await api.start()
                 await engine.start()
-            except (JournalError, MembersRefused) as problem:
+            except (JournalError, MembersRefused, ContentError) as problem:
                 raise StartFailed(str(problem)) from problem
             except OSError as problem:
                 raise StartFailed(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from problem
             opened.pop_all()
-        self._log, self._engine, self._api = log, engine, api
+        self._log, self._engine, self._api, self._content = log, engine, api, content
         log.info("started", listen=self.url, data_dir=str(config.data_dir), cluster=config.settings.cluster)
 
     async def stop(self) -> None:
         """Answer what is under way, commit it, leave the cluster and close everything. Safe to call twice."""
-        if self._engine is None or self._api is None or self._log is None:
+        if self._engine is None or self._api is None or self._log is None or self._content is None:
             return
         await self._api.stop()
+        await self._content.stop()
         await self._engine.stop()
         self._log.info("stopped")
         self._log.close()
-        self._engine = self._api = self._log = None
+        self._engine = self._api = self._log = self._content = None
 
     async def wait_stopped(self) -> str:
         """Wait until the node stops by itself, and tell why: another disk under its name (D1), or a fault of ours."""
@@ -169,6 +180,55 @@ class Node:
         does nothing. Raises `Refused`, `OutcomeUnknown`.
         """
         return await self._ask(Publish(type, payload, id, quorum, new_trace_id()), CALL_TIMEOUT_S, Published)
+
+    async def publish_snapshot(self, folder: Path, version: str) -> ProposalView:
+        """Publish a folder as a version: stored here, brought to enough voters, put to the vote, as it then stands.
+
+        Raises `Refused` with the reason when it cannot be stored, is not held by enough voters, or there is no quorum.
+        """
+        path = await asyncio.to_thread(folder.absolute)
+        return await self._published(await self._job(self.content.publisher.store(path, version)))
+
+    async def publish_diff(self, base: str, version: str) -> ProposalView:
+        """Make the diff between two versions that are here, and publish it. Raises as `publish_snapshot`."""
+        return await self._published(await self._job(self.content.publisher.make_diff(base, version)))
+
+    @property
+    def content(self) -> ContentService:
+        """The content of this node. Raises `StartFailed` when the node is not running."""
+        if self._content is None:
+            raise StartFailed("the node is not running; use it inside `async with Node(config)`")
+        return self._content
+
+    async def _published(self, job: JobView) -> ProposalView:
+        assert job.stored is not None, "a job that stores says what it stored"
+        done = await self._job(self.content.publisher.publish(job.stored, None, new_trace_id()))
+        assert done.proposal is not None, "a job that publishes says what came of it"
+        return done.proposal
+
+    async def _job(self, begun: JobView) -> JobView:
+        ended = await self.content.publisher.end_of(begun.id)
+        if ended.phase == "failed":
+            if ended.reason == "maybe":
+                raise OutcomeUnknown(ended.detail or "")
+            raise Refused(Refusal(ended.reason or "failed", ended.detail or ""))
+        return ended
+
+    def _signer(self) -> Sign | None:
+        """Signs what is published with the configured key, if there is one."""
+        signing, settings = self.config.security.signing_key, self.config.settings
+        if signing is None:
+            return None
+
+        def sign(stored: Stored) -> str:
+            from node.security.keys import SigningKey
+
+            message = signed_bytes(
+                settings.cluster, stored.kind, stored.base, stored.version, stored.hash, stored.content.key
+            )
+            return SigningKey.load(signing).sign(message, settings.id)
+
+        return sign
 
     def lock(self, resource: str, *, owner: str | None = None, ttl_s: float | None = None, wait_s: float = 0.0) -> Lock:
         """Hold a lock around a block: `async with node.lock("build") as lock: ...` (seed 7).

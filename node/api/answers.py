@@ -15,6 +15,8 @@ REFUSAL_STATUS = {
     "bad_request": 400,
     "unknown_conflict": 404,
     "unknown_proposal": 404,
+    "not_here": 404,
+    "not_local": 403,
     "queue_full": 429,
     "too_many": 429,
     "no_leader": 503,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from node.api import answers
 from node.api.answers import Refused, Uncertain
+from node.api.bulk import Bulk
 from node.api.call import Call
 from node.api.decoding import read_body, read_query
-from node.api.exchange import ApiLimits, Request, Response, Stream
+from node.api.exchange import Answered, ApiLimits, Request, Response, Stream
 from node.api.peer import Deliveries
 from node.api.routes import PEER, routes
 from node.api.routing import Route, Router
@@ -44,7 +45,7 @@ class Application:
         self._deliveries = Deliveries(engine)
         self._peer_route, _ = self.router.find("POST", PEER_TARGET)
 
-    def handle(self, request: Request) -> Response | Stream | Coroutine[Any, Any, Response | Stream]:
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered]:
         """The answer, or a coroutine where it must wait."""
         if request.target == PEER_TARGET and request.method == "POST":
             return self._delivered(request)
@@ -106,7 +107,7 @@ class Application:
 
     async def _later(
         self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]
-    ) -> Response | Stream:
+    ) -> Answered:
         try:
             return self._finished(route, call, parent, await result, self.engine.now())
         except (Refused, Uncertain) as end:
@@ -115,12 +116,10 @@ class Application:
             log.exception("%s failed, trace %s", route.path, call.trace)
             return self._internal(route, call.request, self.engine.now())
 
-    def _finished(
-        self, route: Route, call: Call[Any, Any], parent: str | None, result: Any, now: Now
-    ) -> Response | Stream:
+    def _finished(self, route: Route, call: Call[Any, Any], parent: str | None, result: Any, now: Now) -> Answered:
         if route.span is not None:
             self._record(route.span, call, parent, now)
-        if isinstance(result, Response | Stream):
+        if isinstance(result, Response | Stream | Bulk):
             return result
         return answers.done(result, call.trace, now.wall_ms, call.headers)
 

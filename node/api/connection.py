@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from node.api.exchange import Rejected, Request, Response, Stream
+from node.api.bulk import Bulk, write_bulk
+from node.api.exchange import Answered, Rejected, Request, Response, Stream
 
 if TYPE_CHECKING:
     from node.api.http import HttpServer
@@ -59,6 +60,7 @@ class Connection(asyncio.Protocol):
         """No further request of this client is heard."""
         self.lingering = False
         """The last answer is written; only the client's going away is awaited."""
+        self.client = ""
         self.served = 0
         self.current: Request | None = None
         self.task: asyncio.Task[None] | None = None
@@ -87,6 +89,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        name = transport.get_extra_info("peername")
+        self.client = str(name[0]) if name else ""
         self.server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -197,7 +201,7 @@ class Connection(asyncio.Protocol):
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         keep_alive = self.keep_alive and not self.parser.should_upgrade()
         method = self.parser.get_method().decode("ascii")
-        request = Request(method, self.url, self.headers, body, keep_alive, self.version)
+        request = Request(method, self.url, self.headers, body, keep_alive, self.version, self.client)
         if self.task is None and not self.queue and self.unread_since is None:
             self._serve(request)
         else:
@@ -223,10 +227,12 @@ class Connection(asyncio.Protocol):
             self.current = item
             self.task = self.loop.create_task(self._finish(item, answer))
 
-    async def _finish(self, request: Request, answer: Stream | Coroutine[Any, Any, Response | Stream]) -> None:
-        result = answer if isinstance(answer, Stream) else await answer
+    async def _finish(self, request: Request, answer: Stream | Bulk | Coroutine[Any, Any, Answered]) -> None:
+        result = answer if isinstance(answer, Stream | Bulk) else await answer
         if isinstance(result, Response):
             self._write(result, close=not request.keep_alive, bodyless=request.method == "HEAD")
+        elif isinstance(result, Bulk):
+            await self._bulk(request, result)
         else:
             await self._stream(request, result)
         self.task = self.current = None
@@ -310,6 +316,31 @@ class Connection(asyncio.Protocol):
                     self.transport.close()
                 elif not request.keep_alive:
                     self._linger()
+
+    async def _bulk(self, request: Request, bulk: Bulk) -> None:
+        close = not request.keep_alive
+        head = b"%bdate: %b\r\n%b%b\r\n" % (
+            STATUS_LINES[200], self.server.date, bulk.described(), b"connection: close\r\n" if close else b"",
+        )  # fmt: skip
+        if request.method == "HEAD":
+            self.transport.write(head)
+        else:
+            self.streaming = True
+            try:
+                # Nothing of ours may be waiting to be written: uvloop does so when its iteration ends.
+                await asyncio.sleep(0)
+                self.transport.set_write_buffer_limits(0)
+                if self.unread_since is not None:
+                    await self.drained.wait()
+                await write_bulk(self.loop, self.server.senders, self.transport, head, bulk)
+            except OSError:
+                self.transport.abort()
+            finally:
+                self.streaming = False
+                if not self.transport.is_closing():
+                    self.transport.set_write_buffer_limits()
+        if close or self.server.stopping:
+            self._linger()
 
     # Ending
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from node.api.bulk import Bulk
+
 NO_CONTENT = 204
 
 
@@ -49,17 +51,20 @@ class Rejected(Exception):
 class Request:
     """One complete request. `target` is as sent; `headers` holds `KEPT_HEADERS` by lower-case name."""
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "target", "trace", "version")
+    __slots__ = ("body", "client", "headers", "keep_alive", "method", "target", "trace", "version")
 
     def __init__(
-        self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, keep_alive: bool, version: str
-    ) -> None:
+        self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, keep_alive: bool, version: str,
+        client: str = "",
+    ) -> None:  # fmt: skip
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
         self.keep_alive = keep_alive
         self.version = version
+        self.client = client
+        """The address it came from."""
         self.trace = ""
 
 
@@ -98,10 +103,14 @@ class Stream:
         self.beat_s = beat_s
 
 
+Answered = Response | Stream | Bulk
+"""What a request may be answered with."""
+
+
 class App(Protocol):
     """What answers requests. None of its functions may raise."""
 
-    def handle(self, request: Request) -> Response | Stream | Coroutine[Any, Any, Response | Stream]:
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered]:
         """The answer, or a coroutine where it must wait."""
 
     def max_body(self, target: bytes) -> int:

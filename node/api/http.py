@@ -4,6 +4,7 @@ Why our own: on this path every microsecond is paid per request, and a general s
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -11,6 +12,8 @@ from node.api.connection import Connection
 from node.api.exchange import ApiLimits, App, Rejected
 
 SWEEP_S = 1.0
+SENDERS = 8
+"""Bulk answers written at a time; further ones wait."""
 
 
 class HttpServer:
@@ -27,6 +30,8 @@ class HttpServer:
         self._empty = asyncio.Event()
         self.date = b""
         """The Date header's value, made once a second."""
+        self.senders = ThreadPoolExecutor(SENDERS, "sender")
+        """Threads that write bulk answers."""
 
     async def start(self, host: str, port: int) -> int:
         """Listen on `host`:`port` (0: any free one) and return the port. Raises OSError when it is not to be had."""
@@ -59,6 +64,7 @@ class HttpServer:
             connection.transport.abort()
         for connection in list(self.connections):
             connection.transport.close()
+        self.senders.shutdown(wait=False)
 
     async def _all_closed(self, timeout_s: float) -> None:
         if self._clients():

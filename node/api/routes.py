@@ -1,6 +1,6 @@
 """All endpoints."""
 
-from node.api import legacy, locks, openapi, orders, peer, proposals, reads, stream
+from node.api import contents, legacy, locks, openapi, orders, peer, proposals, reads, snapshots, stream
 from node.api.exchange import ApiLimits
 from node.api.routing import Route
 from node.observability.traces import PROPOSE_DIFF_API, PROPOSE_SNAPSHOT_API, QUORUM_API
@@ -13,6 +13,7 @@ PEER = f"{DISTRIBUTED}/peer"
 def routes(limits: ApiLimits) -> tuple[Route, ...]:
     """Every endpoint of the API."""
     d, batch = DISTRIBUTED, limits.max_batch_bytes
+    s, content = f"{API}/snapshots", f"{API}/snapshots/contents/{{key}}"
     listed = (
         Route("GET", f"{API}/health", reads.health),
         Route("GET", f"{d}/info", reads.info),
@@ -45,6 +46,22 @@ def routes(limits: ApiLimits) -> tuple[Route, ...]:
         Route("POST", f"{d}/sync", legacy.sync, max_body=batch),
         Route("POST", f"{d}/heartbeat", legacy.heartbeat),
         Route("POST", PEER, peer.peer, max_body=limits.max_peer_bytes),
+        Route("GET", s, snapshots.versions),
+        Route("GET", f"{s}/here", snapshots.here),
+        Route("POST", f"{s}/store", snapshots.store),
+        Route("POST", f"{s}/publish", snapshots.publish),
+        Route("POST", f"{s}/verify", snapshots.verify),
+        Route("POST", f"{s}/prune", snapshots.prune),
+        Route("POST", f"{s}/pull", snapshots.pull),
+        Route("GET", f"{s}/jobs/{{id}}", snapshots.job),
+        Route("GET", f"{s}/{{version}}", snapshots.data),
+        Route("GET", f"{s}/{{version}}/summary", snapshots.summary),
+        Route("GET", content, contents.standing),
+        Route("GET", f"{content}/manifest", contents.manifest),
+        Route("POST", f"{content}/parts", contents.parts),
+        Route("POST", f"{content}/stage", contents.stage),
+        Route("POST", f"{API}/diffs", snapshots.make_diff),
+        Route("GET", f"{API}/diffs/{{from}}/{{to}}", contents.diff),
         Route("GET", f"{API}/metrics", reads.metrics),
         Route("GET", "/metrics", reads.metrics),
     )

@@ -1,0 +1,94 @@
+"""All versions, and who has their content: what this node knows, and what the others say."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from node.artifacts.store import is_version
+from node.protocol.settings import Member
+from node.protocol.versions import parse
+from node.runtime.content.peer import Peer, PeerFailed
+from node.runtime.content.shapes import Here
+
+if TYPE_CHECKING:
+    from node.runtime.content.service import ContentService
+    from node.runtime.driver import Engine
+
+MAX_VERSIONS = 200
+
+
+class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A version's content at one instance. `state`: `has`, `other` (another content of this version), `fetching`,
+    `waiting`, `bad`, `missing`, `unknown` (it does not answer). `applied`: it is the working data.
+    """
+
+    state: str
+    percent: int = 0
+    applied: bool = False
+    problem: str | None = None
+
+
+class VersionView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One version. `state`: `current`, `accepted`, or `stored` (not put to the vote, or not accepted yet)."""
+
+    version: str
+    state: str
+    instances: dict[str, AtInstance]
+    key: str | None = None
+    hash: str | None = None
+    files: int = 0
+    bytes: int = 0
+
+
+async def overview(engine: "Engine", service: "ContentService") -> list[VersionView]:
+    """The newest versions of which any instance has something, from the newest."""
+    members = service.keeper.members
+    own = await service.here()
+    others = await asyncio.gather(*(asyncio.to_thread(_ask, each) for each in members))
+    told: dict[str, Here | None] = {own.instance: own, **{m.id: h for m, h in zip(members, others, strict=True)}}
+    known: dict[str, None] = {}
+    for here in told.values():
+        if here is not None:
+            known |= dict.fromkeys([*(each.version for each in here.held), *(each.version for each in here.under_way)])
+    named = sorted(filter(is_version, known), key=parse, reverse=True)
+    return [_view(engine, version, told) for version in named[:MAX_VERSIONS]]
+
+
+def _ask(member: Member) -> Here | None:
+    try:
+        with Peer(member) as peer:
+            return peer.here()
+    except PeerFailed:
+        return None
+
+
+def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> VersionView:
+    fold = engine.core.fold
+    wanted, settled = engine.core.contents.of(version), fold.leading_to(version)
+    held = [each for here in told.values() if here is not None for each in here.held if each.version == version]
+    key = wanted.content.key if wanted is not None else next((each.key for each in held), None)
+    sample = next((each for each in held if each.key == key), None)
+    current = fold.current is not None and fold.current[0] == version
+    return VersionView(
+        version,
+        "current" if current else "accepted" if settled is not None else "stored",
+        {name: _at(version, key, here) for name, here in told.items()},
+        key,
+        settled.payload.hash if settled is not None else sample.root if sample is not None else None,
+        sample.files if sample is not None else wanted.content.files if wanted is not None else 0,
+        sample.bytes if sample is not None else wanted.content.bytes if wanted is not None else 0,
+    )
+
+
+def _at(version: str, key: str | None, here: Here | None) -> AtInstance:
+    if here is None:
+        return AtInstance("unknown")
+    applied = here.applied is not None and here.applied.key == key
+    keys = {each.key for each in here.held if each.version == version}
+    if key in keys:
+        return AtInstance("has", 100, applied)
+    for each in here.under_way:
+        if each.key == key:
+            return AtInstance(each.state, 100 * each.done_bytes // max(1, each.total_bytes), applied, each.problem)
+    return AtInstance("other" if keys else "missing", 0, applied)

@@ -1,0 +1,147 @@
+"""One peer, asked about content over a connection of its own: blocking, for threads."""
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Generic, Self, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from node.artifacts.changes import Changes
+from node.protocol.settings import Member
+from node.runtime.content.shapes import CHANGES_TYPE, CONTENTS, HERE, Here, Part, Parts, Stage, Standing
+
+CONNECT_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 30.0
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+OK: Final = 200
+
+T = TypeVar("T")
+
+
+class PeerFailed(Exception):
+    """A peer could not be asked, or its answer makes no sense."""
+
+
+class _Answered(msgspec.Struct, Generic[T]):
+    data: T
+
+
+_standing = msgspec.json.Decoder(_Answered[Standing]).decode
+_here = msgspec.json.Decoder(_Answered[Here]).decode
+
+
+class Answer:
+    """The body of one answer, read piece by piece; it has exactly the length that was expected."""
+
+    def __init__(self, peer: str, response: http.client.HTTPResponse) -> None:
+        self._peer = peer
+        self._response = response
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill a part of `view`, at least one byte. Raises PeerFailed."""
+        with _failing(self._peer):
+            count = self._response.readinto(view)
+        if not count:
+            raise PeerFailed(f"{self._peer}: the answer ended too early")
+        return count
+
+
+class Peer:
+    """A connection to one member. Not for several threads at once."""
+
+    def __init__(self, member: Member) -> None:
+        url = urlsplit(member.url)
+        self.id = member.id
+        self._root = url.path
+        self._connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=CONNECT_TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def standing(self, key: str) -> Standing:
+        """How content stands there. Raises PeerFailed."""
+        return self._standing("GET", f"{CONTENTS}/{key}", b"")
+
+    def stage(self, stage: Stage) -> Standing:
+        """Ask it to hold content. Raises PeerFailed."""
+        return self._standing("POST", f"{CONTENTS}/{stage.content.key}/stage", msgspec.json.encode(stage))
+
+    def here(self) -> Here:
+        """All its content. Raises PeerFailed."""
+        return self._decoded(_here, self._ask("GET", HERE, b""))
+
+    def manifest(self, key: str, base: str | None, most: int) -> bytes | Changes:
+        """The manifest document, or what differs from the one with tree hash `base`. Raises PeerFailed."""
+        query = f"?{urlencode({'base': base})}" if base is not None else ""
+        response = self._ask("GET", f"{CONTENTS}/{key}/manifest{query}", b"")
+        body = self._read(response, most)
+        if response.headers["content-type"] != CHANGES_TYPE:
+            return body
+        try:
+            return msgspec.json.decode(body, type=Changes)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise PeerFailed(f"{self.id}: the changes of a manifest cannot be read: {error}") from error
+
+    def diff(self, base: str, version: str, most: int) -> bytes:
+        """A diff file. Raises PeerFailed."""
+        return self._read(self._ask("GET", f"diffs/{quote(base, '')}/{quote(version, '')}", b""), most)
+
+    def parts(self, key: str, parts: list[Part]) -> Answer:
+        """Pieces of files. Raises PeerFailed."""
+        response = self._ask("POST", f"{CONTENTS}/{key}/parts", msgspec.json.encode(Parts(parts)))
+        if response.length != sum(length for _, _, length in parts):
+            self._connection.close()
+            raise PeerFailed(f"{self.id}: answered {response.length} bytes, which is not what was asked for")
+        return Answer(self.id, response)
+
+    def _standing(self, method: str, path: str, body: bytes) -> Standing:
+        return self._decoded(_standing, self._ask(method, path, body))
+
+    def _decoded(self, decode: Callable[[bytes], _Answered[T]], response: http.client.HTTPResponse) -> T:
+        content = self._read(response, MAX_ANSWER_BYTES)
+        try:
+            return decode(content).data
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise PeerFailed(f"{self.id}: its answer cannot be read: {error}") from error
+
+    def _ask(self, method: str, path: str, body: bytes) -> http.client.HTTPResponse:
+        headers: Mapping[str, str] = {"content-type": "application/json"} if body else {}
+        with _failing(self.id):
+            if self._connection.sock is None:
+                self._connection.connect()
+                cast(socket.socket, self._connection.sock).settimeout(ANSWER_TIMEOUT_S)
+            self._connection.request(method, f"{self._root}/{path}", body or None, headers)
+            response = self._connection.getresponse()
+        if response.status != OK:
+            refusal = self._read(response, MAX_ANSWER_BYTES)
+            raise PeerFailed(f"{self.id}: answered {response.status} to {path}: {_reason(refusal)}")
+        return response
+
+    def _read(self, response: http.client.HTTPResponse, most: int) -> bytes:
+        with _failing(self.id):
+            body = response.read(most + 1)
+        if len(body) > most:
+            self._connection.close()
+            raise PeerFailed(f"{self.id}: answered more than {most:,} bytes")
+        return body
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body)["error"])[:300]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        return "no reason given"
+
+
+@contextlib.contextmanager
+def _failing(peer: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise PeerFailed(f"{peer}: {str(error) or type(error).__name__}") from error

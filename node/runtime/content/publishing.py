@@ -1,0 +1,379 @@
+"""From a folder on this machine to an accepted version: stored here, brought to enough voters, put to the vote.
+
+The voters fetch before the vote, so that the time a proposal has does not bound the transfer, and an accepted version
+cannot be lost with its publisher. Each is a **job**: begun by a request, watched by others; nothing waits on a line.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from node.artifacts.diffs import build_target, make_diff, read_diff, save_diff
+from node.artifacts.errors import ContentError, ContentMissing
+from node.artifacts.intake import read_file, take_tree
+from node.artifacts.store import Holding
+from node.artifacts.versions import verify
+from node.protocol.effects import ContentIs, Wanted
+from node.protocol.events import DIFF_CREATED, SNAPSHOT_CREATED, Event
+from node.protocol.quorum import required
+from node.protocol.requests import ContentRef, Maybe, Prediction, ProposalAnswer, ProposalView, Propose, Refusal
+from node.protocol.settings import Member
+from node.runtime.content.keeper import Keeper
+from node.runtime.content.peer import Peer, PeerFailed
+from node.runtime.content.shapes import Standing, staging
+
+if TYPE_CHECKING:
+    from node.runtime.driver import Engine
+
+POLL_S: Final = 0.2
+CALL_TIMEOUT_S: Final = 10.0
+STALL_S: Final = 60.0
+"""A transfer that gets nowhere for this long has failed."""
+KEPT_JOBS: Final = 100
+MAX_NAMED: Final = 100
+
+Phase = Literal["waiting", "reading", "storing", "staging", "voting", "done", "failed"]
+
+
+class Stored(msgspec.Struct, frozen=True, rename="camel"):
+    """Content that this node holds and that can be published."""
+
+    kind: Literal["snapshot", "diff"]
+    version: str
+    hash: str
+    content: ContentRef
+    base: str | None = msgspec.field(default=None, name="from")
+
+
+class VerifiedView(msgspec.Struct, frozen=True):
+    """What a check of a version's files found; at most so many of each are named."""
+
+    checked: int
+    missing: tuple[str, ...]
+    corrupt: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+class JobView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A job as people see it. `holders`: instance -> percent of the content it holds, or why not."""
+
+    id: str
+    phase: Phase
+    version: str
+    files: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+    holders: dict[str, str] = {}
+    stored: Stored | None = None
+    proposal: ProposalView | None = None
+    verified: VerifiedView | None = None
+    existing: bool = False
+    reason: str | None = None
+    detail: str | None = None
+
+
+Sign = Callable[[Stored], str]
+"""Signs a proposal with the node's own key. Blocking; raises what the key's file does."""
+
+
+class JobFailed(Exception):
+    """Why a job ended. `reason` is a word for scripts."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One job; its `view` is replaced as it goes on."""
+
+    view: JobView
+    ended: asyncio.Event
+
+    def set(self, **changes: Any) -> None:
+        """It has got further."""
+        self.view = msgspec.structs.replace(self.view, **changes)
+
+
+class Publisher:
+    """The jobs of one node."""
+
+    def __init__(self, engine: "Engine", keeper: Keeper, sign: Sign | None) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._sign = sign
+        self._numbers = itertools.count(1)
+        self._boot = f"{time.time_ns():x}"
+        self._jobs: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def job(self, name: str) -> JobView | None:
+        """A job by its id, while it is remembered."""
+        found = self._jobs.get(name)
+        return None if found is None else found.view
+
+    async def end_of(self, name: str) -> JobView:
+        """Wait until a job has ended."""
+        job = self._jobs[name]
+        await job.ended.wait()
+        return job.view
+
+    async def stop(self) -> None:
+        """End all jobs."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # What can be begun
+
+    def store(self, folder: Path, version: str) -> JobView:
+        """Take the files below a folder of this machine as the content of a version."""
+
+        async def work(job: Job) -> None:
+            job.set(stored=await self._store(job, folder, version))
+
+        return self._begin(version, work)
+
+    def make_diff(self, base: str, version: str) -> JobView:
+        """Make the diff between two versions that are here."""
+
+        async def work(job: Job) -> None:
+            job.set(stored=await self._make_diff(base, version))
+
+        return self._begin(version, work)
+
+    def publish(self, stored: Stored, signature: str | None, trace: str) -> JobView:
+        """Bring content that is held here to as many voters as are required, and put it to the vote."""
+
+        async def work(job: Job) -> None:
+            await self._publish(job, stored, signature, trace)
+
+        return self._begin(stored.version, work)
+
+    def verify(self, version: str, sample: float) -> JobView:
+        """Read and hash a version's files, all or a part; what is damaged is fetched again."""
+
+        async def work(job: Job) -> None:
+            await self._verify(job, self._holding(version), sample)
+
+        return self._begin(version, work)
+
+    # The parts of it
+
+    def _begin(self, version: str, work: Callable[[Job], Awaitable[None]]) -> JobView:
+        name = f"{self._boot}-{next(self._numbers)}"
+        job = self._jobs[name] = Job(JobView(name, "waiting", version), asyncio.Event())
+        for old in [name for name, each in self._jobs.items() if each.ended.is_set()][:-KEPT_JOBS]:
+            del self._jobs[old]
+        task = asyncio.get_running_loop().create_task(self._run(job, work), name=f"job {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job.view
+
+    async def _run(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+        try:
+            await work(job)
+            job.set(phase="done")
+        except JobFailed as failure:
+            job.set(phase="failed", reason=failure.reason, detail=failure.detail)
+        except ContentError as problem:
+            job.set(phase="failed", reason=reason_of(problem), detail=str(problem))
+        except asyncio.CancelledError:
+            job.set(phase="failed", reason="stopping", detail="the node was stopped; begin again")
+            raise
+        except Exception as bug:  # noqa: BLE001 - a job's end is told to who watches it, and the node goes on
+            self._engine.log.error("internal_error", where="a content job", problem=repr(bug))
+            job.set(phase="failed", reason="internal", detail=f"internal error ({type(bug).__name__}: {bug})")
+        finally:
+            job.ended.set()
+
+    async def _store(self, job: Job, folder: Path, version: str) -> Stored:
+        job.set(phase="storing")
+        store, created = self._keeper.store, _iso_now()
+
+        def progress(files: int, done: int) -> None:
+            job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
+
+        holding = await self._keeper.run(lambda: take_tree(store, folder, version, created, progress))
+        manifest = await self._keeper.run(lambda: store.manifest(holding))
+        self._engine.step(ContentIs(holding.key, "held"))
+        return Stored("snapshot", version, manifest.root, ContentRef(holding.key, manifest.size_bytes, manifest.count))
+
+    async def _make_diff(self, base: str, version: str) -> Stored:
+        store = self._keeper.store
+
+        def make() -> Stored:
+            data = make_diff(store, self._holding(base), self._holding(version))
+            save_diff(store, data)
+            diff = read_diff(data, store.limits)
+            target = store.manifest(self._holding(version))
+            return Stored("diff", version, diff.hash, ContentRef(target.key, target.size_bytes, target.count), base)
+
+        return await self._keeper.run(make)
+
+    async def _verify(self, job: Job, holding: Holding, sample: float) -> None:
+        store = self._keeper.store
+        job.set(phase="reading", total_bytes=store.manifest(holding).size_bytes)
+
+        def progress(files: int, done: int) -> None:
+            job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
+
+        found = await self._keeper.run(lambda: verify(store, holding, sample, progress))
+        shown = (found.missing[:MAX_NAMED], found.corrupt[:MAX_NAMED], found.extra[:MAX_NAMED])
+        job.set(verified=VerifiedView(found.checked, *shown))
+        if not found.sound:
+            await self._keeper.damaged(holding)
+            bad = len(found.missing) + len(found.corrupt)
+            raise JobFailed(
+                "damaged", f"{bad:,} files of {holding.version} are missing or damaged; they are fetched again"
+            )
+
+    def _holding(self, version: str) -> Holding:
+        """What there is of a version: the installed content, or else what is held for it."""
+        store = self._keeper.store
+        found = store.installed(version) or next((h for h in store.holdings() if h.version == version), None)
+        if found is None:
+            raise ContentMissing(f"version {version} is not here; publish it first, or pull it")
+        return found
+
+    async def _publish(self, job: Job, stored: Stored, signature: str | None, trace: str) -> None:
+        store, settings = self._keeper.store, self._engine.settings
+        if await self._keeper.run(lambda: store.find(stored.content.key)) is None:
+            raise JobFailed("not_held", f"content {stored.content.key} of {stored.version} is not here; store it first")
+        self._engine.step(ContentIs(stored.content.key, "held"))
+        wanted = Wanted(stored.kind, stored.version, stored.base, stored.hash, stored.content, trace)
+        if signature is None and self._sign is not None:
+            signature = await self._keeper.run(lambda: self._signed(stored))
+        timeout_s = settings.timing.proposal_timeout
+        propose = Propose(
+            stored.kind, stored.version, stored.hash, stored.base, signature, wait_s=timeout_s, content=stored.content,
+            trace=trace,
+        )  # fmt: skip
+        job.set(phase="staging", total_bytes=stored.content.bytes)
+        if self._engine.core.fold.find(stored.kind, stored.base, stored.version, stored.hash) is None:
+            await self._predict(propose)
+            await self._stage(job, wanted, required(len(settings.voters), settings.rule))
+        job.set(phase="voting")
+        match await self._engine.call(propose, 2 * timeout_s):
+            case ProposalAnswer() as answer:
+                job.set(proposal=answer.proposal, existing=answer.existing)
+            case Refusal(reason=reason, detail=detail):
+                raise JobFailed(reason, detail)
+            case Maybe(detail=detail):
+                raise JobFailed("maybe", detail)
+
+    async def _predict(self, propose: Propose) -> None:
+        """Before anything is sent: would this node vote for it? Raises JobFailed."""
+        found = await self._engine.call(msgspec.structs.replace(propose, dry_run=True), CALL_TIMEOUT_S)
+        if isinstance(found, Refusal):
+            raise JobFailed(found.reason, found.detail)
+        if isinstance(found, Prediction) and not found.would_accept:
+            flaws = {name: why for name, why in found.checks.items() if why != "ok"}
+            reason = "insufficient_quorum" if not found.quorum.sufficient else "would_be_rejected"
+            raise JobFailed(reason, "; ".join(f"{name}: {why}" for name, why in flaws.items()) or "too few would vote")
+
+    def _signed(self, stored: Stored) -> str | None:
+        try:
+            return None if self._sign is None else self._sign(stored)
+        except Exception as problem:
+            raise JobFailed("bad_key", str(problem)) from problem
+
+    async def _stage(self, job: Job, wanted: Wanted, needed: int) -> None:
+        """Wait until `needed` voters hold it, this node among them. Raises JobFailed when it gets nowhere."""
+        moved, seen = time.monotonic(), 0
+        own = {self._engine.settings.id: "100 %"}
+        while True:
+            found = await asyncio.gather(*(asyncio.to_thread(_stage_at, each, wanted) for each in self._keeper.members))
+            holders = {each.id: _shown(told) for each, told in zip(self._keeper.members, found, strict=True)}
+            job.set(holders=own | holders)
+            stands = [each for each in found if isinstance(each, Standing)]
+            if 1 + sum(each.state == "held" for each in stands) >= needed:
+                return
+            done = sum(each.done_bytes for each in stands)
+            if done > seen:
+                moved, seen = time.monotonic(), done
+            told = "; ".join(f"{name}: {how}" for name, how in holders.items())
+            if sum(each.state != "bad" for each in stands) + 1 < needed and len(stands) == len(found):
+                raise JobFailed("bad_content", f"{needed} voters must hold {wanted.version}, and they refuse: {told}")
+            if time.monotonic() - moved > STALL_S:
+                raise JobFailed("not_staged", f"{needed} voters must hold {wanted.version}: {told}")
+            await asyncio.sleep(POLL_S)
+
+    # What a build pushes (seed 11.2)
+
+    def created(self, event: Event) -> None:
+        """A `SNAPSHOT_CREATED` or `DIFF_CREATED` of a version that lies on this disk is published."""
+        payload, trace = event.payload, event.trace
+        version, base, to = (payload.get(name) for name in ("version", "from", "to"))
+        layout = self._keeper.store.layout
+        if event.type == SNAPSHOT_CREATED and isinstance(version, str) and _is_folder(layout.versions, version):
+            name: str = version
+
+            async def snapshot(job: Job) -> None:
+                await self._publish(job, await self._store(job, layout.version(name), name), None, trace)
+
+            self._begin(name, snapshot)
+        elif event.type == DIFF_CREATED and isinstance(base, str) and isinstance(to, str):
+            start, end = base, to
+            path = layout.diff(start, end)
+            if path.parent == layout.diffs and path.is_file():
+
+                async def diff(job: Job) -> None:
+                    await self._publish(job, await self._take_diff(path, start, end), None, trace)
+
+                self._begin(end, diff)
+
+    async def _take_diff(self, path: Path, base: str, version: str) -> Stored:
+        """A diff file that lies here, and the version it leads to."""
+        store = self._keeper.store
+
+        def take() -> Stored:
+            diff = read_diff(read_file(str(path)), store.limits)
+            target = self._holding(version) if diff.content is None else build_target(store, diff)
+            manifest = store.manifest(target)
+            ref = ContentRef(target.key, manifest.size_bytes, manifest.count)
+            return Stored("diff", version, diff.hash, ref, base)
+
+        return await self._keeper.run(take)
+
+
+def _stage_at(member: Member, wanted: Wanted) -> Standing | str:
+    """What a peer says of content it shall hold, or why it says nothing. In a thread."""
+    try:
+        with Peer(member) as peer:
+            return peer.stage(staging(wanted))
+    except PeerFailed as problem:
+        return str(problem)
+
+
+def _shown(told: Standing | str) -> str:
+    if isinstance(told, str):
+        return told
+    if told.state == "held":
+        return "100 %"
+    percent = 100 * told.done_bytes // max(1, told.total_bytes)
+    return f"{min(99, percent)} %" if told.problem is None else f"{told.state}: {told.problem}"
+
+
+def _is_folder(versions: Path, version: str) -> bool:
+    return "/" not in version and version not in ("", ".", "..") and (versions / version).is_dir()
+
+
+def reason_of(problem: ContentError) -> str:
+    """The word for scripts of what is wrong with content: `no_space`, `bad_path`, `too_much`, ..."""
+    name = type(problem).__name__
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+def _iso_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,218 @@
+"""One pull: a content, fetched from all peers that have it, in threads. What is here stays, whatever ends it.
+
+First who has it is asked, then for its manifest (or what differs from one that is here), then for what no version here
+has: by several threads, each with a connection of its own. Every byte is verified. A peer that gives wrong bytes is
+named and passed over for these; one that fails is left out of the rest of this pull.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from node.artifacts.changes import rebuild
+from node.artifacts.errors import BadContent, BadDiff, BadPath
+from node.artifacts.incoming import Incoming
+from node.artifacts.limits import BLOCK_BYTES
+from node.artifacts.manifest import FileEntry, Manifest, parse_manifest, tree_of
+from node.artifacts.store import Holding, Store
+from node.protocol.settings import Member
+from node.runtime.content.pace import Pace
+from node.runtime.content.peer import Answer, Peer, PeerFailed
+from node.runtime.content.shapes import Part
+from node.runtime.content.work import OnBad, Pack, Run, Work
+
+THREADS: Final = 3
+"""Connections of one pull."""
+READ_BYTES: Final = 512 * 1024
+MAX_BAD: Final = 16
+"""Wrong files after which a peer is left out of a pull."""
+
+
+class Unserved(Exception):
+    """The content cannot be had now: nobody has it, or those who have it fail. Worth another try later."""
+
+
+class Stopped(Exception):
+    """The pull is not wanted any more."""
+
+
+class Pull:
+    """The pull of the content `key`. `done_bytes`, `total_bytes`, `given` (bytes by peer) may be read at any time."""
+
+    def __init__(self, store: Store, key: str, members: Sequence[Member], pace: Pace, on_bad: OnBad) -> None:
+        self._store = store
+        self._key = key
+        self._members = {member.id: member for member in members}
+        self._pace = pace
+        self._on_bad = on_bad
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._work: Work | None = None
+        self._fault: Exception | None = None
+        self._problems: dict[str, str] = {}
+        self._bad: Counter[str] = Counter()
+        self.done_bytes = 0
+        self.total_bytes = 0
+        self.given: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        """End it soon."""
+        self._stop.set()
+        if self._work is not None:
+            self._work.end()
+
+    def run(self, check: Callable[[Manifest], None]) -> Holding:
+        """Fetch it; held when this returns. `check` may refuse the manifest by raising.
+
+        Raises Unserved, Stopped, BadManifest, BadPath, TooMuch, BadContent (a manifest that contradicts itself),
+        NoSpace, ContentFault, and what `check` raises.
+        """
+        holders = self._holders()
+        if not holders:
+            raise Unserved("nobody has it" + self._told())
+        manifest = self._manifest(holders)
+        check(manifest)
+        incoming = self._store.begin(manifest.document)
+        self.total_bytes = manifest.size_bytes
+        self.done_bytes = self.total_bytes - incoming.missing_bytes
+        if incoming.missing():
+            self._fetch_all(incoming, holders)
+        if self._stop.is_set():
+            raise Stopped
+        if incoming.missing():
+            raise Unserved(f"{len(incoming.missing()):,} files are still missing{self._told()}")
+        return self._store.finish(incoming)
+
+    def _holders(self) -> list[str]:
+        """The peers that have it."""
+
+        def asked(member: Member) -> bool:
+            try:
+                with Peer(member) as peer:
+                    return peer.standing(self._key).state == "held"
+            except PeerFailed as problem:
+                self._problems[member.id] = str(problem)
+                return False
+
+        members = list(self._members.values())
+        if not members:
+            return []
+        with ThreadPoolExecutor(min(8, len(members)), "ask") as pool:
+            return [member.id for member, has in zip(members, pool.map(asked, members), strict=True) if has]
+
+    def _manifest(self, holders: Sequence[str]) -> Manifest:
+        for name in holders:
+            try:
+                with Peer(self._members[name]) as peer:
+                    return self._manifest_of(peer)
+            except PeerFailed as problem:
+                self._problems[name] = str(problem)
+        raise Unserved("nobody gives its manifest" + self._told())
+
+    def _manifest_of(self, peer: Peer) -> Manifest:
+        standing = peer.standing(self._key)
+        base = next(iter(self._store.bases(standing.version)), None)
+        known = None if base is None else self._store.manifest(base)
+        most = self._store.limits.max_manifest_bytes
+        found = peer.manifest(self._key, None if known is None else tree_of(known), most)
+        if not isinstance(found, bytes) and known is not None:
+            try:
+                manifest = rebuild(known, found)
+            except (BadDiff, BadPath):
+                found = peer.manifest(self._key, None, most)
+            else:
+                found = manifest.document
+        if not isinstance(found, bytes):
+            raise PeerFailed(f"{peer.id}: gave changes where a manifest was asked for")
+        manifest = parse_manifest(found, self._store.limits)
+        if manifest.key != self._key:
+            raise PeerFailed(f"{peer.id}: gave the manifest of another content")
+        return manifest
+
+    def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
+        self._work = work = Work(incoming, self._wrong)
+        names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
+        threads = [threading.Thread(target=self._fetch, args=(incoming, work, name), name="pull") for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        work.end()
+        if self._fault is not None:
+            raise self._fault
+
+    def _wrong(self, peer: str, path: str) -> None:
+        self._bad[peer] += 1
+        self._problems[peer] = f"{peer}: gave wrong bytes for {path}"
+        self._on_bad(peer, path)
+
+    def _fetch(self, incoming: Incoming, work: Work, name: str) -> None:
+        """One thread's part of it."""
+        buffer = memoryview(bytearray(BLOCK_BYTES))
+        with Peer(self._members[name]) as peer:
+            while not self._stop.is_set() and self._bad[name] < MAX_BAD:
+                unit = None
+                try:
+                    unit = work.take(name)
+                    if unit is None:
+                        return
+                    if isinstance(unit, Pack):
+                        bad = self._take_pack(incoming, peer, unit, buffer)
+                    else:
+                        bad = []
+                        self._take_run(incoming, peer, unit, buffer)
+                    done, unit = unit, None
+                    work.done(done, name, bad)
+                except PeerFailed as problem:
+                    self._problems[name] = str(problem)
+                    return
+                except Stopped:
+                    return
+                except Exception as fault:  # noqa: BLE001 - told to the thread that waits for the pull
+                    self._fault = fault
+                    work.end()
+                    return
+                finally:
+                    if unit is not None:
+                        work.back(unit)
+
+    def _take_pack(self, incoming: Incoming, peer: Peer, pack: Pack, buffer: memoryview) -> list[tuple[int, FileEntry]]:
+        """Fetch small files; those that came wrong are returned."""
+        size = pack.size
+        if size > len(buffer):
+            buffer = memoryview(bytearray(size))
+        parts: list[Part] = [(index, 0, entry.size) for index, entry in pack.files]
+        self._read(peer.parts(self._key, parts), peer.id, buffer[:size])
+        bad, at = [], 0
+        for index, entry in pack.files:
+            try:
+                incoming.put(entry.hash, buffer[at : at + entry.size])
+            except BadContent:
+                bad.append((index, entry))
+            at += entry.size
+        return bad
+
+    def _take_run(self, incoming: Incoming, peer: Peer, run: Run, buffer: memoryview) -> None:
+        blob = run.large.blob
+        lengths = [blob.length(block) for block in run.blocks]
+        answer = peer.parts(self._key, [(run.large.index, run.blocks[0] * BLOCK_BYTES, sum(lengths))])
+        for block, length in zip(run.blocks, lengths, strict=True):
+            self._read(answer, peer.id, buffer[:length])
+            incoming.write(blob, block, buffer[:length])
+
+    def _read(self, answer: Answer, peer: str, view: memoryview) -> None:
+        at = 0
+        while at < len(view):
+            if self._stop.is_set():
+                raise Stopped
+            count = answer.read_into(view[at : at + READ_BYTES])
+            at += count
+            self._pace.take(count, self._stop)
+        with self._lock:
+            self.done_bytes += at
+            self.given[peer] += at
+
+    def _told(self) -> str:
+        return "".join(f"; {problem}" for problem in self._problems.values())

@@ -1,0 +1,127 @@
+"""Accepted content on its way to its place: `versions/<version>`, and the working data (S2). One thread, one by one."""
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from node.artifacts.apply import Applied, Applier, Switched
+from node.artifacts.errors import BadContent, BuilderKeeps, ContentError, ContentMissing, OlderVersion, Vetoed
+from node.protocol.effects import ContentIs, Wanted
+
+if TYPE_CHECKING:
+    from node.runtime.content.keeper import Keeper
+    from node.runtime.driver import Engine
+
+FIRST_RETRY_S: Final = 0.5
+MAX_RETRY_S: Final = 30.0
+
+
+class Switching:
+    """Installs and applies. Of several switches that wait only the last is made: it is what is current."""
+
+    def __init__(self, keeper: "Keeper", engine: "Engine", applier: Applier) -> None:
+        self._keeper = keeper
+        self._engine = engine
+        self._applier = applier
+        self._thread = ThreadPoolExecutor(1, "apply")
+        self._installs: deque[Wanted] = deque()
+        self._target: tuple[Wanted, bool] | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.applied: Applied | None = None
+        """Which content the working data are."""
+        self.problem: str | None = None
+        """Why the working data are not what is current; None: they are, or there is nothing to apply."""
+
+    async def start(self) -> None:
+        """Finish or undo a switch that a crash cut short. Raises ContentFault."""
+        loop = asyncio.get_running_loop()
+        finished = await loop.run_in_executor(self._thread, self._applier.recover)
+        self.applied = await loop.run_in_executor(self._thread, self._applier.applied)
+        if finished is not None:
+            self._keeper.teller.recovered(finished)
+        self._task = loop.create_task(self._work(), name="content switch")
+
+    async def stop(self) -> None:
+        """Let the switch under way end, and begin no other."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def install(self, content: Wanted) -> None:
+        """Let held content stand for its version."""
+        self._installs.append(content)
+        self._wake.set()
+
+    def apply(self, content: Wanted, back: bool) -> None:
+        """Make held content the working data, in place of what waits to be."""
+        self._target = (content, back)
+        self._wake.set()
+
+    async def _work(self) -> None:
+        pause_s = FIRST_RETRY_S
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._install_all()
+                await self._switch()
+            except ContentError as problem:
+                # The disk is full, or fails: what was asked for still is.
+                if str(problem) != self.problem:
+                    self.problem = str(problem)
+                    self._keeper.teller.not_applied(self._target[0] if self._target else None, str(problem))
+                await asyncio.sleep(pause_s)
+                pause_s = min(MAX_RETRY_S, pause_s * 2)
+                self._wake.set()
+            else:
+                pause_s = FIRST_RETRY_S
+
+    async def _install_all(self) -> None:
+        loop, store = asyncio.get_running_loop(), self._keeper.store
+        while self._installs:
+            content = self._installs[0]
+            try:
+                await loop.run_in_executor(self._thread, store.install, content.content.key)
+            except ContentMissing:
+                self._engine.step(ContentIs(content.content.key, "missing"))
+            self._installs.popleft()
+
+    async def _switch(self) -> None:
+        if self._target is None:
+            return
+        target = content, back = self._target
+        started = time.monotonic()
+        try:
+            switched = await asyncio.get_running_loop().run_in_executor(self._thread, self._switch_to, content, back)
+        except (Vetoed, OlderVersion, BuilderKeeps) as no:
+            self.problem = str(no)
+            if not isinstance(no, BuilderKeeps):
+                self._keeper.teller.not_applied(content, str(no))
+        except (BadContent, ContentMissing) as damage:
+            self.problem = str(damage)
+            self._keeper.teller.not_applied(content, str(damage))
+            await self._fetch_again(content)
+        else:
+            self.problem = None
+            if switched is not None:
+                self.applied = switched.applied
+                self._keeper.teller.applied(content, switched, started, back)
+        if self._target is target:
+            self._target = None
+        else:
+            self._wake.set()
+
+    async def _fetch_again(self, content: Wanted) -> None:
+        holding = await self._keeper.run(lambda: self._keeper.store.find(content.content.key))
+        if holding is None:
+            self._engine.step(ContentIs(content.content.key, "missing"))
+        else:
+            await self._keeper.damaged(holding)
+
+    def _switch_to(self, content: Wanted, back: bool) -> Switched | None:
+        holding = self._keeper.store.install(content.content.key)
+        return self._applier.apply(holding, int(time.time() * 1000), rollback=back)

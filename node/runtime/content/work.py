@@ -1,0 +1,164 @@
+"""What is left to fetch of one content, handed out to the threads that fetch it.
+
+A unit is a pack of small files or a run of blocks of a large one. What came wrong from a peer goes back, and that peer
+is not asked for it again. Large files are opened as their turn comes, so that their number costs nothing.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from node.artifacts.blobs import LargeBlob
+from node.artifacts.errors import BadBlocks
+from node.artifacts.incoming import Incoming
+from node.artifacts.manifest import FileEntry
+
+PACK_BYTES: Final = 1024 * 1024
+PACK_FILES: Final = 512
+RUN_BLOCKS: Final = 4
+
+
+@dataclass(slots=True, eq=False)
+class Pack:
+    """Small files, each with its place among the manifest's entries, to be fetched by one request."""
+
+    files: list[tuple[int, FileEntry]]
+    shunned: frozenset[str] = frozenset()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(entry.size for _, entry in self.files)
+
+
+@dataclass(slots=True, eq=False)
+class Large:
+    """A large file whose blocks are under way. `sources`: which peer gave a block. `left`: runs not done yet."""
+
+    index: int
+    blob: LargeBlob
+    left: int = 0
+    sources: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """Some blocks of a large file that follow one another."""
+
+    large: Large
+    blocks: range
+    shunned: frozenset[str] = frozenset()
+
+
+Unit = Pack | Run
+OnBad = Callable[[str, str], None]
+"""(peer, path): the peer gave wrong bytes for a file."""
+
+
+class Work:
+    """The units of one pull. Any thread may use it."""
+
+    def __init__(self, incoming: Incoming, on_bad: OnBad) -> None:
+        self._incoming = incoming
+        self._on_bad = on_bad
+        self._changed = threading.Condition()
+        self._again: deque[Unit] = deque()
+        self._fresh = self._units()
+        self._under_way = 0
+        self._open: set[Large] = set()
+        self._ended = False
+
+    def _units(self) -> Iterator[Unit]:
+        places = {entry.path: index for index, entry in enumerate(self._incoming.manifest.entries)}
+        pack: list[tuple[int, FileEntry]] = []
+        size = 0
+        for entry in self._incoming.missing():
+            if entry.blocks:
+                yield from self._runs(places[entry.path], entry)
+                continue
+            if pack and (size + entry.size > PACK_BYTES or len(pack) == PACK_FILES):
+                yield Pack(pack)
+                pack, size = [], 0
+            pack.append((places[entry.path], entry))
+            size += entry.size
+        if pack:
+            yield Pack(pack)
+
+    def _runs(self, index: int, entry: FileEntry) -> list[Run]:
+        large = Large(index, self._incoming.large(entry.hash))
+        self._open.add(large)
+        blocks = large.blob.missing()
+        runs = []
+        while blocks:
+            length = 1
+            while length < min(RUN_BLOCKS, len(blocks)) and blocks[length] == blocks[0] + length:
+                length += 1
+            runs.append(Run(large, range(blocks[0], blocks[0] + length)))
+            del blocks[:length]
+        large.left = len(runs)
+        if not runs:
+            self._finish(large)
+        return runs
+
+    def take(self, peer: str) -> Unit | None:
+        """Something to fetch from a peer, waiting for what others may give back; None: there is nothing left for it."""
+        with self._changed:
+            while not self._ended:
+                for unit in self._again:
+                    if peer not in unit.shunned:
+                        self._again.remove(unit)
+                        self._under_way += 1
+                        return unit
+                fresh = next(self._fresh, None)
+                if fresh is not None:
+                    self._under_way += 1
+                    return fresh
+                if self._under_way == 0:
+                    return None
+                self._changed.wait()
+        return None
+
+    def done(self, unit: Unit, peer: str, bad: list[tuple[int, FileEntry]]) -> None:
+        """A unit came from a peer; `bad` of a pack was wrong. Raises BadContent, NoSpace, ContentFault."""
+        with self._changed:
+            self._under_way -= 1
+            if bad:
+                self._again.append(Pack(bad, unit.shunned | {peer}))
+            if isinstance(unit, Run):
+                unit.large.sources |= dict.fromkeys(unit.blocks, peer)
+                unit.large.left -= 1
+                if unit.large.left == 0:
+                    self._finish(unit.large)
+            self._changed.notify_all()
+        for _, entry in bad:
+            self._on_bad(peer, entry.path)
+
+    def back(self, unit: Unit) -> None:
+        """A unit was not fetched: its peer failed."""
+        with self._changed:
+            self._under_way -= 1
+            self._again.append(unit)
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Hand out nothing more, and let go of what is open."""
+        with self._changed:
+            self._ended = True
+            for large in self._open:
+                large.blob.close()
+            self._open.clear()
+            self._changed.notify_all()
+
+    def _finish(self, large: Large) -> None:
+        try:
+            self._incoming.finish_large(large.blob)
+        except BadBlocks as problem:
+            for block in problem.blocks:
+                giver = large.sources.get(block, "")
+                self._on_bad(giver, problem.path)
+                self._again.append(Run(large, range(block, block + 1), frozenset({giver})))
+            large.left = len(problem.blocks)
+        else:
+            self._open.discard(large)

@@ -1,0 +1,57 @@
+"""Three real nodes in one process: a folder becomes a version that all of them hold and have applied."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from node import Node
+from node.embedded import Refused
+from tests.content.catalogue_trees import bytes_below, write_catalogue
+from tests.runtime.scripted import until
+from tests.runtime.test_three_nodes import cluster
+
+
+async def _applied(nodes: list[Node], version: str) -> None:
+    def all_applied() -> bool:
+        found = [node.content.keeper.switching.applied for node in nodes]
+        return all(each is not None and each.version == version for each in found)
+
+    await until(all_applied, f"{version} applied everywhere")
+
+
+def _working(node: Node) -> dict[str, bytes]:
+    return bytes_below(node.config.content.root / "json")
+
+
+def test_published_content_is_held_and_applied_everywhere(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            tree = write_catalogue(tmp_path / "tree", 300)
+            proposal = await nodes[0].publish_snapshot(tree, "1.0.0")
+            assert proposal.state == "accepted"
+            assert proposal.content is not None
+            await _applied(nodes, "1.0.0")
+            for node in nodes:
+                assert _working(node) == bytes_below(tree)
+
+            write_catalogue(tree, 300, changed=3)
+            await nodes[1].publish_snapshot(tree, "1.1.0")
+            await _applied(nodes, "1.1.0")
+            for node in nodes:
+                assert _working(node) == bytes_below(tree)
+
+    asyncio.run(story())
+
+
+def test_what_nobody_would_vote_for_is_not_sent(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            tree = write_catalogue(tmp_path / "tree", 5)
+            await nodes[0].publish_snapshot(tree, "2.0.0")
+            write_catalogue(tree, 5, changed=1)
+            with pytest.raises(Refused) as refused:
+                await nodes[0].publish_snapshot(tree, "1.0.0")
+            assert refused.value.reason == "would_be_rejected"
+
+    asyncio.run(story())
