@@ -1,0 +1,80 @@
+"""What the console itself has seen since it began, as far back as a bounded piece of memory reaches."""
+
+import zlib
+from collections import deque
+from functools import partial
+from typing import NamedTuple
+
+from iwdc_console.tui.model.milestones import Milestone
+from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.recording.lines import Frame, Line, decode, encode
+from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, MAX_BLOCK_BYTES, Block, Tape
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Compressed: some hours of a small cluster."""
+LEAST_GAP_S = 0.5
+"""Observations that follow one another faster are left out; the next one tells what they told."""
+
+
+class _Closed(NamedTuple):
+    times_ms: tuple[int, ...]
+    milestones: tuple[Milestone, ...]
+    content: bytes
+
+    def block(self) -> Block:
+        return Block(self.times_ms, self.milestones, partial(_read, self.content))
+
+
+class Ring:
+    """Takes observations, forgets the oldest block when there are more than `most` bytes."""
+
+    def __init__(self, most: int = MAX_BYTES) -> None:
+        self._most = most
+        self._closed: deque[_Closed] = deque()
+        self._size = 0
+        self._open: list[bytes] = []
+        self._open_size = 0
+        self._times_ms: list[int] = []
+        self._milestones: list[Milestone] = []
+        self._last: Observation | None = None
+        self._last_s = float("-inf")
+
+    @property
+    def size(self) -> int:
+        """Bytes in use."""
+        return self._size + self._open_size
+
+    def add(self, observation: Observation, at_s: float, at_ms: int) -> None:
+        """Keep an observation, if the last one is long enough ago."""
+        if at_s - self._last_s < LEAST_GAP_S:
+            return
+        line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._open)
+        self._milestones += decode(line).milestones
+        self._open.append(line)
+        self._open_size += len(line)
+        self._times_ms.append(at_ms)
+        self._last, self._last_s = observation, at_s
+        if len(self._open) >= FRAMES_PER_BLOCK or self._open_size > MAX_BLOCK_BYTES:
+            self._close()
+
+    def tape(self) -> Tape:
+        """All there is now; what comes later does not change it."""
+        blocks = [closed.block() for closed in self._closed]
+        if self._open:
+            blocks.append(self._squeezed().block())
+        return Tape(blocks)
+
+    def _squeezed(self) -> _Closed:
+        return _Closed(tuple(self._times_ms), tuple(self._milestones), zlib.compress(b"".join(self._open), 1))
+
+    def _close(self) -> None:
+        closed = self._squeezed()
+        self._closed.append(closed)
+        self._size += len(closed.content)
+        while self._size > self._most and len(self._closed) > 1:
+            self._size -= len(self._closed.popleft().content)
+        self._open, self._open_size, self._times_ms, self._milestones = [], 0, [], []
+
+
+def _read(content: bytes) -> list[Line]:
+    return [decode(line) for line in zlib.decompress(content).splitlines()]
