@@ -128,10 +128,11 @@ class Recovery:
             return
         if ctx.mono >= self._next_ask:
             self._next_ask = ctx.mono + min(max(ctx.settings.timing.heartbeat_interval / 2, 0.05), 1.0)
+            blank = not any(answer.known for answer in self._answers.values()) and not self._without
             for name in sorted(self._others()):
                 answer = self._answers.get(name)
-                if answer is not None and (answer.ready or not answer.known):
-                    continue
+                if answer is not None and (answer.ready or blank):
+                    continue  # While all are blank it does not matter whether they are ready: the cluster is new.
                 ctx.send(name, Recover(self._replication.journal), ctx.persist_number)
         ctx.wake(self._next_ask)
         self._settle()

@@ -82,7 +82,7 @@ class Steady:
             self._suffer(f"{tell_request(request)} failed after {cost}")
             return answer
         self.done += 1
-        if tries > 1 or took_s > SLOW_S:
+        if took_s > SLOW_S:
             self._suffer(f"{tell_request(request)} took {cost}")
         return answer
 
