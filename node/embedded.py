@@ -58,7 +58,8 @@ from node.runtime.outcomes import CALL_TIMEOUT_S, LockLost, NodeError, OutcomeUn
 
 __all__ = ["Lock", "LockLost", "Node", "NodeError", "OutcomeUnknown", "Refused", "StartFailed", "run_node"]
 
-GC_THRESHOLD = (50_000, 20, 50)
+GC_THRESHOLD = (20_000, 100, 20)
+"""What a proposal keeps goes again by itself with the floor, so most of it is looked at once: short and seldom."""
 
 _T = TypeVar("_T")
 

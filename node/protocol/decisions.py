@@ -120,6 +120,7 @@ class Decisions:
             self.touched.pop(p.key, None)
             changed.update(p.slots)
             linked += self.register.same(p.content)
+            p.slots = ()
         for each in kept:
             p = self.register.by_key[each.birth.key]
             if each.final:
@@ -133,6 +134,11 @@ class Decisions:
         for p in linked:
             if p.verdict == "accepted" and not p.final:
                 self._settle_group(p)
+
+    def release(self) -> None:
+        """Proposals and slots hold one another: let go of them, so that they are freed at once."""
+        for p in self.register.by_key.values():
+            p.slots = ()
 
     def _renew(self, old: Slot) -> list[ProposalState]:
         """Build a slot anew from those of its proposals that are left, and return them."""

@@ -108,6 +108,8 @@ class Membership:
         self.since = 0.0
         self.started = 0.0
         self.faults: dict[str, bool] = {}
+        self.can_vote = True
+        """Whether this node may vote, promise and ack (H2)."""
         self.sees: dict[str, str] = {settings.id: HEALTHY}
         self._sees_hash = fingerprint(self.sees)
         self._next_beat = 0.0
@@ -132,11 +134,6 @@ class Membership:
                 if uptime is not None:
                     known[name] = uptime
         return known
-
-    @property
-    def can_vote(self) -> bool:
-        """Whether this node may vote, promise and ack (H2)."""
-        return not any(self.faults.get(name) for name in SILENCING)
 
     @property
     def refusing(self) -> tuple[str, ...]:
@@ -195,6 +192,7 @@ class Membership:
         """Raise or clear one of this node's own reasons (`cannot_vote`, `slow_disk`, `loop_lag`, `drift`, ...)."""
         if self.faults.get(name, False) != present:
             self.faults[name] = present
+            self.can_vote = not any(self.faults.get(silencing) for silencing in SILENCING)
             self._judge_self()
 
     def heard(self, peer: Peer, boot: str, digest: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from node.protocol.announcements import ANNOUNCEMENTS, Announcements
 from node.protocol.ballot import ProposalState
 from node.protocol.contents import Contents
 from node.protocol.context import Context
@@ -17,11 +18,8 @@ from node.protocol.drafts import Drafts
 from node.protocol.election import Election
 from node.protocol.events import (
     CONFLICT_RESOLVED,
-    DIFF_ACCEPT,
-    ROLLBACK_ACCEPT,
     ROUND_OPENED,
     SKIPPED_QUORUM,
-    SNAPSHOT_ACCEPT,
     VOTES,
     Event,
     HybridClock,
@@ -34,7 +32,6 @@ from node.protocol.replication import Replication
 from node.protocol.requests import (
     Accepted,
     ProposalAnswer,
-    ProposalKind,
     Propose,
     QuorumView,
     Refusal,
@@ -42,8 +39,6 @@ from node.protocol.requests import (
 )
 from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT, Verify, Voting
-
-ANNOUNCED = {"snapshot": SNAPSHOT_ACCEPT, "diff": DIFF_ACCEPT, "rollback": ROLLBACK_ACCEPT}
 
 
 class Waiting:
@@ -76,9 +71,7 @@ class Proposals:
         self._ballot: dict[tuple[str, int], None] = {}
         self._held: dict[tuple[str, int], None] = {}
         self._waiting: dict[str, list[Waiting]] = {}
-        self._unannounced: dict[str, float] = {}
-        self._accepted: list[ProposalState] = []
-        """What is to be announced at the end of this step."""
+        self._announcements = Announcements(ctx, members, replication, fold)
         self._unsynced: dict[str, int] = {}
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
@@ -154,8 +147,8 @@ class Proposals:
             key, round_ = event.payload.get("proposal"), event.payload.get("round")
             if isinstance(key, str) and isinstance(round_, int):
                 self._ballot[(key, round_)] = None
-        elif kind in (SNAPSHOT_ACCEPT, DIFF_ACCEPT, ROLLBACK_ACCEPT):
-            self._announced(event)
+        elif kind in ANNOUNCEMENTS:
+            self._announcements.told(event)
         for change in changed:
             self._contents.note(change.key)
             if change.new:
@@ -191,8 +184,7 @@ class Proposals:
         if self._contested and self._election.leads:
             self._contested = False
             self._open_rounds()
-        if self._accepted:
-            self._announce()
+        self._announcements.flush()
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on held proposals before their deadline."""
@@ -208,7 +200,7 @@ class Proposals:
 
     def look(self) -> None:
         """With every heartbeat: what was held or missed; as leader, announce for a proposer that is gone."""
-        ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
+        fold, own = self._fold, self._ctx.settings.id
         self._held.clear()
         for key in fold.open_keys:
             state = fold.get(key)
@@ -221,13 +213,7 @@ class Proposals:
         self._contested = True
         if not self._election.leads:
             return
-        patience_s = ctx.settings.timing.heartbeat_timeout
-        for key, since in list(self._unannounced.items()):
-            state = fold.get(key)
-            if state is None:
-                del self._unannounced[key]
-            elif ctx.mono - since > patience_s and self._members.sees.get(state.origin) == UNREACHABLE:
-                self._accepted.append(state)
+        self._announcements.look()
         self._close_expired()
 
     # Within
@@ -315,10 +301,7 @@ class Proposals:
             slots = self._fold.contended(key)
             if slots:
                 self._conflicting(state, slots)
-            if state.origin == ctx.settings.id:
-                self._accepted.append(state)
-            else:
-                self._unannounced[key] = ctx.mono
+            self._announcements.accepted(state)
         elif state.origin == ctx.settings.id:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
         for waiter in self._waiting.pop(key, ()):
@@ -338,24 +321,6 @@ class Proposals:
         )  # fmt: skip
         if settled is not None:
             ctx.count("distributed_conflict_resolutions_total", strategy=strategy, type=state.payload.kind)
-
-    def _announce(self) -> None:
-        accepted, self._accepted = self._accepted, []
-        by_kind: dict[ProposalKind, list[ProposalState]] = {}
-        for state in accepted:
-            self._unannounced.pop(state.key, None)
-            by_kind.setdefault(state.payload.kind, []).append(state)
-        for kind, states in by_kind.items():
-            trace = states[0].trace if len(states) == 1 else ""
-            told = [_announcement(state) for state in states]
-            payload: dict[str, Any] = told[0] if len(told) == 1 else {"accepted": told}
-            self._replication.append(ANNOUNCED[kind], payload, trace, urgent_to=())
-
-    def _announced(self, event: Event) -> None:
-        told = event.payload.get("accepted", (event.payload,))
-        for each in told if isinstance(told, list | tuple) else ():
-            if isinstance(each, dict):
-                self._unannounced.pop(str(each.get("proposal")), None)
 
     def _cast(self) -> None:
         """Vote on everything in the ballot that can be judged now."""
@@ -416,11 +381,3 @@ class Proposals:
             if key is not None:
                 return key
         return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)
-
-
-def _announcement(state: ProposalState) -> dict[str, Any]:
-    proposal = state.payload
-    told: dict[str, Any] = {"proposal": state.key, "proposalId": proposal.label, "hash": proposal.hash}
-    if proposal.kind == "snapshot":
-        return told | {"version": proposal.version}
-    return told | {"from": proposal.base, "to": proposal.version}

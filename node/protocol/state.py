@@ -395,6 +395,7 @@ class Fold:
 
     def _load(self, atoms: Iterable[Atom]) -> None:
         """Start over: the floor, then the atoms, those first that count against their doubles."""
+        self._decisions.release()
         self._start()
         self._install(self._floor)
         births: list[Birth] = []

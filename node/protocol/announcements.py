@@ -1,0 +1,76 @@
+"""Events that tell readers what was accepted: `SNAPSHOT_ACCEPT`, `DIFF_ACCEPT`, `ROLLBACK_ACCEPT` (seed 4.4).
+
+Every instance reaches the verdict from the votes; the proposer announces it, one event for all of a kind that one step
+accepted, and the leader in place of a proposer that is gone.
+"""
+
+from typing import Final
+
+from node.protocol.ballot import ProposalState
+from node.protocol.context import Context
+from node.protocol.events import DIFF_ACCEPT, ROLLBACK_ACCEPT, SNAPSHOT_ACCEPT, Event
+from node.protocol.membership import UNREACHABLE, Membership
+from node.protocol.replication import Replication
+from node.protocol.requests import ProposalKind
+from node.protocol.state import Fold
+
+EVENT_OF: Final[dict[ProposalKind, str]] = {
+    "snapshot": SNAPSHOT_ACCEPT,
+    "diff": DIFF_ACCEPT,
+    "rollback": ROLLBACK_ACCEPT,
+}
+ANNOUNCEMENTS: Final = frozenset(EVENT_OF.values())
+
+
+class Announcements:
+    """What was accepted and is not yet announced, as far as this node knows."""
+
+    def __init__(self, ctx: Context, members: Membership, replication: Replication, fold: Fold) -> None:
+        self._ctx = ctx
+        self._fold = fold
+        self._members = members
+        self._replication = replication
+        self._due: list[ProposalState] = []
+        self._others: dict[str, float] = {}
+        """Keys of other instances' proposals -> when they were accepted here, monotonic seconds."""
+
+    def accepted(self, proposal: ProposalState) -> None:
+        """A verdict was reached here and now."""
+        if proposal.origin == self._ctx.settings.id:
+            self._due.append(proposal)
+        else:
+            self._others[proposal.key] = self._ctx.mono
+
+    def told(self, event: Event) -> None:
+        """An announcement entered the log."""
+        listed = event.payload.get("accepted")
+        for each in listed if isinstance(listed, list) else ():
+            if isinstance(each, dict):
+                self._others.pop(str(each.get("proposal")), None)
+
+    def look(self) -> None:
+        """With every heartbeat of a leader: announce for proposers that have been unreachable for long."""
+        patience_s = self._ctx.settings.timing.heartbeat_timeout
+        for key, since in list(self._others.items()):
+            proposal = self._fold.get(key)
+            if proposal is None:
+                del self._others[key]
+            elif self._ctx.mono - since > patience_s and self._members.sees.get(proposal.origin) == UNREACHABLE:
+                self._due.append(proposal)
+
+    def flush(self) -> None:
+        """End of a step: announce."""
+        due, self._due = self._due, []
+        by_kind: dict[ProposalKind, list[ProposalState]] = {}
+        for proposal in due:
+            by_kind.setdefault(proposal.payload.kind, []).append(proposal)
+        for kind, proposals in by_kind.items():
+            trace = proposals[0].trace if len(proposals) == 1 else ""
+            payload = {"accepted": [_told_of(proposal) for proposal in proposals]}
+            self._replication.append(EVENT_OF[kind], payload, trace, urgent_to=())
+
+
+def _told_of(proposal: ProposalState) -> dict[str, str | None]:
+    body = proposal.payload
+    told: dict[str, str | None] = {"proposal": proposal.key, "proposalId": body.label, "hash": body.hash}
+    return told | ({"version": body.version} if body.kind == "snapshot" else {"from": body.base, "to": body.version})
