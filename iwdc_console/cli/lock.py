@@ -1,13 +1,12 @@
 """`lock`: take, keep and give back a lock by hand, or hold one around a command (L1-L4)."""
 
-import getpass
 import os
-import socket
 import uuid
 from typing import Annotated, Any
 
 import typer
 
+from iwdc_console.caller import default_owner
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
 from iwdc_console.cli.exits import Exit, Failure
@@ -29,15 +28,6 @@ Owner = Annotated[str | None, typer.Option(help="Who holds it; by default user@h
 Token = Annotated[int, typer.Option(help="The fencing token that acquire printed.")]
 Ttl = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="The lease; by default the cluster's.")]
 Wait = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Queue for it at most this long.")]
-
-
-def default_owner() -> str:
-    """`user@host`: the same in every shell of one user, so that what one acquires another can release."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 @app.command()
@@ -132,6 +122,9 @@ def release(
 @app.command("force-release")
 def force_release(
     resource: Resource,
+    token: Annotated[
+        int | None, typer.Option(help="Only the grant with this fencing token, not one made since.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     owner: Owner = None,
     node: Nodes = None,
@@ -148,7 +141,10 @@ def force_release(
     if not yes:
         out.say(f"Whoever holds {resource} goes on working until its next renewal: two may work at once until then.")
         typer.confirm("Take the lock away?", abort=True, err=True)
-    data = client.post(_path(resource, "force-release"), {"owner": owner or default_owner()}, repeatable=True).data
+    body: dict[str, Any] = {"owner": owner or default_owner()}
+    if token is not None:
+        body["fencingToken"] = token
+    data = client.post(_path(resource, "force-release"), body, repeatable=True).data
     out.show(data, where.output, lambda: _released(resource, data), lambda: _fields(data))
 
 

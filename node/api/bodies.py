@@ -150,9 +150,10 @@ class ReleaseBody(Own):
 
 
 class ForceReleaseBody(Own):
-    """Who forces it, for the log."""
+    """Who forces it, for the log; with a token only that grant is freed, not one made since."""
 
     owner: Text
+    fencing_token: Token | None = None
 
 
 class StepDownBody(Own):

@@ -45,7 +45,9 @@ async def release(call: Call[None, ReleaseBody]) -> LockReleased:
 
 async def force_release(call: Call[None, ForceReleaseBody]) -> LockReleased:
     """Take a lock from whoever holds it: an admin's act."""
-    request = ReleaseLock(resource(call), owner(call, call.body.owner), force=True, trace=call.trace)
+    body = call.body
+    who = owner(call, body.owner)
+    request = ReleaseLock(resource(call), who, body.fencing_token, force=True, trace=call.trace)
     return await call.ask(request, LockReleased)
 
 

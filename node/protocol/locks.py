@@ -147,7 +147,7 @@ class LockService:
         lock = self._control.state.locks.get(call.resource)
         force = call.action == FORCE
         matches = lock is not None and (
-            force
+            (force and call.token in (0, lock.token))
             or (lock.owner == call.owner and call.token == lock.token)
             or (call.request_id != "" and call.request_id == lock.request_id)
         )

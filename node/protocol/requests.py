@@ -74,7 +74,10 @@ class RenewLock(msgspec.Struct, frozen=True):
 
 
 class ReleaseLock(msgspec.Struct, frozen=True):
-    """Give a lock back, by token or by the request id of its acquire. `force` is an admin's act."""
+    """Give a lock back, by token or by the request id of its acquire.
+
+    `force` is an admin's act: whoever holds it loses it, with a token only that grant.
+    """
 
     resource: str
     owner: str

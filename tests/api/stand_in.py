@@ -70,7 +70,7 @@ INSTANCE = InstanceView(
     9_000,
     (),
 )
-DRIFT = DriftView("instance-A", "instance-B", 0.2, 0.1, 1.5, 900, None, {"instance-B": None}, ())
+DRIFT = DriftView("instance-A", "instance-B", 0.2, 0.1, 1.5, 900, None, 1_000.0, {"instance-B": None}, ())
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 

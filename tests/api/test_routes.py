@@ -150,6 +150,12 @@ ORDERS: list[tuple[str, Any, Request, Any]] = [
         ReleaseLock("склад", "admin", None, None, True, TRACE),
         {"resource": "склад", "fencingToken": None, "already": False},
     ),
+    (
+        "locks/build/force-release",
+        {"owner": "admin", "fencingToken": 7},
+        ReleaseLock("build", "admin", 7, None, True, TRACE),
+        {"resource": "build", "fencingToken": 7, "already": False},
+    ),
     ("leader/step-down", {"to": "instance-B"}, StepDown("instance-B"), {"detail": "done"}),
     ("leader/step-down", None, StepDown(None), {"detail": "done"}),
     ("leader/elect", None, Elect(), {"detail": "done"}),

@@ -1,0 +1,93 @@
+"""What the console asks a cluster to change. Each order runs in a thread and ends in one of four ways.
+
+`maybe` is never shown as done or failed: the order left, and nobody said what became of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from iwdc_console.caller import default_owner
+from iwdc_console.client import Answer, Client, ClientError, ClusterRefused, OutcomeUnknown, Unreachable, segment
+from iwdc_console.locale import text
+
+Kind = Literal["done", "refused", "maybe", "unreachable"]
+SEVERITY: dict[Kind, Literal["information", "warning", "error"]] = {
+    "done": "information",
+    "refused": "error",
+    "maybe": "warning",
+    "unreachable": "error",
+}
+CALLER = "console"
+
+
+class Outcome(NamedTuple):
+    """What came of an order: in a sentence, and as the node's own data."""
+
+    kind: Kind
+    words: str
+    data: Any = None
+
+    @property
+    def reason(self) -> str:
+        """The stable word of a refusal, such as `held`; empty for anything else."""
+        found = self.data.get("reason") if isinstance(self.data, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+Order = Callable[[Client], Answer]
+
+
+async def give(nodes: Sequence[str], order: Order) -> Outcome:
+    """Give an order to the first node that takes it. Never raises for what a cluster answers, or does not."""
+
+    def carry_out() -> Outcome:
+        try:
+            answer = order(Client(nodes, command=CALLER))
+        except OutcomeUnknown as error:
+            return Outcome("maybe", text("orders.maybe", why=error.message), error.data)
+        except Unreachable as error:
+            tried = "; ".join(f"{node}: {why}" for node, why in error.tried)
+            return Outcome("unreachable", text("orders.unreachable", tried=tried))
+        except ClientError as error:
+            detail = error.data.get("detail") if isinstance(error.data, dict) else None
+            return Outcome("refused", text("orders.refused", why=detail or error.message), error.data)
+        detail = answer.data.get("detail") if isinstance(answer.data, dict) else None
+        return Outcome("done", str(detail or text("orders.done")), answer.data)
+
+    return await asyncio.to_thread(carry_out)
+
+
+def step_down(to: str | None = None) -> Order:
+    """Let the leader hand over in good order (E6), to the best-ranked or to `to`."""
+    return lambda client: _of_leader(client, "distributed/leader/step-down", {} if to is None else {"to": to})
+
+
+def elect() -> Order:
+    """Look at once for a leader that outranks the present one (E6)."""
+    return lambda client: _of_leader(client, "distributed/leader/elect", {})
+
+
+def resolve(slot: str, key: str) -> Order:
+    """Let the proposal `key` win its slot everywhere (S1)."""
+    return lambda client: client.post(f"distributed/conflicts/{segment(slot)}/resolve", {"key": key}, repeatable=True)
+
+
+def force_release(resource: str, token: int) -> Order:
+    """Take a lock from whoever holds it with this token: from nobody who has taken it since."""
+    body = {"owner": default_owner(), "fencingToken": token}
+    return lambda client: client.post(f"distributed/locks/{segment(resource)}/force-release", body, repeatable=True)
+
+
+def _of_leader(client: Client, path: str, body: dict[str, str]) -> Answer:
+    """Only the leader takes it; any node knows who that is."""
+    try:
+        return client.post(path, body)
+    except ClusterRefused as error:
+        if error.reason != "not_leader":
+            raise
+    leader = client.get("distributed/leader").data.get("id")
+    listed = {item["id"]: item["url"] for item in client.get("distributed/instances").data}
+    if leader not in listed:
+        raise ClusterRefused(text("orders.no_leader"), data={"reason": "no_leader"})
+    return Client([listed[leader]], command=CALLER).post(path, body)
