@@ -55,11 +55,8 @@ class Chronicle:
                     return
                 if self.routine or not went_well(what.answer):
                     self.note(who, tell_outcome(what))
-            case Event(type=type_, origin=origin, payload=payload):
-                if type_ == LEADER_ELECTED and origin == who:
-                    self.note(who, f"leads term {payload['term']} ({payload['reason']})")
-                if type_ == SKIPPED_QUORUM and origin == who:
-                    self.note(who, f"skips {payload['kind']} {payload.get('version') or payload.get('to')}")
+            case Event():
+                self._hear_event(who, what)
             case Observe(name=name, trace=trace, fields=fields):
                 if not self.routine and (name == "VOTE" or fields.get("verdict") == "accepted"):
                     return
@@ -68,6 +65,17 @@ class Chronicle:
                     self.note(who, self._name(who, words, fields.get("proposal"), trace))
                 if name in _QUORUM_MAY_CHANGE:
                     self._look_at_quorum(who)
+
+    def _hear_event(self, who: str, event: Event) -> None:
+        """Only what an instance writes itself: it shows others' events too, and its own of a former disk."""
+        process = self._world.hosts.get(who)
+        if process is None or not process.up or event.journal != process.running.journal_id:
+            return
+        payload = event.payload
+        if event.type == LEADER_ELECTED:
+            self.note(who, f"leads term {payload['term']} ({payload['reason']})")
+        elif event.type == SKIPPED_QUORUM:
+            self.note(who, f"skips {payload['kind']} {payload.get('version') or payload.get('to')}")
 
     def note(self, who: str, what: str) -> None:
         """Add a line, or a name to a line that says the same."""

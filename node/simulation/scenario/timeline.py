@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from node.simulation.world import World
 
 LOOK_S = 0.1
-"""How often the cluster is looked at: what is shorter is not seen."""
+"""How often the cluster is looked at."""
+PASSING_S = 0.15
+"""An instance is without quorum for a moment whenever it starts: what is as short as that is not told."""
 
 
 @dataclass(slots=True)
@@ -113,14 +115,17 @@ def since(t_s: float, chronicle: Chronicle, watch: Watch, timeline: Timeline) ->
     timeline.happenings = [
         Happening(each.t_s - t_s, each.who, each.what) for each in chronicle.happenings if each.t_s >= t_s
     ]
-    for kept, seen in (
-        (timeline.leaders, watch.leaders),
-        (timeline.nobody, watch.nobody),
-        (timeline.without_quorum, watch.without_quorum),
-    ):
-        kept += [
-            Spell(each.who, max(each.from_s - t_s, 0.0), each.to_s - t_s, each.what)
-            for each in seen
-            if each.to_s > t_s and each.to_s > each.from_s
-        ]
+    timeline.leaders = _after(t_s, watch.leaders)
+    timeline.nobody = _after(t_s, watch.nobody)
+    timeline.without_quorum = [
+        each for each in _after(t_s, watch.without_quorum) if each.to_s - each.from_s > PASSING_S
+    ]
     return timeline
+
+
+def _after(t_s: float, spells: list[Spell]) -> list[Spell]:
+    return [
+        Spell(each.who, max(each.from_s - t_s, 0.0), each.to_s - t_s, each.what)
+        for each in spells
+        if each.to_s > t_s and each.to_s > each.from_s
+    ]
