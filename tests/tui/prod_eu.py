@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from iwdc_console.tui.app import Console
+from iwdc_console.tui.app import ALONE, Console
 from iwdc_console.tui.clock import Clock
+from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import (
     Candidate,
     Event,
@@ -201,7 +202,7 @@ class Script:
 FIXED = Clock(lambda: NOW_S, lambda: NOW_MS)
 
 
-def console(known: Observation | None = None, *, history: bool = True) -> Console:
+def console(known: Observation | None = None, *, history: bool = True, company: Company = ALONE) -> Console:
     """The console on a script, at a clock that stands still."""
     told = [*(watched() if history else ()), known or observation()]
-    return Console(Script(told), Observation(context="prod-eu", nodes=(NODE,)), FIXED)
+    return Console(Script(told), Observation(context="prod-eu", nodes=(NODE,)), FIXED, company=company)

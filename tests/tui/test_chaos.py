@@ -1,0 +1,225 @@
+"""Chaos: what can be done, what should follow by the rules, what is shown of both."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from iwdc_console.demo.cluster import Cluster, DemoError
+from iwdc_console.demo.faults import (
+    Cut,
+    Delay,
+    Heal,
+    Impaired,
+    Kill,
+    Look,
+    Member,
+    Mend,
+    Order,
+    Pause,
+    Resume,
+    Skew,
+    Split,
+    Start,
+    State,
+    Wipe,
+)
+from iwdc_console.tui.company import Company
+from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
+from iwdc_console.tui.model.chaos import force_lines, link_lines, node_rows, outcome_lines
+from iwdc_console.tui.model.history import History
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Link, Observation, Part
+from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected, followed
+from iwdc_console.tui.screens.chaos import Chaos
+from iwdc_console.tui.widgets.menu import Menu
+from tests.tui.prod_eu import console
+
+NOW_MS = 1_768_466_400_000
+A, B, C = "instance-A", "instance-B", "instance-C"
+
+
+def state(*impaired: Impaired, **changes: Member) -> State:
+    members = {name[-1]: Member(name, f"http://{name}", "running", NOW_MS - 60_000) for name in (A, B, C)}
+    return State(tuple((members | changes).values()), impaired)
+
+
+def status(leader: str | None = C, **statuses: str) -> Status:
+    ranked = [C, B, A]
+    return Status(
+        id=A,
+        quorum=Quorum(3, 3, 2, True),
+        leader=Leader(leader, 4, candidates=tuple(Candidate(i, 1, statuses.get(i[-1], "healthy")) for i in ranked)),
+        instances=tuple(Instance(i, status=statuses.get(i[-1], "healthy"), status_age_ms=60_000) for i in (A, B, C)),
+    )
+
+
+def moment(known: Status, *events: Event) -> Moment:
+    seen = Observation(
+        nodes=(A,), link=Link(node=A), status=Part(known, A, 100.0, NOW_MS), events=Part(events, A, 100.0, NOW_MS)
+    )
+    return Moment(seen, History(), 100.0, NOW_MS)
+
+
+def flat(offered: tuple[Choice, ...]) -> list[Order]:
+    return [order for each in offered for order in (*each.orders, *flat(each.further))]
+
+
+def words(lines: list[list[tuple[str, str]]]) -> str:
+    return "\n".join("".join(piece for piece, _ in line) for line in lines)
+
+
+def test_only_what_makes_sense_is_offered() -> None:
+    running = flat(choices(state(), A, C))
+    assert {Kill(A), Pause(A), Wipe(A), Heal(), Skew(A, 5_000.0), Cut(A, B), Cut(B, A), Delay(C, A, 300.0)} <= {
+        *running
+    }
+    assert not {Start(A), Resume(A)} & {*running}
+    down = flat(choices(state(A=Member(A, "", "down", NOW_MS)), A, C))
+    assert Start(A) in down
+    assert not {Kill(A), Pause(A)} & {*down}
+    paused = flat(choices(state(A=Member(A, "", "paused", NOW_MS)), A, C))
+    assert {Resume(A), Kill(A)} <= {*paused}
+    assert Pause(A) not in paused
+    skewed = flat(choices(state(A=Member(A, "", "running", NOW_MS, 5_000.0, NOW_MS)), A, C))
+    assert [order for order in skewed if isinstance(order, Skew)] == [Skew(A, 0.0)]
+    assert not any(isinstance(order, Mend) for order in running)
+    assert Mend(B, A) in flat(choices(state(Impaired(B, A, True, 0.0, NOW_MS)), A, C))
+
+
+def test_splits_part_all_nodes() -> None:
+    for order in flat(choices(state(), A, C)):
+        if isinstance(order, Split):
+            assert sorted(name for group in order.groups for name in group) == [A, B, C]
+
+
+@pytest.mark.parametrize(
+    ("order", "known", "says"),
+    [
+        (Kill(C), status(), "instance-B takes over within about 0.5 s."),
+        (Kill(A), status(), "instance-C goes on leading."),
+        (Kill(C), status(B="unreachable"), "Only 1 are left, no majority"),
+        (Pause(C), status(), "instance-B takes over within about 1.75 s."),
+        (Skew(A, 5_000.0), status(), "instance-A is degraded"),
+        (Skew(C, 5_000.0), status(), "all others are shown as off"),
+        (Split(((A, B), (C,))), status(), "instance-C stops leading"),
+        (Split(((B, C), (A,))), status(), "instance-B, instance-C are a majority and go on."),
+        (Split(((A,), (B,), (C,))), status(), "No side has a majority"),
+        (Delay(A, B, 300.0), status(), "300 ms longer"),
+    ],
+)
+def test_what_should_follow_is_told_before(order: Order, known: Status, says: str) -> None:
+    assert says in "\n".join(expected([order], known))
+
+
+def test_nothing_is_foretold_of_a_cluster_nobody_knows() -> None:
+    assert expected([Kill(A)], None) == ()
+
+
+def test_what_did_follow_is_told_with_its_time() -> None:
+    then = Rehearsal("Kill C", ("B takes over",), NOW_MS - 3_000)
+    gone = Instance(C, status="unreachable", reasons=("refused",), status_age_ms=2_900)
+    known = status(leader=B)
+    known = Status(id=A, leader=known.leader, quorum=known.quorum, instances=(*known.instances[:2], gone))
+    elected = {"leader": B, "term": 5}
+    seen = moment(
+        known,
+        Event("1", C, 1, "LEADER_ELECTED", NOW_MS - 90_000, payload={"leader": C, "term": 4}),
+        Event("2", B, 2, "LEADER_ELECTED", NOW_MS - 2_800, payload=elected),
+    )
+    (first, _), (second, _) = found = followed(then, seen)
+    assert (round(first, 1), round(second, 1)) == (0.1, 0.2)
+    assert [sentence for _, sentence in found] == [
+        "instance-C is unreachable (its host refuses connections)",
+        "instance-B leads, term 5",
+    ]
+    shown = words(outcome_lines(then, "", seen, 20))
+    assert "B takes over" in shown
+    assert "+0.2 s  instance-B leads, term 5" in shown
+    assert outcome_lines(then, "it cannot be", seen, 20) == [[("it cannot be", "status-unreachable")]]
+
+
+def test_links_and_what_is_in_force() -> None:
+    broken = state(
+        Impaired(A, B, True, 0.0, NOW_MS - 5_000),
+        Impaired(B, A, False, 300.0, NOW_MS - 4_000),
+        C=Member(C, "", "paused", NOW_MS - 2_000, -5_000.0, NOW_MS - 1_000),
+    )
+    lines = words(link_lines(broken, 60, 20)).split("\n")
+    assert lines[1].split() == [A, "✗", "·"]
+    assert lines[2].split() == [B, "300", "ms", "·"]
+    force = words(force_lines(broken, moment(status()), 60, 20)).split("\n")
+    assert [line.split("s  ")[1] for line in force] == [
+        "instance-C: clock -5 s",
+        "instance-C paused",
+        "instance-B → instance-A 300 ms slower",
+        "instance-A → instance-B cut",
+    ]
+    assert len(force_lines(broken, moment(status()), 60, 2)) == 2
+    rows = node_rows(broken, moment(status()))
+    assert [cell.text for cell in rows[2].cells] == ["★", C, "paused", "2.0 s", "-5 s", "healthy", ""]
+
+
+class FakeCluster:
+    """Takes orders and does nothing."""
+
+    def __init__(self) -> None:
+        self.state = state()
+        self.taken: list[Order] = []
+        self.problem = ""
+
+    def order(self, order: Order) -> State:
+        if not isinstance(order, Look):
+            self.taken.append(order)
+            if self.problem:
+                raise DemoError(self.problem)
+        return self.state
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends
+        await pilot.pause()
+
+
+def test_the_menu_takes_two_keys_and_esc_changes_nothing() -> None:
+    cluster = FakeCluster()
+
+    async def use() -> None:
+        app = console(company=Company(demo=cast(Cluster, cluster)))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.press("X")
+            assert isinstance(app.screen, Chaos)
+            await pilot.press("down", "enter")
+            assert isinstance(app.screen, Menu)
+            await pilot.press("escape")
+            assert cluster.taken == []
+            await pilot.press("enter", "enter")
+            await until(pilot, lambda: cluster.taken == [Kill(B)])
+            cluster.problem = "it is down already"
+            await pilot.press("enter")
+            for _ in range(6):
+                await pilot.press("down")
+            await pilot.press("enter")
+            assert len(app.screen.query_one(OptionList).options) == 6, "three ways to two others"
+            await pilot.press("enter")
+            await until(pilot, lambda: cluster.taken == [Kill(B), Cut(B, A)])
+            await until(pilot, lambda: "it is down already" in str(app.screen.query_one("#outcome").render()))
+
+    asyncio.run(use())
+
+
+def test_without_a_demo_there_is_no_chaos() -> None:
+    async def use() -> None:
+        app = console()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.press("X")
+            assert not isinstance(app.screen, Chaos)
+            assert app.run_command("chaos") is not None
+
+    asyncio.run(use())
