@@ -41,7 +41,7 @@ class Row(NamedTuple):
     @property
     def plain(self) -> str:
         """All its words: what the filter looks at."""
-        return " ".join((*(cell.text for cell in self.cells), self.note))
+        return " ".join(words for words in (*(cell.text for cell in self.cells), self.note) if words)
 
 
 class BadFilter(ValueError):

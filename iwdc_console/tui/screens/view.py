@@ -61,13 +61,18 @@ class View(Screen[None]):
         """Put the cursor on a row: the one that was chosen on another screen."""
 
     def show(self, moment: Moment) -> None:
-        """Show a moment in all of the screen."""
+        """Show a moment in all of the screen. News may come while it is put together or taken down: not to be shown."""
+        if not self._whole():
+            return
         self.set_class(moment.stale, "-stale")
         self.query_one(Header).show(moment)
         self.query_one(VerdictLine).show(moment)
         for panel in self.query(Lines):
             panel.show(moment)
         self.update(moment)
+
+    def _whole(self) -> bool:
+        return self.is_attached and bool(self.query_children(Header)) and bool(self.query_children(Footer))
 
     @property
     def console(self) -> "Console":
