@@ -61,15 +61,15 @@ def run(arguments: Sequence[str]) -> int:
     with contextlib.ExitStack() as ends:
         if given.demo:
             demo = _demo(given.nodes, ends)
-            return _open(demo.urls, "", Company(demo=demo))
+            return _open(demo.urls, "", Company(demo=demo), given.read_only)
         if given.embedded:
             company = _embedded(given.config, given.id, ends)
             node = company.node
             if node is not None:
                 others = _nodes(given) if given.node or given.context else node.peers
-                return _open([node.url, *others], given.context or "", company)
-            return _open(_nodes(given), given.context or "", company)
-        return _open(_nodes(given), given.context or "", Company())
+                return _open([node.url, *others], given.context or "", company, given.read_only)
+            return _open(_nodes(given), given.context or "", company, given.read_only)
+        return _open(_nodes(given), given.context or "", Company(), given.read_only)
 
 
 def _nodes(given: argparse.Namespace) -> list[str]:
@@ -79,7 +79,7 @@ def _nodes(given: argparse.Namespace) -> list[str]:
         raise Failure(error.message, Exit.USAGE) from error
 
 
-def _open(nodes: Sequence[str], context: str, company: Company) -> int:
+def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool) -> int:
     from iwdc_console.tui import settings
     from iwdc_console.tui.app import Console
     from iwdc_console.tui.model.observation import Link, Observation
@@ -88,7 +88,7 @@ def _open(nodes: Sequence[str], context: str, company: Company) -> int:
     chosen, notices = settings.load()
     source = LiveSource(nodes, context, poll_s=chosen.refresh_s)
     start = Observation(context=context, nodes=tuple(nodes), link=Link(node=nodes[0]))
-    console = Console(source, start, company=company, settings=chosen, notices=notices)
+    console = Console(source, start, company=company, settings=chosen, notices=notices, read_only=read_only)
     console.run(mouse=chosen.mouse)
     return console.return_code or 0
 

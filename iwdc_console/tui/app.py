@@ -14,7 +14,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from iwdc_console.locale import LANGUAGES, set_language, text
-from iwdc_console.tui import themes
+from iwdc_console.tui import orders, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.keymap import bind, keymap
@@ -22,6 +22,7 @@ from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.notice import Notice
+from iwdc_console.tui.orders import Order, Outcome
 from iwdc_console.tui.palette import Palette
 from iwdc_console.tui.screens.help import Help, here
 from iwdc_console.tui.screens.places import PLACES
@@ -29,6 +30,7 @@ from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.settings import Settings
 from iwdc_console.tui.settings import save as save_setting
 from iwdc_console.tui.source.source import Source
+from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.prompt import Prompt
 
 TICK_S = 1.0
@@ -67,11 +69,13 @@ class Console(App[None]):
         clock: Clock | None = None,
         company: Company = ALONE,
         settings: Settings | None = None,
+        read_only: bool = False,
         notices: Iterable[Notice] = (),
     ) -> None:
         super().__init__()
         self.company = company
         self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
+        self.read_only = read_only
         self._complained = False
         self.source = source
         self.clock = clock or Clock()
@@ -237,6 +241,32 @@ class Console(App[None]):
             return text("app.no_such_choice", name=name, known=", ".join(known))
         (self.set_language if what == "language" else self.set_theme)(name)
         return None
+
+    # Orders
+
+    async def order(self, order: Order, title: str, consequence: str, act: str) -> Outcome | None:
+        """Ask, say what will happen, and give a dangerous order; None when it was not given."""
+        if not self.may_change():
+            return None
+        if not await self.push_screen_wait(Confirm(title, consequence, self.source.context, act)):
+            return None
+        return await self.give(order)
+
+    async def give(self, order: Order) -> Outcome:
+        """Give an order and tell what came of it."""
+        observation = self._newest
+        nodes = dict.fromkeys((observation.link.node, *observation.nodes))
+        outcome = await orders.give(tuple(nodes), order)
+        self.notify(outcome.words, severity=orders.SEVERITY[outcome.kind], markup=False, timeout=10)
+        self.source.retry()
+        return outcome
+
+    def may_change(self) -> bool:
+        """Whether orders are given from here and now; if not, the person is told why."""
+        why = "orders.read_only" if self.read_only else "orders.past" if self.moment().past else ""
+        if why:
+            self.notify(text(why), severity="warning")
+        return not why
 
     def action_help(self) -> None:
         """What this screen shows, and its keys."""

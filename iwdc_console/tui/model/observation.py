@@ -12,7 +12,9 @@ from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, S
 
 T = TypeVar("T")
 
-PartName = Literal["status", "locks", "drift", "proposals", "conflicts", "events", "traces", "trace", "metrics"]
+PartName = Literal[
+    "status", "locks", "drift", "proposals", "conflicts", "events", "elections", "traces", "trace", "metrics"
+]
 PARTS: tuple[PartName, ...] = (
     "status",
     "locks",
@@ -20,6 +22,7 @@ PARTS: tuple[PartName, ...] = (
     "proposals",
     "conflicts",
     "events",
+    "elections",
     "traces",
     "trace",
     "metrics",
@@ -69,6 +72,8 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     conflicts: Part[tuple[Conflict, ...]] | None = None
     events: Part[tuple[Event, ...]] | None = None
     """The newest, oldest first; as many as the source keeps."""
+    elections: Part[tuple[Event, ...]] | None = None
+    """Those of leadership alone: they are rare, and would be pushed out of the newest."""
     traces: Part[tuple[TraceSummary, ...]] | None = None
     trace: Part[Trace] | None = None
     """The one that is looked at, gathered from all members."""

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from iwdc_console.tui.model.api import Event, Leader
 from iwdc_console.tui.model.marks import HEALTHY
 
+REASONS = ("start", "refused", "silent", "handed_over", "resigned", "higher_term")
+"""Why a leader was elected, in the words of its event; any other is shown as it was told."""
 ELECTED, CHANGED = "LEADER_ELECTED", "LEADER_CHANGED"
 
 

@@ -28,10 +28,12 @@ class Place(NamedTuple):
 PLACES = (
     Place("1", "overview", "overview:Overview"),
     Place("2", "instances", "instances:Instances"),
+    Place("3", "leadership", "leadership:Leadership"),
     Place("6", "clock", "clock:Clock"),
     Place("7", "events", "events:Events"),
     Place("8", "traces", "traces:Traces"),
     Place("9", "metrics", "metrics:Metrics"),
+    Place("c", "conflicts", "conflicts:Conflicts"),
     Place("X", "chaos", "chaos:Chaos", demo=True),
 )
 BY_NAME = {place.name: place for place in PLACES}

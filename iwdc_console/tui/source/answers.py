@@ -14,6 +14,7 @@ TYPES: dict[PartName | Literal["spans"], Any] = {
     "proposals": tuple[Proposal, ...],
     "conflicts": tuple[Conflict, ...],
     "events": tuple[Event, ...],
+    "elections": tuple[Event, ...],
     "traces": tuple[TraceSummary, ...],
     "spans": tuple[Span, ...],
 }

@@ -35,6 +35,7 @@ PATHS: dict[PartName, str] = {
     "drift": "distributed/drift",
     "proposals": "distributed/proposals",
     "conflicts": "distributed/conflicts",
+    "elections": "distributed/events?type=LEADER_ELECTED,LEADER_CHANGED&limit=200",
     "traces": "distributed/traces",
     "metrics": "metrics",
 }
