@@ -379,6 +379,13 @@ def _error_class(status: int, data: Any) -> type[ClientError]:
     return BadRequest if 400 <= status < 500 else ServerFault
 
 
+def refused(outcome: Mapping[str, Any], node: str) -> ClientError:
+    """What an outcome of a batch that is no success would have been alone."""
+    data = outcome.get("data")
+    message = str(outcome.get("error") or (data.get("reason") if isinstance(data, dict) else "") or "refused")
+    return _error_class(int(outcome["status"]), data)(message, node=node, data=data)
+
+
 def _open_stream(node: str, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """A stream that a node has begun. Raises `_NotSent`, `_NoAnswer` or what a refusal stands for."""
     with contextlib.ExitStack() as undo:

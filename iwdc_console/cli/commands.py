@@ -39,6 +39,8 @@ COMMANDS = {
     "locks": Entry("reads", "locks", "Locks held, by whom, how long yet."),
     "lock": Entry("lock", "app", "acquire, renew, release, run, force-release."),
     "events": Entry("reads", "events", "What happened; --follow what happens."),
+    "snapshot": Entry("snapshot", "app", "publish, list, show, verify, rollback, prune, pull."),
+    "diff": Entry("diff", "app", "make and publish what leads from one version to the next."),
     "publish": Entry("propose", "publish", "Write an event of your own into the log."),
     "drift": Entry("reads", "drift", "How far clocks are apart."),
     "traces": Entry("traces", "traces", "One operation across all instances, as a waterfall."),

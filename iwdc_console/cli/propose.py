@@ -18,7 +18,7 @@ from iwdc_console.cli.reading import Where
 from iwdc_console.cli.text import safe
 from iwdc_console.cli.views import decisions
 from iwdc_console.cli.views.screen import Screen, current_screen
-from iwdc_console.client import Client, ClusterRefused, NotFound, OutcomeUnknown, Unreachable, segment
+from iwdc_console.client import Client, ClusterRefused, NotFound, OutcomeUnknown, Unreachable, refused, segment
 
 FIRST_WAIT_S = 1.0
 """How long the proposing call itself waits: most verdicts come at once, in one round trip."""
@@ -121,14 +121,16 @@ def publish(
     out.show(data, where.output, lambda: f"{safe(type_)} is event {data['id']}{known}", lambda: list(data.items()))
 
 
-def signed(client: Client, keyfile: Path, kind: Any, base: str | None, version: str, hash_: str) -> str:
+def signed(
+    client: Client, keyfile: Path, kind: Any, base: str | None, version: str, hash_: str, content: str | None = None
+) -> str:
     """The signature of a proposal to the cluster `client` talks to. Raises `Failure` for an unusable key."""
     from node.protocol.canonical import signed_bytes
     from node.security.keys import KeyProblem, SigningKey
 
     cluster = client.get("distributed/info").data["cluster"]
     try:
-        return SigningKey.load(keyfile).sign(signed_bytes(cluster, kind, base, version, hash_))
+        return SigningKey.load(keyfile).sign(signed_bytes(cluster, kind, base, version, hash_, content))
     except KeyProblem as problem:
         raise Failure(str(problem), Exit.USAGE) from problem
 
@@ -152,7 +154,7 @@ def propose(
     if no_wait:
         out.show(data, where.output, lambda: f"Proposed: {data['proposalId']}", lambda: [(data["proposalId"],)])
         return
-    _conclude(await_verdict(client, data, end), where, timeout_s)
+    conclude(await_verdict(client, data, end), where, timeout_s)
 
 
 @contextlib.contextmanager
@@ -193,7 +195,20 @@ def _tell_votes(proposal: dict[str, Any], told: set[str]) -> None:
             out.say(f"{voter}  {vote['vote']}{reason}")
 
 
-def _conclude(proposal: dict[str, Any], where: Where, timeout_s: float) -> None:
+def propose_one(client: Client, item: dict[str, Any], where: Where, timeout_s: float) -> None:
+    """Propose what has no call of its own (a rollback), by the batch; otherwise as `propose`."""
+    end = time.monotonic() + timeout_s
+    wait_s = min(FIRST_WAIT_S, timeout_s)
+    item = item | {"idempotencyKey": str(uuid.uuid4())}
+    query = f"?wait={wait_s:g}" if wait_s else ""
+    [outcome] = client.post(f"distributed/propose{query}", {"proposals": [item]}, wait_s=wait_s, repeatable=True).data
+    if not outcome["success"]:
+        raise refused(outcome, client.nodes[0])
+    conclude(await_verdict(client, outcome["data"], end), where, timeout_s)
+
+
+def conclude(proposal: dict[str, Any], where: Where, timeout_s: float) -> None:
+    """Show a proposal and end with the exit code of its state."""
     data = [proposal]
     with contextlib.suppress(out.ReaderGone):  # nobody reads, but the exit code still tells
         out.show(

@@ -118,3 +118,15 @@ def age(then_ms: float | None, now_ms: float) -> str:
 def ago(ms: float) -> str:
     """An age: `0.4 s ago`, `3 min 20 s ago`; ages under ten seconds keep to tenths of seconds."""
     return f"{ms / 1000:.1f} s ago" if ms < 9_950 else f"{duration(ms)} ago"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them: `312 B`, `4.0 KiB`, `1.5 GiB`."""
+    if count < 1024:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        amount /= 1024
+        if amount < 1024:
+            return f"{amount:.1f} {unit}"
+    return f"{amount:,.1f} TiB"

@@ -1,0 +1,63 @@
+"""`diff`: what leads from one version to the next: make the file, publish it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from iwdc_console.cli import jobs, options, target
+from iwdc_console.cli import output as out
+from iwdc_console.cli.options import Context, Json, Nodes, Output
+from iwdc_console.cli.output import Format
+from iwdc_console.cli.propose import Sign
+from iwdc_console.cli.snapshot import publish_stored
+from iwdc_console.client import Client
+
+app = typer.Typer(no_args_is_help=True)
+
+From = Annotated[str, typer.Argument(metavar="FROM", help="The version it starts at.")]
+To = Annotated[str, typer.Argument(metavar="TO", help="The version it leads to.")]
+
+
+@app.command()
+def make(
+    from_: From,
+    to: To,
+    node: Nodes = None,
+    context: Context = None,
+    output: Output = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Make the diff file between two versions that are at the node asked. Both are stored there first.
+
+    Example: iwdc-distributed diff make 1.1.0 1.2.0
+    """
+    where = options.where(node, context, output, json)
+    stored = _made(target.connect(where.nodes, where.context), from_, to)
+    text = f"data/diffs/{from_}__{to}.diff.json, hash {stored['hash']}"
+    out.show(stored, where.output, lambda: text, lambda: [(stored["hash"],)])
+
+
+@app.command()
+def publish(
+    from_: From,
+    to: To,
+    sign: Sign = None,
+    node: Nodes = None,
+    context: Context = None,
+    output: Output = Format.TABLE,
+    json: Json = False,
+) -> None:
+    """Make the diff, bring it to as many voters as are required, and put it to the vote.
+
+    Exit codes: 0 accepted, 5 no quorum, 6 rejected, 8 no verdict yet.
+
+    Example: iwdc-distributed diff publish 1.1.0 1.2.0
+    """
+    where = options.where(node, context, output, json)
+    client = target.connect(where.nodes, where.context)
+    publish_stored(client, _made(client, from_, to), sign, where)
+
+
+def _made(client: Client, from_: str, to: str) -> dict[str, Any]:
+    stored: dict[str, Any] = jobs.follow(client, client.post("diffs", {"from": from_, "to": to}).data)["stored"]
+    return stored

@@ -1,0 +1,83 @@
+"""Jobs at a node: begun, watched with a bar on a terminal, and what their failure means to the caller."""
+
+import sys
+import time
+from typing import Any
+
+from iwdc_console.cli.exits import Exit, Failure
+from iwdc_console.cli.failures import NO_QUORUM_REASONS
+from iwdc_console.cli.text import safe, size
+from iwdc_console.client import Client
+
+POLL_S = 0.2
+BAR = 24
+REJECTED_REASONS = frozenset({"would_be_rejected", "bad_content"})
+HINTS = {
+    "not_staged": "See who can be reached: iwdc-distributed instances. What was sent is kept: publish again.",
+    "no_space": "Free the disk, or drop old versions: iwdc-distributed snapshot prune --keep 5",
+    "would_be_rejected": "Nothing was sent. See: iwdc-distributed snapshot list, proposals",
+}
+
+
+class Bar:
+    """One line on stderr that is written over, where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._shown = 0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """How far it is; `total` 0: not known."""
+        if not self._on:
+            return
+        share = min(1.0, done / total) if total else 0.0
+        bar = f"[{'#' * round(share * BAR):<{BAR}}] {share:4.0%}  " if total else ""
+        line = f"{bar}{safe(what)}"[:110]
+        sys.stderr.write(f"\r{line:<{self._shown}}")
+        sys.stderr.flush()
+        self._shown = len(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write(f"\r{'':<{self._shown}}\r")
+            sys.stderr.flush()
+            self._shown = 0
+
+
+def follow(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """Wait for the end of a job that `client` has begun. Raises `Failure` with its reason."""
+    bar = Bar()
+    try:
+        while job["phase"] not in ("done", "failed"):
+            _show(bar, job)
+            time.sleep(POLL_S)
+            job = client.get(f"snapshots/jobs/{job['id']}").data
+    finally:
+        bar.clear()
+    if job["phase"] == "failed":
+        raise _failure(job)
+    return job
+
+
+def _show(bar: Bar, job: dict[str, Any]) -> None:
+    done, total = job.get("bytes", 0), job.get("totalBytes", 0)
+    if job["phase"] == "staging":
+        holders = ", ".join(f"{name} {how}" for name, how in job.get("holders", {}).items())
+        bar.show(f"bringing {size(total)} to voters: {holders}", 0, 0)
+    elif job["phase"] == "voting":
+        bar.show("waiting for votes", 0, 0)
+    else:
+        bar.show(f"{job['phase']}: {job.get('files', 0)} files, {size(done)}", done, total)
+
+
+def _failure(job: dict[str, Any]) -> Failure:
+    reason, detail = str(job.get("reason")), str(job.get("detail"))
+    code = Exit.FAILED
+    if reason in NO_QUORUM_REASONS or reason == "not_staged":
+        code = Exit.NO_QUORUM
+    elif reason in REJECTED_REASONS:
+        code = Exit.REJECTED
+    elif reason in ("maybe", "stopping"):
+        code = Exit.UNKNOWN
+    return Failure(f"Version {job['version']}: {reason}: {detail}", code, HINTS.get(reason, ""))
