@@ -1,0 +1,49 @@
+"""How the screens look, at three sizes: pictures to compare with."""
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui import prod_eu
+from tests.tui.prod_eu import observation
+
+SIZES = [(80, 24), (120, 40), (220, 60)]
+named = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+async def settled(pilot: Pilot[Any], *keys: str) -> None:
+    """Until the last observation is shown, then press keys."""
+    app: Any = pilot.app
+    while app.moment().observation is not app.source.told[-1]:
+        await pilot.pause(0.01)
+    await pilot.pause()
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    await pilot.wait_for_scheduled_animations()
+
+
+@named
+def test_overview(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(prod_eu.console(), terminal_size=size, run_before=settled)
+
+
+@named
+def test_instances(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        await settled(pilot, "2", "end")
+
+    assert snap_compare(prod_eu.console(), terminal_size=size, run_before=keys)
+
+
+def test_all_well(snap_compare: Any) -> None:
+    app = prod_eu.console(observation(prod_eu.all_well()), history=False)
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settled)
+
+
+def test_help(snap_compare: Any) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        await settled(pilot, "question_mark")
+
+    assert snap_compare(prod_eu.console(), terminal_size=(120, 40), run_before=keys)
