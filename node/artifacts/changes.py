@@ -39,7 +39,8 @@ def changes_between(base: Manifest, target: Manifest) -> Changes:
 def rebuild(base: Manifest, changes: Changes) -> Manifest:
     """The manifest that `changes` lead to.
 
-    Raises WrongBase if they start elsewhere, BadDiff if they do not lead where they say, BadPath.
+    Raises WrongBase if they start elsewhere, BadDiff if they do not lead where they say. What they lead to is not
+    checked: `parse_manifest` of its document, or `Store.begin`, tells whether it may be.
     """
     if tree_of(base) != changes.base:
         raise WrongBase(

@@ -17,13 +17,12 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.blobs import READ_ONLY, hash_file
+from node.artifacts.blobs import READ_ONLY, hash_file, read_full
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
 from node.artifacts.incoming import Incoming
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, type_of
-from node.artifacts.paths import check_paths
+from node.artifacts.manifest import FileEntry, Manifest, check_limits, check_tree, compose, type_of
 from node.artifacts.store import Holding, Store
 from node.artifacts.system import sync_tree, write_durable
 
@@ -52,7 +51,7 @@ def survey(folder: Path, limits: ContentLimits) -> list[Found]:
         found = sorted(_scan(folder, "", limits), key=lambda each: each.path)
     if not found:
         raise ContentMissing(f"{folder}: there is no file in it; expected series, models, lengths, ...")
-    check_paths(each.path for each in found)
+    check_tree([each.path for each in found])
     total = sum(each.size for each in found)
     if total > limits.max_version_bytes:
         raise TooMuch(f"bytes below {folder}", total, "max_version_bytes", limits.max_version_bytes)
@@ -132,12 +131,15 @@ def batches(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
 def inspect(
     folder: Path, version: str, created_at: str, limits: ContentLimits, progress: Progress | None = None
 ) -> Manifest:
-    """The manifest that `take_tree` would store, except for a missing `meta.json`; changes nothing.
+    """The manifest of the version that `take_tree` would make of `folder`; changes nothing.
 
-    Raises as `survey`, and BadManifest if the folder says that it is another version.
+    A folder without a `meta.json` gets one. Raises as `survey`, BadManifest if it says that it is another version.
     """
     check_meta(folder, version)
-    manifest = compose(version, created_at, hash_tree(folder, survey(folder, limits), progress))
+    entries = hash_tree(folder, survey(folder, limits), progress)
+    if not any(entry.path == META_NAME for entry in entries):
+        entries.append(entry_of(META_NAME, meta_document(version, created_at)))
+    manifest = compose(version, created_at, entries)
     check_limits(manifest, limits)
     return manifest
 
@@ -151,15 +153,11 @@ def take_tree(store: Store, folder: Path, version: str, created_at: str, progres
     if folder.resolve() == store.layout.version(version).resolve():
         return _take_in_place(store, version, created_at, progress)
     manifest = inspect(folder, version, created_at, store.limits, progress)
-    described = next((entry for entry in manifest.others if entry.path == META_NAME), None)
-    meta = b""
-    if described is None:
-        meta = meta_document(version, created_at)
-        manifest = compose(version, created_at, [*manifest.entries, entry_of(META_NAME, meta)])
     if (known := store.find(manifest.key)) is not None:
         return known
     incoming = store.begin(manifest.document)
-    if described is None:
+    if not (folder / META_NAME).exists():
+        meta = meta_document(version, created_at)
         incoming.put(entry_of(META_NAME, meta).hash, meta)
     _copy(incoming, folder)
     return store.finish(incoming)
@@ -195,8 +193,10 @@ def _copy_large(incoming: Incoming, entry: FileEntry, path: str) -> None:
 def read_file(path: str) -> bytes:
     """The bytes of a file that is no link."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:
-        return file.read()
+    try:
+        return read_full(descriptor, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
 
 
 def _take_in_place(store: Store, version: str, created_at: str, progress: Progress | None) -> Holding:
@@ -204,6 +204,9 @@ def _take_in_place(store: Store, version: str, created_at: str, progress: Progre
     if (known := store.installed(version)) is not None:
         return known
     folder = store.layout.version(version)
+    if not (folder / META_NAME).exists():
+        with typed(folder):
+            write_durable(folder / META_NAME, meta_document(version, created_at))
     manifest = inspect(folder, version, created_at, store.limits, progress)
     _check_against(store.layout.manifest(version), manifest)
     with typed(folder):

@@ -110,12 +110,11 @@ def tree_of(manifest: Manifest) -> str:
 
 
 def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Manifest:
-    """The manifest of a version that consists of `entries`. Raises BadPath."""
+    """The manifest of a version that consists of `entries`, unchecked: `check_tree`, `check_limits`."""
     files: list[FileEntry] = []
     others: list[FileEntry] = []
     for entry in sorted(entries, key=_path):
         (others if category(entry.path) is None else files).append(entry)
-    _check_paths([entry.path for entry in (*files, *others)])
     found = _Document(version, created_at, "sha256", "1.0", root_of(files), files, others)
     return _manifest(found, msgspec.json.encode(found))
 
@@ -172,13 +171,13 @@ def _check(found: _Document) -> None:
             _check_entry(entry, counted)
         if any(one.path >= other.path for one, other in pairwise(entries)):
             raise BadManifest("the files are not sorted by path, or one is listed twice")
-    _check_paths([entry.path for entry in (*found.files, *found.others)])
+    check_tree([entry.path for entry in (*found.files, *found.others)])
     if found.root != root_of(found.files):
         raise BadManifest(f"the root is {found.root[:64]!r}, but that of the listed files is {root_of(found.files)}")
 
 
-def _check_paths(paths: Sequence[str]) -> None:
-    """All are fit for a manifest, and of one layout: below `json/`, or not."""
+def check_tree(paths: Sequence[str]) -> None:
+    """Raises BadPath unless `paths` can be one version: fit for a manifest, and all below `json/` or none."""
     check_paths(paths)
     if any(path.startswith("json/") for path in paths):
         for path in paths:

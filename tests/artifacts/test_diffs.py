@@ -25,12 +25,9 @@ def diffed(root: Path, old: Tree, new: Tree) -> tuple[Store, bytes]:
     return store, make_diff(store, base, installed(store, root / "new", "1.1.0", new))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(chain=st.lists(trees, min_size=2, max_size=4))
 def test_any_chain_of_diffs_gives_the_target(tmp_path_factory: pytest.TempPathFactory, chain: list[Tree]) -> None:
-    chain = [{path: data for path, data in tree.items() if path != "meta.json"} for tree in chain]
-    if not all(chain):
-        return
     root = tmp_path_factory.mktemp("chain")
     here, there = store_at(root / "here"), store_at(root / "there")
     versions = [installed(here, root / str(at), f"1.{at}.0", tree) for at, tree in enumerate(chain)]

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.artifacts.errors import BadManifest, BadPath, ContentError, TooMuch
@@ -50,7 +50,7 @@ def test_without_files_that_count_the_root_is_of_nothing() -> None:
     assert manifest_of({"seo/x.json": b""}).root == hashlib.sha256(b"").hexdigest()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees)
 def test_any_tree_has_iwdcs_root_and_one_form(tree: Tree) -> None:
     manifest = manifest_of(tree)
@@ -60,7 +60,7 @@ def test_any_tree_has_iwdcs_root_and_one_form(tree: Tree) -> None:
     assert {entry.path for entry in again.entries} == set(tree)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, trees)
 def test_tree_hash_tells_content_and_not_when_it_was_listed(one: Tree, other: Tree) -> None:
     later = compose("2.0.0", "2027-01-01T00:00:00.000Z", [entry_of(path, data) for path, data in one.items()])
@@ -151,9 +151,9 @@ def test_limits_are_named() -> None:
 
 
 def test_one_layout_per_version() -> None:
-    manifest_of({"json/series/a.json": b"{}", "meta.json": b"{}"})
+    parse_manifest(manifest_of({"json/series/a.json": b"{}", "meta.json": b"{}"}).document, LIMITS)
     with pytest.raises(BadPath, match="beside json/"):
-        manifest_of({"json/series/a.json": b"{}", "series/a.json": b"{}"})
+        parse_manifest(manifest_of({"json/series/a.json": b"{}", "series/a.json": b"{}"}).document, LIMITS)
 
 
 def test_large_file_has_blocks() -> None:
