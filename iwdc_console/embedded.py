@@ -88,7 +88,11 @@ def main() -> int:
     config_file, id_ = sys.argv[1:]
     from node.embedded import run_node
 
-    return run_node(_load(Path(config_file) if config_file else None, id_ or None, os.environ))
+    try:
+        return run_node(_load(Path(config_file) if config_file else None, id_ or None, os.environ))
+    except CannotStart as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
 
 
 if __name__ == "__main__":

@@ -24,13 +24,14 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 class Terminal:
     """A pseudo-terminal with a screen behind it. A context manager: left, the program is gone."""
 
-    def __init__(self, arguments: Sequence[str], config_home: Path, columns: int = 120, lines: int = 40) -> None:
+    def __init__(self, arguments: Sequence[str], home: Path, columns: int = 120, lines: int = 40) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         self.resize(columns, lines)
-        # The person's own settings must not matter.
-        environment = ENVIRONMENT | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(config_home), "LANG": "C.UTF-8"}
+        # The person's own settings must not matter, nor be touched.
+        own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+        environment = ENVIRONMENT | own | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _WITH_TERMINAL, *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,

@@ -38,7 +38,7 @@ def fields(moment: Moment) -> tuple[Field, ...]:
 def _beside(node: Beside) -> Field:
     """The node of this console: running, or ended."""
     if node.runs:
-        return Field(5, ((text("frame.beside") + " ", "text-muted"), (node.id, "")))
+        return Field(3, ((text("frame.beside") + " ", "text-muted"), (node.id, "")))
     return Field(2, ((text("frame.beside_ended", id=node.id), "status-unreachable"),))
 
 
