@@ -29,6 +29,7 @@ from node.artifacts.versions import verify
 CREATED_AT: Final = "2026-11-23T10:00:00.000Z"
 CATEGORIES: Final = ("series", "models", "lengths", "seo")
 ROUNDS: Final = 3
+PORTION_BYTES: Final = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def compare(data: Data, root: Path) -> None:
     make(source, data)
     shutil.copytree(source, changed)
     for number in range(max(1, data.count // 100)):
-        (changed / name_of(number)).write_bytes(random.Random(-number).randbytes(data.size))
+        fill(changed / name_of(number), random.Random(f"changed {number}"), data.size)
     ours: dict[str, list[Cost]] = {"store": [], "store 1 % changed": [], "verify": [], "apply": []}
     theirs: list[Cost] = []
     for turn in range(ROUNDS):
@@ -126,7 +127,14 @@ def make(folder: Path, data: Data) -> None:
     for category in CATEGORIES:
         (folder / category).mkdir(parents=True)
     for number in range(data.count):
-        (folder / name_of(number)).write_bytes(random.Random(number).randbytes(data.size))
+        fill(folder / name_of(number), random.Random(number), data.size)
+
+
+def fill(path: Path, source: random.Random, size: int) -> None:
+    """Write a file in portions: the peak memory that is printed is to be that of the work."""
+    with path.open("wb") as file:
+        for at in range(0, size, PORTION_BYTES):
+            file.write(source.randbytes(min(PORTION_BYTES, size - at)))
 
 
 def name_of(number: int) -> str:
