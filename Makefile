@@ -12,7 +12,7 @@ UV ?= uv
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.runtime ## start three nodes on this machine and watch them
+demo: .venv/.runtime ## start three nodes on this machine and open the console on them
 	@$(BIN)/iwdc-distributed demo
 
 test: check ## lint, type-check and run the tests

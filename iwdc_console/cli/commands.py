@@ -47,7 +47,7 @@ COMMANDS = {
     "metrics": Entry("reads", "metrics", "A node's metrics."),
     "wait": Entry("wait", "wait", "Wait until the cluster is as a script needs it."),
     "node": Entry("node", "app", "init, run, recover a node."),
-    "demo": Entry("demo", "demo", "Start a small cluster on this machine and watch it."),
+    "demo": Entry("demo", "demo", "Start a small cluster on this machine, to watch and to break."),
     "simulate": Entry("simulate", "simulate", "Rehearse a failure before it happens."),
     "console": Entry("console", "console", "Open the console on a cluster."),
     "config": Entry("config", "app", "show, validate, set, use-context."),
