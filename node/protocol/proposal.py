@@ -37,7 +37,7 @@ _Round = Annotated[int, msgspec.Meta(ge=0)]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Proposal(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class Proposal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """Payload of `SNAPSHOT_PROPOSAL`, `DIFF_PROPOSAL`, `ROLLBACK_PROPOSAL` (P1)."""
 
     kind: ProposalKind

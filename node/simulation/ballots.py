@@ -36,7 +36,7 @@ class Ballots:
             self._places[place] = keys
             for key, body in zip(keys, bodies, strict=True):
                 self._proposals[key] = body
-                if body["vote"] == "accept":
+                if body.get("vote") == "accept":
                     self._accepts[key, 0][event.origin] = place
                 self._decide(key)
         elif event.type == VOTES:
@@ -69,7 +69,7 @@ class Ballots:
                 return
 
     def _bind(self, key: str, payload: dict[str, Any]) -> None:
-        content = (payload["kind"], payload["base"], payload["version"], payload["hash"])
+        content = (payload["kind"], payload.get("base"), payload["version"], payload["hash"])
         if not self._exclusive or payload["kind"] == "rollback" or key in self._maimed:
             return
         for slot in slots(payload):
@@ -105,4 +105,4 @@ def slots(payload: dict[str, Any]) -> tuple[str, ...]:
 def _successor(payload: dict[str, Any]) -> str:
     """A base that a rollback made current again gets a new successor, named after the rollback."""
     restored = payload.get("restored")
-    return f"successor-of:{payload['base']}{f'@{restored}' if restored else ''}"
+    return f"successor-of:{payload.get('base')}{f'@{restored}' if restored else ''}"

@@ -104,7 +104,7 @@ class Oracle:
         self.votes: dict[str, dict[tuple[str, int], tuple[str, str | None]]] = {k: {} for k in self.proposals}
         for key, event in self.proposals.items():
             if event.origin in event.payload["voters"]:
-                self.votes[key][event.origin, 0] = (event.payload["vote"], event.payload["reason"])
+                self.votes[key][event.origin, 0] = (event.payload["vote"], event.payload.get("reason"))
         for event in self.events:
             if event.type == VOTES and isinstance(event.payload.get("votes"), list):
                 for item in event.payload["votes"]:
@@ -132,21 +132,21 @@ class Oracle:
         if not body or EVENT_TYPE.get(body["kind"]) != event.type:
             return False
         if body["kind"] == "snapshot":
-            return body["base"] is None
-        up = parse(body["base"]) < parse(body["version"])
-        return up if body["kind"] == "diff" else parse(body["version"]) < parse(body["base"])
+            return body.get("base") is None
+        up = parse(body.get("base")) < parse(body["version"])
+        return up if body["kind"] == "diff" else parse(body["version"]) < parse(body.get("base"))
 
     def _kind(self, key: str) -> str:
         return str(self.proposals[key].payload["kind"])
 
     def content(self, key: str) -> tuple[Any, ...]:
         """Kind, base, version and hash."""
-        return tuple(self.proposals[key].payload[name] for name in ("kind", "base", "version", "hash"))
+        return tuple(self.proposals[key].payload.get(name) for name in ("kind", "base", "version", "hash"))
 
     def slots(self, key: str) -> set[str]:
         """What it binds (P2)."""
         body = self.proposals[key].payload
-        successor = f"successor-of:{body['base']}" + (f"@{body['restored']}" if body["restored"] else "")
+        successor = f"successor-of:{body.get('base')}" + (f"@{body['restored']}" if body.get("restored") else "")
         version = f"version:{body['version']}"
         return {"snapshot": {version}, "diff": {successor, version}, "rollback": {successor}}[body["kind"]]
 
@@ -223,11 +223,11 @@ class Oracle:
 
     def _event_rank(self, key: str, leads: bool) -> Any:
         event = self.proposals[key]
-        return (event.payload["leaderTerm"] if leads else 0, event.hlc, key)
+        return (event.payload.get("leaderTerm", 0) if leads else 0, event.hlc, key)
 
     def _current(self) -> tuple[str, str] | None:
         settled = [self.proposals[k].payload for k in self.accepted if self.settled[k]]
-        voids = [(parse(p["version"]), parse(p["base"])) for p in settled if p["kind"] == "rollback"]
+        voids = [(parse(p["version"]), parse(p.get("base"))) for p in settled if p["kind"] == "rollback"]
         hashes = {p["version"]: p["hash"] for p in settled if p["kind"] != "rollback"}
         reached: set[str] = set()
         for _ in range(len(settled) + 1):
@@ -235,8 +235,8 @@ class Oracle:
                 order = parse(p["version"])
                 if p["kind"] == "rollback" or any(low < order <= high for low, high in voids):
                     continue
-                base = p["base"]
-                if base is None or (base in reached and p["baseHash"] in (None, hashes[base])):
+                base = p.get("base")
+                if base is None or (base in reached and p.get("baseHash") in (None, hashes[base])):
                     reached.add(p["version"])
         return max(((v, hashes[v]) for v in reached), key=lambda pair: parse(pair[0]), default=None)
 

@@ -695,8 +695,7 @@ def test_p1_a_proposal_is_plain_json() -> None:
     writer = Writer()
     proposal = writer.diff("A", "1.0.0", "1.1.0", base_hash="b", restored="k", idempotency_key="i", leader_term=4)
     assert set(proposal.payload) >= {"kind", "version", "base", "hash", "baseHash", "label", "voters", "required",
-                                     "deadlineHlc", "digest", "leaderTerm", "signature", "idempotencyKey", "vote",
-                                     "reason"}  # fmt: skip
+                                     "deadlineHlc", "digest", "leaderTerm", "idempotencyKey", "vote"}  # fmt: skip
     state = folded([msgspec.json.decode(msgspec.json.encode(proposal), type=Event)]).get(proposal.id)
     assert state is not None
     assert to_payload(state.payload) == proposal.payload
