@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from iwdc_console.tui.app import Console
+from iwdc_console.tui.app import ALONE, Console
 from iwdc_console.tui.clock import Clock
+from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import (
     Candidate,
     Event,
@@ -201,9 +202,10 @@ class Script:
 FIXED = Clock(lambda: NOW_S, lambda: NOW_MS)
 
 
-def console(known: Observation | None = None, *, history: bool = True) -> Console:
+def console(known: Observation | None = None, *, history: bool = True, company: Company = ALONE) -> Console:
     """The console on a script, at a clock that stands still, a minute after it began to look."""
-    app = Console(Script([known or observation()]), Observation(context="prod-eu", nodes=(NODE,)), FIXED)
+    start = Observation(context="prod-eu", nodes=(NODE,))
+    app = Console(Script([known or observation()]), start, FIXED, company=company)
     if history:
         app._history = History.of(watched())
     return app

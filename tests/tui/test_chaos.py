@@ -116,6 +116,11 @@ def test_what_should_follow_is_told_before(order: Order, known: Status, says: st
     assert says in "\n".join(expected([order], known))
 
 
+def test_a_link_cut_both_ways_is_told_once() -> None:
+    (sentence,) = expected([Cut(A, B), Cut(B, A)], status())
+    assert "each other" in sentence
+
+
 def test_nothing_is_foretold_of_a_cluster_nobody_knows() -> None:
     assert expected([Kill(A)], None) == ()
 
@@ -137,10 +142,10 @@ def test_what_did_follow_is_told_with_its_time() -> None:
         "instance-C is unreachable (its host refuses connections)",
         "instance-B leads, term 5",
     ]
-    shown = words(outcome_lines(then, "", seen, 20))
+    shown = words(outcome_lines(then, "", seen, 90, 20))
     assert "B takes over" in shown
     assert "+0.2 s  instance-B leads, term 5" in shown
-    assert outcome_lines(then, "it cannot be", seen, 20) == [[("it cannot be", "status-unreachable")]]
+    assert outcome_lines(then, "it cannot be", seen, 90, 20) == [[("it cannot be", "status-unreachable")]]
 
 
 def test_links_and_what_is_in_force() -> None:
@@ -156,8 +161,8 @@ def test_links_and_what_is_in_force() -> None:
     assert [line.split("s  ")[1] for line in force] == [
         "instance-C: clock -5 s",
         "instance-C paused",
-        "instance-B → instance-A 300 ms slower",
-        "instance-A → instance-B cut",
+        "B → A 300 ms slower",
+        "A → B cut",
     ]
     assert len(force_lines(broken, moment(status()), 60, 2)) == 2
     rows = node_rows(broken, moment(status()))

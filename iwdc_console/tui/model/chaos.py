@@ -1,5 +1,7 @@
 """What the chaos screen says: the nodes and what was done to them, the links, what is in force, what came of it."""
 
+from textwrap import wrap
+
 from iwdc_console.demo.faults import Impaired, Member, State
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance
@@ -80,6 +82,7 @@ def _link(way: Impaired | None, source: str, target: str) -> tuple[str, str]:
 def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Line]:
     """Everything that is in force, the newest first, each with since when."""
     found: list[tuple[float, str]] = []
+    short = short_names([member.id for member in state.members], CELL - 1)
     for member in state.members:
         if member.condition != "running":
             words = text(f"chaos.process.{member.condition}")
@@ -89,7 +92,9 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
             found.append((member.skew_since_ms, words))
     for way in state.impaired:
         key = "chaos.force.cut" if way.cut else "chaos.force.delay"
-        found.append((way.since_ms, text(key, source=way.source, target=way.target, ms=f"{way.delay_ms:g}")))
+        found.append(
+            (way.since_ms, text(key, source=short[way.source], target=short[way.target], ms=f"{way.delay_ms:g}"))
+        )
     if not found:
         return [[(text("chaos.force.nothing"), "text-muted")]]
     lines: list[Line] = [
@@ -101,15 +106,16 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
     return lines
 
 
-def outcome_lines(rehearsal: Rehearsal | None, problem: str, moment: Moment, most: int) -> list[Line]:
+def outcome_lines(rehearsal: Rehearsal | None, problem: str, moment: Moment, width: int, most: int) -> list[Line]:
     """The last thing done: what was expected of it, and what has happened since."""
     if problem:
-        return [[(problem, "status-unreachable")]]
+        return [[(words, "status-unreachable")] for words in wrap(problem, width)]
     if rehearsal is None:
-        return [[(text("chaos.nothing_yet"), "text-muted")]]
+        return [[(words, "text-muted")] for words in wrap(text("chaos.nothing_yet"), width)]
     ago = text("overview.ago", age=age(moment.now_ms - rehearsal.at_ms))
     lines: list[Line] = [[(rehearsal.words, "bold"), (f"  {ago}", "text-muted")]]
-    for number, sentence in enumerate(rehearsal.expected):
+    sentences = [line for sentence in rehearsal.expected for line in wrap(sentence, max(20, width - NAME))]
+    for number, sentence in enumerate(sentences):
         label = text("chaos.expected") if number == 0 else ""
         lines.append([(f"{label:<{NAME}}", "text-muted"), (sentence, "")])
     happened = followed(rehearsal, moment)

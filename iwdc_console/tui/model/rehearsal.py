@@ -130,6 +130,9 @@ def expected(orders: Sequence[Order], status: Status | None) -> tuple[str, ...]:
     """Sentences, by the cluster as the asked node sees it now; none when nothing is known of it."""
     if status is None:
         return ()
+    match orders:
+        case [Cut(source=source, target=target), Cut()]:
+            return (text("chaos.expect.cut_both", source=source, target=target, seconds=f"{SILENCE_S:g}"),)
     return tuple(dict.fromkeys(sentence for order in orders for sentence in _follows(order, status)))
 
 

@@ -78,7 +78,7 @@ class Chaos(View):
         return force_lines(self.state, moment, width, most)
 
     def _outcome(self, moment: Moment, width: int, most: int) -> list[Line]:
-        return outcome_lines(self._rehearsal, self._problem, moment, most)
+        return outcome_lines(self._rehearsal, self._problem, moment, width, most)
 
     @work(exclusive=True, group="look")
     async def _look(self) -> None:

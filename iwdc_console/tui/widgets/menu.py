@@ -24,7 +24,9 @@ class Menu(ModalScreen[int | None]):
         background: $panel; border: round $primary; padding: 0 1;
     }
     Menu #title { text-style: bold; }
-    Menu OptionList { height: auto; max-height: 22; background: $panel; border: none; padding: 0; }
+    Menu OptionList {
+        height: auto; max-height: 22; background: $panel; background-tint: $panel 0%; border: none; padding: 0;
+    }
     Menu OptionList > .option-list--option-highlighted { background: $action-selection; color: $foreground; }
     Menu #about { color: $text-muted; height: 4; margin-top: 1; }
     """
