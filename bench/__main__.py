@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts")
+BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts", "console")
 
 
 def main() -> None:

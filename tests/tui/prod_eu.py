@@ -116,6 +116,9 @@ def locks() -> tuple[Lock, ...]:
     )
 
 
+ACCEPTED = {"proposalId": "diff-1.4.2", "kind": "diff", "from": "1.4.1", "to": "1.4.2", "hash": "aa12"}
+
+
 def events() -> tuple[Event, ...]:
     """A leader elected, a proposal, an attempt without quorum."""
 
@@ -125,8 +128,17 @@ def events() -> tuple[Event, ...]:
     return (
         event(1, 340_000, "instance-B", "LEADER_CHANGED", **{"from": "instance-E", "to": "instance-B", "term": 14}),
         event(2, 300_000, "instance-D", "SKIPPED_QUORUM", kind="snapshot", hash="cc", version="1.4.2"),
-        event(3, 240_000, "instance-C", "DIFF_ACCEPT", accepted=[{"proposalId": "diff-1.4.2", "hash": "aa12"}]),
-        event(4, 1_000, "instance-A", "SNAPSHOT_PROPOSAL", label="snapshot-1.5.0-1", hash="9f2c3e1f00aa"),
+        event(3, 240_000, "instance-C", "DIFF_ACCEPT", accepted=[ACCEPTED]),
+        event(
+            4,
+            1_000,
+            "instance-A",
+            "SNAPSHOT_PROPOSAL",
+            kind="snapshot",
+            version="1.5.0",
+            label="s-1",
+            hash="9f2c3e1f00aa",
+        ),
         event(5, 900, "instance-B", "VOTES", votes=[{"proposal": "k3", "vote": "accept"}]),
     )
 

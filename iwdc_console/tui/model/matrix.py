@@ -55,12 +55,16 @@ def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, st
 
 def _disagreements(status: Status) -> list[Line]:
     """Instances that some see and others do not: a link is broken, not a node."""
+    observers = [item for item in status.instances if item.status != UNREACHABLE]
     lines: list[Line] = []
     for item in status.instances:
-        views = {one.id: seen(status, one.id, item.id) for one in status.instances if one.id != item.id}
-        blind = [name for name, said in views.items() if said == UNREACHABLE]
-        sighted = [name for name, said in views.items() if said not in (None, UNREACHABLE)]
-        if blind and sighted:
+        blind = [one.id for one in observers if one.id != item.id and one.sees.get(item.id) == UNREACHABLE]
+        if not blind:
+            continue
+        sighted = [
+            one.id for one in observers if one.id != item.id and one.sees.get(item.id, UNREACHABLE) != UNREACHABLE
+        ]
+        if sighted:
             words = text("matrix.disagree", instance=item.id, blind=", ".join(blind), sighted=", ".join(sighted))
             lines.append([(words, "status-degraded")])
     return lines

@@ -22,6 +22,7 @@ class Footer(Widget):
 
     DEFAULT_CSS = """
     Footer { dock: bottom; height: 1; padding: 0 1; background: $panel; color: $text-muted; }
+    Footer { link-color: $text-muted; link-style: none; }
     """
 
     def on_mount(self) -> None:

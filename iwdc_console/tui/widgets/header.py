@@ -55,7 +55,7 @@ class Tabs(Widget):
     """The screens with their keys; the one on show stands out."""
 
     DEFAULT_CSS = """
-    Tabs { height: 1; padding: 0 1; color: $text-muted; }
+    Tabs { height: 1; padding: 0 1; color: $text-muted; link-color: $text-muted; link-style: none; }
     """
 
     def __init__(self, screens: tuple[tuple[str, str], ...], current: str) -> None:
