@@ -5,6 +5,7 @@ from typing import Any
 
 from node.protocol.core import Core
 from node.protocol.effects import Called, Effect, Gathered, Now, Persist, Persisted, Reply, Tick
+from node.protocol.events import Event
 from node.protocol.records import Appended, Durable
 from node.protocol.requests import ProposalAnswer, Propose
 from node.protocol.settings import Member, Settings
@@ -32,6 +33,13 @@ class Alone:
             if isinstance(effect, Persist):
                 self.step(self.core.step(self.now, Persisted(effect.number)))
 
+    def events_of(self, *asks: Propose) -> list[Event]:
+        """What is written when all this is asked in one step."""
+        effects = self.core.step(self.now, Gathered(tuple(Called(n, ask) for n, ask in enumerate(asks))))
+        self.step(effects)
+        records = [record for effect in effects if isinstance(effect, Persist) for record in effect.records]
+        return [record.event for record in records if isinstance(record, Appended)]
+
     def ask(self, *asks: Propose) -> tuple[list[dict[str, Any]], list[ProposalAnswer]]:
         """What is asked in one step: the payloads of the proposal events written, and the answers in order."""
         effects = self.core.step(self.now, Gathered(tuple(Called(n, ask) for n, ask in enumerate(asks))))
@@ -53,6 +61,18 @@ def test_p1_rising_snapshots_of_a_step_share_an_event_and_have_keys_of_their_own
     assert [answer.proposal.state for answer in answers] == ["accepted"] * 3
     first = answers[0].proposal.key
     assert [answer.proposal.key for answer in answers] == [first, f"{first}.1", f"{first}.2"]
+
+
+def test_what_a_step_accepted_is_announced_in_one_event() -> None:
+    events = Alone().events_of(snapshot("1.0.0"), snapshot("1.1.0"), Propose("diff", "1.2.0", "d", base="1.1.0"))
+    told = {event.type: event.payload["accepted"] for event in events if event.type.endswith("_ACCEPT")}
+    proposed = next(event for event in events if event.type == "SNAPSHOT_PROPOSAL")
+    snapshots, diffs = told["SNAPSHOT_ACCEPT"], told["DIFF_ACCEPT"]
+    assert [(one["proposal"], one["version"]) for one in snapshots] == [
+        (proposed.id, "1.0.0"),
+        (f"{proposed.id}.1", "1.1.0"),
+    ]
+    assert [(one["from"], one["to"]) for one in diffs] == [("1.1.0", "1.2.0")]
 
 
 def test_a_proposal_alone_is_an_event_as_the_seed_has_it() -> None:
