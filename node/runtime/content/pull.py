@@ -132,7 +132,7 @@ class Pull:
         return manifest
 
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
-        self._work = work = Work(incoming, self._wrong)
+        self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong)
         names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
         threads = [threading.Thread(target=self._fetch, args=(incoming, work, name), name="pull") for name in names]
         for thread in threads:
@@ -142,6 +142,13 @@ class Pull:
         work.end()
         if self._fault is not None:
             raise self._fault
+
+    def _older(self, version: str) -> dict[str, tuple[str, FileEntry]]:
+        """The large files of the nearest version that is here."""
+        base = next(iter(self._store.bases(version)), None)
+        if base is None:
+            return {}
+        return {each.path: (base.path(each), each) for each in self._store.manifest(base).entries if each.blocks}
 
     def _wrong(self, peer: str, path: str) -> None:
         self._bad[peer] += 1

@@ -1,18 +1,22 @@
 """What is left to fetch of one content, handed out to the threads that fetch it.
 
 A unit is a pack of small files or a run of blocks of a large one. What came wrong from a peer goes back, and that peer
-is not asked for it again. Large files are opened as their turn comes, so that their number costs nothing.
+is not asked for it again. Large files are opened as their turn comes, so that their number costs nothing; blocks that
+the same file of an older version has are copied from there.
 """
 
+import hashlib
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from node.artifacts.blobs import LargeBlob
 from node.artifacts.errors import BadBlocks
 from node.artifacts.incoming import Incoming
+from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry
 
 PACK_BYTES: Final = 1024 * 1024
@@ -60,8 +64,10 @@ OnBad = Callable[[str, str], None]
 class Work:
     """The units of one pull. Any thread may use it."""
 
-    def __init__(self, incoming: Incoming, on_bad: OnBad) -> None:
+    def __init__(self, incoming: Incoming, older: Mapping[str, tuple[str, FileEntry]], on_bad: OnBad) -> None:
+        """`older`: paths of large files of an older version -> where the file lies, and its entry."""
         self._incoming = incoming
+        self._older = older
         self._on_bad = on_bad
         self._changed = threading.Condition()
         self._again: deque[Unit] = deque()
@@ -89,6 +95,7 @@ class Work:
     def _runs(self, index: int, entry: FileEntry) -> list[Run]:
         large = Large(index, self._incoming.large(entry.hash))
         self._open.add(large)
+        self._copy_blocks(large)
         blocks = large.blob.missing()
         runs = []
         while blocks:
@@ -101,6 +108,22 @@ class Work:
         if not runs:
             self._finish(large)
         return runs
+
+    def _copy_blocks(self, large: Large) -> None:
+        """Take what has not changed since the older version. A block that has rotted there is fetched after all."""
+        entry = large.blob.entry
+        path, base = self._older.get(entry.path, ("", entry))
+        if not path:
+            return
+        same = [at for at in large.blob.missing() if at < len(base.blocks) and base.blocks[at] == entry.blocks[at]]
+        try:
+            with open(path, "rb", buffering=0) as file:
+                for at in same:
+                    data = os.pread(file.fileno(), large.blob.length(at), at * BLOCK_BYTES)
+                    if hashlib.sha256(data).hexdigest() == entry.blocks[at]:
+                        self._incoming.write(large.blob, at, data)
+        except OSError:
+            return
 
     def take(self, peer: str) -> Unit | None:
         """Something to fetch from a peer, waiting for what others may give back; None: there is nothing left for it."""

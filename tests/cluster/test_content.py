@@ -1,0 +1,196 @@
+"""Content between real processes: published, killed half-way, served wrong, rolled back, pushed by a build (S2, P3)."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.harness import API, Cluster, Instance, cli, cluster, request
+from tests.content.catalogue_trees import bytes_below, write_catalogue
+
+FILES = 3_000
+
+
+def _ask(node: Instance, method: str, path: str, body: Any = None) -> Any:
+    answer = request(node.port, method, f"{API}/{path}", body)
+    assert answer.status == 200, answer
+    return answer.data
+
+
+def _root(node: Instance) -> Path:
+    return node.data / "content"
+
+
+def _here(node: Instance) -> Any:
+    return _ask(node, "GET", "snapshots/here")
+
+
+def _stands(node: Instance) -> set[str]:
+    return {each["version"] for each in _here(node)["held"] if each["installed"]}
+
+
+def _applied(made: Cluster, version: str, *names: str) -> None:
+    nodes = [made[name] for name in names] or made.running()
+
+    def all_applied() -> bool:
+        return all((_here(node)["applied"] or {}).get("version") == version for node in nodes)
+
+    made.until(f"{version} is applied", all_applied)
+
+
+def _publish(node: Instance, tree: Path, version: str) -> Any:
+    said = cli("snapshot", "publish", str(tree), "--version", version, "-o", "json", node=node.url)
+    assert said.code == 0, said
+    return json.loads(said.out)
+
+
+def _events(node: Instance, type_: str) -> list[Any]:
+    found: list[Any] = node.get(f"events?type={type_}")
+    return found
+
+
+def test_thousands_of_files_land_byte_equal_everywhere_and_go_back(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        made.start()
+        made.ready()
+        tree = write_catalogue(tmp_path / "tree", FILES)
+        first = bytes_below(tree)
+        proposal = _publish(made["instance-A"], tree, "1.0.0")
+        assert proposal["state"] == "accepted"
+        assert proposal["content"]["files"] == FILES + 2
+        write_catalogue(tree, FILES, changed=30)
+        _publish(made["instance-B"], tree, "1.1.0")
+        _applied(made, "1.1.0")
+        for node in made:
+            assert bytes_below(_root(node) / "json") == bytes_below(tree)
+        moved = [event["payload"] for event in _events(made["instance-A"], "CONTENT_FETCHED")]
+        whole = sum(map(len, first.values()))
+        assert max(each["bytes"] for each in moved if each["version"] == "1.1.0") < 0.03 * whole
+
+        made.until("both stand everywhere", lambda: all(_stands(node) >= {"1.0.0", "1.1.0"} for node in made))
+        said = cli("snapshot", "rollback", "1.0.0", "--yes", node=made["instance-C"].url)
+        assert said.code == 0, said
+        _applied(made, "1.0.0")
+        for node in made:
+            assert bytes_below(_root(node) / "json") == first
+
+
+def test_a_puller_killed_half_way_goes_on_where_it_was(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        slow = made["instance-B"]
+        slow.sets = ["content.bandwidth_bytes_per_s=300000"]
+        made.start()
+        made.ready()
+        tree = write_catalogue(tmp_path / "tree", FILES)
+        whole = sum(map(len, bytes_below(tree).values()))
+        _publish(made["instance-A"], tree, "1.0.0")
+
+        def half_way() -> bool:
+            return any(each.get("doneBytes", 0) > whole // 4 for each in _here(slow)["underWay"])
+
+        made.until("a part is there", half_way)
+        slow.kill()
+        assert not (_root(slow) / "json").exists()
+        slow.sets = []
+        made.start("instance-B")
+        _applied(made, "1.0.0")
+        assert bytes_below(_root(slow) / "json") == bytes_below(tree)
+
+        def fetched() -> Any:
+            return [e for e in _events(made["instance-A"], "CONTENT_FETCHED") if e["origin"] == "instance-B"]
+
+        [event] = made.until("B tells what it fetched", fetched)
+        assert 0 < event["payload"]["bytes"] < 0.8 * whole
+
+
+def test_a_peer_that_gives_wrong_bytes_is_named_and_gone_round(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        made.start()
+        made.ready()
+        assert made["instance-C"].stop() == 0
+        tree = write_catalogue(tmp_path / "tree", 600)
+        _publish(made["instance-A"], tree, "1.0.0")
+        _applied(made, "1.0.0", "instance-A", "instance-B")
+        for path in (_root(made["instance-B"]) / "versions" / "1.0.0").rglob("*.json"):
+            os.chmod(path, 0o644)
+            path.write_bytes(path.read_bytes()[::-1])
+        made.start("instance-C")
+        _applied(made, "1.0.0", "instance-C")
+        assert bytes_below(_root(made["instance-C"]) / "json") == bytes_below(tree)
+        named = made.until("the peer is named", lambda: _events(made["instance-A"], "CONTENT_CORRUPT"))
+        assert {(event["origin"], event["payload"]["peer"]) for event in named} == {("instance-C", "instance-B")}
+
+
+def test_a_build_that_says_what_it_made_has_it_published(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        made.start()
+        made.ready()
+        node = made["instance-A"]
+        tree = write_catalogue(_root(node) / "versions" / "1.0.0", 50)
+        said = cli("publish", "SNAPSHOT_CREATED", '{"version": "1.0.0"}', node=node.url)
+        assert said.code == 0, said
+        _applied(made, "1.0.0")
+        for each in made:
+            assert bytes_below(_root(each) / "json") == bytes_below(tree)
+
+
+def test_a_published_diff_leads_to_the_same_bytes(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        made.start()
+        made.ready()
+        node = made["instance-A"]
+        tree = write_catalogue(tmp_path / "tree", 300)
+        _publish(node, tree, "1.0.0")
+        _applied(made, "1.0.0")
+        write_catalogue(tree, 300, changed=10)
+        job = _ask(node, "POST", "snapshots/store", {"path": str(tree), "version": "1.1.0"})
+        made.until("1.1.0 is stored", lambda: _ask(node, "GET", f"snapshots/jobs/{job['id']}")["phase"] == "done")
+        said = cli("diff", "publish", "1.0.0", "1.1.0", "-o", "json", node=node.url)
+        assert said.code == 0, said
+        assert json.loads(said.out)["kind"] == "diff"
+        _applied(made, "1.1.0")
+        for each in made:
+            assert bytes_below(_root(each) / "json") == bytes_below(tree)
+            if each is not node:
+                assert (_root(each) / "diffs" / "1.0.0__1.1.0.diff.json").is_file()
+
+
+@contextmanager
+def _small_disk(place: Path, megabytes: int) -> Iterator[None]:
+    place.mkdir(parents=True)
+    line = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(line, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small disk can be mounted only by root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_stops_the_transfer_and_says_what_is_missing(tmp_path: Path) -> None:
+    with _small_disk(tmp_path / "small", 4), cluster(tmp_path / "cluster") as made:
+        small = made["instance-B"]
+        small.sets = [f"content.root={tmp_path / 'small' / 'data'}", "content.reserve_bytes=65536"]
+        made.start()
+        made.ready()
+        tree = write_catalogue(tmp_path / "tree", FILES)
+        _publish(made["instance-A"], tree, "1.0.0")
+        _applied(made, "1.0.0", "instance-A", "instance-C")
+
+        def told() -> Any:
+            return [
+                each["problem"] for each in _here(small)["underWay"] if "bytes are missing" in each.get("problem", "")
+            ]
+
+        made.until("what is missing is said", told)
+        assert _here(small)["applied"] is None
+        assert small.get("status")["status"] == "healthy"
+        listed = _ask(made["instance-A"], "GET", "snapshots")[0]["instances"]
+        assert listed["instance-B"]["state"] in ("waiting", "fetching")
+        assert listed["instance-C"] == {"state": "has", "percent": 100, "applied": True}
