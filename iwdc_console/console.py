@@ -1,6 +1,7 @@
 """`iwdc-console`: the console on screen, alone, with a node beside it, or on a demo."""
 
 import argparse
+import asyncio
 import contextlib
 import sys
 import threading
@@ -18,6 +19,8 @@ EPILOG = """\
 Examples:
   iwdc-console --node http://127.0.0.1:3000
   iwdc-console --demo --nodes 5
+  iwdc-console --context prod-eu --record night.iwdc
+  iwdc-console --replay night.iwdc
   iwdc-console --embedded --config configs/node.toml --id instance-A
 """
 
@@ -51,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--embedded", action="store_true", help="run a full node beside the console")
     made.add_argument("--config", type=Path, metavar="FILE", help="its node.toml; configs/node.toml if there is one")
+    made.add_argument("--record", type=Path, metavar="FILE", help="no screen: record what is observed, until ctrl-c")
+    made.add_argument("--replay", type=Path, metavar="FILE", help="show a recording; no node is asked")
     made.add_argument("--id", metavar="ID", help="which instance it is")
     return made
 
@@ -58,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str]) -> int:
     """Open the console with these arguments; its exit code. Raises `Failure`."""
     given = parser().parse_args(arguments)
+    if given.replay is not None:
+        return _replay(given.replay)
+    if given.record is not None:
+        return _record(given.record, _nodes(given), given.context or "")
     with contextlib.ExitStack() as ends:
         if given.demo:
             demo = _demo(given.nodes, ends)
@@ -89,6 +98,43 @@ def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool)
     source = LiveSource(nodes, context, poll_s=chosen.refresh_s)
     start = Observation(context=context, nodes=tuple(nodes), link=Link(node=nodes[0]))
     console = Console(source, start, company=company, settings=chosen, notices=notices, read_only=read_only)
+    console.run(mouse=chosen.mouse)
+    return console.return_code or 0
+
+
+def _record(file: Path, nodes: Sequence[str], context: str) -> int:
+    """Record without a screen; how much it was is said at the end."""
+    from iwdc_console.tui import settings
+    from iwdc_console.tui.recorder import record
+    from iwdc_console.tui.recording.file import RecordingError
+    from iwdc_console.tui.source.live import LiveSource
+
+    chosen, _ = settings.load()
+    say(f"recording {', '.join(nodes)} to {file}; ctrl-c ends it")
+    try:
+        found = asyncio.run(record(LiveSource(nodes, context, poll_s=chosen.refresh_s), file))
+    except RecordingError as problem:
+        raise Failure(str(problem)) from problem
+    say(f"{found.frames} observations of {found.seconds:.0f} s in {file}, {found.size / 1000:.1f} kB")
+    return 0
+
+
+def _replay(file: Path) -> int:
+    """The screens on a recording."""
+    from iwdc_console.tui import settings
+    from iwdc_console.tui.app import Console
+    from iwdc_console.tui.notice import Notice
+    from iwdc_console.tui.recording.file import RecordingError, load
+    from iwdc_console.tui.source.replay import NoSource
+
+    try:
+        recording = load(file)
+    except RecordingError as problem:
+        raise Failure(str(problem)) from problem
+    chosen, notices = settings.load()
+    damage = [Notice("notice.recording", {"file": file, "damage": recording.damage})] if recording.damage else []
+    source, start = NoSource(recording.heading.context), recording.tape.frame(0).observation
+    console = Console(source, start, settings=chosen, notices=[*notices, *damage], replay=recording.tape)
     console.run(mouse=chosen.mouse)
     return console.return_code or 0
 

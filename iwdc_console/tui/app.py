@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.widgets import Input
 
 from iwdc_console.locale import LANGUAGES, set_language, text
 from iwdc_console.tui import orders, themes
@@ -21,18 +22,24 @@ from iwdc_console.tui.keymap import bind, keymap
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.retold import Retold
 from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.orders import Order, Outcome
 from iwdc_console.tui.palette import Palette
+from iwdc_console.tui.recording.ring import Ring
+from iwdc_console.tui.recording.tape import Tape
 from iwdc_console.tui.screens.help import Help, here
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.settings import Settings
 from iwdc_console.tui.settings import save as save_setting
 from iwdc_console.tui.source.source import Source
+from iwdc_console.tui.travel import Travel
 from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.prompt import Prompt
+from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 
+PLAY_S = 0.1
 TICK_S = 1.0
 """How often ages are counted on when there is no news."""
 FIRST = PLACES[0].name
@@ -58,6 +65,15 @@ class Console(App[None]):
         bind("app.last", "last"),
         bind("app.retry", "retry"),
         bind("app.palette", "palette"),
+        bind("app.travel", "travel"),
+        bind("travel.back", "travel_step(-1)"),
+        bind("travel.on", "travel_step(1)"),
+        bind("travel.far_back", "travel_step(-10)"),
+        bind("travel.far_on", "travel_step(10)"),
+        bind("travel.previous", "travel_jump(-1)"),
+        bind("travel.next", "travel_jump(1)"),
+        bind("travel.slower", "travel_speed(-1)"),
+        bind("travel.faster", "travel_speed(1)"),
         bind("app.help", "help"),
         bind("app.quit", "quit"),
     ]
@@ -71,6 +87,7 @@ class Console(App[None]):
         settings: Settings | None = None,
         read_only: bool = False,
         notices: Iterable[Notice] = (),
+        replay: Tape | None = None,
     ) -> None:
         super().__init__()
         self.company = company
@@ -82,6 +99,10 @@ class Console(App[None]):
         self._newest = observation
         self._held: Observation | None = None
         self._history = History()
+        self._ring = Ring()
+        self._replays = replay is not None
+        self.travel = Travel(replay) if replay is not None else None
+        self._ticked_s = 0.0
         self._last_place = FIRST
         self._selection = ""
         self.themes = themes.load()
@@ -121,6 +142,10 @@ class Console(App[None]):
             self.notify(notice.words, severity="warning", markup=False, timeout=15)
         leave_on_signals(self)
         self.set_interval(TICK_S, self._tick)
+        self._player = self.set_interval(PLAY_S, self._play, pause=True)
+        if self.travel is not None:
+            self.travel.go(self.travel.first_ms)
+            self.action_pause()
         self.call_after_refresh(self._listen)
 
     def _tick(self) -> None:
@@ -136,11 +161,19 @@ class Console(App[None]):
             async for observation in observations:
                 self._newest = observation
                 self._history.add(observation)
-                if self._held is None:
+                self._ring.add(observation, self.clock.mono_s(), int(self.clock.wall_ms()))
+                if self._held is None and self.travel is None:
                     self._show()
 
     def moment(self) -> Moment:
         """What is shown, and when."""
+        if self.travel is not None:
+            frame = self.travel.frame()
+            present_ms = None if self._replays else int(self.clock.wall_ms())
+            return Moment(
+                frame.observation, self.travel.history(), frame.at_s, frame.at_ms, "past", self.company.beside(),
+                present_ms,
+            )  # fmt: skip
         observation = self._held or self._newest
         mode: Mode = "paused" if self._held is not None else "live"
         return Moment(
@@ -180,8 +213,12 @@ class Console(App[None]):
         self.go(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A screen that this console does not have cannot be gone to."""
-        return action != "go" or parameters[0] in self._names()
+        """A screen that this console does not have cannot be gone to; one travels only on a journey, not in a field."""
+        if action == "go":
+            return parameters[0] in self._names()
+        if action.startswith("travel_"):
+            return self.travel is not None and not isinstance(self.focused, Input) and self.view is self.screen
+        return action != "travel" or not self._replays
 
     def _names(self) -> list[str]:
         return [place.name for place in self.places]
@@ -191,9 +228,64 @@ class Console(App[None]):
         self.go(self._last_place)
 
     def action_pause(self) -> None:
-        """Hold what is shown; the source goes on."""
+        """Hold what is shown; the source goes on. On a journey: let time run, or stop it."""
+        if self.travel is not None:
+            self.travel.play()
+            self._ticked_s = self.clock.mono_s()
+            self._player.resume()
+            self._show()
+            return
         self._held = None if self._held is not None else self._newest
         self._show()
+
+    def _play(self) -> None:
+        now_s = self.clock.mono_s()
+        elapsed_s, self._ticked_s = now_s - self._ticked_s, now_s
+        if self.travel is None or not self.travel.playing:
+            self._player.pause()
+        else:
+            self.travel.tick(elapsed_s)
+            self._show()
+
+    def action_travel(self) -> None:
+        """Into the past, and back to the present with the same key."""
+        if self.travel is not None:
+            self.travel = None
+        else:
+            tape = self._ring.tape()
+            if not tape:
+                self.notify(text("travel.nothing_yet"), markup=False)
+                return
+            self._held = None
+            self.travel = Travel(tape)
+            self._ask_journal(self.travel)
+        self.refresh_bindings()
+        self._show()
+
+    @work(exclusive=True, group="journal")
+    async def _ask_journal(self, travel: Travel) -> None:
+        events = await self.source.journal()
+        travel.tell(Retold(events, self.source.context, self._newest.link.node))
+        self._show()
+
+    def action_travel_step(self, columns: int) -> None:
+        """Along the timeline."""
+        view = self.view
+        if self.travel is not None and view is not None:
+            self.travel.step(columns, view.query_one(TimelineBar).columns)
+            self._show()
+
+    def action_travel_jump(self, direction: int) -> None:
+        """To the next thing that stood out, or the one before."""
+        if self.travel is not None:
+            self.travel.jump(direction)
+            self._show()
+
+    def action_travel_speed(self, direction: int) -> None:
+        """Faster or slower."""
+        if self.travel is not None:
+            self.travel.change_speed(direction)
+            self._show()
 
     def action_retry(self) -> None:
         """Ask the cluster now."""

@@ -34,7 +34,7 @@ class Action(NamedTuple):
         return self.id.partition(".")[0]
 
 
-EVERYWHERE = frozenset({"app", "go", "screen"})
+EVERYWHERE = frozenset({"app", "go", "screen", "travel"})
 ACTIONS = (
     Action("app.command", "colon", footer=True),
     Action("app.pause", "space", footer=True),
@@ -47,6 +47,15 @@ ACTIONS = (
     Action("screen.zoom", "z"),
     Action("screen.back", "escape"),
     *(Action(f"go.{place.name}", place.key) for place in PLACES),
+    Action("app.travel", "t", footer=True),
+    Action("travel.back", "left", footer=True, urgent=True),
+    Action("travel.on", "right", footer=True, urgent=True),
+    Action("travel.far_back", "shift+left", urgent=True),
+    Action("travel.far_on", "shift+right", urgent=True),
+    Action("travel.previous", "comma", footer=True, urgent=True),
+    Action("travel.next", "full_stop", footer=True, urgent=True),
+    Action("travel.slower", "less_than_sign", urgent=True),
+    Action("travel.faster", "greater_than_sign", urgent=True),
     Action("help.close", "escape,question_mark,q", urgent=True),
     Action("menu.leave", "escape", urgent=True),
     Action("confirm.cancel", "escape", urgent=True),

@@ -186,6 +186,7 @@ class Script:
     context: str = "prod-eu"
     wanted: frozenset[PartName] = frozenset()
     retries: int = 0
+    past: tuple[Event, ...] = ()
     trace: str = ""
     more: list[Observation] = field(default_factory=list)
 
@@ -205,6 +206,10 @@ class Script:
     def look_at_trace(self, trace: str) -> None:
         """Remember which trace is looked at."""
         self.trace = trace
+
+    async def journal(self) -> tuple[Event, ...]:
+        """The events of the observations, and of the day before."""
+        return self.past
 
     def retry(self) -> None:
         """Count."""

@@ -75,7 +75,7 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """The asked node's clock in a sentence, and who is suspect."""
     part = moment.observation.drift
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     drift = part.value
     lines: list[Line] = []
     if drift.reference is None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Status
+from iwdc_console.tui.model.lately import date_and_time
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
 from iwdc_console.tui.model.moment import Beside, Moment
 from iwdc_console.tui.model.quantity import age, milliseconds, offset
@@ -28,8 +29,12 @@ def fields(moment: Moment) -> tuple[Field, ...]:
         found.append(_beside(moment.beside))
     if observation.status is not None:
         status = observation.status.value
-        found += [_leader(status), Field(1, tuple(gauge(status))), _drift(status), _version(status)]
-    found.append(_node(moment))
+        found.append(_leader(status))
+        if not observation.retold:
+            found += [Field(1, tuple(gauge(status))), _drift(status)]
+        found.append(_version(status))
+    if not observation.retold:
+        found.append(_node(moment))
     if moment.stale:
         found[1:] = [Field(one.drop, tuple((words, "text-muted") for words, _ in one.pieces)) for one in found[1:]]
     return (*found, freshness(moment))
@@ -98,7 +103,11 @@ def freshness(moment: Moment) -> Field:
     """How old all this is: live, stale or past."""
     age_s = moment.observation.age_s(moment.now_s)
     if moment.past:
-        return Field(0, ((text("frame.past"), "bold $accent"),))
+        time = date_and_time(moment.now_ms, moment.present_ms or moment.now_ms)
+        if moment.present_ms is None:
+            return Field(0, ((text("frame.replay", time=time), "bold $accent"),))
+        ago = age(moment.present_ms - moment.now_ms)
+        return Field(0, ((text("frame.as_of", time=time, age=ago), "bold $accent"),))
     if age_s is None:
         return Field(0, ((text("frame.no_data"), "text-muted"),))
     if moment.mode == "paused":

@@ -18,7 +18,7 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
     """Everything about one instance: what it is, why, who says so, what it was."""
     part = moment.observation.status
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     item = next((one for one in part.value.instances if one.id == instance), None)
     if item is None:
         return [[(text("instances.none"), "text-muted")]]

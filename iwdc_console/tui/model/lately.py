@@ -67,11 +67,17 @@ def time_of_day(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
 
 
+def date_and_time(at_ms: float, beside_ms: float) -> str:
+    """Local time, to the second; with the date where it is another day than `beside_ms`."""
+    at, beside = (datetime.fromtimestamp(one / 1000).astimezone() for one in (at_ms, beside_ms))
+    return at.strftime("%H:%M:%S" if at.date() == beside.date() else "%Y-%m-%d %H:%M:%S")
+
+
 def lately_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """One line per entry, the newest at the top."""
     found = entries(moment, most)
     if not found:
-        return [[(text("lately.none" if moment.observation.events else "panel.waiting"), "text-muted")]]
+        return [[(text("lately.none" if moment.observation.events else moment.unknown), "text-muted")]]
     return [
         [
             (f"{time_of_day(entry.at_ms)}  ", "text-muted"),

@@ -23,7 +23,7 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """The matrix, as much of it as fits, and what disagrees in it."""
     part = moment.observation.status
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     status = part.value
     names = [item.id for item in status.instances]
     cell = min(5, max(2, (width - NAME) // max(1, len(names))))

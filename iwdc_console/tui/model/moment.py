@@ -28,11 +28,18 @@ class Moment:
     now_ms: int
     mode: Mode = "live"
     beside: Beside | None = None
+    present_ms: int | None = None
+    """In time travel, when the present is; a replay has none."""
 
     @property
     def past(self) -> bool:
         """Whether this is not the present: a replay or time travel."""
         return self.mode == "past"
+
+    @property
+    def unknown(self) -> str:
+        """The key of the words for a part that was never received."""
+        return "panel.not_recorded" if self.past else "panel.waiting"
 
     @property
     def stale(self) -> bool:

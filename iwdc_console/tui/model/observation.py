@@ -78,6 +78,8 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     trace: Part[Trace] | None = None
     """The one that is looked at, gathered from all members."""
     metrics: Part[str] | None = None
+    retold: bool = False
+    """Not observed, but put together from the journal's events: statuses, locks and clocks are not known."""
     troubles: dict[str, str] = {}
     """Part -> why its last answer could not be used."""
 

@@ -80,7 +80,7 @@ def proposal_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """The open proposals with their votes, then the newest decided."""
     part = moment.observation.proposals
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     chosen = sorted(part.value, key=lambda item: (item.state != "pending", -item.created_at))[:most]
     if not chosen:
         return [[(text("overview.no_proposals"), "text-muted")]]
@@ -145,7 +145,7 @@ def lock_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """The locks, those that expire first at the top."""
     part = moment.observation.locks
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     if not part.value:
         return [[(text("overview.no_locks"), "text-muted")]]
     aged_ms = 0.0 if moment.past else (moment.now_s - part.at_s) * 1000
@@ -176,7 +176,7 @@ def drift_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """Each clock against the leader's: left of the middle it is behind, right of it ahead."""
     part = moment.observation.status
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     status = part.value
     known = [abs(item.drift_ms) for item in status.instances if item.drift_ms is not None]
     scale = max([DRIFT_LEAST_MS, *known])
@@ -216,7 +216,7 @@ def pulse_lines(moment: Moment, width: int, most: int) -> list[Line]:
     pulses = list(moment.history.pulses)
     room = max(10, width - PULSE_LABEL - PULSE_VALUE)
     if len(pulses) < 2:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     rates: list[float | None] = [
         max(0, new.events - old.events) * 1000 / max(1, new.at_ms - old.at_ms) for old, new in pairwise(pulses)
     ]

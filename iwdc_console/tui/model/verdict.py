@@ -36,12 +36,22 @@ def verdict(moment: Moment) -> Verdict:
             return Verdict("", text("verdict.connecting", where=where))
         tried = len(link.tried)
         return Verdict(UNREACHABLE, text("verdict.never", where=where, tried=tried), link.error, _next_try(moment))
+    if observation.retold:
+        return _retold(observation.status.value)
     if not moment.past and link.error and link.next_try_s is not None:
         status = observation.status.value
         last = age((moment.now_s - observation.status.at_s) * 1000)
         sentence = text("verdict.lost", where=observation.context or status.cluster, tried=len(link.tried), age=last)
         return Verdict(UNREACHABLE, sentence, text("verdict.known_then"), _next_try(moment))
     return _of_status(observation.status.value)
+
+
+def _retold(status: Status) -> Verdict:
+    """Events tell who led and what was decided; whether it was safe, they do not."""
+    leader = status.leader
+    if leader.id is None:
+        return Verdict("", text("verdict.retold_no_leader"), text("verdict.not_recorded"))
+    return Verdict("", text("verdict.retold", leader=leader.id, term=leader.term), text("verdict.not_recorded"))
 
 
 def _next_try(moment: Moment) -> str:

@@ -45,10 +45,13 @@ class Ring:
         return self._size + self._open_size
 
     def add(self, observation: Observation, at_s: float, at_ms: int) -> None:
-        """Keep an observation, if the last one is long enough ago."""
+        """Keep an observation, if the last one is long enough ago. One that is no good Unicode cannot be kept."""
         if at_s - self._last_s < LEAST_GAP_S:
             return
-        line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._open)
+        try:
+            line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._open)
+        except UnicodeEncodeError:
+            return
         self._milestones += decode(line).milestones
         self._open.append(line)
         self._open_size += len(line)

@@ -18,6 +18,7 @@ from iwdc_console.tui.widgets.header import Header, Tabs
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
+from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 from iwdc_console.tui.widgets.verdict_line import VerdictLine
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class View(Screen[None]):
         yield Tabs(tuple((place.key, place.name) for place in self.console.places), self.NAME)
         yield VerdictLine(self.VERDICT_LINES)
         yield from self.body()
+        yield TimelineBar()
         yield Prompt()
         yield Footer()
 
@@ -67,6 +69,7 @@ class View(Screen[None]):
         self.set_class(moment.stale, "-stale")
         self.query_one(Header).show(moment)
         self.query_one(VerdictLine).show(moment)
+        self.query_one(TimelineBar).show(self.console.travel)
         for panel in self.query(Lines):
             panel.show(moment)
         self.update(moment)

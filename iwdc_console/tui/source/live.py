@@ -14,8 +14,9 @@ import msgspec
 
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
-from iwdc_console.tui.model.api import Instance, Span, Trace
+from iwdc_console.tui.model.api import Event, Instance, Span, Trace
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
+from iwdc_console.tui.model.retold import TELLING
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import Follower
 
@@ -26,6 +27,8 @@ POLL_S = 1.0
 ANSWER_TIMEOUT_S = 3.0
 CONNECT_TIMEOUT_S = 2.0
 LONGEST_PAUSE_S = 8.0
+MOST_EVENTS = 1000
+"""As many as a node lists in one answer."""
 PUBLISH_S = 0.1
 """Observations are at least this far apart: news that comes in between is gathered."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -64,6 +67,7 @@ class LiveSource:
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
+        self._client: httpx.AsyncClient | None = None
 
     @property
     def context(self) -> str:
@@ -82,6 +86,17 @@ class LiveSource:
         self._trace = trace
         self._now.set()
 
+    async def journal(self) -> tuple[Event, ...]:
+        """The newest events that tell of leaders and proposals; none where the node does not answer."""
+        if self._client is None:
+            return ()
+        path = f"distributed/events?limit={MOST_EVENTS}&type={','.join(TELLING)}"
+        try:
+            events: tuple[Event, ...] = decode("events", await _get(self._client, self._observation.link.node, path))
+        except (Unanswered, BadAnswer):
+            return ()
+        return events
+
     def retry(self) -> None:
         """Ask now."""
         self._pause_s = 0.0
@@ -89,7 +104,7 @@ class LiveSource:
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """What is known, each time more is, at most every `PUBLISH_S`."""
-        client = await asyncio.to_thread(_new_client)
+        client = self._client = await asyncio.to_thread(_new_client)
         follower = Follower(client, self._clock, self._take_events)
         poll = asyncio.create_task(self._poll(client, follower))
         try:

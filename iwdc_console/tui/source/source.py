@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.observation import Observation, PartName
 
 
@@ -21,6 +22,9 @@ class Source(Protocol):
 
     def look_at_trace(self, trace: str) -> None:
         """Which trace is wanted in whole, where the part `trace` is."""
+
+    async def journal(self) -> tuple[Event, ...]:
+        """The newest events of the log, for the time before anyone watched; none where nobody answers."""
 
     def retry(self) -> None:
         """Do not wait for the next try: ask now."""

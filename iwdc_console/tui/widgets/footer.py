@@ -8,7 +8,9 @@ from iwdc_console.tui.keymap import label
 
 NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=", "minus": "-", "space": "␣",
-    "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓",
+    "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "shift+left": "⇧←", "shift+right": "⇧→", "comma": ",", "full_stop": ".", "less_than_sign": "<",
+    "greater_than_sign": ">",
 }  # fmt: skip
 
 
