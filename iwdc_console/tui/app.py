@@ -66,6 +66,8 @@ class Console(App[None]):
         bind("app.retry", "retry"),
         bind("app.palette", "palette"),
         bind("app.travel", "travel"),
+        bind("travel.live", "travel_live"),
+        bind("travel.play", "travel_play"),
         bind("travel.back", "travel_step(-1)"),
         bind("travel.on", "travel_step(1)"),
         bind("travel.far_back", "travel_step(-10)"),
@@ -145,7 +147,7 @@ class Console(App[None]):
         self._player = self.set_interval(PLAY_S, self._play, pause=True)
         if self.travel is not None:
             self.travel.go(self.travel.first_ms)
-            self.action_pause()
+            self.action_travel_play()
         self.call_after_refresh(self._listen)
 
     def _tick(self) -> None:
@@ -216,9 +218,11 @@ class Console(App[None]):
         """A screen that this console does not have cannot be gone to; one travels only on a journey, not in a field."""
         if action == "go":
             return parameters[0] in self._names()
+        if action == "travel_live" and self._replays:
+            return False
         if action.startswith("travel_"):
             return self.travel is not None and not isinstance(self.focused, Input) and self.view is self.screen
-        return action != "travel" or not self._replays
+        return action not in ("travel", "pause") or self.travel is None
 
     def _names(self) -> list[str]:
         return [place.name for place in self.places]
@@ -228,13 +232,7 @@ class Console(App[None]):
         self.go(self._last_place)
 
     def action_pause(self) -> None:
-        """Hold what is shown; the source goes on. On a journey: let time run, or stop it."""
-        if self.travel is not None:
-            self.travel.play()
-            self._ticked_s = self.clock.mono_s()
-            self._player.resume()
-            self._show()
-            return
+        """Hold what is shown; the source goes on."""
         self._held = None if self._held is not None else self._newest
         self._show()
 
@@ -248,19 +246,30 @@ class Console(App[None]):
             self._show()
 
     def action_travel(self) -> None:
-        """Into the past, and back to the present with the same key."""
-        if self.travel is not None:
-            self.travel = None
-        else:
-            tape = self._ring.tape()
-            if not tape:
-                self.notify(text("travel.nothing_yet"), markup=False)
-                return
-            self._held = None
-            self.travel = Travel(tape)
-            self._ask_journal(self.travel)
+        """Into the past; the source goes on meanwhile."""
+        tape = self._ring.tape()
+        if not tape:
+            self.notify(text("travel.nothing_yet"), markup=False)
+            return
+        self._held = None
+        self.travel = Travel(tape)
+        self._ask_journal(self.travel)
         self.refresh_bindings()
         self._show()
+
+    def action_travel_live(self) -> None:
+        """Back to the present."""
+        self.travel = None
+        self.refresh_bindings()
+        self._show()
+
+    def action_travel_play(self) -> None:
+        """Let time run, or stop it."""
+        if self.travel is not None:
+            self.travel.play()
+            self._ticked_s = self.clock.mono_s()
+            self._player.resume()
+            self._show()
 
     @work(exclusive=True, group="journal")
     async def _ask_journal(self, travel: Travel) -> None:

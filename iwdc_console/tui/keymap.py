@@ -48,6 +48,8 @@ ACTIONS = (
     Action("screen.back", "escape"),
     *(Action(f"go.{place.name}", place.key) for place in PLACES),
     Action("app.travel", "t", footer=True),
+    Action("travel.live", "t", footer=True, urgent=True),
+    Action("travel.play", "space", footer=True, urgent=True),
     Action("travel.back", "left", footer=True, urgent=True),
     Action("travel.on", "right", footer=True, urgent=True),
     Action("travel.far_back", "shift+left", urgent=True),

@@ -22,7 +22,7 @@ def short_names(names: list[str], width: int) -> dict[str, str]:
 def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """The matrix, as much of it as fits, and what disagrees in it."""
     part = moment.observation.status
-    if part is None:
+    if part is None or moment.observation.retold:
         return [[(text(moment.unknown), "text-muted")]]
     status = part.value
     names = [item.id for item in status.instances]

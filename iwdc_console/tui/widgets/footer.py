@@ -35,11 +35,11 @@ class Footer(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        """As many keys as fit; the last ones are help and quit."""
+        """As many keys as fit, the urgent ones first; the last ones are help and quit."""
         room = self.content_size.width
         always: list[Content] = []
         others: list[Content] = []
-        for active in self.screen.active_bindings.values():
+        for active in sorted(self.screen.active_bindings.values(), key=lambda one: not one.binding.priority):
             binding = active.binding
             if not binding.show or not active.enabled or not binding.id:
                 continue

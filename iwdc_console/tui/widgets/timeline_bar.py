@@ -19,7 +19,7 @@ class TimelineBar(Widget):
     """
 
     def __init__(self) -> None:
-        super().__init__(id="timeline")
+        super().__init__(id="timeline-bar")
         self._travel: Travel | None = None
 
     def show(self, travel: Travel | None) -> None:
