@@ -82,7 +82,7 @@ def _link(way: Impaired | None, source: str, target: str) -> tuple[str, str]:
 def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Line]:
     """Everything that is in force, the newest first, each with since when."""
     found: list[tuple[float, str]] = []
-    short = short_names([member.id for member in state.members], CELL - 1)
+    short = {name: end.strip() for name, end in short_names([member.id for member in state.members], CELL - 1).items()}
     for member in state.members:
         if member.condition != "running":
             words = text(f"chaos.process.{member.condition}")

@@ -12,6 +12,7 @@ from iwdc_console.demo.faults import Look, Order, State
 from iwdc_console.locale import text
 from iwdc_console.tui.model.chaos import COLUMNS, Line, force_lines, link_lines, node_rows, outcome_lines
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
@@ -25,6 +26,7 @@ class Chaos(View):
     """Enter on a node opens the menu of faults; Enter there acts at once, for this is only a demo."""
 
     NAME = "chaos"
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
     COMMAND = "instances"
     CSS = """
     Chaos {
