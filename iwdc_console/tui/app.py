@@ -103,7 +103,7 @@ class Console(App[None]):
         self._history = History()
         self._ring = Ring()
         self._replays = replay is not None
-        self.travel = Travel(replay) if replay is not None else None
+        self.travel = Travel(replay, whole=True) if replay is not None else None
         self._ticked_s = 0.0
         self._last_place = FIRST
         self._selection = ""

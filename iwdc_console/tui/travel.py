@@ -28,10 +28,14 @@ class Track(NamedTuple):
 
 
 class Travel:
-    """A moment between the first one known and the last one recorded."""
+    """A moment between the first one known and the last one recorded.
 
-    def __init__(self, tape: Tape, retold: Retold | None = None) -> None:
+    With `whole` the track always shows all there is, as for a replay.
+    """
+
+    def __init__(self, tape: Tape, retold: Retold | None = None, *, whole: bool = False) -> None:
         self.tape = tape
+        self._whole = whole
         self._retold = retold
         self.position_ms = float(tape.last_ms)
         self.playing = False
@@ -90,6 +94,8 @@ class Travel:
 
     def track(self) -> Track:
         """What piece of time to draw."""
+        if self._whole:
+            return Track(self.first_ms, self.last_ms, self.tape.first_ms)
         back_ms = self.last_ms - self.position_ms
         window_ms = next((one * 1000 for one in WINDOWS_S if one * 1000 > back_ms), WINDOWS_S[-1] * 1000)
         while window_ms <= back_ms:

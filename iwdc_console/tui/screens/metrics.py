@@ -31,6 +31,7 @@ class Metrics(View):
         super().__init__()
         self._meters = Meters()
         self._problem = ""
+        self._past, self._at_s = False, 0.0
         self._by_key: dict[str, Meter] = {}
 
     def body(self) -> ComposeResult:
@@ -44,9 +45,13 @@ class Metrics(View):
         return [metrics.note(self._by_key.get(self.query_one(Table).cursor), self._meters.left_out)]
 
     def update(self, moment: Moment) -> None:
-        """Take in the newest scrape."""
+        """Take in the newest scrape. A journey to another time begins anew: rates are those of the time looked at."""
         part = moment.observation.metrics
+        if moment.past != self._past or part is None or part.at_s < self._at_s:
+            self._meters, self._by_key = Meters(), {}
+        self._past, self._at_s = moment.past, part.at_s if part is not None else 0.0
         if part is None:
+            self.query_one(Table).show_rows([], self.console.clock.mono_s())
             return
         try:
             self._meters.add(part)
