@@ -43,6 +43,8 @@ class Recovery:
         self.ready = False
         self.noted: dict[str, PeerJournal] = {}
         self.floor: Floor | None = None
+        self._replaced: set[str] = set()
+        """Journals that were replaced since this node started: whoever still speaks of one is late."""
         self._answers: dict[str, RecoverAnswer] = {}
         self._without: set[str] = set()
         self._next_ask = 0.0
@@ -159,6 +161,8 @@ class Recovery:
         ctx = self._ctx
         name = peer.member.id
         noted = self.noted.get(name)
+        if ask.journal in self._replaced:
+            return
         refusal = ""
         if noted is None:
             self._note(PeerJournal(name, ask.journal))
@@ -208,6 +212,10 @@ class Recovery:
         return {name for name in self._members.voters if name != own} - self._without
 
     def _note(self, record: PeerJournal) -> None:
+        former = self.noted.get(record.instance)
+        if former is not None:
+            self._replaced.add(former.journal)
+            self._replaced.discard(record.journal)
         self.noted[record.instance] = record
         self._ctx.persist(record)
 

@@ -45,7 +45,6 @@ class Checkers:
     def __init__(self, world: "World") -> None:
         self._world = world
         plan = world.plan
-        self._majority = plan.nodes // 2 + 1
         self._terms: dict[str, int] = {}
         self._votes: dict[tuple[str, int], str | None] = {}
         self._positions: dict[str, tuple[int, int]] = {}
@@ -175,8 +174,9 @@ class Checkers:
             return
         if leader is not None:
             self._fail("promise 1", process.name, f"leads term {term}, which {leader} led")
-        voted = sorted(n for (n, t), who in self._votes.items() if t == term and who == process.id)
-        if len(voted) < self._majority:
+        voters = process.settings.voters
+        voted = sorted(n for (n, t), who in self._votes.items() if t == term and who == process.id and n in voters)
+        if len(voted) <= len(voters) // 2:
             self._fail("promise 1", process.name, f"leads term {term} with votes of {voted} only")
         self._leaders[term] = process.name
 
@@ -200,8 +200,10 @@ class Checkers:
                 self._fail("promise 3", process.name, f"term {reset.term} holds released {lock.resource} #{lock.token}")
 
     def _rests_on_majority(self, process: "Process", lock: LockView) -> None:
-        holding = sum(1 for p in self._world.processes if p.disk.now.control.token >= lock.fencing_token)
-        if holding + self._world.disks_lost < self._majority:
+        voters = process.settings.voters
+        disks = [p.disk.now.control for p in self._world.processes if p.id in voters]
+        holding = sum(1 for control in disks if control.token >= lock.fencing_token)
+        if holding + self._world.disks_lost <= len(voters) // 2:
             self._fail(
                 "promise 1",
                 process.name,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from node.simulation.disk import Disk
 from node.simulation.network import Link
+from node.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
     from node.simulation.process import Process
@@ -28,6 +29,7 @@ class Faults:
         self._busy: set[str] = set()
         self._open = True
         self._quiet_until = 0.0
+        self.rollout = Rollout(world, lambda: self._last(1, 20), self._busy)
 
     def start(self) -> None:
         """Let the faults begin."""
@@ -199,9 +201,9 @@ class Faults:
         self._world.checkers.disk_lost(process, before)
         self._occupy(process, self._last(0.5, longest_s), process.start)
 
-    def _others_whole(self, process: "Process | None") -> bool:
+    def _others_whole(self, process: "Process") -> bool:
         others = [p for p in self._world.processes if p is not process]
-        return bool(others) and all(p.ready for p in self._world.processes)
+        return bool(others) and all(p.ready for p in self._world.processes) and not self.rollout.under_way
 
     def _wipe(self) -> None:
         process = self._victim()
@@ -216,7 +218,9 @@ class Faults:
         journal, older = process.running.journal_id, process.disk.older(self._rng.random())
         seen = max(p.disk.vector.get(journal, 0) for p in others)
         steady = all(p.up and not p.paused and p.crash_in is None and not p.disk.fault for p in others)
-        if steady and seen > older.vector.get(journal, 0):
+        identity = older.now.identity
+        same = identity is not None and identity.journal == journal
+        if steady and same and seen > older.vector.get(journal, 0):
             self._lose_disk("roll_back", process, older, "is rolled back to an older image", 5)
             scale, timeout_s = self._world.plan.scale, self._world.plan.timing.heartbeat_timeout
             self._quiet_until = self._world.schedule.t + 5 * scale + timeout_s
@@ -227,6 +231,13 @@ class Faults:
         self._begin("duplicate", f"{double.name} starts under {original.id}'s id on a disk of its own")
         double.start()
         self._until(self._last(5, 60), lambda: double.stop("is killed"))
+
+    # The operator.
+
+    def _members(self) -> None:
+        change = self.rollout.begin()
+        if change is not None:
+            self._begin("members", change)
 
     # Clocks.
 

@@ -27,6 +27,7 @@ FAMILIES = (
     "wall_step",
     "wall_drift",
     "clock_rate",
+    "members",
 )
 """Families drawn by default. `duplicate` is a fault too, asked for by name."""
 
@@ -155,4 +156,5 @@ def draw(seed: str, nodes: int | None = None, minutes: float = 10.0, families: t
         fault_every_s=rng.choice((8.0, 25.0, 60.0)) * scale,
         clients=rng.choice((1, 3, 6)),
         think_s=rng.choice((0.3, 2.0, 10.0)) * scale,
+        limits=Limits(retain_events=rng.choice((12, 60, 50_000)), max_events_per_push=rng.choice((4, 2_000))),
     )

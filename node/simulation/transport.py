@@ -94,7 +94,9 @@ class Transport:
             return
         data = self._drain(to, link)
         world = self._world
-        target = world.hosts[to]
+        target = world.hosts.get(to)
+        if target is None:
+            return  # A member that does not run yet, or not any more.
         if not self._exchange:
             for delay in world.network.delays(process.id, to):
                 world.schedule.after(delay, target.packet, data)
@@ -178,8 +180,8 @@ class Transport:
         """Try the connection again, whether or not there is something to send; a paused process's host accepts it."""
         if self._process.transport is not self or not self._links[peer].refused:
             return
-        network, name = self._world.network, self._process.id
-        if network.open(name, peer) and network.open(peer, name) and self._world.hosts[peer].up:
+        network, name, host = self._world.network, self._process.id, self._world.hosts.get(peer)
+        if network.open(name, peer) and network.open(peer, name) and host is not None and host.up:
             self.evidence(peer, refused=False)
         else:
             self._world.schedule.after(self._max_backoff_s, self._reconnect, peer)

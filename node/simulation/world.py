@@ -79,6 +79,11 @@ class World:
         self.hosts[process.id] = process
         return process
 
+    def part(self, process: Process) -> None:
+        """A machine is switched off for good."""
+        self.processes.remove(process)
+        del self.hosts[process.id]
+
     def double_of(self, original: Process) -> Process:
         """A second process under the same id, on another machine."""
         double = Process(self, original.settings, Disk(), self._clocks(), f"{original.id}'{len(self.doubles) + 1}")
@@ -130,4 +135,5 @@ class World:
             if not process.up:
                 process.start()
             process.rearm()
+        self.faults.rollout.finish()
         self.run_for(self.plan.weather.straggle_s)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from node.protocol.messages import Recover
 from tests.simulation.stage import Stage
 
 
@@ -23,3 +24,21 @@ def test_an_older_image_that_knows_a_peer_under_its_former_journal(nodes: int) -
     stage["A"].start()
     stage.settle()
     assert stage.propose("A", "1.1.0", "right").state == "accepted"
+
+
+def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
+    """Found by a seed: noted anew, it shut out the disk that had replaced it, for ever."""
+    stage = Stage(3)
+    stage.settle()
+    peer = stage["B"].running.members.peers["A"]
+    recovery = stage["B"].running.recovery
+    first = recovery.noted["A"].journal
+    stage.kill("A")
+    stage["A"].disk.wipe()
+    stage["A"].start()
+    stage.until(lambda: recovery.noted["A"].journal != first, 60)
+    second = recovery.noted["A"].journal
+    peer.heard = None
+    recovery.on_recover(peer, Recover(first), "A-1")
+    assert recovery.noted["A"].journal == second
+    stage.settle()
