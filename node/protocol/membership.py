@@ -369,6 +369,8 @@ class Membership:
         if silent > timing.heartbeat_timeout:
             return UNREACHABLE, ("no_answer",)
         said = peer.said
+        if said is None and peer.member.votes:
+            return UNREACHABLE, ("not_heard_yet",)  # A new process, which has not said yet whether it can vote (H2).
         reasons: list[str] = []
         if said is not None:
             if said.status == UNREACHABLE:

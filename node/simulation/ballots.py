@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
-from node.protocol.proposal import proposal_key
+from node.protocol.proposal import STALE_VERSION, proposal_key
 from node.protocol.requests import ProposalView
 from node.simulation.violation import Violation
 
@@ -23,6 +23,7 @@ class Ballots:
         self._owners: dict[str, tuple[str, tuple[object, ...]]] = {}
         self._accepted: set[str] = set()
         self._maimed: set[str] = set()
+        self._keyed: dict[tuple[str, str], str] = {}
 
     def take(self, event: Event) -> None:
         """Count an event that has become durable somewhere."""
@@ -36,6 +37,9 @@ class Ballots:
             self._places[place] = keys
             for key, body in zip(keys, bodies, strict=True):
                 self._proposals[key] = body
+                repeated = body.get("idempotencyKey")
+                if repeated and self._keyed.setdefault((event.journal, repeated), key) != key:
+                    raise Violation("P6", event.origin, f"proposes {key} for {repeated}, as it had done before")
                 if body.get("vote") == "accept":
                     self._accepts[key, 0][event.origin] = place
                 self._decide(key)
@@ -86,6 +90,8 @@ class Ballots:
         """A core's verdict is what the votes say."""
         if view.key in self._maimed or view.key not in self._proposals:
             return
+        if view.state == "rejected" and view.reason == STALE_VERSION:
+            return  # A floor may have said so before the last votes came; then they change nothing (C1).
         if (view.state == "accepted") != (view.key in self._accepted):
             counted = "accepted" if view.key in self._accepted else "not accepted"
             raise Violation("promise 3", where, f"{view.key} is {view.state}, but by the votes it is {counted}")

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from node.protocol.effects import Emit, Reply, Send, Wanted
-from node.protocol.events import Event
-from node.protocol.messages import ControlAppend, ControlReset
-from node.protocol.records import Appended, ControlAppended, ControlReplaced, Record, Release, Vote
+from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
+from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
+from node.protocol.quorum import required
+from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalAnswer, ProposalView, Published
 from node.simulation.ballots import Ballots
 from node.simulation.violation import Violation
@@ -50,6 +51,10 @@ class Checkers:
         self._positions: dict[str, tuple[int, int]] = {}
         self._entries: dict[tuple[int, int], bytes] = {}
         self._leaders: dict[int, str] = {}
+        self._encouraged: dict[tuple[str, int], set[str]] = {}
+        self._announced: dict[int, str] = {}
+        self._gone: dict[str, float] = {}
+        """Request ids of locks whose release was acknowledged -> true time."""
         self._events: dict[tuple[str, int], str] = {}
         self._published: dict[tuple[str, int], str] = {}
         self._lost: set[tuple[str, int]] = set()
@@ -94,9 +99,13 @@ class Checkers:
         if content.content.key not in process.disk.contents:
             self._fail("P3", process.name, f"{content.version} is to be used without its content")
 
-    def intended(self, records: tuple[Record, ...]) -> None:
+    def intended(self, process: "Process", records: tuple[Record, ...]) -> None:
         """A core has decided to write this: what it ends may from now on be missing elsewhere."""
         for record in records:
+            if isinstance(record, Appended) and record.event.journal == process.running.journal_id:
+                ahead_ms = hlc_wall_ms(record.event.hlc) - process.now.wall_ms
+                if ahead_ms > process.settings.limits.max_clock_lead_ms + 1:
+                    self._fail("V2", process.name, f"writes an event {ahead_ms:.0f} ms ahead of its own wall clock")
             if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
                 self._ended.add(record.entry.token)
 
@@ -110,6 +119,10 @@ class Checkers:
                     self._voted(process, record)
                 case ControlAppended(stamp, index, entry):
                     self._extended(process, stamp, index, _encoder.encode(entry))
+                    if isinstance(entry, Grant):
+                        self._given(process, entry)
+                case FloorReached(floor):
+                    self._rests_below(process, floor.vector)
                 case ControlReplaced(stamp, index):
                     position = self._positions[process.name]
                     if (stamp, index) < position:
@@ -118,6 +131,13 @@ class Checkers:
         if process.disk.gaps:
             journal, expected, found = process.disk.gaps[0]
             self._fail("V1", process.name, f"journal {journal}: expected {expected}, wrote {found}")
+
+    def _rests_below(self, process: "Process", vector: dict[str, int]) -> None:
+        voters = process.settings.voters
+        floors = [p.disk.now.control.floor for p in self._world.processes if p.id in voters]
+        covering = sum(1 for f in floors if f and all(f.vector.get(j, 0) >= seq for j, seq in vector.items()))
+        if covering + self._world.disks_lost <= len(voters) // 2:
+            self._fail("C1", process.name, f"acts on a floor that {covering} of {len(voters)} control logs have")
 
     def _voted(self, process: "Process", vote: Vote) -> None:
         name = process.name
@@ -139,18 +159,46 @@ class Checkers:
         if self._entries.setdefault((stamp, index), entry) != entry:
             self._fail("L1", process.name, f"two different control entries at {stamp, index}")
 
+    def _given(self, process: "Process", grant: Grant) -> None:
+        lock, plan = grant.lock, self._world.plan
+        gone_s = self._world.schedule.t - self._gone.get(lock.request_id, float("-inf"))
+        # A mark is kept for one TTL by the leader's clock.
+        if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2 and lock.token not in self._released:
+            self._fail("L2", process.name, f"{lock.request_id}, released {gone_s:.1f} s ago, gets #{lock.token}")
+
     def _appended(self, process: "Process", event: Event) -> None:
         place = (event.journal, event.seq)
+        if event.type == LEADER_ELECTED and place not in self._events and len(process.settings.voters) > 1:
+            self._is_announced(process, event)
         known = self._events.setdefault(place, event.id)
         if known != event.id:
             self._fail("V1", process.name, f"{place} is event {event.id} here and {known} elsewhere")
         self._ballots.take(event)
+
+    def _is_announced(self, process: "Process", event: Event) -> None:
+        term, leader = event.payload["term"], event.payload["leader"]
+        if event.origin != leader or self._leaders.get(term, leader) != leader or term in self._announced:
+            by = self._announced.get(term, "nobody")
+            self._fail("E4", process.name, f"{event.origin} logs that {leader} leads term {term}; before it {by} did")
+        voters = process.settings.voters
+        stamped = sum(1 for p in self._world.processes if p.id in voters and p.disk.now.stamp >= term)
+        if stamped + self._world.disks_lost <= len(voters) // 2:
+            self._fail("E4", process.name, f"{leader} serves in term {term}, under which {stamped} disks hold the log")
+        self._announced[term] = event.origin
 
     # What leaves.
 
     def left(self, process: "Process", effect: Send | Reply | Emit) -> None:
         """An effect leaves a process: from now on it may have consequences."""
         match effect:
+            case Send(to, PreVoteAnswer(term, True)):
+                self._encouraged.setdefault((to, term), set()).add(process.id)
+            case Send(_, VoteRequest(term)):
+                yes = self._encouraged.get((process.id, term), set()) | {process.id}
+                if len(yes) <= len(process.settings.voters) // 2:
+                    self._fail(
+                        "E3", process.name, f"stands for term {term} with the encouragement of {sorted(yes)} only"
+                    )
             case Send(_, ControlReset() as reset):
                 self._leads(process, reset.term)
                 self._carries(process, reset)
@@ -261,10 +309,17 @@ class Checkers:
     def released(self, token: int) -> None:
         """A release was acknowledged."""
         self._released.add(token)
+        self._gone[self._requests[token]] = self._world.schedule.t
 
-    def published(self, answer: Published) -> None:
-        """An event was acknowledged."""
+    def published(self, answer: Published, quorum: bool = False) -> None:
+        """An event was acknowledged, as being on a quorum of disks if so asked."""
         self._published[answer.journal, answer.seq] = answer.id
+        if quorum and not answer.existing:
+            processes = self._world.processes
+            holding = sum(1 for p in processes if p.disk.vector.get(answer.journal, 0) >= answer.seq)
+            need = required(len(processes), self._world.plan.rule)
+            if holding + self._world.disks_lost < need and "members" not in self._world.plan.families:
+                self._fail("V4", "client", f"event {answer.id} is called durable on {need} disks, {holding} hold it")
 
     def told(self, process: "Process", proposal: ProposalView) -> None:
         """A verdict was shown to somebody: it must never be another one."""

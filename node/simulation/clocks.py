@@ -40,6 +40,11 @@ class Clocks:
         """Monotonic seconds per true second."""
         return self._mono.rate
 
+    @property
+    def wall_rate(self) -> float:
+        """Seconds of the wall clock per true second."""
+        return self._wall.rate
+
     def mono(self, t: float) -> float:
         """Monotonic seconds at true time `t`."""
         return self._mono.at(t)
@@ -58,6 +63,10 @@ class Clocks:
         if behind <= 0:
             return t
         return t + behind / self._mono.rate if self._mono.rate > 0 else math.inf
+
+    def bent(self, since: float) -> bool:
+        """Whether either clock was stepped or changed its rate after true time `since`."""
+        return max(self._mono.since, self._wall.since) > since
 
     def set_rate(self, t: float, rate: float) -> None:
         """Let both clocks run at `rate` from now on; 0 freezes them."""

@@ -145,6 +145,7 @@ class Process:
             return
         world.happened(self.name, "starts" if self.boots == 1 else "starts again")
         world.checkers.started(self)
+        world.sights.forgets(self)
         self._arm()
 
     def stop(self, why: str) -> None:
@@ -256,7 +257,9 @@ class Process:
         """A delivery of a peer reaches the core."""
         if not self.world.trace.show:
             self.note(f"< {crc32(data):08x}")
-        return self.step(received(data))
+        given = received(data)
+        self.world.sights.heard(self, given.envelope.sender)
+        return self.step(given)
 
     def packet(self, data: bytes) -> None:
         """A datagram arrives."""
@@ -342,7 +345,7 @@ class Process:
                 return
         match effect:
             case Persist(_, records):
-                self.world.checkers.intended(records)
+                self.world.checkers.intended(self, records)
                 self._gathered.append(effect)
                 if self.world.trace.show:
                     self.note(tell_effect(effect))
@@ -364,6 +367,10 @@ class Process:
                 self.world.schedule.after(delay, self._ship, self.boots, to, number, have)
             case Observe(name):
                 self.world.count(f"observed {name}")
+                if name == "TIME_DRIFT_MEASURE":
+                    self.world.sights.measured(self, effect)
+                elif name == "FLOOR_REACHED":
+                    self.world.sights.forgets(self)
                 self.world.happened(self.name, effect)
                 if self.world.trace.show:
                     self.note(tell_effect(effect))
@@ -381,6 +388,7 @@ class Process:
                 if on_answer:
                     self.world.schedule.after(0.0001, on_answer, answer)
             case Emit(events):
+                self.world.sights.shows(self, effect)
                 for event in events:
                     self.world.count(f"emitted {event.type}")
                     self.world.happened(self.name, event)

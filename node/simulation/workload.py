@@ -154,7 +154,7 @@ class Workload:
         if draw < 0.55 or self._minor == 0:
             self._minor += 1
         version = f"1.{self._minor}.0"
-        if known and draw > 0.97:
+        if known and draw > 0.95:
             return Propose("rollback", f"1.{max(self._minor - 2, 1)}.0", content, known, None, key, wait_s)
         if known and draw > 0.8:
             self._minor += draw > 0.9
@@ -196,7 +196,7 @@ class Workload:
             process = self._anyone()
             answer = yield process, request, self._plan.timing.heartbeat_timeout
             if isinstance(answer, Published):
-                self._world.checkers.published(answer)
+                self._world.checkers.published(answer, request.quorum)
             if answer not in (None, REFUSED):
                 return
 

@@ -20,6 +20,7 @@ from node.simulation.network import Network
 from node.simulation.plan import Plan
 from node.simulation.process import Process
 from node.simulation.schedule import Schedule, Trace
+from node.simulation.sights import Sights
 from node.simulation.workload import Workload
 
 Hear = Callable[[str, object], None]
@@ -48,6 +49,7 @@ class World:
         self.doubles: list[Process] = []
         self.hosts = {process.id: process for process in self.processes}
         self.checkers = Checkers(self)
+        self.sights = Sights(self)
         self.workload = Workload(self)
         self.faults = Faults(self)
 
@@ -107,6 +109,7 @@ class World:
 
     def disturb(self) -> None:
         """Load and faults, for as long as the plan says."""
+        self.sights.start()
         self.workload.start()
         self.faults.start()
         self.run_for(self.plan.duration_s)

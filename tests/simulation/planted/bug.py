@@ -1,0 +1,80 @@
+"""What a planted bug is, and the hunt for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from node.simulation.explore import run_plan
+from node.simulation.network import CALM, Weather
+from node.simulation.plan import Plan, draw
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+STORM = Weather(delay_s=0.02, jitter_s=0.3, straggle=0.1, straggle_s=3.0)
+"""Answers so late that several stand for election at once."""
+LOSSY = Weather(delay_s=0.005, jitter_s=0.05, loss=0.1, duplicate=0.1, straggle=0.1, straggle_s=2.0)
+CRASHES = ("crash", "crash_between_effects", "restart_all", "partition")
+CUTS = ("partition", "isolate", "one_way", "crash")
+MOST_SEEDS = 2_000
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A small change of the real core that breaks `rule`; `plant` makes it, for as long as the patch lives."""
+
+    name: str
+    rule: str
+    plant: Plant
+    families: tuple[str, ...]
+    weather: Weather = CALM
+    nodes: int | None = 3
+    plan: dict[str, Any] = field(default_factory=dict)
+    """Fields of the plan that are not drawn."""
+    rare: bool = False
+    """Whether more than a few seeds are needed."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first of the seeds tried, counted from 1, in which a checker saw the bug, and what it said."""
+
+    seeds: int
+    rule: str
+    story: str
+
+
+BUGS: list[Bug] = []
+
+
+def bug(name: str, rule: str, /, *families: str, **given: Any) -> Callable[[Plant], Plant]:
+    """Register a bug under its name."""
+
+    def register(plant: Plant) -> Plant:
+        known = {key: given.pop(key) for key in ("weather", "nodes", "rare") if key in given}
+        BUGS.append(Bug(name, rule, plant, families or CRASHES, plan=given, **known))
+        return plant
+
+    return register
+
+
+def plan_of(planted: Bug, seed: int) -> Plan:
+    """Seed number `seed` of the campaign against a bug: short, dense, and as the bug needs it."""
+    drawn = draw(f"planted-{seed}", nodes=planted.nodes, families=planted.families)
+    dense = replace(
+        drawn, scale=0.2, duration_s=40.0, fault_every_s=1.0, think_s=0.3, clients=3, weather=planted.weather,
+        exchange=planted.weather is CALM,
+    )  # fmt: skip
+    return replace(dense, **planted.plan)
+
+
+def hunt(planted: Bug, seeds: int = MOST_SEEDS, first: int = 0) -> Found | None:
+    """Run seeds until a checker sees the bug; None if it never does."""
+    with pytest.MonkeyPatch.context() as patch:
+        planted.plant(patch)
+        for seed in range(first, first + seeds):
+            violation = run_plan(plan_of(planted, seed)).violation
+            if violation is not None:
+                return Found(seed - first + 1, violation.rule, violation.story.splitlines()[-1])
+    return None

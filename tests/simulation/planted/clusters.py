@@ -1,0 +1,65 @@
+"""Members, statuses and time weakened (M1-M4, H1, H2, V2, T1)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from node.protocol import core as core_
+from node.protocol.core import Core
+from node.protocol.events import HybridClock
+from node.protocol.membership import HEALTHY, Membership, Peer
+from node.protocol.timesync import TimeSync
+from tests.simulation.planted.bug import CUTS, bug
+from tests.simulation.planted.patches import around
+
+Patch = pytest.MonkeyPatch
+
+
+@bug("two members are changed at once", "M3", "members", "partition", "restart_all", nodes=None)
+def two_at_once(patch: Patch) -> None:
+    patch.setattr(core_, "check_step", lambda last, settings, force: None)
+
+
+@bug("who is not heard stays healthy", "H1", *CUTS)
+def always_healthy(patch: Patch) -> None:
+    def assess(original: Callable[..., Any], self: Membership, peer: Peer) -> tuple[str, tuple[str, ...]]:
+        status, reasons = original(self, peer)
+        return (HEALTHY, ()) if peer.heard is not None else (status, reasons)
+
+    around(patch, Membership, "_assess", assess)
+
+
+@bug("who cannot vote does not say so", "H2", "wipe", "partition", "one_way", nodes=4)
+def silent_about_it(patch: Patch) -> None:
+    def assess(original: Callable[..., Any], self: Membership, peer: Peer) -> tuple[str, tuple[str, ...]]:
+        status, reasons = original(self, peer)
+        return (HEALTHY, ()) if "recovering" in reasons else (status, reasons)
+
+    around(patch, Membership, "_assess", assess)
+
+
+@bug("a remote timestamp far ahead moves the clock", "V2", "wall_step", "wall_drift")
+def moved_clock(patch: Patch) -> None:
+    patch.setattr(HybridClock, "is_ahead", lambda self, hlc, wall_ms: False)
+
+
+@bug("the offset counts the whole way, not half of it", "T1", "slow_link", "one_way")
+def whole_way(patch: Patch) -> None:
+    def answer(original: Callable[..., None], self: TimeSync, peer: Any, answer: Any) -> None:
+        if self._sent is not None and answer.number == self._sent[0]:
+            number, sent, wall_ms = self._sent
+            self._sent = (number, sent, wall_ms + (self._ctx.mono - sent) * 1000)
+        original(self, peer, answer)
+
+    around(patch, TimeSync, "on_answer", answer)
+
+
+@bug("a delivery is taken whatever disk it came from", "D1", "wipe", "duplicate", "crash")
+def any_journal(patch: Patch) -> None:
+    def receive(original: Callable[..., None], self: Core, envelope: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(self.recovery, "accepts", lambda peer, journal, boot: True)
+            original(self, envelope)
+
+    around(patch, Core, "_receive", receive)

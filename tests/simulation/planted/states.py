@@ -1,0 +1,123 @@
+"""The fold and its floors weakened (S1-S3, C1)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from node.protocol import decisions, state
+from node.protocol.ballot import ProposalState
+from node.protocol.control import Control
+from node.protocol.core import Core
+from node.protocol.settings import Limits
+from node.protocol.settlement import Contender, Lineage
+from node.protocol.state import Fold
+from tests.simulation.planted.bug import CUTS, bug
+from tests.simulation.planted.patches import around
+
+Patch = pytest.MonkeyPatch
+SMALL = Limits(retain_events=8, max_events_per_push=4)
+SPLITS = ("partition", "isolate", "crash", "flap")
+
+
+@bug(
+    "the winner of a conflict is the first to arrive",
+    "S1",
+    "partition",
+    nodes=4,
+    rule="half",
+    strategy="last-write-wins",
+)
+def first_come(patch: Patch) -> None:
+    patch.setattr(Contender, "rank", lambda self, strategy: (0, 0, ""))
+
+
+@bug(
+    "an open conflict is settled by the strategy",
+    "S1",
+    "partition",
+    nodes=4,
+    rule="half",
+    strategy="reject-inconsistent",
+)
+def settled_by_arrival(patch: Patch) -> None:
+    def settle(original: Callable[..., Any], accepted: Any, strategy: Any, chosen: Any) -> dict[Any, bool | None]:
+        outcome: dict[Any, bool | None] = original(accepted, strategy, chosen)
+        first = True
+        for content, won in outcome.items():
+            outcome[content] = (won if won is not None else first) or False
+            first = False
+        return outcome
+
+    around(patch, decisions, "settle", settle)
+
+
+@bug("the current version is the last that arrived", "S2", *SPLITS)
+def last_arrived(patch: Patch) -> None:
+    def reach(original: Callable[..., None], self: Lineage, proposal: ProposalState) -> None:
+        original(self, proposal)
+        self.current = proposal
+
+    around(patch, Lineage, "_reach", reach)
+
+
+@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
+def without_base(patch: Patch) -> None:
+    def current(self: Fold) -> tuple[str, str] | None:
+        settled = [p for p in self._decisions.register.by_key.values() if p.settled and p.payload.kind != "rollback"]
+        last = settled[-1] if settled else None
+        return None if last is None else (last.payload.version, last.payload.hash)
+
+    patch.setattr(Fold, "current", property(current))
+
+
+@bug("a floor drops what was rolled back", "S3", *SPLITS, limits=SMALL, think_s=0.1)
+def voids_dropped(patch: Patch) -> None:
+    def checkpoint(original: Callable[..., Any], self: Fold) -> Any:
+        return msgspec.structs.replace(original(self), voids=())
+
+    around(patch, Fold, "_checkpoint", checkpoint)
+
+
+@bug("a bound vote is forgotten by the floor", "C1", *SPLITS, limits=SMALL, rule="majority", think_s=0.05, nodes=4)
+def bindings_dropped(patch: Patch) -> None:
+    def keep(original: Callable[..., Any], *args: Any) -> Any:
+        kept = original(*args)
+        return tuple(each if each.final else msgspec.structs.replace(each, votes=()) for each in kept)
+
+    around(patch, state, "keep", keep)
+
+
+@bug("a floor is acted on before it is committed", "C1", *CUTS, limits=SMALL, think_s=0.1, nodes=5)
+def early_floor(patch: Patch) -> None:
+    def settle(self: Control) -> None:
+        if self.state.floor is not None:
+            self.on_floor(self.state.floor)
+
+    def append(original: Callable[..., None], self: Control, *args: Any) -> None:
+        original(self, *args)
+        settle(self)
+
+    patch.setattr(Control, "_settle_floor", settle)
+    around(patch, Control, "append", append)
+    around(patch, Control, "on_append", append)
+
+
+@bug("whoever is behind the floor takes the vector and not the state", "C1", *SPLITS, limits=SMALL, think_s=0.1)
+def floor_without_state(patch: Patch) -> None:
+    def reach(original: Callable[..., None], self: Core, floor: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(self.fold, "reset", lambda vector, given: None)
+            original(self, floor)
+
+    around(patch, Core, "_on_floor", reach)
+
+
+@bug("late votes below the floor still count", "C1", *SPLITS, limits=SMALL, think_s=0.1)
+def late_votes(patch: Patch) -> None:
+    def freeze(original: Callable[..., None], self: Any, p: ProposalState, verdict: Any, reason: Any) -> None:
+        original(self, p, verdict, reason)
+        p.final = False
+
+    around(patch, decisions.Decisions, "freeze", freeze)
