@@ -39,6 +39,7 @@ class Faults:
     def close(self) -> None:
         """No new fault begins; those that run are ended by `World.heal`."""
         self._open = False
+        self._busy.clear()
 
     def _later(self) -> None:
         self._world.schedule.after(self._rng.expovariate(1 / self._world.plan.fault_every_s), self._next)

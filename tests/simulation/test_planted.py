@@ -6,7 +6,7 @@ from node.simulation.explore import run_plan
 from tests.simulation.planted.all_bugs import BUGS
 from tests.simulation.planted.bug import MOST_SEEDS, Bug, hunt, plan_of
 
-QUICK_SEEDS = 20
+QUICK_SEEDS = 12
 
 
 @pytest.mark.parametrize("planted", [b for b in BUGS if not b.rare], ids=lambda b: f"{b.rule} {b.name}")

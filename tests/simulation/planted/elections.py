@@ -27,7 +27,7 @@ def forgotten_term(patch: Patch) -> None:
     on_disk(patch, forget)
 
 
-@bug("a vote is forgotten in a restart", "E1", "restart_all", "partition", "crash", weather=STORM, nodes=5)
+@bug("a vote is forgotten in a restart", "E1", "restart_all", "partition", "crash", weather=STORM, nodes=5, rare=True)
 def forgotten_vote(patch: Patch) -> None:
     def forget(durable: Durable) -> None:
         durable.hard = Vote(durable.hard.term, None)
@@ -54,7 +54,7 @@ def resumed(patch: Patch) -> None:
     around(patch, Election, "_campaign", campaign)
 
 
-@bug("appends of a lower term are taken", "E1", *CUTS)
+@bug("appends of a lower term are taken", "E1", *CUTS, rare=True)
 def lower_term_taken(patch: Patch) -> None:
     def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
         if isinstance(message, ControlReset) and message.term < self.election.term:
@@ -98,7 +98,7 @@ def own_log(patch: Patch) -> None:
     patch.setattr(Election, "_keep_greatest", lambda self, answer: None)
 
 
-@bug("the log is chosen by length", "E4", *CUTS, "crash_between_effects", nodes=5)
+@bug("the log is chosen by length", "E4", *CUTS, "crash_between_effects", nodes=5, rare=True)
 def longest_log(patch: Patch) -> None:
     def keep(self: Election, answer: VoteAnswer) -> None:
         best = self._best[1] if self._best else self._control.index
@@ -123,7 +123,15 @@ def third_party(patch: Patch) -> None:
     around(patch, Core, "_on_leader", told)
 
 
-@bug("the second best is handed to before the best", "E6", "restart_all", "isolate", nodes=7, fault_every_s=8.0)
+@bug(
+    "the second best is handed to before the best",
+    "E6",
+    "restart_all",
+    "isolate",
+    nodes=7,
+    fault_every_s=8.0,
+    rare=True,
+)
 def by_way_of_the_second(patch: Patch) -> None:
     def review(original: Callable[..., Any], self: Election) -> str | None:
         uptimes = self._members.uptimes()
@@ -139,7 +147,7 @@ def by_way_of_the_second(patch: Patch) -> None:
     around(patch, Election, "review", review)
 
 
-@bug("a leader does not step down before a higher term", "E7", *CUTS)
+@bug("a leader does not step down before a higher term", "E7", *CUTS, rare=True)
 def stubborn(patch: Patch) -> None:
     def see(original: Callable[..., None], self: Election, term: int) -> None:
         if self.role != LEADER:

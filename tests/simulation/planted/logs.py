@@ -113,7 +113,7 @@ def served_and_still_waiting(patch: Patch) -> None:
     patch.setattr(LockService, "_next", serve)
 
 
-@bug("a lease ends before the holder's does", "L4", "slow_link")
+@bug("a lease ends before the holder's does", "L4", "slow_link", rare=True)
 def short_lease(patch: Patch) -> None:
     patch.setattr(locks_, "CLOCK_RATE_MARGIN", 0.8)
 

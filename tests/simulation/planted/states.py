@@ -28,6 +28,7 @@ SPLITS = ("partition", "isolate", "crash", "flap")
     nodes=4,
     rule="half",
     strategy="last-write-wins",
+    rare=True,
 )
 def first_come(patch: Patch) -> None:
     patch.setattr(Contender, "rank", lambda self, strategy: (0, 0, ""))
@@ -40,6 +41,7 @@ def first_come(patch: Patch) -> None:
     nodes=4,
     rule="half",
     strategy="reject-inconsistent",
+    rare=True,
 )
 def settled_by_arrival(patch: Patch) -> None:
     def settle(original: Callable[..., Any], accepted: Any, strategy: Any, chosen: Any) -> dict[Any, bool | None]:
@@ -53,7 +55,7 @@ def settled_by_arrival(patch: Patch) -> None:
     around(patch, decisions, "settle", settle)
 
 
-@bug("the current version is the last that arrived", "S2", *SPLITS)
+@bug("the current version is the last that arrived", "S2", *SPLITS, rare=True)
 def last_arrived(patch: Patch) -> None:
     def reach(original: Callable[..., None], self: Lineage, proposal: ProposalState) -> None:
         original(self, proposal)
@@ -62,7 +64,7 @@ def last_arrived(patch: Patch) -> None:
     around(patch, Lineage, "_reach", reach)
 
 
-@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
+@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1, rare=True)
 def without_base(patch: Patch) -> None:
     def current(self: Fold) -> tuple[str, str] | None:
         settled = [p for p in self._decisions.register.by_key.values() if p.settled and p.payload.kind != "rollback"]
@@ -72,7 +74,7 @@ def without_base(patch: Patch) -> None:
     patch.setattr(Fold, "current", property(current))
 
 
-@bug("a floor drops what was rolled back", "S3", *SPLITS, limits=SMALL, think_s=0.1)
+@bug("a floor drops what was rolled back", "S3", *SPLITS, limits=SMALL, think_s=0.1, rare=True)
 def voids_dropped(patch: Patch) -> None:
     def checkpoint(original: Callable[..., Any], self: Fold) -> Any:
         return msgspec.structs.replace(original(self), voids=())
@@ -80,7 +82,16 @@ def voids_dropped(patch: Patch) -> None:
     around(patch, Fold, "_checkpoint", checkpoint)
 
 
-@bug("a bound vote is forgotten by the floor", "C1", *SPLITS, limits=SMALL, rule="majority", think_s=0.05, nodes=4)
+@bug(
+    "a bound vote is forgotten by the floor",
+    "C1",
+    *SPLITS,
+    limits=SMALL,
+    rule="majority",
+    think_s=0.05,
+    nodes=4,
+    rare=True,
+)
 def bindings_dropped(patch: Patch) -> None:
     def keep(original: Callable[..., Any], *args: Any) -> Any:
         kept = original(*args)
@@ -114,7 +125,7 @@ def floor_without_state(patch: Patch) -> None:
     around(patch, Core, "_on_floor", reach)
 
 
-@bug("late votes below the floor still count", "C1", *SPLITS, limits=SMALL, think_s=0.1)
+@bug("late votes below the floor still count", "C1", *SPLITS, limits=SMALL, think_s=0.1, rare=True)
 def late_votes(patch: Patch) -> None:
     def freeze(original: Callable[..., None], self: Any, p: ProposalState, verdict: Any, reason: Any) -> None:
         original(self, p, verdict, reason)

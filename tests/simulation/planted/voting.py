@@ -52,12 +52,12 @@ def todays_required(patch: Patch) -> None:
     around(patch, decisions, "judge", judge)
 
 
-@bug("an earlier accept does not bind", "P2", *SPLITS, rule="majority")
+@bug("an earlier accept does not bind", "P2", *SPLITS, rule="majority", rare=True)
 def unbound(patch: Patch) -> None:
     patch.setattr(Voting, "_bound", lambda self, proposal, round_, key: False)
 
 
-@bug("a diff binds its version only", "P2", *SPLITS, rule="majority", think_s=0.03, clients=6)
+@bug("a diff binds its version only", "P2", *SPLITS, rule="majority", think_s=0.03, clients=6, rare=True)
 def half_bound(patch: Patch) -> None:
     def bound(original: Callable[..., Any], proposal: ProposalState, *args: Any) -> Slot | None:
         slot: Slot | None = original(proposal, *args)
@@ -84,6 +84,7 @@ def hasty(patch: Patch) -> None:
     clients=6,
     weather=STORM,
     exchange=True,
+    rare=True,
 )
 def unplanned(patch: Patch) -> None:
     def judge(original: Callable[..., Any], self: Voting, *args: Any) -> Any:
@@ -115,18 +116,26 @@ def deadline_rejects(patch: Patch) -> None:
     around(patch, Proposals, "look", apply)
 
 
-@bug("a round is opened although the last may still be won", "P5", *CUTS, rule="majority", nodes=5, think_s=0.05)
+@bug(
+    "a round is opened although the last may still be won",
+    "P5",
+    *CUTS,
+    rule="majority",
+    nodes=5,
+    think_s=0.05,
+    rare=True,
+)
 def round_too_early(patch: Patch) -> None:
     patch.setattr(Slot, "dead_up_to", lambda self: max(r for p in self.proposals for r in p.rounds()))
     patch.setattr(ballot, "can_win", lambda proposal, up_to=None: False)
 
 
-@bug("no further round is opened", "P5", "partition", "flap", rule="majority", nodes=4, think_s=0.05)
+@bug("no further round is opened", "P5", "partition", "flap", rule="majority", nodes=4, think_s=0.05, rare=True)
 def no_further_round(patch: Patch) -> None:
     patch.setattr(Proposals, "_open_rounds", lambda self: None)
     patch.setattr(Proposals, "_close_expired", lambda self: None)
 
 
-@bug("the same request is proposed again", "P6", "slow_link", "pause", "crash")
+@bug("the same request is proposed again", "P6", "slow_link", "pause", "crash", rare=True)
 def proposed_again(patch: Patch) -> None:
     patch.setattr(Proposals, "_existing", lambda self, ask: None)
