@@ -1,0 +1,181 @@
+"""The other screens, as a person meets them: events, traces, metrics, clocks, leadership, conflicts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from iwdc_console.tui import orders
+from iwdc_console.tui.app import Console
+from iwdc_console.tui.orders import Order, Outcome
+from iwdc_console.tui.screens.events import Events
+from iwdc_console.tui.widgets.confirm import Confirm
+from iwdc_console.tui.widgets.menu import Menu
+from iwdc_console.tui.widgets.prompt import Prompt
+from iwdc_console.tui.widgets.table import Table
+from tests.tui import prod_eu
+from tests.tui.driving import SIZES, Act, drive, shown, until
+from tests.tui.prod_eu import NODE, Script
+from tests.tui.prod_eu_detail import TRACE, detailed
+
+
+def at(key: str, act: Act, size: tuple[int, int] = (120, 40)) -> None:
+    """Go to a screen first."""
+
+    async def go(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press(key)
+        await pilot.pause()
+        await act(app, pilot)
+
+    drive(go, prod_eu.console(detailed()), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("3", ["instance-B leads in term 14", "outranks the leader", "the last one refused"]),
+        ("6", ["instance-A is +3 ms ± 0.4 ms from instance-B", "suspect", "instance-C", "●"]),
+        ("7", ["SKIPPED_QUORUM", "▲", "instance-E", "accept k3"]),
+        ("8", ["PROPOSE_SNAPSHOT_API", "LOCK_ACQUIRE"]),
+        ("9", ["distributed_votes_total", "4,812", "type=reject"]),
+        ("c", ["version:1.4.2", "open", "version:1.3.0", "settled"]),
+    ],
+)
+def test_each_screen_says_what_it_is_for(key: str, words: list[str], size: tuple[int, int]) -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        found = shown(app)
+        for word in words:
+            assert word in found
+
+    at(key, act, size)
+
+
+def test_events_follow_the_newest_until_the_cursor_leaves_it() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        table = app.screen.query_one(Table)
+        assert table.cursor == "e5"
+        await pilot.press("up")
+        assert table.cursor == "e4"
+        await pilot.press("G")
+        assert table.cursor == "e5"
+
+    at("7", act)
+
+
+def test_events_are_chosen_by_type_level_and_instance() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        table, field = app.screen.query_one(Table), app.screen.query_one(Prompt).query_one(Input)
+        await pilot.press("f")
+        await pilot.press(*"level:alarm")
+        assert [row.key for row in table.shown] == ["e2"]
+        field.value = "type:votes,leader_changed"
+        await until(pilot, lambda: [row.key for row in table.shown] == ["e1", "e5"])
+        field.value = "colour:red"
+        await until(pilot, lambda: "colour:red: expected type:, level:, on:, trace:" in shown(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(table.shown) == 5)
+        await pilot.press("up", "up", "o")
+        assert [row.key for row in table.shown] == ["e3"]
+        await pilot.press("o")
+        assert len(table.shown) == 5
+
+    at("7", act)
+
+
+def test_an_event_shows_all_of_itself_and_leads_to_its_trace() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: '"type": "SNAPSHOT_PROPOSAL"' in shown(app))
+        assert isinstance(app.screen, Events)
+        await pilot.press("T")
+        await until(pilot, lambda: "6 spans on 3 instances, 7.4 ms" in shown(app))
+        assert isinstance(app.source, Script)
+        assert app.source.trace == TRACE
+        assert "did not answer: instance-D" in shown(app)
+        assert "QUORUM_DECISION" in shown(app)
+
+    at("7", act)
+
+
+def test_metrics_tell_what_they_count() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("down")
+        await until(pilot, lambda: "From an event's making to its arrival here." in shown(app))
+        assert "mean 0.009" in shown(app)
+
+    at("9", act)
+
+
+def told(app: Console) -> str:
+    """What the console has notified, in whatever lines it is shown."""
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+class Cluster:
+    """Takes orders in the place of a cluster."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> None:
+        self.given: list[tuple[str, ...]] = []
+        self._outcome = outcome
+        monkeypatch.setattr(orders, "give", self._give)
+
+    async def _give(self, nodes: Sequence[str], order: Order) -> Outcome:
+        self.given.append(tuple(nodes))
+        return self._outcome
+
+
+async def confirmed(app: Console, pilot: Pilot[Any], name: str) -> None:
+    await until(pilot, lambda: isinstance(app.screen, Confirm))
+    await pilot.press(*name, "enter", "enter")
+    await until(pilot, lambda: not isinstance(app.screen, Confirm))
+
+
+def test_stepping_down_asks_for_the_name_and_tells_what_came_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, Outcome("maybe", "Unknown: it may have happened."))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "instance-A takes over within a moment" in shown(app)
+        await pilot.press("escape")
+        assert cluster.given == []
+        await pilot.press("D")
+        await confirmed(app, pilot, "prod-eu")
+        await until(pilot, lambda: "it may have happened" in told(app))
+        assert cluster.given == [(NODE,)]
+
+    at("3", act)
+
+
+def test_an_open_conflict_is_resolved_by_choosing_the_winner(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, Outcome("done", "version:1.4.2 goes to d-3"))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        assert "It stays open until a person chooses" in shown(app)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "snapshot 1.4.2  dddd4444  instance-D wins version:1.4.2?" in shown(app)
+        await confirmed(app, pilot, "prod-eu")
+        await until(pilot, lambda: "goes to d-3" in told(app))
+        assert len(cluster.given) == 1
+        await pilot.press("down", "R")
+        await until(pilot, lambda: "Nothing is open here." in told(app))
+
+    at("c", act)
+
+
+def test_a_console_that_only_looks_gives_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, Outcome("done", "never"))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        app.read_only = True
+        await pilot.press("3", "D")
+        await until(pilot, lambda: "was started with --read-only" in told(app))
+        assert cluster.given == []
+
+    drive(act, prod_eu.console(detailed()))
