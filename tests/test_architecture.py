@@ -123,6 +123,9 @@ def test_themes_name_the_same_colours() -> None:
         assert theme["name"] == stem
         tables = {section: table for section, table in theme.items() if isinstance(table, dict)}
         for table in tables.values():
-            assert all(re.fullmatch(r"#[0-9a-f]{6}|ansi_[a-z_]+" if theme.get("ansi") else r"#[0-9a-f]{6}", colour) for colour in table.values())
+            assert all(
+                re.fullmatch(r"#[0-9a-f]{6}|ansi_[a-z_]+" if theme.get("ansi") else r"#[0-9a-f]{6}", colour)
+                for colour in table.values()
+            )
         shapes.add(tuple(sorted((section, key) for section, table in tables.items() for key in table)))
     assert len(shapes) == 1, "every theme has a colour for every meaning"

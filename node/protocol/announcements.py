@@ -1,10 +1,10 @@
 """Events that tell readers what was accepted: `SNAPSHOT_ACCEPT`, `DIFF_ACCEPT`, `ROLLBACK_ACCEPT` (seed 4.4).
 
-Every instance reaches the verdict from the votes; the proposer announces it, one event for all of a kind that one step
-accepted, and the leader in place of a proposer that is gone.
+Every instance reaches the verdict from the votes; the proposer announces it, and the leader in place of a proposer that
+is gone. An event tells of one proposal in plain fields, or lists under `accepted` all of a kind that one step accepted.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
@@ -43,8 +43,8 @@ class Announcements:
 
     def told(self, event: Event) -> None:
         """An announcement entered the log."""
-        listed = event.payload.get("accepted")
-        for each in listed if isinstance(listed, list) else ():
+        listed = event.payload.get("accepted", (event.payload,))
+        for each in listed if isinstance(listed, list | tuple) else ():
             if isinstance(each, dict):
                 self._others.pop(str(each.get("proposal")), None)
 
@@ -65,12 +65,18 @@ class Announcements:
         for proposal in due:
             by_kind.setdefault(proposal.payload.kind, []).append(proposal)
         for kind, proposals in by_kind.items():
-            trace = proposals[0].trace if len(proposals) == 1 else ""
-            payload = {"accepted": [_told_of(proposal) for proposal in proposals]}
-            self._replication.append(EVENT_OF[kind], payload, trace, urgent_to=())
+            first = proposals[0]
+            if len(proposals) == 1:
+                # The id keeps two that announce the same, each on its side of a split, from telling it twice.
+                self._replication.append(
+                    EVENT_OF[kind], _told_of(first), first.trace, f"{first.key}:accept", urgent_to=()
+                )
+            else:
+                payload = {"accepted": [_told_of(proposal) for proposal in proposals]}
+                self._replication.append(EVENT_OF[kind], payload, "", urgent_to=())
 
 
-def _told_of(proposal: ProposalState) -> dict[str, str | None]:
+def _told_of(proposal: ProposalState) -> dict[str, Any]:
     body = proposal.payload
-    told: dict[str, str | None] = {"proposal": proposal.key, "proposalId": body.label, "hash": body.hash}
+    told: dict[str, Any] = {"proposal": proposal.key, "proposalId": body.label, "hash": body.hash}
     return told | ({"version": body.version} if body.kind == "snapshot" else {"from": body.base, "to": body.version})
