@@ -65,7 +65,8 @@ def test_p1_rising_snapshots_of_a_step_share_an_event_and_have_keys_of_their_own
 
 def test_what_a_step_accepted_is_announced_in_one_event() -> None:
     events = Alone().events_of(snapshot("1.0.0"), snapshot("1.1.0"), Propose("diff", "1.2.0", "d", base="1.1.0"))
-    told = {event.type: event.payload.get("accepted", [event.payload]) for event in events if event.type.endswith("_ACCEPT")}
+    announced = [event for event in events if event.type.endswith("_ACCEPT")]
+    told = {event.type: event.payload.get("accepted", [event.payload]) for event in announced}
     proposed = next(event for event in events if event.type == "SNAPSHOT_PROPOSAL")
     snapshots, diffs = told["SNAPSHOT_ACCEPT"], told["DIFF_ACCEPT"]
     assert [(one["proposal"], one["version"]) for one in snapshots] == [

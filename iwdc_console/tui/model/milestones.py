@@ -8,6 +8,7 @@ import msgspec
 from iwdc_console.tui.model.api import Event, Status
 from iwdc_console.tui.model.marks import UNREACHABLE
 from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.timeline import announced
 
 Kind = Literal["conflict", "quorum", "leader", "lost", "version", "back"]
 KINDS: tuple[Kind, ...] = ("conflict", "quorum", "leader", "lost", "version", "back")
@@ -54,11 +55,8 @@ def of_event(event: Event, at_ms: int) -> Milestone | None:
         return Milestone(at_ms, "quorum", event.origin)
     if event.type == "CONFLICT_RESOLVED":
         return Milestone(at_ms, "conflict", str(payload.get("slot", "")))
-    if event.type in ("SNAPSHOT_ACCEPT", "DIFF_ACCEPT", "ROLLBACK_ACCEPT"):
-        accepted = payload.get("accepted")
-        names = [str(each.get("proposalId", "")) for each in accepted or () if isinstance(each, dict)]
-        return Milestone(at_ms, "version", ", ".join(names))
-    return None
+    names = [str(each.get("proposalId", "")) for each in announced(event)]
+    return Milestone(at_ms, "version", ", ".join(names)) if names else None
 
 
 def _unreachable(status: Status) -> set[str]:

@@ -12,6 +12,7 @@ import msgspec
 from iwdc_console.tui.model.api import Conflict, Event, Leader, Proposal, Status, Vote
 from iwdc_console.tui.model.milestones import Milestone, of_event
 from iwdc_console.tui.model.observation import Observation, Part
+from iwdc_console.tui.model.timeline import announced, proposed
 
 HLC_COUNTER_BITS = 16
 KINDS = {"SNAPSHOT_PROPOSAL": "snapshot", "DIFF_PROPOSAL": "diff", "ROLLBACK_PROPOSAL": "rollback"}
@@ -87,29 +88,29 @@ class _Told:
             if isinstance(term, int) and term >= self.leader.term:
                 self.leader = Leader(str(payload.get("leader", "")) or None, term, time_of(event))
         elif event.type in KINDS:
-            self._propose(event)
+            for key, body in proposed(event):
+                self._propose(key, event, body)
         elif event.type == "VOTES":
             for vote in _items(payload.get("votes")):
                 self._vote(str(vote.get("proposal", "")), event, vote)
         elif event.type in ACCEPTS:
-            for item in _items(payload.get("accepted")):
+            for item in announced(event):
                 self._accept(str(item.get("proposal", "")), time_of(event))
         elif event.type == "CONFLICT_RESOLVED":
             self._winners[str(payload.get("slot", ""))] = str(payload.get("proposal", ""))
 
-    def _propose(self, event: Event) -> None:
-        payload, kind = event.payload, KINDS[event.type]
-        voters = payload.get("voters")
+    def _propose(self, key: str, event: Event, payload: Mapping[str, Any]) -> None:
+        kind, voters = KINDS[event.type], payload.get("voters")
         base, version = _word(payload, "base"), _word(payload, "version")
-        self.proposals[event.id] = Proposal(
-            key=event.id, id=str(payload.get("label", "")), kind=kind, hash=str(payload.get("hash", "")),
+        self.proposals[key] = Proposal(
+            key=key, id=str(payload.get("label", "")), kind=kind, hash=str(payload.get("hash", "")),
             proposer=event.origin, created_at=time_of(event), trace_id=event.trace_id,
             deadline=_number(payload, "deadlineHlc") >> HLC_COUNTER_BITS, required=_number(payload, "required"),
             voters=tuple(map(str, voters)) if isinstance(voters, list) else (),
             version=version if base is None else None, from_=base, to=version if base is not None else None,
         )  # fmt: skip
         if payload.get("vote"):
-            self._vote(event.id, event, payload)
+            self._vote(key, event, payload)
 
     def _vote(self, key: str, event: Event, vote: Mapping[str, Any]) -> None:
         votes = self._votes.setdefault(key, {})

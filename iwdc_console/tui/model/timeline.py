@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.quantity import short_hash
@@ -12,7 +12,7 @@ KEPT = 5_000
 VALUE_CHARS = 200
 """A payload's value is shown up to here in a line; all of it stands in the detail."""
 
-PROPOSAL = "_PROPOSAL"
+PROPOSAL, ACCEPT = "_PROPOSAL", "_ACCEPT"
 
 Level = Literal["alarm", "change", "routine"]
 LEVELS: tuple[Level, ...] = ("alarm", "change", "routine")
@@ -99,13 +99,25 @@ class Selection(NamedTuple):
 
 def names_of(events: Iterable[Event]) -> dict[str, str]:
     """What the proposals among these events are about, by their keys."""
-    found: dict[str, str] = {}
-    for event in events:
-        if event.type.endswith(PROPOSAL):
-            many = event.payload.get("proposals")
-            for index, body in enumerate(many if isinstance(many, list) else (event.payload,)):
-                found[f"{event.id}.{index}" if index else event.id] = subject(body)
-    return found
+    return {key: subject(body) for event in events for key, body in proposed(event)}
+
+
+def proposed(event: Event) -> list[tuple[str, Mapping[str, Any]]]:
+    """The proposals in an event, each with its key: one, or all of a batch (P1)."""
+    if not event.type.endswith(PROPOSAL):
+        return []
+    bodies = _bodies(event, "proposals")
+    return [(f"{event.id}.{index}" if index else event.id, body) for index, body in enumerate(bodies)]
+
+
+def announced(event: Event) -> list[Mapping[str, Any]]:
+    """What an event announces as accepted: one proposal, or all that one moment accepted (P4)."""
+    return _bodies(event, "accepted") if event.type.endswith(ACCEPT) else []
+
+
+def _bodies(event: Event, listed: str) -> list[Mapping[str, Any]]:
+    many = event.payload.get(listed, [event.payload])
+    return [body for body in many if isinstance(body, dict)] if isinstance(many, list) else []
 
 
 def subject(payload: Mapping[str, object]) -> str:
