@@ -68,6 +68,12 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
     @property
+    def cpu_with_children_s(self) -> float:
+        """The same, with that of its children that have ended."""
+        fields = Path(f"/proc/{self._popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / TICKS_PER_S
+
+    @property
     def rss_mib(self) -> float:
         """Resident memory."""
         return int(Path(f"/proc/{self._popen.pid}/statm").read_text().split()[1]) * PAGE_BYTES / 2**20

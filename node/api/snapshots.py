@@ -139,7 +139,7 @@ async def verify(call: Call[None, VerifyBody]) -> JobView:
 
 async def prune(call: Call[None, PruneBody]) -> Pruned:
     """Drop old versions at this node."""
-    return Pruned(await service(call).prune(call.body.keep, call.body.dry_run), call.body.dry_run)
+    return Pruned(await service(call).keeper.prune(call.body.keep, call.body.dry_run), call.body.dry_run)
 
 
 async def pull(call: Call[None, PullBody]) -> Standing:

@@ -46,10 +46,23 @@ class Contents:
         leading = self._fold.leading_to(version)
         return None if leading is None else _wanted(leading.payload, leading.trace)
 
+    @property
+    def current(self) -> tuple[Wanted, bool] | None:
+        """The current version's content, and whether greater versions are known and not current (`Apply.back`)."""
+        head = self._fold.head
+        wanted = None if head is None else _wanted(head.payload, head.trace)
+        # A disk that was lost learns of older versions first.
+        if wanted is None or not self._members.can_vote:
+            return None
+        highest = self._fold.highest_accepted
+        return wanted, highest is not None and parse(highest) > parse(wanted.version)
+
     def report(self, key: str, standing: Standing) -> None:
         """The driver tells how content stands."""
         if standing == "missing":
             self._known.pop(key, None)
+            if self._applied == key:
+                self._applied = None
         else:
             self._known[key] = standing
             if len(self._known) > MAX_KNOWN:
@@ -80,20 +93,16 @@ class Contents:
 
     def _head(self) -> dict[str, Wanted]:
         """Apply the current version, or want its content."""
-        head = self._fold.head
-        wanted = None if head is None else _wanted(head.payload, head.trace)
-        # A disk that was lost learns of older versions first.
-        if wanted is None or not self._members.can_vote:
+        current = self.current
+        if current is None:
             return {}
+        wanted, back = current
         key = wanted.content.key
-        if self._known.get(key) != "held":
-            return {} if self._known.get(key) == "bad" else {key: wanted}
-        if self._applied != key:
+        standing = self._known.get(key)
+        if standing == "held" and self._applied != key:
             self._applied = key
-            highest = self._fold.highest_accepted
-            back = highest is not None and parse(highest) > parse(wanted.version)
             self._ctx.effect(Apply(wanted, back, self._ctx.persist_number))
-        return {}
+        return {key: wanted} if standing is None else {}
 
     def _pending(self) -> dict[str, Wanted]:
         """What proposals need and is not here; those that are decided and have it are done with."""

@@ -27,7 +27,7 @@ from node.artifacts.errors import (
 from node.artifacts.layout import Layout
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
-from node.artifacts.versions import set_aside_corrupt, verify
+from node.artifacts.versions import prunable, prune, set_aside_corrupt, verify
 from node.protocol.effects import ContentIs, Wanted
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Peer, PeerFailed
@@ -146,7 +146,7 @@ class Keeper:
         return self.progress(key)
 
     def pull(self, wanted: Wanted) -> None:
-        """Bring the content of a settled version here, and let it stand for the version."""
+        """Bring the content of a settled version here, and let it stand for the version; the current one is applied."""
         self._asked[wanted.content.key] = wanted
         self._bad.pop(wanted.content.key, None)
         self._nudged.set()
@@ -172,6 +172,29 @@ class Keeper:
         if wanted is not None and wanted.content.key == holding.key:
             self.pull(wanted)
         self._engine.step(ContentIs(holding.key, "missing"))
+
+    async def prune(self, keep: int, dry_run: bool = False) -> list[str]:
+        """Drop all but the newest `keep` versions, the current one and the working data's, and what is half-way here
+        and not wanted; says which versions.
+        """
+        current, applied = self._engine.core.fold.current, self.switching.applied
+        needed = {current[0]} if current is not None else set()
+        needed |= {applied.version} if applied is not None else set()
+        wanted = {*self._wants(), *self._bringing}
+
+        def drop() -> list[Holding]:
+            if dry_run:
+                return prunable(self.store, keep, needed)
+            for key in self.store.unfinished():
+                if key not in wanted:
+                    self.store.abandon(key)
+            return prune(self.store, keep, needed)
+
+        dropped = await self.run(drop)
+        if not dry_run:
+            for holding in dropped:
+                self._engine.step(ContentIs(holding.key, "missing"))
+        return sorted(holding.version for holding in dropped)
 
     # Bringing
 
@@ -242,6 +265,9 @@ class Keeper:
         self._engine.step(ContentIs(holding.key, "held"))
         if self._asked.pop(holding.key, None) is not None:
             self.install(wanted)
+            current = self._engine.core.contents.current
+            if current is not None and current[0].content.key == holding.key:
+                self.apply(*current)
 
     def _refuse(self, bringing: Bringing, why: str) -> None:
         wanted = bringing.wanted

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from node.artifacts.versions import prunable, prune
-from node.protocol.effects import ContentIs, Wanted
+from node.protocol.effects import Wanted
 from node.protocol.events import Event
 from node.runtime.content.keeper import Keeper
 from node.runtime.content.publishing import Publisher, Sign
@@ -86,15 +85,3 @@ class ContentService:
         own = self._engine.settings.id
         problem = self.keeper.switching.problem
         return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way())
-
-    async def prune(self, keep: int, dry_run: bool) -> list[str]:
-        """Drop all but the newest `keep` versions, the current one, and the working data's; says which."""
-        core, store = self._engine.core, self.keeper.store
-        current, applied = core.fold.current, self.keeper.switching.applied
-        needed = {current[0]} if current is not None else set()
-        needed |= {applied.version} if applied is not None else set()
-        dropped = await self.keeper.run(lambda: (prunable if dry_run else prune)(store, keep, needed))
-        if not dry_run:
-            for holding in dropped:
-                self._engine.step(ContentIs(holding.key, "missing"))
-        return sorted(holding.version for holding in dropped)

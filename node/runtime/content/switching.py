@@ -110,6 +110,7 @@ class Switching:
             if switched is not None:
                 self.applied = switched.applied
                 self._keeper.teller.applied(content, switched, started, back)
+                await self._keeper.prune(self._keeper.config.limits.keep_versions)
         if self._target is target:
             self._target = None
         else:

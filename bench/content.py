@@ -1,0 +1,213 @@
+"""Content from one node to two others, beside an rsync daemon that serves two clients, and beside `cp` + `sha256sum`.
+
+`python -m bench.content [FOLDER [SET]]`. Rounds are interleaved. A target is cold: nothing of it is there. All sides
+end with their bytes on the disk (ours at every target; `sync -f` for the others); ours and `sha256sum` have also
+verified every one. Ours begins when the two nodes are asked to hold what the source has stored, and ends when both say
+that they do. CPU is user and system time of all processes that take part: on a shared machine it tells more than the
+wall's. rsync copies whole files, without delta.
+"""
+
+import asyncio
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.artifacts import SETS, Cost, Data, fill, make, name_of
+from bench.cluster import Nodes, cluster
+from bench.command import run
+from bench.etcd import Missing
+from bench.http import once
+from bench.processes import Process, free_ports
+
+ROUNDS: Final = 3
+LOOK_S: Final = 0.02
+API: Final = "/api/v1"
+MAX_MIB: Final = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One transfer of ours to both targets. `given_bytes`: of contents, to the two together."""
+
+    cost: Cost
+    given_bytes: int
+
+
+async def main() -> None:
+    """Both sets, one after the other."""
+    if shutil.which("rsync") is None:
+        raise Missing("rsync is not installed")
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()
+    for data in SETS:
+        if len(sys.argv) > 2 and sys.argv[2] not in data.name:
+            continue
+        root = Path(tempfile.mkdtemp(prefix="bench-content-", dir=place))
+        try:
+            await compare(data, root)
+        finally:
+            shutil.rmtree(root)
+
+
+async def compare(data: Data, root: Path) -> None:
+    """One set: every round with new bytes, so that no target has any of them."""
+    ours, second, rsync, copies = list[Moved](), list[Moved](), list[Cost](), list[Cost]()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(root)
+    async with cluster(3) as nodes:
+        for turn in range(ROUNDS):
+            source = root / f"source-{turn}"
+            make(source, data)
+            for number in range(data.count):
+                stamp(source / name_of(number), turn, number)
+            rsync.append(await asyncio.to_thread(rsync_to_two, source, root / f"rsync-{turn}"))
+            copies.append(await asyncio.to_thread(copy_to_two, source, root / f"copy-{turn}"))
+            ours.append(await move(nodes, source, f"1.{turn}.0"))
+            changed = max(1, data.count // 100)
+            for number in range(changed if data.count > 100 else 1):
+                change(source / name_of(number), data, number)
+            second.append(await move(nodes, source, f"1.{turn}.1"))
+            shutil.rmtree(source)
+        report(data, ours, second, rsync, copies)
+        peaks = ", ".join(f"{process.peak_rss_mib:.0f}" for process in nodes.processes)
+        print(f"  peak memory of the nodes: {peaks} MiB (bound {MAX_MIB})", flush=True)
+
+
+def stamp(path: Path, turn: int, number: int) -> None:
+    """Make every block of a file differ from other rounds' and other files'."""
+    with path.open("r+b") as file:
+        for at in range(0, path.stat().st_size, 1024**2):
+            file.seek(at)
+            file.write(b"%08d %08d" % (turn, number))
+
+
+def change(path: Path, data: Data, number: int) -> None:
+    """1 % of the set: a small file whole, a large one in one place."""
+    if data.count > 100:
+        fill(path, random.Random(f"changed {path}"), data.size)
+        return
+    with path.open("r+b") as file:
+        file.seek(data.size // 2)
+        file.write(random.Random(f"changed {number}").randbytes(data.size * data.count // 100 // 2))
+
+
+async def move(nodes: Nodes, source: Path, version: str) -> Moved:
+    """Store at the first node; then time how the two others come to hold it."""
+    stored = await job(nodes, "store", {"path": str(source), "version": version})
+    content = stored["content"]
+    body = {name: stored[name] for name in ("kind", "version", "hash", "content")}
+    await asyncio.to_thread(os.sync)
+    before = sum(process.cpu_s for process in nodes.processes)
+    began = time.monotonic()
+    path = f"{API}/snapshots/contents/{content['key']}"
+    waiting = {1, 2}
+    given = 0
+    while waiting:
+        for at in sorted(waiting):
+            answer = await once(nodes.addresses[at], "POST", f"{path}/stage", body)
+            standing = answer.json()["data"]
+            if standing["state"] == "held":
+                waiting.discard(at)
+            elif standing["state"] == "bad":
+                raise RuntimeError(f"refused: {standing}")
+        await asyncio.sleep(LOOK_S)
+    wall_s = time.monotonic() - began
+    cpu_s = sum(process.cpu_s for process in nodes.processes) - before
+    for at in (1, 2):
+        given += await fetched(nodes, at, content["key"])
+    return Moved(Cost(wall_s, cpu_s), given)
+
+
+async def fetched(nodes: Nodes, at: int, key: str) -> int:
+    """The bytes that a node says it was given of a content."""
+    while True:
+        events = await nodes.get(at, f"/events?type=CONTENT_FETCHED&origin=node-{at:03}")
+        for event in events:
+            if event["payload"]["content"] == key:
+                return int(event["payload"]["bytes"])
+        await asyncio.sleep(LOOK_S)
+
+
+async def job(nodes: Nodes, what: str, body: dict[str, Any]) -> Any:
+    """Begin a job at the first node and wait for its end."""
+    found = (await once(nodes.addresses[0], "POST", f"{API}/snapshots/{what}", body)).json()["data"]
+    while found["phase"] not in ("done", "failed"):
+        await asyncio.sleep(LOOK_S)
+        found = (await once(nodes.addresses[0], "GET", f"{API}/snapshots/jobs/{found['id']}")).json()["data"]
+    if found["phase"] == "failed":
+        raise RuntimeError(f"{what}: {found['detail']}")
+    return found["stored"]
+
+
+def rsync_to_two(source: Path, target: Path) -> Cost:
+    """A daemon, and two clients that copy from it at the same time."""
+    [port] = free_ports(1)
+    config = source.parent / "rsyncd.conf"
+    config.write_text(f"[source]\npath = {source}\nread only = yes\nuse chroot = no\nuid = 0\ngid = 0\n")
+    line = ["rsync", "--daemon", "--no-detach", "--config", str(config), "--address", "127.0.0.1", "--port", str(port)]
+    subprocess.run(["sync", "-f", str(source)], check=True)
+    with Process(line, source.parent / "rsyncd.log") as daemon:
+        url = f"rsync://127.0.0.1:{port}/source/"
+        while subprocess.run(["rsync", url], capture_output=True, check=False).returncode != 0:
+            if not daemon.running:
+                raise RuntimeError(f"the rsync daemon ended: {daemon.tail()}")
+            time.sleep(LOOK_S)
+        before = daemon.cpu_with_children_s
+        found = both(target, lambda each: ["rsync", "-a", "--whole-file", url, f"{each}/"])
+        return Cost(found.wall_s, found.cpu_s + daemon.cpu_with_children_s - before)
+
+
+def copy_to_two(source: Path, target: Path) -> Cost:
+    """What copying and hashing the same bytes costs without any program of ours, twice at the same time."""
+    subprocess.run(["sync", "-f", str(source)], check=True)
+    script = 'cp -r "$1" "$2" && find "$2" -type f -print0 | xargs -0 sha256sum > /dev/null'
+    return both(target, lambda each: ["sh", "-c", script, "sh", str(source), str(each / "copy")])
+
+
+def both(target: Path, line: Callable[[Path], list[str]]) -> Cost:
+    """Run a command for two targets at the same time, and have both on the disk."""
+    targets = [target / name for name in ("one", "two")]
+    for each in targets:
+        each.mkdir(parents=True)
+    before, began = sum(os.times()[2:4]), time.monotonic()
+    running = [subprocess.Popen(line(each)) for each in targets]
+    if any(process.wait() != 0 for process in running):
+        raise RuntimeError(f"{line(target)[0]} failed")
+    subprocess.run(["sync", "-f", str(target)], check=True)
+    return Cost(time.monotonic() - began, sum(os.times()[2:4]) - before)
+
+
+def report(data: Data, ours: list[Moved], second: list[Moved], rsync: list[Cost], copies: list[Cost]) -> None:
+    """Medians and ratios."""
+    total = 2 * data.count * data.size
+    print(f"{data.name}, one source to two targets:")
+    base = median([each.cost for each in ours])
+    for name, costs in (
+        ("ours, verified", [each.cost for each in ours]),
+        ("rsync daemon", rsync),
+        ("cp + sha256sum", copies),
+        ("ours, 1 % changed", [each.cost for each in second]),
+    ):
+        found = median(costs)
+        print(
+            f"  {name}: {found.wall_s:.2f} s wall (ours/it {base.wall_s / found.wall_s:.2f}), "
+            f"{found.cpu_s:.2f} s CPU (ours/it {base.cpu_s / found.cpu_s:.2f})"
+        )
+    share = statistics.median(each.given_bytes for each in second) / total
+    print(f"  1 % changed moves {share:.1%} of the bytes", flush=True)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """Wall and CPU, each by itself."""
+    return Cost(statistics.median(each.wall_s for each in costs), statistics.median(each.cpu_s for each in costs))
+
+
+if __name__ == "__main__":
+    run(main())
