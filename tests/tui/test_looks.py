@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from iwdc_console.locale import set_language
+from iwdc_console.tui import themes
 from tests.tui import prod_eu
 from tests.tui.prod_eu import observation
 
@@ -47,3 +49,24 @@ def test_help(snap_compare: Any) -> None:
         await settled(pilot, "question_mark")
 
     assert snap_compare(prod_eu.console(), terminal_size=(120, 40), run_before=keys)
+
+
+@pytest.mark.parametrize("theme", sorted(file.stem for file in themes.FOLDERS[1].glob("*.toml")))
+def test_every_theme(snap_compare: Any, theme: str) -> None:
+    async def dressed(pilot: Pilot[Any]) -> None:
+        pilot.app.theme = theme
+        await settled(pilot)
+
+    assert snap_compare(prod_eu.console(), terminal_size=(80, 24), run_before=dressed)
+
+
+def test_in_russian(snap_compare: Any) -> None:
+    async def spoken(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        set_language("ru")
+        await settled(pilot, "2", "1")
+
+    try:
+        assert snap_compare(prod_eu.console(), terminal_size=(120, 40), run_before=spoken)
+    finally:
+        set_language("en")

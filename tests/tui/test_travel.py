@@ -1,6 +1,7 @@
 """Time travel: the moment looked at, how it moves, what is shown of it; and back."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -320,3 +321,20 @@ def test_a_replay_has_no_present_and_shows_what_was_recorded() -> None:
             assert console.travel is not None
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_how_the_past_looks(snap_compare: Any, size: tuple[int, int]) -> None:
+    console = travelling(Script([observation()], past=PAST))
+    seen = tape()
+
+    async def back(pilot: "Pilot[None]") -> None:
+        await until(pilot, "live", 0, console)
+        await pilot.press("t")
+        await until(pilot, "★", 2, console)
+        console.travel = Travel(seen, Retold(PAST))
+        await pilot.press("comma")
+        await until(pilot, "one instance gone", 1, console)
+        await pilot.wait_for_scheduled_animations()
+
+    assert snap_compare(console, terminal_size=size, run_before=back)
