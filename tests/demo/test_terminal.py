@@ -1,5 +1,6 @@
 """The demo as a person meets it: a real terminal, real nodes, keys pressed and the screen read."""
 
+import operator
 import random
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,14 @@ def test_propose_kill_the_leader_and_see_another_take_over(demo: Terminal) -> No
     demo.until("what happened", lambda screen: re.search(r"happened.*instance-[A-C] leads", screen, re.DOTALL))
     demo.until("another leads", lambda screen: leader(screen) not in ("", old))
     demo.until("the old one is gone", lambda screen: re.search(rf"○ +{old} +down .* unreachable", screen))
+
+    demo.press("1", "t")
+    screen = demo.see("as of ")
+    while leader(screen) != old:
+        demo.press(",")
+        screen = demo.until("an earlier moment", partial(operator.ne, screen))
+    demo.press("t", "X")
+    demo.until("the present", lambda screen: "live" in screen and leader(screen) not in ("", old))
 
     demo.press(ENTER)
     demo.see("Heal everything")
