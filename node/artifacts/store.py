@@ -25,9 +25,9 @@ from node.artifacts.manifest import FileEntry, Manifest, parse_manifest
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse
 
-MAX_MANIFESTS: Final = 4
+MAX_MANIFESTS: Final = 3
 """Manifests kept in memory: some 0.6 KB per file."""
-MAX_BASES: Final = 3
+MAX_BASES: Final = 2
 """Versions that are searched for files of a new one."""
 
 Signature = tuple[int, int, int]
@@ -123,7 +123,7 @@ class Store:
         except FileNotFoundError:
             self._keys.pop(path, None)
             return None
-        signature = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        signature = _signature(stat)
         known = self._keys.get(path)
         if known is None or known[0] != signature:
             document = path.read_bytes()
@@ -136,6 +136,10 @@ class Store:
                 self._remember(manifest)
             known = self._keys[path] = (signature, manifest.key, manifest.version)
         return known[1:]
+
+    def _note(self, path: Path, key: str, version: str) -> None:
+        """The manifest at `path` was just written: it need not be read to be known."""
+        self._keys[path] = (_signature(path.stat()), key, version)
 
     def manifest(self, holding: Holding) -> Manifest:
         """What a holding consists of. Raises ContentMissing if its manifest is gone or damaged, ContentFault."""
@@ -176,7 +180,10 @@ class Store:
 
         Raises BadManifest, BadPath, TooMuch, NoSpace (with what is missing), ContentFault.
         """
-        manifest = parse_manifest(document, self.limits)
+        return self.start(parse_manifest(document, self.limits))
+
+    def start(self, manifest: Manifest) -> Incoming:
+        """The same, of a manifest that was checked."""
         self._remember(manifest)
         incoming = Incoming.open(self.layout.incoming / manifest.key, manifest)
         for base in self.bases(manifest.version):
@@ -207,6 +214,9 @@ class Store:
                 self.abandon(manifest.key)
                 return known
             incoming.finish(folder)
+            with typed(folder):
+                self._note(folder / MANIFEST_NAME, manifest.key, manifest.version)
+            self._remember(manifest)
         return Holding(manifest.key, manifest.version, folder / FILES_NAME, folder / MANIFEST_NAME, False)
 
     def abandon(self, key: str) -> None:
@@ -232,6 +242,7 @@ class Store:
                 target, manifest_path = self.layout.version(holding.version), self.layout.manifest(holding.version)
                 write_durable(manifest_path, holding.manifest_path.read_bytes())
                 move(holding.files, target)
+                self._note(manifest_path, key, holding.version)
                 remove_tree(holding.files.parent)
             return Holding(key, holding.version, target, manifest_path, True)
 
@@ -270,6 +281,10 @@ class Store:
             else:
                 move(holding.files.parent, doomed)
             remove_tree(doomed)
+
+
+def _signature(stat: os.stat_result) -> Signature:
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def is_key(text: str) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from node.artifacts.changes import rebuild
-from node.artifacts.errors import BadContent, BadDiff, BadPath
+from node.artifacts.changes import Changes, rebuild
+from node.artifacts.errors import BadContent, BadDiff, BadManifest, BadPath
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest, parse_manifest, tree_of
+from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest, tree_of
 from node.artifacts.store import Holding, Store
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
@@ -74,7 +74,7 @@ class Pull:
             raise Unserved("nobody has it" + self._told())
         manifest = self._manifest(holders)
         check(manifest)
-        incoming = self._store.begin(manifest.document)
+        incoming = self._store.start(manifest)
         self.total_bytes = manifest.size_bytes
         self.done_bytes = self.total_bytes - incoming.missing_bytes
         if incoming.missing():
@@ -117,18 +117,25 @@ class Pull:
         known = None if base is None else self._store.manifest(base)
         most = self._store.limits.max_manifest_bytes
         found = peer.manifest(self._key, None if known is None else tree_of(known), most)
-        if not isinstance(found, bytes) and known is not None:
+        if not isinstance(found, bytes):
             try:
-                manifest = rebuild(known, found)
-            except (BadDiff, BadPath):
+                return self._rebuilt(known, found)
+            except (BadDiff, BadPath, BadManifest):
                 found = peer.manifest(self._key, None, most)
-            else:
-                found = manifest.document
         if not isinstance(found, bytes):
             raise PeerFailed(f"{peer.id}: gave changes where a manifest was asked for")
         manifest = parse_manifest(found, self._store.limits)
         if manifest.key != self._key:
             raise PeerFailed(f"{peer.id}: gave the manifest of another content")
+        return manifest
+
+    def _rebuilt(self, known: Manifest | None, changes: Changes) -> Manifest:
+        """The manifest that changes of a known one lead to; only what is new in it has to be checked."""
+        if known is None or changes.key != self._key:
+            raise BadDiff("changes of another manifest")
+        parse_manifest(compose(changes.version, changes.created_at, changes.entries).document, self._store.limits)
+        manifest = rebuild(known, changes)
+        check_limits(manifest, self._store.limits)
         return manifest
 
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
