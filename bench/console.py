@@ -27,11 +27,14 @@ from bench.processes import PAGE_BYTES, TICKS_PER_S
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
+from iwdc_console.tui.source.events import KEPT
+from iwdc_console.tui.source.live import POLL_S, PUBLISH_S
 from iwdc_console.tui.widgets.table import Table
 
 ROUNDS: Final = 7
 SETTLE_S: Final = 6.0
 SIZE: Final = (120, 40)
+EVENTS_PER_S: Final = 500
 BARE: Final = """
 import os, time
 from textual.app import App
@@ -135,7 +138,7 @@ async def idle(seconds: float) -> None:
 
 
 class Busy:
-    """A hundred instances, and 50 new events with each of ten observations a second."""
+    """A hundred instances, asked once a second, and 500 new events a second; as far apart as those of `LiveSource`."""
 
     context = "busy"
 
@@ -144,19 +147,27 @@ class Busy:
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """For ever."""
-        events: tuple[Event, ...] = ()
+        node = "http://10.0.0.1:3000"
+        told: tuple[Event, ...] = ()
+        status: Part[Status] | None = None
         while True:
             self.number += 1
-            fresh = tuple(
-                Event(f"{self.number}-{n}", "instance-001", n, "LOADED", int(time.time() * 1000), n, "", {"n": n})
-                for n in range(50)
-            )
-            events = (*events, *fresh)[-1000:]
-            yield self._observation(events)
-            await asyncio.sleep(0.1)
+            now_s, now_ms = time.monotonic(), int(time.time() * 1000)
+            told = (*told, *self._fresh(now_ms))[-KEPT:]
+            if status is None or now_s - status.at_s >= POLL_S:
+                status = Part(self._status(), node, now_s, now_ms)
+            yield Observation(
+                context="busy", nodes=(node,), link=Link(node, 0.5, now_s), status=status,
+                events=Part(told, node, now_s, now_ms),
+            )  # fmt: skip
+            await asyncio.sleep(PUBLISH_S)
 
-    def _observation(self, events: tuple[Event, ...]) -> Observation:
-        now_s, now_ms = time.monotonic(), int(time.time() * 1000)
+    def _fresh(self, now_ms: int) -> Iterator[Event]:
+        first = self.number * EVENTS_PER_S
+        for n in range(first, first + int(EVENTS_PER_S * PUBLISH_S)):
+            yield Event(str(n), f"instance-{n % 100:03d}", n, "LOADED", now_ms, n, "", {"n": n})
+
+    def _status(self) -> Status:
         names = [f"instance-{n:03d}" for n in range(100)]
         sees = dict.fromkeys(names, "healthy")
         members = tuple(
@@ -168,14 +179,9 @@ class Busy:
             for place, name in enumerate(names)
         )  # fmt: skip
         leader = Leader(names[0], 3, 0, 0, tuple(Candidate(name, 1, "healthy") for name in names))
-        status = Status(
+        return Status(
             id=names[1], cluster="busy", quorum=Quorum(100, 100, 51, True), leader=leader, instances=members,
-            events=self.number * 50,
-        )  # fmt: skip
-        node = "http://10.0.0.1:3000"
-        return Observation(
-            context="busy", nodes=(node,), link=Link(node, 0.5, now_s), status=Part(status, node, now_s, now_ms),
-            events=Part(events, node, now_s, now_ms),
+            events=self.number * EVENTS_PER_S,
         )  # fmt: skip
 
     def want(self, parts: frozenset[PartName]) -> None:

@@ -41,7 +41,8 @@ from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 
 PLAY_S = 0.1
 TICK_S = 1.0
-"""How often ages are counted on when there is no news."""
+QUIET_S = 0.5
+"""Ages are counted on with a tick when nothing was shown for so long."""
 FIRST = PLACES[0].name
 ALONE = Company()
 
@@ -105,6 +106,7 @@ class Console(App[None]):
         self._replays = replay is not None
         self.travel = Travel(replay, whole=True) if replay is not None else None
         self._ticked_s = 0.0
+        self._shown_s = float("-inf")
         self._last_place = FIRST
         self._selection = ""
         self.themes = themes.load()
@@ -151,7 +153,8 @@ class Console(App[None]):
         self.call_after_refresh(self._listen)
 
     def _tick(self) -> None:
-        self._show()
+        if self.clock.mono_s() - self._shown_s >= QUIET_S:
+            self._show()
         complaint = "" if self._complained else self.company.complaint()
         if complaint:
             self._complained = True
@@ -190,7 +193,9 @@ class Console(App[None]):
     def _show(self) -> None:
         view = self.view
         if view is not None and view.is_mounted:
-            view.show(self.moment())
+            moment = self.moment()
+            self._shown_s = self.clock.mono_s()
+            view.show(moment)
 
     def entered(self, view: View) -> None:
         """A screen has come to the front."""

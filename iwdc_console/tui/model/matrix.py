@@ -56,8 +56,11 @@ def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, st
 def _disagreements(status: Status) -> list[Line]:
     """Instances that some see and others do not: a link is broken, not a node."""
     observers = [item for item in status.instances if item.status != UNREACHABLE]
+    unseen = {name for one in observers for name, said in one.sees.items() if said == UNREACHABLE}
     lines: list[Line] = []
     for item in status.instances:
+        if item.id not in unseen:
+            continue
         blind = [one.id for one in observers if one.id != item.id and one.sees.get(item.id) == UNREACHABLE]
         if not blind:
             continue

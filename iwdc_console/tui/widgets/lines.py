@@ -48,8 +48,9 @@ class Lines(Widget):
             return
         lines = self._writer(self._moment, width, self._most or max(1, height - 1))
         if lines != self._lines:
+            grown = len(lines) != len(self._lines)
             self._lines = lines
-            self.refresh(layout=bool(self._most))
+            self.refresh(layout=grown and bool(self._most))
 
     def render(self) -> Content:
         """The title, then the lines."""

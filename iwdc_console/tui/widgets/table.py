@@ -133,7 +133,8 @@ class Table(ScrollView, can_focus=True):
         """Lay the lines out anew and paint those that differ from what stood there."""
         painted = self._picture()
         place = self._index(self.cursor)
-        self.shown = [row for row in ordered(self._rows, self.sort_by, self.descending) if self.filter.keeps(row.plain)]
+        rows = ordered(self._rows, self.sort_by, self.descending)
+        self.shown = [row for row in rows if self.filter.keeps(row.plain)] if self.filter else rows
         self._lines, self._first_line = [], {}
         for row in self.shown:
             self._first_line[row.key] = len(self._lines)
@@ -230,9 +231,11 @@ class Table(ScrollView, can_focus=True):
     def watch_cursor(self, old: str, new: str) -> None:
         """The cursor stands elsewhere: paint both places, and see to it that it can be seen."""
         for key in (old, new):
-            if key in self._first_line:
-                for offset in (0, 1):
-                    self._refresh_y(self._first_line[key] + offset - self.scroll_offset.y)
+            first = self._first_line.get(key)
+            if first is not None:
+                for at in (first, first + 1):
+                    if at < len(self._lines) and self._lines[at][0].key == key:
+                        self._refresh_y(at - self.scroll_offset.y)
         if new in self._first_line:
             self.scroll_to_region(
                 Region(0, self._first_line[new] + (0 if self._first_line[new] == 0 else HEADING_LINES), 1, 1),

@@ -38,17 +38,21 @@ class VerdictLine(Widget):
             self._verdict = found
             for status in SHAPES:
                 self.set_class(found.status == status, f"-{status}")
-            self.refresh(layout=True)
+            self.refresh(layout=len(self._lines()) != self.content_size.height)
+
+    def _lines(self) -> list[str]:
+        """Sentence, reason, outlook: wrapped to the width, cut to the height."""
+        found = self._verdict
+        room = max(10, self.content_size.width - MARGIN)
+        lines = wrap(clean("  ".join(part for part in (found.sentence, found.reason, found.next) if part)), room)
+        if len(lines) > self._most:
+            return [*lines[: self._most - 1], lines[self._most - 1][: room - 1] + "…"]
+        return lines
 
     def render(self) -> Content:
-        """Shape, sentence, reason, outlook: wrapped to the width, cut to the height."""
+        """A shape, then the words."""
         found = self._verdict
         mark = shape(found.status) if found.status else "…"
-        room = max(10, self.content_size.width - MARGIN)
-        parts = [part for part in (found.sentence, found.reason, found.next) if part]
-        lines = wrap(clean("  ".join(parts)), room)
-        if len(lines) > self._most:
-            lines = [*lines[: self._most - 1], lines[self._most - 1][: room - 1] + "…"]
-        whole = Content("\n  ".join(lines))
+        whole = Content("\n  ".join(self._lines()))
         whole = whole.stylize("bold", 0, min(len(whole), len(clean(found.sentence))))
         return Content.assemble((f"{mark} ", f"bold {toned(tone(found.status))}"), whole)
