@@ -360,12 +360,15 @@ class Console(App[None]):
 
     async def give(self, order: Order) -> Outcome:
         """Give an order and tell what came of it."""
-        observation = self._newest
-        nodes = dict.fromkeys((observation.link.node, *observation.nodes))
-        outcome = await orders.give(tuple(nodes), order)
+        outcome = await orders.give(self.nodes, order)
         self.notify(outcome.words, severity=orders.SEVERITY[outcome.kind], markup=False, timeout=10)
         self.source.retry()
         return outcome
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Who takes orders: the node that is asked, then the others that were given."""
+        return tuple(dict.fromkeys((self._newest.link.node, *self._newest.nodes)))
 
     def may_change(self) -> bool:
         """Whether orders are given from here and now; if not, the person is told why."""

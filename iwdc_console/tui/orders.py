@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from iwdc_console.caller import default_owner
 from iwdc_console.client import Answer, Client, ClientError, ClusterRefused, OutcomeUnknown, Unreachable, segment
 from iwdc_console.locale import text
+from iwdc_console.tui.model.draft import Draft
 
 Kind = Literal["done", "refused", "maybe", "unreachable"]
 SEVERITY: dict[Kind, Literal["information", "warning", "error"]] = {
@@ -71,6 +72,26 @@ def elect() -> Order:
 def resolve(slot: str, key: str) -> Order:
     """Let the proposal `key` win its slot everywhere (S1)."""
     return lambda client: client.post(f"distributed/conflicts/{segment(slot)}/resolve", {"key": key}, repeatable=True)
+
+
+def propose(draft: Draft, key: str) -> Order:
+    """Put it to the vote. Repeated with the same `key` it is the same proposal (P6)."""
+    return lambda client: client.post(f"distributed/propose-{draft.kind}", draft.body(), idempotency_key=key)
+
+
+def predict(draft: Draft) -> Order:
+    """What it would meet; changes nothing."""
+    return lambda client: client.post(f"distributed/propose-{draft.kind}?dryRun=true", draft.body(), repeatable=True)
+
+
+def manifest(version: str) -> Order:
+    """The manifest of a version whose content is at the node asked, as text."""
+
+    def ask(client: Client) -> Answer:
+        key = client.get(f"snapshots/{segment(version)}/summary").data["key"]
+        return client.text(f"snapshots/contents/{segment(key)}/manifest")
+
+    return ask
 
 
 def force_release(resource: str, token: int) -> Order:

@@ -161,6 +161,17 @@ class Proposal(_View, frozen=True):
     settled: bool | None = None
 
 
+class Prediction(_View, frozen=True):
+    """What a proposal would meet: nothing was changed."""
+
+    quorum: Quorum = Quorum()
+    would_accept: bool = False
+    checks: dict[str, str] = {}
+    """Check -> "ok" or why not."""
+    votes: dict[str, str] = {}
+    """Instance -> the vote it would give; "unknown" where only it can tell."""
+
+
 class Conflict(_View, frozen=True):
     """Two or more accepted contents for one slot."""
 

@@ -29,6 +29,8 @@ PLACES = (
     Place("1", "overview", "overview:Overview"),
     Place("2", "instances", "instances:Instances"),
     Place("3", "leadership", "leadership:Leadership"),
+    Place("4", "proposals", "proposals:Proposals"),
+    Place("5", "locks", "locks:Locks"),
     Place("6", "clock", "clock:Clock"),
     Place("7", "events", "events:Events"),
     Place("8", "traces", "traces:Traces"),

@@ -1,0 +1,68 @@
+"""What the Locks screen says: who holds what, for how long yet, who waits. Times run on between two answers."""
+
+from collections.abc import Set
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model.api import Lock
+from iwdc_console.tui.model.bars import bar
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.quantity import NONE, duration
+from iwdc_console.tui.model.table import Cell, Column, Row
+
+COLUMNS = (
+    Column("mark", 1),
+    Column("resource", 14, grow=3),
+    Column("owner", 12, grow=2),
+    Column("token", 8, right=True),
+    Column("left", 8, right=True),
+    Column("lease", 16, drop=1),
+    Column("waiters", 7, right=True, glows=True),
+    Column("instance", 12, grow=1, drop=2),
+    Column("ttl", 8, right=True, drop=3),
+)
+BAR = 16
+LOW = 1 / 4
+"""A lease with less than this part of it left stands out."""
+OURS, OTHERS = "◆", "·"
+
+
+def rows(moment: Moment, held: Set[str]) -> list[Row]:
+    """The locks by resource. `held` are the resources whose locks this console holds and renews."""
+    part = moment.observation.locks
+    if part is None:
+        return []
+    aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
+    chosen = sorted(part.value, key=lambda lock: lock.resource)
+    return [_row(lock, left_ms(lock, aged_ms), lock.resource in held) for lock in chosen]
+
+
+def left_ms(lock: Lock, aged_ms: float) -> float | None:
+    """What is left of the lease `aged_ms` after it was told; None where only the leader can tell."""
+    return None if lock.remaining_ms is None else max(0.0, lock.remaining_ms - aged_ms)
+
+
+def _row(lock: Lock, left: float | None, ours: bool) -> Row:
+    share = 1.0 if left is None or not lock.ttl_ms else left / lock.ttl_ms
+    tone = "text-muted" if left is None else "status-degraded" if share < LOW else "status-healthy"
+    return Row(
+        key=lock.resource,
+        cells=(
+            Cell(OURS if ours else OTHERS, "status-leader" if ours else "text-muted"),
+            Cell(lock.resource, "bold" if ours else ""),
+            Cell(lock.owner),
+            Cell(f"#{lock.fencing_token}", "", lock.fencing_token),
+            Cell(NONE if left is None else duration(left), "", left),
+            Cell("" if left is None else "".join(bar(left, lock.ttl_ms, BAR)), tone, left),
+            Cell(str(lock.waiters) if lock.waiters else NONE, "status-degraded" if lock.waiters else "", lock.waiters),
+            Cell(lock.instance, "text-muted"),
+            Cell(duration(lock.ttl_ms), "text-muted", lock.ttl_ms),
+        ),
+        note=text("locks.held_here") if ours else "",
+        copy=f"{lock.resource} {lock.fencing_token}",
+    )
+
+
+def find(moment: Moment, resource: str) -> Lock | None:
+    """The lock of a resource, if it is held."""
+    part = moment.observation.locks
+    return next((each for each in part.value if each.resource == resource), None) if part is not None else None

@@ -1,0 +1,132 @@
+"""What the Proposals screen says: every proposal, and the chosen one before its voters."""
+
+from iwdc_console.locale import text
+from iwdc_console.tui.model import ballots
+from iwdc_console.tui.model.api import Proposal, Status
+from iwdc_console.tui.model.ballots import Ballot, ballot
+from iwdc_console.tui.model.events import time_of_day
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.overview import STATES, state_word, subject, text_or
+from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
+from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.words import fitted
+
+Line = list[tuple[str, str]]
+
+COLUMNS = (
+    Column("mark", 1),
+    Column("what", 18, grow=3),
+    Column("state", 9, glows=True),
+    Column("votes", 5, right=True, glows=True),
+    Column("age", 9, right=True),
+    Column("proposer", 12, grow=1, drop=1),
+    Column("hash", 9, drop=2),
+    Column("time", 12, drop=3),
+)
+MARKS = {"pending": "◌", "accepted": "✓", "rejected": "✗", "expired": "–"}
+VOTES = (ballots.ACCEPT, ballots.REJECT, ballots.ABSTAIN, ballots.WAITING, ballots.ABSENT)
+BAR, LABEL, VOTER, VOTE = 24, 11, 16, 10
+
+
+def rows(moment: Moment) -> list[Row]:
+    """Those under vote first, then the newest."""
+    part = moment.observation.proposals
+    if part is None:
+        return []
+    chosen = sorted(part.value, key=lambda each: (each.state != ballots.PENDING, -each.created_at))
+    return [_row(each, moment.now_ms) for each in chosen]
+
+
+def _row(proposal: Proposal, now_ms: int) -> Row:
+    tone = _tone(proposal)
+    accepts = sum(vote.vote == ballots.ACCEPT for vote in proposal.votes.values())
+    return Row(
+        key=proposal.key,
+        cells=(
+            Cell(MARKS.get(proposal.state, "?"), tone),
+            Cell(subject(proposal)),
+            Cell(standing(proposal), tone),
+            Cell(f"{accepts}/{proposal.required}", "", accepts),
+            Cell(age(now_ms - proposal.created_at), "text-muted", now_ms - proposal.created_at),
+            Cell(proposal.proposer),
+            Cell(short_hash(proposal.hash), "text-muted"),
+            Cell(time_of_day(proposal.created_at), "text-muted", proposal.created_at),
+        ),
+        note=proposal.reason or "",
+        copy=proposal.id,
+    )
+
+
+def standing(proposal: Proposal) -> str:
+    """The state in a word; one that was accepted and lost its conflict is not called accepted."""
+    return text("state.lost") if proposal.settled is False else state_word(proposal.state)
+
+
+def _tone(proposal: Proposal) -> str:
+    if proposal.settled is False:
+        return "proposal-rejected"
+    return f"proposal-{proposal.state}" if proposal.state in STATES else ""
+
+
+def find(moment: Moment, key: str) -> Proposal | None:
+    """The proposal with this key or id, if there still is one."""
+    part = moment.observation.proposals
+    return next((each for each in part.value if key in (each.key, each.id)), None) if part is not None else None
+
+
+def board_lines(moment: Moment, key: str, width: int, most: int) -> list[Line]:
+    """The chosen proposal: where it stands, every voter, and what it is about."""
+    proposal = find(moment, key)
+    if proposal is None:
+        known = moment.observation.proposals is not None
+        return [[(text("proposals.none_chosen") if known else text(moment.unknown), "text-muted")]]
+    known_status = moment.observation.status
+    status = known_status.value if known_status is not None else None
+    lines = vote_lines(proposal, status, moment.now_ms, width)
+    facts = _facts(proposal)
+    return [*lines, [], *facts][:most] if len(lines) + 1 < most else lines[:most]
+
+
+def vote_lines(proposal: Proposal, status: Status | None, now_ms: int, width: int) -> list[Line]:
+    """What it is and how it stands, the bar, then a line for every voter."""
+    found = ballot(proposal, status, now_ms)
+    tone = _tone(proposal)
+    head: Line = [(f"{MARKS.get(proposal.state, '?')} ", tone), (subject(proposal), "bold"), ("  ", "")]
+    head.append((standing(proposal), tone))
+    if proposal.reason:
+        head.append((f": {proposal.reason}", tone))
+    return [head, _bar(found), *(_voter(line, width) for line in found.lines)]
+
+
+def _bar(found: Ballot) -> Line:
+    accepted, rejected, rest = ballots.bar(found, BAR)
+    line: Line = [(accepted, "proposal-accepted"), (rejected, "proposal-rejected"), (rest, "text-muted")]
+    line.append((f"  {text('overview.votes', accepts=found.accepts, required=found.required)}", ""))
+    if found.left_ms is not None:
+        line.append((f"   {text('overview.left', time=duration(found.left_ms))}", "proposal-pending"))
+    return line
+
+
+def _voter(line: ballots.Line, width: int) -> Line:
+    took = "" if line.latency_ms is None else duration(line.latency_ms)
+    name = max(VOTER, min(2 * VOTER, width // 4))
+    return [
+        (f"{line.shape} ", line.tone),
+        (fitted(line.voter, name) + " ", ""),
+        (fitted(text_or(f"vote.{line.vote}", line.vote, VOTES), VOTE) + " ", line.tone),
+        (f"{took:>9}  ", "text-muted"),
+        (line.reason, ""),
+    ]
+
+
+def _facts(proposal: Proposal) -> list[Line]:
+    decided = NONE if proposal.decided_at is None else duration(proposal.decided_at - proposal.created_at)
+    facts = [
+        ("hash", proposal.hash),
+        ("proposer", f"{proposal.proposer}, {time_of_day(proposal.created_at)}"),
+        ("took", decided),
+        ("trace", proposal.trace_id or NONE),
+        ("id", proposal.id),
+        ("key", proposal.key),
+    ]
+    return [[(fitted(text(f"column.{name}"), LABEL), "text-muted"), (value, "")] for name, value in facts]
