@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -31,7 +31,7 @@ class Proposals(View):
         #split { height: 1fr; }
         #history { height: 1fr; }
         #board { height: 1fr; margin-top: 1; }
-        &.-normal #board { height: 18; }
+        &.-normal #board { height: 16; }
         &.-wide #split { layout: horizontal; }
         &.-wide #history { width: 3fr; }
         &.-wide #board { width: 2fr; height: 1fr; margin-top: 0; }
@@ -68,7 +68,8 @@ class Proposals(View):
     def _opened(self) -> None:
         self.action_trace()
 
-    def action_propose(self, kind: Kind) -> None:
+    @work(exclusive=True, group="order")
+    async def action_propose(self, kind: Kind) -> None:
         """Open the form; the vote in it is live."""
         if not self.console.may_change():
             return
@@ -76,7 +77,10 @@ class Proposals(View):
         if moment.mode == "paused":
             self.console.action_pause()
         status = moment.observation.status
-        self.app.push_screen(Propose(kind, status.value.current_version if status is not None else None))
+        current = status.value.current_version if status is not None else None
+        made = await self.app.push_screen_wait(Propose(kind, current))
+        if (proposal := proposals.find(self.console.moment(), made)) is not None:
+            self.select(proposal.key)
 
     def action_trace(self) -> None:
         """To the trace of the chosen proposal."""

@@ -41,8 +41,8 @@ FOLLOW_S = 0.25
 WIDTH = 72
 
 
-class Propose(ModalScreen[None]):
-    """Enter in a field goes to the button; only the button, or ctrl+s, proposes."""
+class Propose(ModalScreen[str]):
+    """Enter in a field goes to the button; only the button, or ctrl+s, proposes. Gives the id of what was proposed."""
 
     CSS = """
     Propose { align: center middle; background: $background 60%; }
@@ -224,7 +224,7 @@ class Propose(ModalScreen[None]):
     def action_send(self) -> None:
         """Put it to the vote; afterwards the same button closes."""
         if self._proposed:
-            self.dismiss(None)
+            self.dismiss(self._proposed)
         elif not self.query_one("#send", Button).disabled:
             self._send(self._draft())
 
@@ -280,7 +280,7 @@ class Propose(ModalScreen[None]):
         if self._hashing is not None:
             self._hashing.stop()
         else:
-            self.dismiss(None)
+            self.dismiss(self._proposed)
 
 
 def _start(typed: str) -> Path:

@@ -11,12 +11,12 @@ class Field(Vertical):
     """`value` is what was typed, without the spaces around it; `say` writes beneath it."""
 
     DEFAULT_CSS = """
-    Field { height: 2; }
+    Field { height: auto; }
     Field > Horizontal { height: 1; }
     Field .field--label { width: 12; color: $text-muted; }
     Field Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; }
     Field Input:focus { border: none; background: $action-selection; }
-    Field > .field--note { height: 1; padding-left: 13; }
+    Field > .field--note { height: auto; min-height: 1; max-height: 2; padding-left: 13; }
     """
 
     def __init__(self, label: str, value: str = "", *, id: str) -> None:
