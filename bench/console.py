@@ -193,6 +193,10 @@ class Busy:
     def look_at_trace(self, trace: str) -> None:
         """None is shown here."""
 
+    async def journal(self) -> tuple[Event, ...]:
+        """Nothing from before."""
+        return ()
+
 
 async def keys(presses: int) -> None:
     """From a key press to the end of the paint that it caused."""

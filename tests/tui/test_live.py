@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import aclosing
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import MAX_MESSAGE_BYTES, messages
-from iwdc_console.tui.source.live import LiveSource
+from iwdc_console.tui.source.live import PUBLISH_S, LiveSource
 from tests.cli.fake import Asked, FakeNode, Hang, Raw, Refuse, running
 
 DEADLINE_S = 20.0
@@ -213,3 +214,39 @@ def test_retry_does_not_wait_for_the_next_try() -> None:
 
 def test_metrics_are_text() -> None:
     assert decode("metrics", b"a 1\n\xff") == "a 1\n�"
+
+
+def test_a_quiet_cluster_is_asked_for_its_status_alone_and_r_asks_for_all() -> None:
+    async def run(fake: FakeNode) -> tuple[int, int]:
+        source = LiveSource([fake.url], poll_s=0.01)
+        source.want(frozenset({"locks", "proposals"}))
+        async with asyncio.timeout(DEADLINE_S), aclosing(source.observations()) as observations:
+            async for _ in observations:
+                if len(fake.requests("GET distributed/status")) > 5:
+                    break
+            before = len(fake.requests("GET distributed/locks"))
+            source.retry()
+            async for _ in observations:
+                if len(fake.requests("GET distributed/locks")) > before:
+                    break
+        return before, len(fake.requests("GET distributed/locks"))
+
+    with running(node(status=STATUS | {"events": 3}, locks=[], proposals=[])) as fake:
+        assert asyncio.run(run(fake)) == (1, 2)
+        assert len(fake.requests("GET distributed/proposals")) <= 2
+
+
+def test_however_much_happens_observations_are_far_enough_apart() -> None:
+    async def run(fake: FakeNode) -> list[float]:
+        times: list[float] = []
+        source = LiveSource([fake.url], poll_s=0.001)
+        async with asyncio.timeout(DEADLINE_S), aclosing(source.observations()) as observations:
+            async for _ in observations:
+                times.append(asyncio.get_running_loop().time())
+                if len(times) == 4:
+                    return times
+        raise AssertionError("the source ended")
+
+    with running(node()) as fake:
+        times = asyncio.run(run(fake))
+    assert all(later - earlier >= PUBLISH_S * 0.99 for earlier, later in pairwise(times))

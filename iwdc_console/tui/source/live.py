@@ -14,11 +14,12 @@ import msgspec
 
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
-from iwdc_console.tui.model.api import Event, Instance, Span, Trace
+from iwdc_console.tui.model.api import Event, Instance, Span, Status, Trace
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.model.retold import TELLING
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import Follower
+from iwdc_console.tui.source.thrift import worth_asking
 
 if TYPE_CHECKING:
     import httpx
@@ -66,6 +67,8 @@ class LiveSource:
         self._observation = Observation(context=context, nodes=self._given, link=Link(node=self._given[0]))
         self._wanted: frozenset[PartName] = frozenset({"status"})
         self._trace = ""
+        self._then: dict[PartName, Part[Status]] = {}
+        """The status when a part was last received."""
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
@@ -100,7 +103,8 @@ class LiveSource:
         return events
 
     def retry(self) -> None:
-        """Ask now."""
+        """Ask now, for everything."""
+        self._then.clear()
         self._pause_s = 0.0
         self._now.set()
 
@@ -131,7 +135,10 @@ class LiveSource:
                     node = self._observation.link.node
                     follower.follow(node)
                     for name in self._wanted - {"status", "events", "trace"}:
-                        await self._ask_part(client, node, name)
+                        then = self._then.get(name)
+                        same = then.value if then is not None and then.node == node else None
+                        if worth_asking(name, self._observation, same, self._clock.mono_s()):
+                            await self._ask_part(client, node, name)
                     if self._trace and "trace" in self._wanted:
                         await self._gather_trace(client, self._trace)
                     self._changed.set()
@@ -201,6 +208,8 @@ class LiveSource:
             self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
             return
         part = Part(value, node, self._clock.mono_s(), int(self._clock.wall_ms()))
+        if self._observation.status is not None:
+            self._then[name] = self._observation.status
         changes = {name: part, "troubles": troubles}
         self._observation = msgspec.structs.replace(self._observation, **changes)
 
