@@ -47,15 +47,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--node", action="append", metavar="URL", help="a node to ask; may be given more than once")
     made.add_argument("--context", metavar="NAME", help="a named cluster, see: iwdc-distributed config")
     made.add_argument("--read-only", action="store_true", help="offer nothing that changes the cluster")
-    made.add_argument("--demo", action="store_true", help="start a cluster on this machine, to try and to break")
+    ways = made.add_mutually_exclusive_group()
+    ways.add_argument("--demo", action="store_true", help="start a cluster on this machine, to try and to break")
     sizes = range(FEWEST, MOST + 1)
     made.add_argument(
         "--nodes", type=int, choices=sizes, default=FEWEST, help=f"how many nodes the demo has ({FEWEST})"
     )
-    made.add_argument("--embedded", action="store_true", help="run a full node beside the console")
+    ways.add_argument("--embedded", action="store_true", help="run a full node beside the console")
     made.add_argument("--config", type=Path, metavar="FILE", help="its node.toml; configs/node.toml if there is one")
-    made.add_argument("--record", type=Path, metavar="FILE", help="no screen: record what is observed, until ctrl-c")
-    made.add_argument("--replay", type=Path, metavar="FILE", help="show a recording; no node is asked")
+    ways.add_argument("--record", type=Path, metavar="FILE", help="no screen: record what is observed, until ctrl-c")
+    ways.add_argument("--replay", type=Path, metavar="FILE", help="show a recording; no node is asked")
     made.add_argument("--id", metavar="ID", help="which instance it is")
     return made
 
