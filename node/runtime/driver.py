@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -46,7 +46,6 @@ from node.protocol.effects import (
     Send,
     Ship,
     Tick,
-    Wanted,
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
@@ -55,6 +54,7 @@ from node.protocol.settings import Settings
 from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
 from node.runtime.commits import GroupCommit
+from node.runtime.content.contract import ContentKeeper
 from node.runtime.legacy import LegacyMember
 from node.runtime.peers import Link
 
@@ -92,22 +92,6 @@ class _Delivery:
     def finish(self) -> None:
         if not self.answer.done():
             self.answer.set_result(self.link.take())
-
-
-class ContentKeeper(Protocol):
-    """What sees to content. None of its functions may wait; it reports by `Engine.step(ContentIs(...))`."""
-
-    def fetch(self, wanted: Sequence[Wanted]) -> None:
-        """Get what is wanted, and give up what is no longer."""
-
-    def install(self, content: Wanted) -> None:
-        """Let held content stand for its version."""
-
-    def apply(self, content: Wanted, back: bool) -> None:
-        """Make held content the working data; `back`: the cluster decided to go back to it."""
-
-    def seen(self, event: Event) -> None:
-        """An event of this instance's own is on its disk."""
 
 
 class Engine:

@@ -35,3 +35,8 @@ def test_a_value_cannot_pose_as_another_field() -> None:
     posing = signed_bytes("c\nkind=8:snapshot\nversion=5:1.0.0", "snapshot", None, "1.0.0", "a")
     assert honest != posing
     assert signed_bytes("c", "snapshot", None, "\ud800", "a") != honest
+
+
+def test_content_is_signed_where_it_comes_with_the_proposal() -> None:
+    bare = signed_bytes("c", "snapshot", None, "1.0.0", "a")
+    assert signed_bytes("c", "snapshot", None, "1.0.0", "a", "key") == bare + b"content=3:key\n"
