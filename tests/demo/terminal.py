@@ -25,12 +25,12 @@ class Terminal:
     """A pseudo-terminal with a screen behind it. A context manager: left, the program is gone."""
 
     def __init__(self, arguments: Sequence[str], home: Path, columns: int = 120, lines: int = 40) -> None:
-        self._screen = pyte.Screen(columns, lines)
-        self._stream = pyte.ByteStream(self._screen)
+        self.screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
         self.resize(columns, lines)
         # The person's own settings must not matter, nor be touched.
-        own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+        own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state"), "COLORTERM": "truecolor"}
         environment = ENVIRONMENT | own | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _WITH_TERMINAL, *arguments],
@@ -53,7 +53,7 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """What is on the screen."""
-        return [line.rstrip() for line in self._screen.display]
+        return [line.rstrip() for line in self.screen.display]
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Terminal:
     def resize(self, columns: int, lines: int) -> None:
         """Another size, as when a window is dragged."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self._screen.resize(lines, columns)
+        self.screen.resize(lines, columns)
 
     def until(self, what: str, holds: Callable[[str], object]) -> str:
         """Read on until the screen is so; the screen."""
@@ -86,7 +86,11 @@ class Terminal:
         """Take in what the program writes."""
         if select.select([self._master], [], [], within_s)[0]:
             with contextlib.suppress(OSError):  # the program's end of the terminal is closed
-                self._stream.feed(os.read(self._master, 65536))
+                self.feed(os.read(self._master, 65536))
+
+    def feed(self, data: bytes) -> None:
+        """Show what the program wrote."""
+        self._stream.feed(data)
 
     def wait(self, within_s: float = DEADLINE_S) -> int:
         """Until the program has ended; its exit code."""
