@@ -29,7 +29,10 @@ LOOK_S = 2.0
 DEMO = ("iwdc_console.cli.main", "demo")
 ENTER, DOWN, END = "\r", "\x1b[B", "\x1b[F"
 DARK = {"default": None, "brown": "yellow"}
-WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+FONTS = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace'
+LOOKS = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
+    "Fira Code, monospace", FONTS
+)
 """No font is fetched from anywhere: the reader's own monospaced one will do."""
 
 
@@ -64,7 +67,7 @@ class Recorded(Terminal):
             runs = groupby(cells, key=lambda cell: cell._replace(data=""))
             line = Text.assemble(*(("".join(cell.data for cell in run), style_of(looks)) for looks, run in runs))
             console.print(line, no_wrap=True, overflow="crop", highlight=False)
-        svg = console.export_svg(title="iwdc-console", code_format=WITHOUT_FONTS)
+        svg = console.export_svg(title="iwdc-console", code_format=LOOKS)
         (FOLDER / "pictures" / f"{name}.svg").write_text(svg, encoding="utf-8")
 
     def save(self, file: Path) -> None:

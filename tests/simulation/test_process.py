@@ -95,6 +95,7 @@ def test_persists_gather_while_a_commit_runs() -> None:
     process = made.hosts["A"]
     for _ in range(5):
         process.call(Elect(), lambda answer: None)
+        made.run_for(0.01)  # those of one moment would make one step
     made.run_for(5.0)
     reported = [g.number for g in core(made, "A").given if isinstance(g, Persisted)]
     assert reported == [1, 5], "the first alone, the other four together"
