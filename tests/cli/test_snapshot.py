@@ -1,0 +1,142 @@
+"""`snapshot` and `diff`: what is asked of the node, what people see, and the exit codes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iwdc_console.cli import main
+from iwdc_console.cli.exits import Exit
+from tests.cli import samples
+from tests.cli.fake import FakeNode, running
+
+STORED = {
+    "kind": "snapshot",
+    "version": "1.2.0",
+    "hash": "a" * 64,
+    "content": {"key": "b" * 64, "bytes": 4096, "files": 2},
+}
+VERSIONS = [
+    {
+        "version": "1.2.0",
+        "state": "current",
+        "key": "b" * 64,
+        "hash": "a" * 64,
+        "files": 2,
+        "bytes": 4096,
+        "instances": {
+            "instance-A": {"state": "has", "percent": 100, "applied": True},
+            "instance-B": {"state": "fetching", "percent": 40, "problem": "nobody has it"},
+        },
+    },
+    {"version": "1.1.0", "state": "accepted", "hash": "c" * 64, "instances": {"instance-A": {"state": "has"}}},
+]
+
+
+def _job(**more: Any) -> dict[str, Any]:
+    return {"id": "j-1", "phase": "done", "version": "1.2.0"} | more
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNode]:
+    routes = {
+        "POST snapshots/store": _job(phase="waiting", id="j-0"),
+        "GET snapshots/jobs/j-0": _job(stored=STORED),
+        "POST snapshots/publish": _job(proposal=samples.proposal()),
+        "GET snapshots": VERSIONS,
+        "GET distributed/status": {"currentVersion": "1.2.0"},
+    }
+    with running(routes) as fake:
+        monkeypatch.setenv("IWDC_NODE", fake.url)
+        yield fake
+
+
+def test_publish_stores_then_publishes(node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert out.startswith("snapshot 1.2.0 accepted\n")
+    assert "Stored 1.2.0: 2 files, 4.0 KiB." in err
+    bodies = {asked.path: asked.body for asked in node.asked if asked.method == "POST"}
+    assert list(bodies.values()) == [{"path": str(tmp_path), "version": "1.2.0"}, STORED]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("insufficient_quorum", Exit.NO_QUORUM),
+        ("not_staged", Exit.NO_QUORUM),
+        ("would_be_rejected", Exit.REJECTED),
+        ("maybe", Exit.UNKNOWN),
+        ("no_space", Exit.FAILED),
+    ],
+)
+def test_a_failed_job_has_its_exit_code(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], reason: str, code: Exit
+) -> None:
+    node.routes["POST snapshots/publish"] = _job(phase="failed", reason=reason, detail="because")
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == code
+    assert f"Version 1.2.0: {reason}: because" in capsys.readouterr().err
+
+
+def test_list_shows_who_has_what(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["snapshot", "list"]) == Exit.DONE
+    out = capsys.readouterr().out
+    assert "has *" in out
+    assert "fetching 40 %" in out
+    assert "1.2.0 at instance-B: nobody has it" in out
+    assert main.run(["snapshot", "list", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == VERSIONS
+
+
+def test_rollback_proposes_what_was_accepted(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    proposal = samples.proposal()
+    proposed = {"proposalId": proposal["id"], "quorum": samples.QUORUM, "key": "k-1", "state": "pending"}
+    node.routes["POST distributed/propose"] = [{"success": True, "status": 200, "data": proposed}]
+    node.routes["GET distributed/proposals/k-1"] = [proposal]
+    assert main.run(["snapshot", "rollback", "1.1.0", "--yes"]) == Exit.DONE
+    [asked] = [asked for asked in node.asked if asked.method == "POST"]
+    [item] = asked.body["proposals"]
+    del item["idempotencyKey"]
+    assert item == {"kind": "rollback", "from": "1.2.0", "to": "1.1.0", "hash": "c" * 64}
+
+
+def test_rollback_refused_has_the_exit_code_of_its_reason(node: FakeNode) -> None:
+    refusal = {"reason": "insufficient_quorum", "quorum": samples.QUORUM}
+    node.routes["POST distributed/propose"] = [{"success": False, "status": 200, "data": refusal}]
+    assert main.run(["snapshot", "rollback", "1.1.0", "--yes"]) == Exit.NO_QUORUM
+
+
+def test_rollback_wants_the_version_typed(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "1.0.0")
+    assert main.run(["snapshot", "rollback", "1.1.0"]) == Exit.USAGE
+    assert all(asked.method == "GET" for asked in node.asked)
+
+
+def test_a_version_that_was_never_accepted_is_no_target(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["GET distributed/proposals"] = []
+    assert main.run(["snapshot", "rollback", "0.1.0", "--yes"]) == Exit.FAILED
+    assert "No accepted version 0.1.0" in capsys.readouterr().err
+
+
+def test_verify_takes_a_part(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"checked": 3, "missing": [], "corrupt": [], "extra": []}
+    node.routes["POST snapshots/verify"] = _job(verified=found)
+    assert main.run(["snapshot", "verify", "1.2.0", "--sample", "10%"]) == Exit.DONE
+    assert node.asked[-1].body == {"version": "1.2.0", "sample": 0.1}
+    assert main.run(["snapshot", "verify", "1.2.0", "--sample", "all"]) == Exit.USAGE
+
+
+def test_prune_says_what_goes(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST snapshots/prune"] = {"versions": ["1.0.0"], "dryRun": True}
+    assert main.run(["snapshot", "prune", "--keep", "2", "--dry-run"]) == Exit.DONE
+    assert capsys.readouterr().out == "Would drop: 1.0.0.\n"
+
+
+def test_diff_publish_makes_and_publishes(node: FakeNode) -> None:
+    made = STORED | {"kind": "diff", "from": "1.1.0"}
+    node.routes["POST diffs"] = _job(stored=made)
+    assert main.run(["diff", "publish", "1.1.0", "1.2.0"]) == Exit.DONE
+    bodies = [asked.body for asked in node.asked if asked.method == "POST"]
+    assert bodies == [{"from": "1.1.0", "to": "1.2.0"}, made]
