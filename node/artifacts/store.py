@@ -194,11 +194,12 @@ class Store:
         return incoming
 
     def bases(self, version: str) -> list[Holding]:
-        """The holdings that are likely to share files with `version`: the nearest first, then what is held."""
-        everything = self.holdings()
-        older = [each for each in everything if each.installed and parse(each.version) <= parse(version)]
-        rest = [each for each in everything if each not in older]
-        return [*older, *rest][:MAX_BASES]
+        """The holdings that are likely to share files with `version`: the nearest older one first, then newer ones."""
+        order = parse(version)
+        everything = sorted(self.holdings(), key=lambda each: (parse(each.version), each.installed), reverse=True)
+        older = [each for each in everything if parse(each.version) <= order]
+        newer = [each for each in everything if parse(each.version) > order]
+        return [*older, *reversed(newer)][:MAX_BASES]
 
     def unfinished(self) -> list[str]:
         """The keys of content that is on its way."""
