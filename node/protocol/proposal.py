@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from node.protocol import events
-from node.protocol.events import Event
+from node.protocol.events import Event, VersionVector
 from node.protocol.requests import ContentRef, ProposalKind
 from node.protocol.versions import VersionKey, parse
 
@@ -145,6 +145,13 @@ def to_event(bodies: Sequence[Proposal]) -> tuple[dict[str, Any], str]:
 def proposal_key(event_id: str, index: int) -> str:
     """The key of a proposal is its event's id (P1); of those that share an event only the first one's."""
     return f"{event_id}.{index}" if index else event_id
+
+
+def lies_above(key: str, vector: VersionVector) -> bool:
+    """Whether the proposal with this key, which its event's id tells the place of, is not among what `vector` holds."""
+    journal, _, place = key.rpartition("-")
+    seq = place.partition(".")[0]
+    return bool(journal) and seq.isdecimal() and int(seq) > vector.get(journal, 0)
 
 
 class Birth(msgspec.Struct, frozen=True, array_like=True, gc=False):

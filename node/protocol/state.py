@@ -26,6 +26,7 @@ from node.protocol.proposal import (
     Opening,
     Resolution,
     VoteAtom,
+    lies_above,
     own_vote,
     read_births,
     read_opening,
@@ -56,6 +57,8 @@ class Fold:
         self._decisions = Decisions(self._strategy, self._floor.highest, self._floor.voids)
         self._early_votes: dict[str, dict[_Place, VoteAtom]] = {}
         self._early_openings: dict[str, list[Opening]] = {}
+        self._late: dict[_Place, VoteAtom | Opening] = {}
+        """On what the floor decided: they change nothing, and a further floor may forget what they are on."""
         self._displaced: dict[_Place, VoteAtom | Birth] = {}
         self._latest: dict[str, int] = {}
         self._sum = 0
@@ -131,17 +134,17 @@ class Fold:
                 self._must_restart = True
 
     def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> None:
+        self._note_time(cast.voter, cast.hlc)
         p = self._decisions.register.by_key.get(key)
         if p is None:
             self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
-            self._note_time(cast.voter, cast.hlc)
             return
         if p.final and not self._above(p.birth):
+            self._late[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             return
         former = p.votes.get((cast.voter, cast.round))
         if former is not None and (former.journal, former.seq, former.index) == (cast.journal, cast.seq, cast.index):
             return
-        self._note_time(cast.voter, cast.hlc)
         body = p.payload
         valid = hash_ == body.hash and cast.voter in body.voters
         if former is not None or not valid:
@@ -161,7 +164,9 @@ class Fold:
             early = self._early_openings.setdefault(opening.key, [])
             if opening not in early:
                 early.append(opening)
-        elif opening not in p.openings and (not p.final or self._above(p.birth)):
+        elif p.final and not self._above(p.birth):
+            self._late[opening.journal, opening.seq, 0] = opening
+        elif opening not in p.openings:
             self._decisions.open(p, opening, changes)
 
     def _resolve(self, resolution: Resolution) -> None:
@@ -306,14 +311,17 @@ class Fold:
             source = Fold(self._strategy, self._limits)
             source._vector, source._floor = self._vector, self._floor
             source._load(below)
-        made: dict[str, Any] = msgspec.to_builtins(source._checkpoint())
+        made: dict[str, Any] = msgspec.to_builtins(source._checkpoint(vector))
         return made
 
-    def _checkpoint(self) -> Checkpoint:
+    def _checkpoint(self, vector: VersionVector) -> Checkpoint:
         lineage = self._decisions.lineage
         hlc = floor_time(self._floor.hlc, self._latest.values())
-        # A proposal that is still unknown a whole floor after a vote for it will not come any more.
-        early = [a for votes in self._early_votes.values() for a in votes.values() if a.cast.hlc > self._floor.hlc]
+        # A vote may come long before its proposal. One that lies below the floor, or is unknown a whole floor later,
+        # will not come any more.
+        former = self._floor.hlc
+        votes = (atom for votes in self._early_votes.values() for atom in votes.values())
+        early = [atom for atom in votes if lies_above(atom.key, vector) or atom.cast.hlc > former]
         early.sort(key=lambda atom: atom.cast.order)
         openings = [opening for made in self._early_openings.values() for opening in made]
         openings.sort(key=lambda opening: (opening.journal, opening.seq))
@@ -357,17 +365,22 @@ class Fold:
         forgotten = passed(decisions.register.by_key, decisions.highest_order, vector, floor)
         if forgotten is None:
             return False
-        early = [*floor.early_votes, *(atom for votes in self._early_votes.values() for atom in votes.values())]
-        early += (VoteAtom(p.key, p.payload.hash, cast) for p in forgotten for cast in p.votes.values())
+        closed = [*forgotten, *(decisions.register.by_key[each.birth.key] for each in floor.kept if each.final)]
+        loose: list[Atom] = [atom for votes in self._early_votes.values() for atom in votes.values()]
+        loose += self._late.values()
+        for p in closed:
+            loose += (VoteAtom(p.key, p.payload.hash, cast) for cast in p.votes.values())
+            loose += p.openings
         decisions.finish(floor.kept, forgotten, floor.voids)
         self._sum = (self._sum - sum(p.mark for p in forgotten)) % _DIGEST_RANGE
         self._vector, self._floor = dict(vector), floor
-        self._early_votes, self._latest = {}, {}
+        self._early_votes, self._late, self._latest = {}, {}, {}
         nothing: list[Change] = []
-        for number, atom in enumerate(early):
-            if number < len(floor.early_votes) or self._above(atom):
+        for atom in [*floor.early_votes, *(atom for atom in loose if self._above(atom))]:
+            if isinstance(atom, VoteAtom):
                 self._add_vote(atom.key, atom.hash, atom.cast, nothing)
-                self._note_time(atom.cast.voter, atom.cast.hlc)
+            elif isinstance(atom, Opening):
+                self._add_opening(atom, nothing)
         for known in self._atoms():
             if isinstance(known, Birth):
                 self._note_time(known.origin, known.hlc)
@@ -381,7 +394,7 @@ class Fold:
 
     def _atoms(self) -> list[Atom]:
         """All atoms above the floor."""
-        atoms: list[Atom] = [*self._displaced.values(), *self._decisions.resolutions.values()]
+        atoms: list[Atom] = [*self._displaced.values(), *self._late.values(), *self._decisions.resolutions.values()]
         for p in self._decisions.register.by_key.values():
             atoms.append(p.birth)
             # A proposal's own vote is part of it.

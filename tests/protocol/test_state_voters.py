@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from node.protocol.events import Event
@@ -190,6 +190,7 @@ def seen(fold: Fold, world: World) -> dict[str, Any]:
 
 
 @given(*worlds, st.sampled_from(["last-write-wins", "leader-wins", "reject-inconsistent"]), st.integers(0, 2))
+@example(21663, 4, "last-write-wins", 1)
 @settings(max_examples=100)
 def test_c1_a_floor_over_a_living_fold_is_the_same_as_starting_from_it(
     seed: int, count: int, strategy: Strategy, kept: int

@@ -132,3 +132,8 @@ def late_votes(patch: Patch) -> None:
         p.final = False
 
     around(patch, decisions.Decisions, "freeze", freeze)
+
+
+@bug("a floor drops the votes that came before their proposal", "C1", *CUTS, limits=SMALL, think_s=0.05, rare=True)
+def early_votes_dropped(patch: Patch) -> None:
+    patch.setattr(state, "lies_above", lambda key, vector: False)
