@@ -123,7 +123,7 @@ def test_rows_keep_shape_word_and_note() -> None:
 
 def test_heartbeat_ages_go_on_between_two_answers() -> None:
     early, late = overview.instance_rows(moment()), overview.instance_rows(moment(now_s=NOW_S + 2))
-    assert (early[1].cells[3].text, late[1].cells[3].text) == ("1.6 s", "3.6 s")
+    assert (early[1].cells[3].text, late[1].cells[3].text) == ("1.2 s", "3.2 s"), "by whole seconds"
 
 
 def test_an_unknown_status_or_reason_is_shown_as_it_was_said() -> None:

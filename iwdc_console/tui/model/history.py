@@ -28,6 +28,7 @@ class Pulse(NamedTuple):
     healthy: int
     total: int
     events: int
+    worst_rtt_ms: float | None = None
 
 
 class Change(NamedTuple):
@@ -65,7 +66,8 @@ class History:
             return
         self._last_s = part.at_s
         quorum = part.value.quorum
-        self.pulses.append(Pulse(part.at_ms, quorum.healthy, quorum.total, part.value.events))
+        rtts = [item.rtt_ms for item in part.value.instances if item.rtt_ms is not None]
+        self.pulses.append(Pulse(part.at_ms, quorum.healthy, quorum.total, part.value.events, max(rtts, default=None)))
         known = {instance.id for instance in part.value.instances}
         for gone in self._samples.keys() - known:
             del self._samples[gone]
@@ -80,4 +82,4 @@ class History:
         ring = self._samples.get(instance)
         if ring is None:
             return []
-        return list(ring)[-count:]
+        return [ring[place] for place in range(-min(count, len(ring)), 0)]

@@ -1,9 +1,10 @@
 """Who sees whom: one line per observer, one column per instance seen."""
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, shape, tone
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
@@ -35,7 +36,7 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
         for name in fitting:
             line.append(_cell(status, item.id, name, cell))
         lines.append(line)
-    return [*lines, *_disagreements(status)][:most]
+    return [*lines, *_disagreements(status, language())][:most]
 
 
 def seen(status: Status, observer: str, name: str) -> str | None:
@@ -53,8 +54,9 @@ def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, st
     return f"{shape(said):>{width}}", tone(said)
 
 
-def _disagreements(status: Status) -> list[Line]:
-    """Instances that some see and others do not: a link is broken, not a node."""
+@once
+def _disagreements(status: Status, spoken: str) -> list[Line]:
+    """In the language `spoken`: instances that some see and others do not: a link is broken, not a node."""
     observers = [item for item in status.instances if item.status != UNREACHABLE]
     unseen = {name for one in observers for name, said in one.sees.items() if said == UNREACHABLE}
     lines: list[Line] = []

@@ -1,14 +1,17 @@
 """What the overview says of a moment, as rows and lines; `Line` is pieces of text with their tones."""
 
 from collections.abc import Sequence
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
 from iwdc_console.tui.model.evidence import note, status_word
+from iwdc_console.tui.model.history import History, Pulse
 from iwdc_console.tui.model.marks import UNREACHABLE, mark, tone
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
 from iwdc_console.tui.model.table import Cell, Column, Row
 from iwdc_console.tui.model.words import fitted
@@ -42,17 +45,24 @@ def instance_rows(moment: Moment) -> list[Row]:
     part = moment.observation.status
     if part is None:
         return []
-    aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
-    return [_instance_row(item, part.value, moment, aged_ms) for item in part.value.instances]
+    aged_s = 0 if moment.past else max(0, int(moment.now_s - part.at_s))
+    newest = moment.history.pulses[-1] if moment.history.pulses else None
+    return _instance_rows(part, moment.history, newest, aged_s, language())
 
 
-def _instance_row(item: Instance, status: Status, moment: Moment, aged_ms: float) -> Row:
+@once
+def _instance_rows(part: Part[Status], history: History, newest: Pulse | None, aged_s: int, spoken: str) -> list[Row]:
+    """`newest` and `spoken` say that the history and the language are the same still. Ages grow by whole seconds."""
+    return [_instance_row(item, part.value, history, aged_s * 1000) for item in part.value.instances]
+
+
+def _instance_row(item: Instance, status: Status, history: History, aged_ms: float) -> Row:
     own, leads = item.id == status.id, item.id == status.leader.id
     gone = item.status == UNREACHABLE
     shape, shade = mark(item, status.leader.id)
     dim = "text-muted" if gone else ""
     beat = None if item.heartbeat_age_ms is None else item.heartbeat_age_ms + aged_ms
-    trend = sparkline([one.rtt_ms for one in moment.history.samples(item.id, SPARK)], SPARK, SPARK_LEAST_MS)
+    trend = sparkline([one.rtt_ms for one in history.samples(item.id, SPARK)], SPARK, SPARK_LEAST_MS)
     rtt = None if own or gone else item.rtt_ms
     drift = None if gone else item.drift_ms
     return Row(
@@ -221,21 +231,13 @@ def pulse_lines(moment: Moment, width: int, most: int) -> list[Line]:
         max(0, new.events - old.events) * 1000 / max(1, new.at_ms - old.at_ms) for old, new in pairwise(pulses)
     ]
     healthy: list[float | None] = [pulse.healthy for pulse in pulses]
-    worst = worst_rtts(moment)
+    worst = [pulse.worst_rtt_ms for pulse in pulses]
     last = pulses[-1]
     return [
         _pulse("overview.healthy", healthy, room, f"{last.healthy}/{last.total}", last.total),
         _pulse("overview.rate", rates, room, text("unit.per_s", value=f"{rates[-1] or 0:.0f}"), 10),
-        _pulse("overview.worst_rtt", worst, room, milliseconds(worst[-1] if worst else None), SPARK_LEAST_MS),
+        _pulse("overview.worst_rtt", worst, room, milliseconds(last.worst_rtt_ms), SPARK_LEAST_MS),
     ][:most]
-
-
-def worst_rtts(moment: Moment) -> list[float | None]:
-    """The longest round trip of each sample, over all instances."""
-    part = moment.observation.status
-    names = [item.id for item in part.value.instances] if part is not None else []
-    columns = zip_longest(*([one.rtt_ms for one in reversed(moment.history.samples(name))] for name in names))
-    return [max((rtt for rtt in column if rtt is not None), default=None) for column in columns][::-1]
 
 
 PULSE_LABEL, PULSE_VALUE = 14, 9

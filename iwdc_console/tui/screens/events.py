@@ -51,6 +51,8 @@ class Events(View):
         self._words = ""
         self._mode = ""
         self._first = 0
+        self._filled = -1
+        """The timeline's version that the table shows."""
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
@@ -69,13 +71,16 @@ class Events(View):
         """Take in what is new. The past has a timeline of its own."""
         if moment.past or self._mode == "past":
             self._timeline, self._events, self._rows = Timeline(), {}, {}
+            self._filled = -1
         self._mode = moment.mode
         part = moment.observation.events
         if part is not None:
             self._timeline.add(part.value)
-        self._refill()
+        if self._timeline.version != self._filled:
+            self._refill()
 
     def _refill(self) -> None:
+        self._filled = self._timeline.version
         table = self.query_one(Table)
         follows = not table.shown or table.cursor == table.shown[-1].key
         fresh = {event.id: event for event in self._timeline.events}

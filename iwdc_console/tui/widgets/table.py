@@ -9,24 +9,24 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
 
 from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
 from iwdc_console.tui.model.words import cut, fitted
-from iwdc_console.tui.widgets.words import toned
+from iwdc_console.tui.widgets.words import Piece, toned
 
 GLOW_S = 1.0
 HEADING_LINES = 1
 HEADING, SORTED = "$text-muted", "bold $foreground"
 CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on $surface", "bold on $action-selection"
+
+SPACE: Piece = (" " * GAP, "")
 
 
 class Table(ScrollView, can_focus=True):
@@ -99,6 +99,7 @@ class Table(ScrollView, can_focus=True):
         self.filter = Filter()
         self.sort_by: int | None = None
         self.descending = False
+        self._given: Sequence[Row] = ()
         self._rows: tuple[Row, ...] = ()
         self._lines: list[tuple[Row, bool]] = []
         self._first_line: dict[str, int] = {}
@@ -110,6 +111,9 @@ class Table(ScrollView, can_focus=True):
 
     def show_rows(self, rows: Sequence[Row], now_s: float) -> None:
         """Show these rows; changed cells glow until `GLOW_S` after `now_s`."""
+        if rows is self._given and not self._glowing:
+            return
+        self._given = rows
         before = {row.key: row for row in self._rows}
         self._rows = tuple(rows)
         for row in rows:
@@ -180,51 +184,48 @@ class Table(ScrollView, can_focus=True):
         """One line of the visible part."""
         width = self.scrollable_content_region.width
         self._widths = widths(self.columns, width)
-        style = self.visual_style
         if y == 0:
             return self._strip(self._heading(), width)
         at = self.scroll_offset.y + y - HEADING_LINES
         if at >= len(self._lines):
             if not self._lines and y == 1:
                 words = text("table.filtered_out") if self._rows else text(self._empty)
-                return self._strip(Content.styled(cut(words, width), "$text-muted"), width)
-            return Strip.blank(width, style.rich_style)
+                return self._strip([(cut(words, width), "$text-muted")], width)
+            return Strip.blank(width, self.visual_style.rich_style)
         row, is_note = self._lines[at]
-        line = self._note(row, width) if is_note else self._row(row)
+        line = [(cut(f"    {row.note}", width), toned(row.note_tone))] if is_note else self._row(row)
         if row.key == self.cursor:
-            style += self.app.stylesheet.parse_style(CURSOR if self.has_focus else CURSOR_IDLE)
-        return self._strip(line, width, style)
+            return self._strip(line, width, CURSOR if self.has_focus else CURSOR_IDLE)
+        return self._strip(line, width)
 
-    def _strip(self, line: Content, width: int, style: Style | None = None) -> Strip:
-        base = self.visual_style if style is None else style
+    def _strip(self, pieces: Sequence[Piece], width: int, over: str = "") -> Strip:
+        """Words with their styles on the table's own, and on the style `over` it."""
+        parse = self.app.stylesheet.parse_style
+        base = self.visual_style + parse(over) if over else self.visual_style
         segments = [
-            Segment(words, piece.rich_style)
-            for words, piece in line.render(base, end="", parse_style=self.app.stylesheet.parse_style)
+            Segment(words, (base + parse(style)).rich_style if style else base.rich_style) for words, style in pieces
         ]
         return Strip(segments).adjust_cell_length(width, base.rich_style)
 
-    def _heading(self) -> Content:
-        pieces: list[Content] = []
+    def _heading(self) -> list[Piece]:
+        pieces: list[Piece] = []
         for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
-            if not width:
-                continue
-            arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
-            words = fitted(text(f"column.{column.id}") + arrow, width, column.right)
-            pieces.append(Content.styled(words, SORTED if arrow else HEADING))
-        return Content(" " * GAP).join(pieces)
+            if width:
+                arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
+                words = fitted(text(f"column.{column.id}") + arrow, width, column.right)
+                pieces += [(words, SORTED if arrow else HEADING), SPACE]
+        return pieces[:-1]
 
-    def _row(self, row: Row) -> Content:
-        pieces: list[Content] = []
+    def _row(self, row: Row) -> list[Piece]:
+        pieces: list[Piece] = []
         for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
-            if not width:
-                continue
-            cell = row.cells[index]
-            piece = Content.styled(fitted(cell.text, width, column.right), toned(cell.tone))
-            pieces.append(piece.stylize(GLOW) if (row.key, index) in self._glowing else piece)
-        return Content(" " * GAP).join(pieces)
-
-    def _note(self, row: Row, width: int) -> Content:
-        return Content.styled(cut(f"    {row.note}", width), toned(row.note_tone))
+            if width:
+                cell = row.cells[index]
+                style = toned(cell.tone)
+                if (row.key, index) in self._glowing:
+                    style = f"{style} {GLOW}" if style else GLOW
+                pieces += [(fitted(cell.text, width, column.right), style), SPACE]
+        return pieces[:-1]
 
     # What people do
 

@@ -1,0 +1,85 @@
+"""What is not done: nothing is said or painted twice."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from unittest.mock import patch
+
+import msgspec
+
+from iwdc_console.tui.app import Console
+from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.once import once
+from iwdc_console.tui.model.overview import instance_rows
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.table import Table
+from tests.tui import prod_eu
+from tests.tui.prod_eu import NOW_S, Script, moment, observation
+
+
+def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
+    """How many regions of the table, how many panels are painted again, and whether anything is laid out anew."""
+
+    async def run() -> tuple[int, int, bool]:
+        app = prod_eu.console()
+        async with app.run_test(size=(120, 40)) as pilot:
+            source = app.source
+            assert isinstance(source, Script)
+            async with asyncio.timeout(20):
+                while app.moment().observation is not source.told[-1]:
+                    await pilot.pause(0.01)
+            await pilot.pause()
+            table = app.screen.query_one(Table)
+            with (
+                patch.object(Table, "refresh", autospec=True) as lines,
+                patch.object(Lines, "refresh", autospec=True) as panels,
+            ):
+                act(app, table)
+                laid_out = any(call.kwargs.get("layout") for call in panels.call_args_list)
+                return len(lines.call_args_list), len(panels.call_args_list), laid_out
+
+    return asyncio.run(run())
+
+
+def shown(app: Console, known: Observation) -> None:
+    app._newest = known
+    app._show()
+
+
+def test_the_same_observation_again_paints_nothing() -> None:
+    assert refreshed(lambda app, table: app._show()) == (0, 0, False)
+
+
+def test_an_equal_status_received_again_paints_nothing_of_the_table() -> None:
+    again = observation(prod_eu.status(at=prod_eu.NOW_MS + 1))
+    assert refreshed(lambda app, table: shown(app, again))[0] == 0
+
+
+def test_one_instance_that_changed_is_one_line_painted_again() -> None:
+    first, *others = prod_eu.instances()
+    changed = observation(prod_eu.status(instances=(msgspec.structs.replace(first, version="1.4.3"), *others)))
+    assert refreshed(lambda app, table: shown(app, changed)) == (1, 0, False)
+
+
+def test_the_cursor_moves_with_two_lines_painted() -> None:
+    assert refreshed(lambda app, table: table.action_move(1)) == (2, 0, False)
+
+
+def test_rows_are_built_again_a_second_later_but_not_before() -> None:
+    known = moment()
+    rows = instance_rows(known)
+    assert instance_rows(replace(known, now_s=NOW_S + 0.5)) is rows
+    assert instance_rows(replace(known, now_s=NOW_S + 0.7)) is not rows
+
+
+def test_once_says_again_only_what_it_was_asked_of_the_same_things() -> None:
+    asked = []
+
+    @once
+    def say(what: list[int], times: int) -> int:
+        asked.append(what)
+        return len(what) * times
+
+    one, equal = [1], [1]
+    assert (say(one, 2), say(one, 2), say(equal, 2), say(equal, 3)) == (2, 2, 2, 3)
+    assert len(asked) == 3
