@@ -1,8 +1,7 @@
 """Holding a lock around a command (L4).
 
-The lease is counted from *sending* the last acknowledged acquire or renewal, on a clock that goes on while the machine
-sleeps, and shortened by the tenth that clocks may differ. The command is told to end (TERM) in time to be killed before
-that. Threads only report; every decision is made in one place, in the order of what is reported.
+The command is told to end (TERM) in time to be killed before the lease ends as `iwdc_console.lease` counts it. Threads
+only report; every decision is made in one place, in the order of what is reported.
 """
 
 import contextlib
@@ -14,53 +13,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.failures import LOCK_REASONS, failure_of
 from iwdc_console.cli.output import say
-from iwdc_console.client import Client, ClientError, ClusterRefused, OutcomeUnknown, segment
+from iwdc_console.client import Client, ClientError, ClusterRefused, OutcomeUnknown
+from iwdc_console.lease import Lease, acquire, now, path, renew, renewing
 
-CLOCK_MARGIN = 0.1
-"""Part of the lease given up because clock rates may differ by that much (L4)."""
 GRACE = 1 / 6
 """Part of the lease between TERM and KILL: 5 s of the default 30 s."""
-RENEWALS = 3
-"""Renewals per lease: every 10 s of the default 30 s."""
-ANSWER_TIMEOUT_S = 2.0
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-
-
-def now() -> float:
-    """Seconds that also pass while the machine sleeps, where the system counts them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A held lock. `sent` is when the acknowledged request left, in seconds of `now`."""
-
-    lock: dict[str, Any]
-    sent: float
-
-    @property
-    def ttl_s(self) -> float:
-        """What the leader granted."""
-        return float(self.lock["ttlMs"]) / 1000
-
-    @property
-    def kill_at(self) -> float:
-        """By then nothing of the command may run any more."""
-        return self.sent + self.ttl_s * (1 - CLOCK_MARGIN)
-
-    @property
-    def term_at(self) -> float:
-        """From then on the command is asked to end."""
-        return self.kill_at - self.ttl_s * GRACE
 
 
 def hold(client: Client, resource: str, owner: str, ttl_s: float | None, wait_s: float, command: Sequence[str]) -> int:
@@ -73,41 +38,27 @@ def hold(client: Client, resource: str, owner: str, ttl_s: float | None, wait_s:
     lease = _acquire(client, resource, owner, ttl_s, wait_s)
     try:
         # A wait for the grant counted against the lease: start it anew before anything relies on it.
-        return _run(client, _renew(client, lease) if wait_s else lease, command)
+        return _run(client, renew(client, lease) if wait_s else lease, command)
     finally:
         _release(client, resource, {"owner": owner, "fencingToken": lease.lock["fencingToken"]})
 
 
 def _acquire(client: Client, resource: str, owner: str, ttl_s: float | None, wait_s: float) -> Lease:
     request_id = str(uuid.uuid4())
-    body: dict[str, Any] = {"owner": owner, "requestId": request_id, "wait": wait_s}
-    if ttl_s is not None:
-        body["ttl"] = ttl_s
-    sent = now()
     try:
-        return Lease(client.post(_path(resource, "acquire"), body, wait_s=wait_s, repeatable=True).data, sent)
+        return acquire(client, resource, owner, request_id, ttl_s, wait_s)
     except (KeyboardInterrupt, OutcomeUnknown):
         _release(client, resource, {"owner": owner, "requestId": request_id})  # it may have been granted
         raise
 
 
-def _renew(client: Client, lease: Lease) -> Lease:
-    body = {"owner": lease.lock["owner"], "fencingToken": lease.lock["fencingToken"], "ttl": lease.ttl_s}
-    sent = now()
-    return Lease(client.post(_path(lease.lock["resource"], "renew"), body, repeatable=True).data, sent)
-
-
 def _release(client: Client, resource: str, body: dict[str, Any]) -> None:
     """Give it back. That it is not ours any more is no news to anybody."""
     try:
-        client.post(_path(resource, "release"), body, repeatable=True)
+        client.post(path(resource, "release"), body, repeatable=True)
     except ClientError as error:
         if error.reason not in LOCK_REASONS:
             say(f"{resource} was not given back and ends with its lease. {failure_of(error).message}")
-
-
-def _path(resource: str, verb: str) -> str:
-    return f"distributed/locks/{segment(resource)}/{verb}"
 
 
 Report = tuple[str, Any]
@@ -144,7 +95,7 @@ def _decide(lease: Lease, child: subprocess.Popen[bytes], reports: "queue.Simple
     """Act on reports and deadlines until the command has ended."""
     kill_at: float | None = None
     while True:
-        deadline = lease.term_at if kill_at is None else kill_at
+        deadline = lease.ends_at - lease.ttl_s * GRACE if kill_at is None else kill_at
         try:
             what, value = reports.get(timeout=None if deadline == math.inf else max(0.0, deadline - now()))
         except queue.Empty:
@@ -160,7 +111,7 @@ def _decide(lease: Lease, child: subprocess.Popen[bytes], reports: "queue.Simple
         elif what in ("lost", "deadline") and kill_at is None:
             say(f"The lock is lost: {value}. Ending the command.")
             _signal(child, signal.SIGTERM)
-            kill_at = min(lease.kill_at, now() + lease.ttl_s * GRACE)
+            kill_at = min(lease.ends_at, now() + lease.ttl_s * GRACE)
         elif what == "deadline":
             say("The command did not end in time: killing it.")
             _signal(child, signal.SIGKILL)
@@ -186,18 +137,17 @@ def _watch_child(child: subprocess.Popen[bytes], reports: "queue.SimpleQueue[Rep
 
 def _keep(client: Client, lease: Lease, reports: "queue.SimpleQueue[Report]", done: threading.Event) -> None:
     """Renew until the command has ended. What goes wrong is tried again; only the leader's word makes it lost."""
-    patience_s = min(ANSWER_TIMEOUT_S, lease.ttl_s / RENEWALS / 2)
-    client = Client(client.nodes, patience_s, patience_s)
-    while not done.wait(max(0.0, lease.sent + lease.ttl_s / RENEWALS - now())):
+    client = renewing(client.nodes, lease)
+    while not done.wait(max(0.0, lease.renew_at - now())):
         try:
-            lease = _renew(client, lease)
+            lease = renew(client, lease)
         except ClusterRefused as error:
             if error.reason in LOCK_REASONS:
                 reports.put(("lost", failure_of(error).message))
                 return
-            done.wait(lease.ttl_s / RENEWALS**2)
+            done.wait(lease.pause_s)
         except ClientError:
-            done.wait(lease.ttl_s / RENEWALS**2)
+            done.wait(lease.pause_s)
         else:
             reports.put(("renewed", lease))
 

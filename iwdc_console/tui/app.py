@@ -5,6 +5,7 @@ First paint comes before the first request: the source begins once the first scr
 
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -14,11 +15,13 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
-from iwdc_console.locale import LANGUAGES, set_language, text
-from iwdc_console.tui import orders, themes
+from iwdc_console.locale import set_language, text
+from iwdc_console.tui import commandline, orders, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
+from iwdc_console.tui.holdings import Holdings
 from iwdc_console.tui.keymap import bind, keymap
+from iwdc_console.tui.leaving import may_leave
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
@@ -43,6 +46,8 @@ PLAY_S = 0.1
 TICK_S = 1.0
 QUIET_S = 0.5
 """Ages are counted on with a tick when nothing was shown for so long."""
+LOUD_S = 3600.0
+"""How long a notice stands that must not be missed."""
 FIRST = PLACES[0].name
 ALONE = Company()
 
@@ -94,6 +99,7 @@ class Console(App[None]):
     ) -> None:
         super().__init__()
         self.company = company
+        self.holdings = Holdings(lambda: self.nodes, self._lock_lost)
         self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
         self.read_only = read_only
         self._complained = False
@@ -320,33 +326,7 @@ class Console(App[None]):
         """A line for the name of a screen."""
         view = self.view
         if view is not None:
-            view.query_one(Prompt).ask(":", done=self.run_command, words=self._words())
-
-    def _words(self) -> list[str]:
-        looks = [f"theme {name}" for name in self.themes.by_name] + [f"language {code}" for code in LANGUAGES]
-        return [*self._names(), "quit", *looks]
-
-    def run_command(self, line: str) -> str | None:
-        """Do what a command line says; a problem is returned."""
-        word, _, rest = line.strip().casefold().partition(" ")
-        if word in ("q", "quit"):
-            self.exit()
-            return None
-        if word in ("theme", "language") and rest:
-            return self._choose(word, rest.strip())
-        found = [name for name in self._names() if name.startswith(word)] if word else []
-        if len(found) != 1:
-            return text("app.no_such_command", word=word) if word else None
-        self.go(found[0])
-        return None
-
-    def _choose(self, what: str, name: str) -> str | None:
-        """`:theme NAME` and `:language CODE`; a problem is returned."""
-        known = sorted(LANGUAGES if what == "language" else self.themes.by_name)
-        if name not in known:
-            return text("app.no_such_choice", name=name, known=", ".join(known))
-        (self.set_language if what == "language" else self.set_theme)(name)
-        return None
+            view.query_one(Prompt).ask(":", done=partial(commandline.run, self), words=commandline.words(self))
 
     # Orders
 
@@ -361,9 +341,28 @@ class Console(App[None]):
     async def give(self, order: Order) -> Outcome:
         """Give an order and tell what came of it."""
         outcome = await orders.give(self.nodes, order)
+        self.tell(outcome)
+        return outcome
+
+    def tell(self, outcome: Outcome) -> None:
+        """Say what came of an order, and look at what is now so."""
         self.notify(outcome.words, severity=orders.SEVERITY[outcome.kind], markup=False, timeout=10)
         self.source.retry()
-        return outcome
+
+    def _lock_lost(self, resource: str, why: str) -> None:
+        self.bell()
+        words = text("locks.lost", resource=resource, why=why)
+        self.notify(words, title=text("locks.lost.title"), severity="error", markup=False, timeout=LOUD_S)
+
+    async def action_quit(self) -> None:
+        """Leave; of locks that are held here, ask first."""
+        self.leave()
+
+    @work(exclusive=True, group="leave")
+    async def leave(self) -> None:
+        """End the console, unless the person stays for the locks it holds."""
+        if await may_leave(self):
+            self.exit()
 
     @property
     def nodes(self) -> tuple[str, ...]:

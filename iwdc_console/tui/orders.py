@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from iwdc_console.caller import default_owner
 from iwdc_console.client import Answer, Client, ClientError, ClusterRefused, OutcomeUnknown, Unreachable, segment
+from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
 from iwdc_console.tui.model.draft import Draft
 
@@ -94,10 +95,22 @@ def manifest(version: str) -> Order:
     return ask
 
 
+def release(resource: str, owner: str, token: int) -> Order:
+    """Give back the lock that `owner` holds with this token (L3)."""
+    body = {"owner": owner, "fencingToken": token}
+    return lambda client: client.post(lock_path(resource, "release"), body, repeatable=True)
+
+
+def release_request(resource: str, owner: str, request_id: str) -> Order:
+    """Give back what this request was granted, or take it out of the queue."""
+    body = {"owner": owner, "requestId": request_id}
+    return lambda client: client.post(lock_path(resource, "release"), body, repeatable=True)
+
+
 def force_release(resource: str, token: int) -> Order:
     """Take a lock from whoever holds it with this token: from nobody who has taken it since."""
     body = {"owner": default_owner(), "fencingToken": token}
-    return lambda client: client.post(f"distributed/locks/{segment(resource)}/force-release", body, repeatable=True)
+    return lambda client: client.post(lock_path(resource, "force-release"), body, repeatable=True)
 
 
 def _of_leader(client: Client, path: str, body: dict[str, str]) -> Answer:

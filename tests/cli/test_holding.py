@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.cli import holding, main
+from iwdc_console import lease
+from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
 from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Hang, Refuse, running
@@ -120,7 +121,7 @@ def test_what_is_not_renewed_is_ended_before_the_lease(
     sent: list[float] = []
 
     def grant(asked: Asked) -> Any:
-        sent.append(holding.now())
+        sent.append(lease.now())
         return granted(2_000)
 
     node.routes["POST distributed/locks/catalogue/acquire"] = grant

@@ -28,6 +28,7 @@ from iwdc_console.demo.faults import (
     State,
     Wipe,
 )
+from iwdc_console.tui import commandline
 from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
 from iwdc_console.tui.model.chaos import force_lines, link_lines, node_rows, outcome_lines
@@ -225,6 +226,6 @@ def test_without_a_demo_there_is_no_chaos() -> None:
         async with app.run_test(size=(120, 40)) as pilot:
             await pilot.press("X")
             assert not isinstance(app.screen, Chaos)
-            assert app.run_command("chaos") is not None
+            assert commandline.run(app, "chaos") is not None
 
     asyncio.run(use())

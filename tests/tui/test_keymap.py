@@ -29,7 +29,7 @@ def test_a_chosen_key_is_normalised() -> None:
 @pytest.mark.parametrize(
     ("chosen", "told"),
     [
-        ({"app.fly": "f"}, "there is no action app.fly. Known are app.as_command, "),
+        ({"app.fly": "f"}, "there is no action app.fly. Known are acquire.leave, "),
         ({"app.quit": "control-q"}, "[keys] app.quit: there is no key 'control-q'"),
         ({"app.quit": "Q,"}, "[keys] app.quit: there is no key ''"),
         ({"app.quit": "ctrl+i"}, "a terminal cannot tell ctrl+i from tab"),

@@ -66,3 +66,22 @@ def find(moment: Moment, resource: str) -> Lock | None:
     """The lock of a resource, if it is held."""
     part = moment.observation.locks
     return next((each for each in part.value if each.resource == resource), None) if part is not None else None
+
+
+def problems(resource: str, owner: str, ttl: str, wait: str) -> dict[str, str]:
+    """What is wrong with a wish for a lock, by field. Limits of the cluster's own, it tells itself."""
+    found = {
+        field: "" if value and value.isprintable() else text("acquire.bad_name")
+        for field, value in (("resource", resource), ("owner", owner))
+    }
+    found["ttl"] = "" if not ttl or _seconds(ttl, 0.1) is not None else text("acquire.bad_ttl")
+    found["wait"] = "" if not wait or _seconds(wait, 0.0) is not None else text("acquire.bad_wait")
+    return {field: words for field, words in found.items() if words}
+
+
+def _seconds(words: str, least: float) -> float | None:
+    try:
+        value = float(words)
+    except ValueError:
+        return None
+    return value if least <= value < float("inf") else None

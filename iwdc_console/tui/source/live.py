@@ -138,7 +138,7 @@ class LiveSource:
                         then = self._then.get(name)
                         same = then.value if then is not None and then.node == node else None
                         if worth_asking(name, self._observation, same, self._clock.mono_s()):
-                            await self._ask_part(client, node, name)
+                            await self._ask_part(client, self._knowing(name), name)
                     if self._trace and "trace" in self._wanted:
                         await self._gather_trace(client, self._trace)
                     self._changed.set()
@@ -199,11 +199,22 @@ class LiveSource:
         self._observation = msgspec.structs.replace(self._observation, link=link)
         self._changed.set()
 
+    def _knowing(self, name: PartName) -> str:
+        """Who to ask: only the leader knows what is left of a lease; everything else the node in use knows as well."""
+        status = self._observation.status
+        if name != "locks" or status is None:
+            return self._observation.link.node
+        leader = next((item for item in status.value.instances if item.id == status.value.leader.id), None)
+        return (leader is not None and _root(leader)) or self._observation.link.node
+
     async def _ask_part(self, client: "httpx.AsyncClient", node: str, name: PartName) -> None:
         troubles = {part: why for part, why in self._observation.troubles.items() if part != name}
         try:
             value = decode(name, await _get(client, node, PATHS[name]))
         except (Unanswered, BadAnswer) as error:
+            if node != self._observation.link.node:
+                await self._ask_part(client, self._observation.link.node, name)
+                return
             troubles[name] = str(error)
             self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
             return
