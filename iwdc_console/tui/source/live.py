@@ -15,6 +15,7 @@ import msgspec
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.api import Event, Instance, Span, Status, Trace
+from iwdc_console.tui.model.marks import UNREACHABLE
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.model.retold import TELLING
 from iwdc_console.tui.source.answers import BadAnswer, decode
@@ -204,7 +205,8 @@ class LiveSource:
         status = self._observation.status
         if name != "locks" or status is None:
             return self._observation.link.node
-        leader = next((item for item in status.value.instances if item.id == status.value.leader.id), None)
+        id_, members = status.value.leader.id, status.value.instances
+        leader = next((item for item in members if item.id == id_ and item.status != UNREACHABLE), None)
         return (leader is not None and _root(leader)) or self._observation.link.node
 
     async def _ask_part(self, client: "httpx.AsyncClient", node: str, name: PartName) -> None:
