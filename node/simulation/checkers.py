@@ -16,6 +16,7 @@ import msgspec
 from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
+from node.protocol.proposal import STALE_VERSION
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalAnswer, ProposalView, Published
@@ -177,14 +178,18 @@ class Checkers:
 
     def _is_announced(self, process: "Process", event: Event) -> None:
         term, leader = event.payload["term"], event.payload["leader"]
-        if event.origin != leader or self._leaders.get(term, leader) != leader or term in self._announced:
-            by = self._announced.get(term, "nobody")
-            self._fail("E4", process.name, f"{event.origin} logs that {leader} leads term {term}; before it {by} did")
+        if (
+            event.origin != leader
+            or self._leaders.get(term, leader) != leader
+            or self._announced.get(term, event.id) != event.id
+        ):
+            by = self._announced.get(term, "no event")
+            self._fail("E4", process.name, f"{event.id} says that {leader} leads term {term}; before it {by} did")
         voters = process.settings.voters
         stamped = sum(1 for p in self._world.processes if p.id in voters and p.disk.now.stamp >= term)
         if stamped + self._world.disks_lost <= len(voters) // 2:
             self._fail("E4", process.name, f"{leader} serves in term {term}, under which {stamped} disks hold the log")
-        self._announced[term] = event.origin
+        self._announced[term] = event.id
 
     # What leaves.
 
@@ -326,6 +331,10 @@ class Checkers:
         if proposal.state not in FINAL:
             return
         verdict, where = self._verdicts.setdefault(proposal.key, (proposal.state, process.name))
+        if (verdict, proposal.state, proposal.reason) == ("accepted", "rejected", STALE_VERSION):
+            # A floor made by those who had not heard the votes, of a version that greater ones had passed (C1).
+            self._world.count("an accepted version, passed since, is closed by a floor")
+            return
         if verdict != proposal.state and not self._ballots.maimed(proposal.key):
             self._fail(
                 "promise 3", process.name, f"proposal {proposal.key} is {proposal.state} here, {verdict} at {where}"
