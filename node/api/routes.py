@@ -56,6 +56,7 @@ def routes(limits: ApiLimits) -> tuple[Route, ...]:
         Route("GET", f"{s}/jobs/{{id}}", snapshots.job),
         Route("GET", f"{s}/{{version}}", snapshots.data),
         Route("GET", f"{s}/{{version}}/summary", snapshots.summary),
+        Route("GET", f"{s}/{{version}}/changes", snapshots.changes),
         Route("GET", content, contents.standing),
         Route("GET", f"{content}/manifest", contents.manifest),
         Route("POST", f"{content}/parts", contents.parts),

@@ -4,8 +4,9 @@ A path is taken only from this machine: whoever may name folders of a node may r
 """
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,14 @@ from node.api.call import BodyT, Call, QueryT
 from node.api.contents import service
 from node.api.exchange import Stream
 from node.artifacts.blobs import check_blob
-from node.artifacts.errors import ContentError
+from node.artifacts.errors import ContentError, ContentMissing
 from node.artifacts.intake import read_file
 from node.artifacts.layout import META_NAME
 from node.artifacts.manifest import CATEGORIES, FileEntry
 from node.artifacts.store import Holding, Store, is_version
 from node.config.instances import is_loopback
 from node.protocol.requests import Refusal
+from node.runtime.content.comparison import Comparison, compare_versions
 from node.runtime.content.overview import VersionView, overview
 from node.runtime.content.publishing import JobView, Stored
 from node.runtime.content.shapes import Here, Standing
@@ -46,6 +48,13 @@ class DiffOf(Own):
 
     from_: Text = msgspec.field(name="from")
     to: Text
+
+
+class ChangesQuery(Own):
+    """`base`: the version to start from; `limit`: how many objects and files of each list are given."""
+
+    base: Text
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class PublishStored(Stored, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -153,14 +162,27 @@ async def pull(call: Call[None, PullBody]) -> Standing:
 
 
 async def summary(call: Call[None, None]) -> Summary:
-    """What a version here consists of."""
-    store, holding = await _holding(call)
-    manifest = await service(call).keeper.run(lambda: store.manifest(holding))
+    """What a version here consists of, though it may not be accepted yet."""
+    kept, version = service(call), _version_of(call.path[0])
+    with _content_faults():
+        manifest = await kept.keeper.run(lambda: kept.keeper.store.manifest(kept.publisher.holding(version)))
     types: dict[str, int] = {}
     for entry in manifest.entries:
         types[entry.type] = types.get(entry.type, 0) + 1
     size = (manifest.count, manifest.size_bytes)
     return Summary(manifest.version, manifest.key, manifest.root, manifest.created_at, *size, types)
+
+
+async def changes(call: Call[ChangesQuery, None]) -> Comparison:
+    """What differs between two versions that are here."""
+    kept, base, version = service(call), _version_of(call.query.base), _version_of(call.path[0])
+
+    def compare() -> Comparison:
+        holding = kept.publisher.holding
+        return compare_versions(kept.keeper.store, holding(base), holding(version), call.query.limit)
+
+    with _content_faults():
+        return await kept.keeper.run(compare)
 
 
 async def data(call: Call[None, None]) -> Stream:
@@ -206,6 +228,16 @@ def _local(call: Call[QueryT, BodyT]) -> None:
         raise Refused(Refusal("not_local", detail, "path"))
 
 
+@contextlib.contextmanager
+def _content_faults() -> Iterator[None]:
+    try:
+        yield
+    except ContentMissing as problem:
+        raise Refused(Refusal("not_here", str(problem))) from problem
+    except ContentError as problem:
+        raise Refused(Refusal("content_fault", str(problem)), CONTENT_STATUS) from problem
+
+
 def _version_of(text: str) -> str:
     if not is_version(text) or os.sep in text:
         raise bad_request(f"version: {text!r} is neither like 1.2.0 nor like 20250131-120000", "version")
@@ -214,10 +246,8 @@ def _version_of(text: str) -> str:
 
 async def _holding(call: Call[None, None]) -> tuple[Store, Holding]:
     store, version = service(call).keeper.store, _version_of(call.path[0])
-    try:
+    with _content_faults():
         found = await service(call).keeper.run(lambda: store.installed(version))
-    except ContentError as problem:
-        raise Refused(Refusal("content_fault", str(problem)), CONTENT_STATUS) from problem
     if found is None:
         raise Refused(Refusal("not_here", f"version {version} is not here; pull it, or ask another instance"))
     return store, found

@@ -188,6 +188,7 @@ class Script:
     retries: int = 0
     past: tuple[Event, ...] = ()
     trace: str = ""
+    looked_at: tuple[str, str] = ("", "")
     more: list[Observation] = field(default_factory=list)
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
@@ -210,6 +211,10 @@ class Script:
     async def journal(self) -> tuple[Event, ...]:
         """The events of the observations, and of the day before."""
         return self.past
+
+    def look_at_version(self, version: str, base: str = "") -> None:
+        """Remember which version is looked at."""
+        self.looked_at = (version, base)
 
     def retry(self) -> None:
         """Count."""

@@ -226,3 +226,125 @@ class Trace(_View, frozen=True):
     id: str = ""
     spans: tuple[Span, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+class AtInstance(_View, frozen=True):
+    """A version's content at one instance. `applied`: it is the working data there."""
+
+    state: str = ""
+    percent: int = 0
+    applied: bool = False
+    problem: str | None = None
+
+
+class Version(_View, frozen=True):
+    """One version, and who has its content. `state`: `current`, `accepted` or `stored`."""
+
+    version: str = ""
+    state: str = ""
+    instances: dict[str, AtInstance] = {}
+    key: str | None = None
+    hash: str | None = None
+    files: int = 0
+    bytes: int = 0
+
+
+class Summary(_View, frozen=True):
+    """What a version consists of; `types` counts its files by category."""
+
+    version: str = ""
+    key: str = ""
+    root: str = ""
+    created_at: str = ""
+    files: int = 0
+    bytes: int = 0
+    types: dict[str, int] = {}
+
+
+class Counts(_View, frozen=True):
+    """How many objects of a category came, went, changed."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+
+class Changed(_View, frozen=True):
+    """One object before and after."""
+
+    from_: dict[str, Any] = msgspec.field(default_factory=dict, name="from")
+    to: dict[str, Any] = {}
+
+
+class ObjectChanges(_View, frozen=True):
+    """Objects of one category that came, went, changed: not more than were asked for."""
+
+    added: tuple[dict[str, Any], ...] = ()
+    removed: tuple[dict[str, Any], ...] = ()
+    changed: tuple[Changed, ...] = ()
+
+
+class FileChanges(_View, frozen=True):
+    """The same of files that are no objects, by their paths."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+class Comparison(_View, frozen=True):
+    """What differs between two versions."""
+
+    from_: str = msgspec.field(default="", name="from")
+    to: str = ""
+    summary: dict[str, Counts] = {}
+    objects: dict[str, ObjectChanges] = {}
+    others: FileChanges = FileChanges()
+
+
+class ContentSize(_View, frozen=True):
+    """How large a content is."""
+
+    key: str = ""
+    bytes: int = 0
+    files: int = 0
+
+
+class Stored(_View, frozen=True):
+    """Content that a node holds and that can be published."""
+
+    kind: str = ""
+    version: str = ""
+    hash: str = ""
+    content: ContentSize = ContentSize()
+
+
+class Verified(_View, frozen=True):
+    """What a check of a version's files found."""
+
+    checked: int = 0
+    missing: tuple[str, ...] = ()
+    corrupt: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+class Job(_View, frozen=True):
+    """Work of a node that takes its time: storing, publishing, checking."""
+
+    id: str = ""
+    phase: str = ""
+    version: str = ""
+    files: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+    holders: dict[str, str] = {}
+    stored: Stored | None = None
+    proposal: Proposal | None = None
+    verified: Verified | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.phase in ("done", "failed")

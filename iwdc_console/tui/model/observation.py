@@ -8,13 +8,16 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Status, Trace, TraceSummary
+from iwdc_console.tui.model.api import (
+    Comparison, Conflict, Drift, Event, Lock, Proposal, Status, Summary, Trace, TraceSummary, Version,
+)  # fmt: skip
 
 T = TypeVar("T")
 
 PartName = Literal[
-    "status", "locks", "drift", "proposals", "conflicts", "events", "elections", "traces", "trace", "metrics"
-]
+    "status", "locks", "drift", "proposals", "conflicts", "events", "elections", "traces", "trace", "metrics",
+    "versions", "summary", "comparison",
+]  # fmt: skip
 PARTS: tuple[PartName, ...] = (
     "status",
     "locks",
@@ -26,6 +29,9 @@ PARTS: tuple[PartName, ...] = (
     "traces",
     "trace",
     "metrics",
+    "versions",
+    "summary",
+    "comparison",
 )
 
 
@@ -78,6 +84,11 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     trace: Part[Trace] | None = None
     """The one that is looked at, gathered from all members."""
     metrics: Part[str] | None = None
+    versions: Part[tuple[Version, ...]] | None = None
+    summary: Part[Summary] | None = None
+    """Of the version that is looked at."""
+    comparison: Part[Comparison] | None = None
+    """Of the version that is looked at with another one."""
     retold: bool = False
     """Not observed, but put together from the journal's events: statuses, locks and clocks are not known."""
     troubles: dict[str, str] = {}

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from iwdc_console.tui.model.api import Conflict, Drift, Event, Lock, Proposal, Span, Status, TraceSummary
+from iwdc_console.tui.model.api import (
+    Comparison, Conflict, Drift, Event, Lock, Proposal, Span, Status, Summary, TraceSummary, Version,
+)  # fmt: skip
 from iwdc_console.tui.model.observation import PartName
 
 TYPES: dict[PartName | Literal["spans"], Any] = {
@@ -17,6 +19,9 @@ TYPES: dict[PartName | Literal["spans"], Any] = {
     "elections": tuple[Event, ...],
     "traces": tuple[TraceSummary, ...],
     "spans": tuple[Span, ...],
+    "versions": tuple[Version, ...],
+    "summary": Summary,
+    "comparison": Comparison,
 }
 
 

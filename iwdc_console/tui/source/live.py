@@ -45,7 +45,12 @@ PATHS: dict[PartName, str] = {
     "elections": "distributed/events?type=LEADER_ELECTED,LEADER_CHANGED&limit=200",
     "traces": "distributed/traces",
     "metrics": "metrics",
+    "versions": "snapshots",
 }
+CHOSEN = ("summary", "comparison")
+"""Parts that tell of a version that was chosen."""
+COMPARE_TIMEOUT_S = 30.0
+"""A node reads all files that differ."""
 
 
 class Unanswered(Exception):
@@ -70,6 +75,8 @@ class LiveSource:
         self._trace = ""
         self._then: dict[PartName, Part[Status]] = {}
         """The status when a part was last received."""
+        self._version, self._base = "", ""
+        self._comparing: asyncio.Task[None] | None = None
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
@@ -103,9 +110,24 @@ class LiveSource:
             return ()
         return events
 
+    def look_at_version(self, version: str, base: str = "") -> None:
+        """Ask for this version, and for what differs from `base`, beginning now."""
+        self._version, self._base = version, base
+        self._forget_comparison()
+        troubles = {part: why for part, why in self._observation.troubles.items() if part not in CHOSEN}
+        self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
+        self._now.set()
+
+    def _forget_comparison(self) -> None:
+        if self._comparing is not None:
+            self._comparing.cancel()
+            self._comparing = None
+
     def retry(self) -> None:
         """Ask now, for everything."""
         self._then.clear()
+        if "comparison" in self._observation.troubles:
+            self._forget_comparison()
         self._pause_s = 0.0
         self._now.set()
 
@@ -125,6 +147,7 @@ class LiveSource:
                 await asyncio.sleep(PUBLISH_S - GATHER_S)
         finally:
             poll.cancel()
+            self._forget_comparison()
             await asyncio.gather(poll, follower.stop(), return_exceptions=True)
             await client.aclose()
 
@@ -135,13 +158,15 @@ class LiveSource:
                 if await self._find_status(client):
                     node = self._observation.link.node
                     follower.follow(node)
-                    for name in self._wanted - {"status", "events", "trace"}:
+                    for name in self._wanted - {"status", "events", "trace", *CHOSEN}:
                         then = self._then.get(name)
                         same = then.value if then is not None and then.node == node else None
                         if worth_asking(name, self._observation, same, self._clock.mono_s()):
                             await self._ask_part(client, self._knowing(name), name)
                     if self._trace and "trace" in self._wanted:
                         await self._gather_trace(client, self._trace)
+                    if self._version and "summary" in self._wanted:
+                        await self._describe(client, node)
                     self._changed.set()
                     await self._wait(self._poll_s)
                 else:
@@ -209,17 +234,34 @@ class LiveSource:
         leader = next((item for item in members if item.id == id_ and item.status != UNREACHABLE), None)
         return (leader is not None and _root(leader)) or self._observation.link.node
 
-    async def _ask_part(self, client: "httpx.AsyncClient", node: str, name: PartName) -> None:
-        troubles = {part: why for part, why in self._observation.troubles.items() if part != name}
+    async def _describe(self, client: "httpx.AsyncClient", node: str) -> None:
+        """The chosen version, and what it differs in: that is asked for once, for it is work for the node."""
+        path = f"snapshots/{quote(self._version, safe='')}"
+        await self._ask_part(client, node, "summary", f"{path}/summary")
+        if self._base and self._comparing is None:
+            asked = f"{path}/changes?base={quote(self._base, safe='')}"
+            part = self._ask_part(client, node, "comparison", asked, COMPARE_TIMEOUT_S)
+            self._comparing = asyncio.create_task(part)
+            self._comparing.add_done_callback(lambda _: self._changed.set())
+
+    async def _ask_part(
+        self,
+        client: "httpx.AsyncClient",
+        node: str,
+        name: PartName,
+        path: str = "",
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
         try:
-            value = decode(name, await _get(client, node, PATHS[name]))
+            value = decode(name, await _get(client, node, path or PATHS[name], timeout_s))
         except (Unanswered, BadAnswer) as error:
             if node != self._observation.link.node:
-                await self._ask_part(client, self._observation.link.node, name)
+                await self._ask_part(client, self._observation.link.node, name, path, timeout_s)
                 return
-            troubles[name] = str(error)
+            troubles = {**self._observation.troubles, name: str(error)}
             self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
             return
+        troubles = {part: why for part, why in self._observation.troubles.items() if part != name}
         part = Part(value, node, self._clock.mono_s(), int(self._clock.wall_ms()))
         if self._observation.status is not None:
             self._then[name] = self._observation.status
@@ -271,19 +313,21 @@ async def _spans(client: "httpx.AsyncClient", node: str, trace: str) -> "tuple[S
     return found
 
 
-async def _get(client: "httpx.AsyncClient", node: str, path: str) -> bytes:
+async def _get(client: "httpx.AsyncClient", node: str, path: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
     """The body of a good answer. Raises `Unanswered`."""
     import httpx
 
     content = bytearray()
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_S), client.stream("GET", f"{node}/api/v1/{path}") as response:
+        timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        url = f"{node}/api/v1/{path}"
+        async with asyncio.timeout(timeout_s), client.stream("GET", url, timeout=timeout) as response:
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > MAX_ANSWER_BYTES:
                     raise Unanswered(f"more than {MAX_ANSWER_BYTES} bytes")
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise Unanswered(f"no answer within {ANSWER_TIMEOUT_S:g} s") from error
+        raise Unanswered(f"no answer within {timeout_s:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unanswered(why(error)) from error
     if response.status_code == httpx.codes.NOT_FOUND:

@@ -23,6 +23,9 @@ class NoSource:
     def look_at_trace(self, trace: str) -> None:
         """A recording holds no whole traces."""
 
+    def look_at_version(self, version: str, base: str = "") -> None:
+        """A recording holds what was looked at then."""
+
     async def journal(self) -> tuple[Event, ...]:
         """The recording begins where it begins."""
         return ()

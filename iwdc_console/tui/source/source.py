@@ -26,5 +26,8 @@ class Source(Protocol):
     async def journal(self) -> tuple[Event, ...]:
         """The newest events of the log, for the time before anyone watched; none where nobody answers."""
 
+    def look_at_version(self, version: str, base: str = "") -> None:
+        """Which version is wanted in detail, where the part `summary` is; and compared with which, for `comparison`."""
+
     def retry(self) -> None:
         """Do not wait for the next try: ask now."""

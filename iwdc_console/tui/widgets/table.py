@@ -123,6 +123,12 @@ class Table(ScrollView, can_focus=True):
         self._glowing = {at: until for at, until in self._glowing.items() if until > now_s}
         self._arrange()
 
+    def show_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns from now on; the rows that belong to them follow."""
+        if self.columns != tuple(columns):
+            self.columns, self._rows, self._glowing, self.sort_by = tuple(columns), (), {}, None
+            self.refresh()
+
     def _note_changes(self, old: Row, new: Row, now_s: float) -> None:
         for index, column in enumerate(self.columns):
             if column.glows and old.cells[index].text != new.cells[index].text:
@@ -212,7 +218,7 @@ class Table(ScrollView, can_focus=True):
         for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
             if width:
                 arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
-                words = fitted(text(f"column.{column.id}") + arrow, width, column.right)
+                words = fitted((column.name or text(f"column.{column.id}")) + arrow, width, column.right)
                 pieces += [(words, SORTED if arrow else HEADING), SPACE]
         return pieces[:-1]
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from node.runtime.driver import Engine
 
 MAX_VERSIONS = 200
+CONNECT_S, ANSWER_S = 1.0, 1.5
+"""How long a member may take: people wait for the answers of the others."""
 
 
 class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -57,7 +59,7 @@ async def overview(engine: "Engine", service: "ContentService") -> list[VersionV
 
 def _ask(member: Member) -> Here | None:
     try:
-        with Peer(member) as peer:
+        with Peer(member, CONNECT_S, ANSWER_S) as peer:
             return peer.here()
     except PeerFailed:
         return None

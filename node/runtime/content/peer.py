@@ -52,11 +52,14 @@ class Answer:
 class Peer:
     """A connection to one member. Not for several threads at once."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(
+        self, member: Member, connect_s: float = CONNECT_TIMEOUT_S, answer_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
         url = urlsplit(member.url)
         self.id = member.id
         self._root = url.path
-        self._connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=CONNECT_TIMEOUT_S)
+        self._answer_s = answer_s
+        self._connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=connect_s)
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +118,7 @@ class Peer:
         with _failing(self.id):
             if self._connection.sock is None:
                 self._connection.connect()
-                cast(socket.socket, self._connection.sock).settimeout(ANSWER_TIMEOUT_S)
+                cast(socket.socket, self._connection.sock).settimeout(self._answer_s)
             self._connection.request(method, f"{self._root}/{path}", body or None, headers)
             response = self._connection.getresponse()
         if response.status != OK:

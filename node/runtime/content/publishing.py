@@ -164,7 +164,7 @@ class Publisher:
         """Read and hash a version's files, all or a part; what is damaged is fetched again."""
 
         async def work(job: Job) -> None:
-            await self._verify(job, self._holding(version), sample)
+            await self._verify(job, self.holding(version), sample)
 
         return self._begin(version, work)
 
@@ -213,10 +213,10 @@ class Publisher:
         store = self._keeper.store
 
         def make() -> Stored:
-            data = make_diff(store, self._holding(base), self._holding(version))
+            data = make_diff(store, self.holding(base), self.holding(version))
             save_diff(store, data)
             diff = read_diff(data, store.limits)
-            target = store.manifest(self._holding(version))
+            target = store.manifest(self.holding(version))
             return Stored("diff", version, diff.hash, ContentRef(target.key, target.size_bytes, target.count), base)
 
         return await self._keeper.run(make)
@@ -238,8 +238,8 @@ class Publisher:
                 "damaged", f"{bad:,} files of {holding.version} are missing or damaged; they are fetched again"
             )
 
-    def _holding(self, version: str) -> Holding:
-        """What there is of a version: the installed content, or else what is held for it."""
+    def holding(self, version: str) -> Holding:
+        """What there is of a version: the installed content, or else what is held for it. Raises ContentMissing."""
         store = self._keeper.store
         found = store.installed(version) or next((h for h in store.holdings() if h.version == version), None)
         if found is None:
@@ -339,7 +339,7 @@ class Publisher:
 
         def take() -> Stored:
             diff = read_diff(read_file(str(path)), store.limits)
-            target = self._holding(version) if diff.content is None else build_target(store, diff)
+            target = self.holding(version) if diff.content is None else build_target(store, diff)
             manifest = store.manifest(target)
             ref = ContentRef(target.key, manifest.size_bytes, manifest.count)
             return Stored("diff", version, diff.hash, ref, base)
