@@ -99,6 +99,14 @@ ACTIONS = (
     Action("traces.spans_up", "left_square_bracket"),
     Action("traces.spans_down", "right_square_bracket"),
     Action("traces.copy_trace", "Y"),
+    Action("picker.leave", "escape", urgent=True),
+    Action("versions.base", "b", footer=True),
+    Action("versions.changes", "d", footer=True),
+    Action("versions.changes_up", "left_square_bracket"),
+    Action("versions.changes_down", "right_square_bracket"),
+    Action("versions.publish", "P", footer=True),
+    Action("versions.verify", "V", footer=True),
+    Action("versions.roll_back", "R", footer=True),
 )
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 _SAME_AS = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+j": "enter", "ctrl+left_square_bracket": "escape"}

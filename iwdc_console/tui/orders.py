@@ -4,11 +4,21 @@
 """
 
 import asyncio
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from iwdc_console.caller import default_owner
-from iwdc_console.client import Answer, Client, ClientError, ClusterRefused, OutcomeUnknown, Unreachable, segment
+from iwdc_console.client import (
+    Answer,
+    Client,
+    ClientError,
+    ClusterRefused,
+    OutcomeUnknown,
+    Unreachable,
+    refused,
+    segment,
+)
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
 from iwdc_console.tui.model.draft import Draft
@@ -21,6 +31,7 @@ SEVERITY: dict[Kind, Literal["information", "warning", "error"]] = {
     "unreachable": "error",
 }
 CALLER = "console"
+VERDICT_WAIT_S = 5.0
 
 
 class Outcome(NamedTuple):
@@ -111,6 +122,26 @@ def force_release(resource: str, token: int) -> Order:
     """Take a lock from whoever holds it with this token: from nobody who has taken it since."""
     body = {"owner": default_owner(), "fencingToken": token}
     return lambda client: client.post(lock_path(resource, "force-release"), body, repeatable=True)
+
+
+def roll_back(current: str, version: str, root: str) -> Order:
+    """Propose to go back from the current version to an earlier one (P2, S2); waits a while for the verdict."""
+    item = {"kind": "rollback", "from": current, "to": version, "hash": root, "idempotencyKey": str(uuid.uuid4())}
+
+    def propose(client: Client) -> Answer:
+        path = f"distributed/propose?wait={VERDICT_WAIT_S:g}"
+        answer = client.post(path, {"proposals": [item]}, wait_s=VERDICT_WAIT_S, repeatable=True)
+        [found] = answer.data
+        if not found["success"]:
+            raise refused(found, answer.node)
+        proposal = found["data"]
+        state = proposal["state"]
+        if state == "rejected":
+            raise ClusterRefused(text("orders.rejected", why=proposal.get("reason") or ""), data=proposal)
+        said = text("orders.accepted" if state == "accepted" else "orders.undecided", version=version)
+        return answer._replace(data=proposal | {"detail": said})
+
+    return propose
 
 
 def _of_leader(client: Client, path: str, body: dict[str, str]) -> Answer:

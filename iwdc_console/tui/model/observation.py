@@ -9,7 +9,17 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from iwdc_console.tui.model.api import (
-    Comparison, Conflict, Drift, Event, Lock, Proposal, Status, Summary, Trace, TraceSummary, Version,
+    Comparison,
+    Conflict,
+    Drift,
+    Event,
+    Lock,
+    Proposal,
+    Status,
+    Summary,
+    Trace,
+    TraceSummary,
+    Version,
 )  # fmt: skip
 
 T = TypeVar("T")

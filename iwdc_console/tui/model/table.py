@@ -10,7 +10,8 @@ Sortable = str | float | None
 class Column(NamedTuple):
     """`width` is the least, in cells; `grow` its share of spare room; the highest `drop` goes first when room is short.
 
-    Its heading is the text `column.<id>`, or its `name` where that comes from the cluster. A column that `glows` shows for a moment that a value has changed.
+    Its heading is the text `column.<id>`, or its `name` where that comes from the cluster. A column that `glows` shows
+    for a moment that a value has changed.
     """
 
     id: str

@@ -35,6 +35,7 @@ PLACES = (
     Place("7", "events", "events:Events"),
     Place("8", "traces", "traces:Traces"),
     Place("9", "metrics", "metrics:Metrics"),
+    Place("0", "versions", "versions:Versions"),
     Place("c", "conflicts", "conflicts:Conflicts"),
     Place("X", "chaos", "chaos:Chaos", demo=True),
 )

@@ -5,7 +5,17 @@ from typing import Any, Literal
 import msgspec
 
 from iwdc_console.tui.model.api import (
-    Comparison, Conflict, Drift, Event, Lock, Proposal, Span, Status, Summary, TraceSummary, Version,
+    Comparison,
+    Conflict,
+    Drift,
+    Event,
+    Lock,
+    Proposal,
+    Span,
+    Status,
+    Summary,
+    TraceSummary,
+    Version,
 )  # fmt: skip
 from iwdc_console.tui.model.observation import PartName
 
