@@ -99,7 +99,6 @@ ACTIONS = (
     Action("traces.spans_up", "left_square_bracket"),
     Action("traces.spans_down", "right_square_bracket"),
     Action("traces.copy_trace", "Y"),
-    Action("picker.leave", "escape", urgent=True),
     Action("versions.base", "b", footer=True),
     Action("versions.changes", "d", footer=True),
     Action("versions.changes_up", "left_square_bracket"),
