@@ -129,9 +129,12 @@ def test_damage_in_the_middle_keeps_what_is_before(tmp_path: Path) -> None:
     [
         (b"", "is no recording of a console"),
         (b"hello", "is no recording of a console"),
-        (gzip.compress(b'{"a": 1}\n'), "is no recording of a console"),
-        (gzip.compress(b'{"format":"iwdc-console-recording","version":7}\n'), "is written in format 7 of recordings"),
-        (gzip.compress(b'{"format":"iwdc-console-recording","version":1}\n'), "holds no observation"),
+        (gzip.compress(b'{"a": 1}\n', mtime=0), "is no recording of a console"),
+        (
+            gzip.compress(b'{"format":"iwdc-console-recording","version":7}\n', mtime=0),
+            "is written in format 7 of recordings",
+        ),
+        (gzip.compress(b'{"format":"iwdc-console-recording","version":1}\n', mtime=0), "holds no observation"),
     ],
 )
 def test_what_is_no_recording_is_refused_by_name(tmp_path: Path, content: bytes, told: str) -> None:
