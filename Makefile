@@ -7,7 +7,7 @@ SEEDS ?= 1000
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench fuzz lock clean
+.PHONY: help demo test test-all check format bench fuzz planted lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: .venv/.dev ## lint, formatting, types, direction of imports
 
 format: .venv/.dev ## format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+planted: .venv/.dev ## hunt every planted bug of the protocol, and print what found it
+	@$(BIN)/python -m tests.simulation.planted
 
 bench: .venv/.dev ## measure this machine, beside etcd where it is installed
 	@$(BIN)/python -m bench

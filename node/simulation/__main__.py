@@ -5,7 +5,9 @@ import sys
 from collections import Counter
 from time import perf_counter
 
-from node.simulation.explore import Report, run
+from node.simulation.explore import Report, run_plan
+from node.simulation.marks import MARKS
+from node.simulation.shrink import Case, shrink
 
 
 def _parse() -> argparse.Namespace:
@@ -19,19 +21,12 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, help="cluster size, instead of the one drawn")
     parser.add_argument("--minutes", type=float, default=10.0, help="virtual minutes under faults (default 10)")
     parser.add_argument("--families", help="families of faults, separated by commas, instead of those drawn")
+    parser.add_argument("--clients", type=int, help="how many clients, instead of those drawn")
+    parser.add_argument("--shrink", action="store_true", help="make a failing seed small before it is reported")
     parser.add_argument("--trace", action="store_true", help="print everything that happens")
     parser.add_argument("--coverage", action="store_true", help="print what was reached, and how often")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failing seed")
     return parser.parse_args()
-
-
-def _replay(args: argparse.Namespace, seed: str) -> str:
-    parts = [f"--seed {seed}", f"--minutes {args.minutes:g}"]
-    if args.nodes is not None:
-        parts.append(f"--nodes {args.nodes}")
-    if args.families is not None:
-        parts.append(f"--families '{args.families}'")
-    return f"python -m node.simulation {' '.join(parts)} --trace"
 
 
 def _line(seed: str, report: Report) -> str:
@@ -50,20 +45,24 @@ def main() -> int:
     counts: Counter[str] = Counter()
     began, events, broken = perf_counter(), 0, 0
     for seed in seeds:
-        report = run(seed, args.nodes, args.minutes, families, print if args.trace else None)
+        case = Case(seed, args.minutes, args.nodes, families, args.clients)
+        report = run_plan(case.plan(), print if args.trace else None)
         counts += report.counts
         events += report.events
         print(_line(seed, report), flush=True)
         if report.violation:
             broken += 1
-            print(f"  {report.violation}\n  replay: {_replay(args, seed)}", flush=True)
+            print(f"  {report.violation}\n  replay: {case.command()}", flush=True)
+            if args.shrink:
+                case, report = shrink(case, report)
+                print(f"shrunk to {_line(seed, report)}\n  {report.violation}\n  replay: {case.command()}", flush=True)
             if not args.keep_going:
                 break
     took = perf_counter() - began
     print(f"{events} events in {took:.1f} s ({events / took:.0f}/s), {broken} broken")
     if args.coverage:
-        for what, number in sorted(counts.items()):
-            print(f"{number:10d}  {what}")
+        for what in sorted(counts.keys() | set(MARKS)):
+            print(f"{counts[what]:10d}  {what}")
     return 1 if broken else 0
 
 

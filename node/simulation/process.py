@@ -40,6 +40,7 @@ from node.protocol.messages import Push
 from node.protocol.reconfiguration import MembersRefused
 from node.protocol.requests import Answer, Request
 from node.protocol.settings import Settings
+from node.simulation import marks
 from node.simulation.clocks import Clocks
 from node.simulation.disk import Disk
 from node.simulation.story import tell_effect, tell_input
@@ -381,6 +382,9 @@ class Process:
             self.note(tell_effect(effect))
         match effect:
             case Send(to, message, _, lazy):
+                mark = marks.of_message(effect)
+                if mark:
+                    self.world.count(mark)
                 if self.transport:
                     self.transport.send(to, message, lazy)
             case Reply(call, answer):
@@ -449,7 +453,11 @@ class Process:
             self.step(DiskState(fault))
 
     def _write(self, persist: Persist) -> None:
-        self.world.checkers.committed(self, self.disk.write(persist.records))
+        records = self.disk.write(persist.records)
+        for record in records:
+            for mark in marks.of_record(record):
+                self.world.count(mark)
+        self.world.checkers.committed(self, records)
 
     def _report(self, life: int, number: int, took: float) -> None:
         """A commit is durable: the core hears of it, and what waited leaves."""

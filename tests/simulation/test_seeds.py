@@ -70,7 +70,7 @@ def test_a_failing_seed_prints_the_line_that_replays_it(
 ) -> None:
     sound = run("5", nodes=3, minutes=0.5)
     broken = replace(sound, violation=Violation("promise 1", "A", "leads term 2, which B led"))
-    monkeypatch.setattr(command, "run", lambda *given: broken)
+    monkeypatch.setattr(command, "run_plan", lambda *given: broken)
     monkeypatch.setattr(sys, "argv", ["simulation", "--seed", "5", "--nodes", "3", "--minutes", "0.5"])
     assert command.main() == 1
     shown = capsys.readouterr().out
