@@ -4,6 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 1000
+JOBS ?= 2
 UV ?= uv
 
 .DEFAULT_GOAL := help
@@ -17,11 +18,11 @@ demo: .venv/.runtime ## start three nodes on this machine and open the console o
 
 test: check ## lint, type-check and run the tests
 	@echo "Running the tests."
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(JOBS)
 
 test-all: check ## the same with the slow tests
 	@echo "Running all tests, the slow ones too."
-	@$(BIN)/python -m pytest -q -m ""
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m ""
 
 check: .venv/.dev ## lint, formatting, types, direction of imports
 	@echo "Checking style, types and the direction of imports."

@@ -193,6 +193,9 @@ class Busy:
     def look_at_trace(self, trace: str) -> None:
         """None is shown here."""
 
+    def look_at_version(self, version: str, base: str = "") -> None:
+        """None is shown here."""
+
     async def journal(self) -> tuple[Event, ...]:
         """Nothing from before."""
         return ()

@@ -20,7 +20,7 @@ class Hashed(NamedTuple):
     """`hash` is what a proposal carries; `files` maps each counted path to its hash, empty for a single file."""
 
     hash: str
-    count: int
+    file_count: int
     size_bytes: int
     files: dict[str, str]
 

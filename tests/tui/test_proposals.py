@@ -125,7 +125,7 @@ def tree(folder: Path) -> Path:
 
 def test_a_folder_is_hashed_as_iwdc_does_and_a_file_by_its_bytes(tmp_path: Path) -> None:
     found = Hashing(str(tree(tmp_path / "t"))).tree()
-    assert found.count == 2
+    assert found.file_count == 2
     assert list(found.files) == ["series/a.json"]
     assert found.hash == sha256(f"series/a.json:{EMPTY_OBJECT}".encode()).hexdigest()
     file = Hashing(str(tmp_path / "t" / "series" / "a.json")).file()

@@ -186,7 +186,7 @@ class Propose(ModalScreen[str]):
         finally:
             if self._hashing is hashing:
                 self._hashing = None
-        field.say(text("propose.hashed", count=found.count, size=size(found.size_bytes)), "text-success")
+        field.say(text("propose.hashed", count=found.file_count, size=size(found.size_bytes)), "text-success")
         hash_.value = found.hash
         if self._kind == "snapshot" and self._current is not None:
             await self._suggest(found, self._current)
