@@ -173,14 +173,10 @@ class Core:
                         self.recovery.heard(name)
                         self.election.suspect(name)
             case DiskState(fault=fault, slow=slow):
-                self.members.set_fault("slow_disk", slow)
-                self.members.set_fault(CANNOT_VOTE, fault is not None)
-                if fault is not None:
-                    self.members.set_fault(fault, True)
-                    self._disk_fault = fault
-                elif self._disk_fault is not None:
-                    self.members.set_fault(self._disk_fault, False)
-                    self._disk_fault = None
+                former = {self._disk_fault: False} if self._disk_fault is not None else {}
+                present = {fault: True} if fault is not None else {}
+                self.members.set_faults({"slow_disk": slow, CANNOT_VOTE: fault is not None} | former | present)
+                self._disk_fault = fault
             case LoopLag(seconds=seconds):
                 self.members.set_fault("loop_lag", seconds > LAG_WARN_S)
             case LegacySeen(peer=name, uptime_ms=uptime_ms, rtt_ms=rtt_ms):

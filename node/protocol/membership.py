@@ -190,8 +190,13 @@ class Membership:
 
     def set_fault(self, name: str, present: bool) -> None:
         """Raise or clear one of this node's own reasons (`cannot_vote`, `slow_disk`, `loop_lag`, `drift`, ...)."""
-        if self.faults.get(name, False) != present:
-            self.faults[name] = present
+        self.set_faults({name: present})
+
+    def set_faults(self, present: Mapping[str, bool]) -> None:
+        """Several of them in one go: what comes together is told together."""
+        former = dict(self.faults)
+        self.faults.update(present)
+        if any(former.get(name, False) != on for name, on in present.items()):
             self.can_vote = not any(self.faults.get(silencing) for silencing in SILENCING)
             self._judge_self()
 
