@@ -356,6 +356,8 @@ class StatusView(msgspec.Struct, frozen=True, rename="camel"):
     status: str
     reasons: tuple[str, ...]
     verdict: str
+    suspect: str | None
+    """Whose clock is wrong as far as this node can tell (T1)."""
     warnings: tuple[str, ...]
     uptime_ms: int
     boot_id: str

@@ -169,6 +169,7 @@ def status_of(core: "Core", now: Now) -> StatusView:
         status=members.status,
         reasons=members.reasons,
         verdict=_verdict(core, quorum, leader.id, conflicts),
+        suspect=core.timesync.suspect(),
         warnings=_warnings(core),
         uptime_ms=int(members.uptime_s() * 1000),
         boot_id=core.boot,
@@ -217,6 +218,9 @@ def _verdict(core: "Core", quorum: QuorumView, leader: str | None, conflicts: in
     if weak:
         reasons = [f"{name} ({', '.join(_reasons(core, name))})" for name in weak]
         return f"Working; degraded: {', '.join(reasons)}. {_spare(core, quorum)}"
+    suspect = core.timesync.suspect()
+    if suspect is not None:
+        return f"Working; the clock of {suspect} is suspect. {_spare(core, quorum)}"
     return f"All well: {quorum.total} of {quorum.total} healthy, {leader} leads. {_spare(core, quorum)}"
 
 

@@ -124,6 +124,7 @@ class StandInCore:
             status="healthy",
             reasons=(),
             verdict="safe",
+            suspect=None,
             warnings=(),
             uptime_ms=10,
             boot_id="b",

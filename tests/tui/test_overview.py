@@ -43,6 +43,12 @@ def test_what_is_gone_is_named_with_its_reason() -> None:
     )
 
 
+def test_a_suspect_clock_is_not_all_well() -> None:
+    assert of(msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")) == Verdict(
+        "degraded", "Working, but the clock of instance-B is suspect.", "", "2 more may fail before writes stop."
+    )
+
+
 def test_the_worst_is_said_first() -> None:
     base = prod_eu.status()
     no_quorum = msgspec.structs.replace(base, quorum=Quorum(5, 2, 3, False), open_conflicts=1)

@@ -68,6 +68,8 @@ class Status(_View, frozen=True):
     status: str = ""
     reasons: tuple[str, ...] = ()
     verdict: str = ""
+    suspect: str | None = None
+    """Whose clock is wrong, as far as the asked node can tell."""
     warnings: tuple[str, ...] = ()
     uptime_ms: int = 0
     boot_id: str = ""

@@ -1,7 +1,7 @@
 """Is it safe now? One sentence, with the reason, and one on what may still fail.
 
 The worst that is true is said first: not connected, not taking part, no quorum, no leader, conflicts, someone gone,
-someone weak, all well.
+someone weak, a suspect clock, all well.
 """
 
 from typing import NamedTuple
@@ -82,6 +82,8 @@ def _of_status(status: Status) -> Verdict:
         return Verdict(DEGRADED, text("verdict.gone", count=len(down)), gone, spare)
     if weak:
         return Verdict(DEGRADED, text("verdict.weak", count=len(weak)), _gone(status, weak), spare)
+    if status.suspect is not None:
+        return Verdict(DEGRADED, text("verdict.suspect_clock", id=status.suspect), "", spare)
     return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", spare)
 
 
