@@ -43,6 +43,9 @@ bench: .venv/.dev ## measure this machine, beside etcd where it is installed
 fuzz: .venv/.dev ## simulate SEEDS=1000 clusters with faults
 	@$(BIN)/python -m node.simulation --seeds $(SEEDS)
 
+tour: .venv/.dev ## take the pictures and the recording of the console anew
+	@$(BIN)/python -m docs.tour
+
 lock: ## write the lock files anew (needs uv)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \

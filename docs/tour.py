@@ -27,6 +27,8 @@ LONGEST_PAUSE_S = 1.2
 LOOK_S = 2.0
 """How long a screen stands before the next key."""
 DEMO = ("iwdc_console.cli.main", "demo")
+TAB, ESC, CTRL_S = "\t", "\x1b", "\x13"
+HASH, EVENT_BEFORE, STEPS_BACK = "9f2c3e1f00aa", ",", 12
 ENTER, DOWN, END = "\r", "\x1b[B", "\x1b[F"
 DARK = {"default": None, "brown": "yellow"}
 FONTS = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace'
@@ -103,30 +105,10 @@ def walk(demo: Recorded) -> None:
     demo.see("1.0.0")
     demo.look(8)
     demo.picture("overview")
+    propose(demo)
     old = leader(demo.until("a leader", leader))
-
-    demo.press("X")
-    demo.see("In force")
-    demo.look()
-    demo.press(*[DOWN] * (ord(old[-1]) - ord("A")), ENTER)
-    demo.see(f"Kill {old} (kill -9)")
-    demo.look()
-    demo.press(ENTER)
-    demo.until("another leads", lambda screen: leader(screen) not in ("", old))
-    demo.look(3)
-    demo.picture("chaos")
-    demo.press("1")
-    demo.see("gone")
-    demo.look(3)
-    demo.picture("one-gone")
-
-    demo.press("7")
-    demo.see("LEADER_CHANGED")
-    demo.look()
-    demo.picture("events")
-    demo.press("3")
-    demo.see("would be next")
-    demo.look()
+    kill(demo, old)
+    travel(demo, old)
 
     demo.press("X", ENTER)
     demo.see("Heal everything")
@@ -135,6 +117,68 @@ def walk(demo: Recorded) -> None:
     demo.look()
     demo.press("q")
     demo.wait()
+
+
+def propose(demo: Recorded) -> None:
+    """Put a version to the vote in the form: tried dry, then for good."""
+    demo.press("4")
+    demo.see("ef58e306")
+    demo.look()
+    demo.press("p")
+    demo.see("type it, or choose")
+    demo.look(1)
+    demo.press(TAB)
+    demo.look(1)
+    demo.press(*HASH)
+    demo.see("it would be accepted")
+    demo.look()
+    demo.picture("propose")
+    demo.press(CTRL_S)
+    demo.see("3 of 2 needed")
+    demo.look()
+    demo.press(ESC)
+    demo.look()
+
+
+def kill(demo: Recorded, victim: str) -> None:
+    """The leader, with kill -9; another takes over."""
+    demo.press("X")
+    demo.see("In force")
+    demo.look()
+    demo.press(*[DOWN] * (ord(victim[-1]) - ord("A")), ENTER)
+    demo.see(f"Kill {victim} (kill -9)")
+    demo.look()
+    demo.press(ENTER)
+    demo.until("another leads", lambda screen: leader(screen) not in ("", victim))
+    demo.look(3)
+    demo.picture("chaos")
+    demo.press("1")
+    demo.see("gone")
+    demo.look(3)
+    demo.picture("one-gone")
+    demo.press("7")
+    demo.see("LEADER_CHANGED")
+    demo.look()
+    demo.picture("events")
+    demo.press("3")
+    demo.see("would be next")
+    demo.look()
+
+
+def travel(demo: Recorded, former: str) -> None:
+    """Back to when the one that is gone still led, and to the present again."""
+    demo.press("1", "t")
+    demo.see("to live")
+    for _ in range(STEPS_BACK):
+        demo.press(EVENT_BEFORE)
+        demo.look(0.8)
+        if leader(demo.text) == former:
+            break
+    demo.look()
+    demo.picture("time-travel")
+    demo.press("t")
+    demo.until("the present", lambda screen: "live" in screen.split("\n")[0])
+    demo.look()
 
 
 def main() -> None:
