@@ -27,19 +27,25 @@ async def follow(node: str, begin: Order, told: Callable[[Job], None]) -> Outcom
     outcome = await orders.give((node,), begin)
     if outcome.kind != "done":
         return outcome
-    name = outcome.data["id"]
     heard_s = time.monotonic()
     while True:
-        job = msgspec.convert(outcome.data, Job)
+        try:
+            job = msgspec.convert(outcome.data, Job)
+        except msgspec.ValidationError as error:
+            return Outcome("maybe", text("orders.maybe", why=str(error)), outcome.data)
         told(job)
         if job.ended:
             return _ended(job, outcome.data)
         await asyncio.sleep(POLL_S)
-        seen = await orders.give((node,), lambda client: client.get(f"snapshots/jobs/{segment(name)}"))
+        seen = await orders.give((node,), _look(job.id))
         if seen.kind == "done":
             outcome, heard_s = seen, time.monotonic()
         elif seen.reason == "not_here" or time.monotonic() - heard_s > PATIENCE_S:
             return Outcome("maybe", text("orders.maybe", why=seen.words), seen.data)
+
+
+def _look(job: str) -> Order:
+    return lambda client: client.get(f"snapshots/jobs/{segment(job)}")
 
 
 def _ended(job: Job, data: object) -> Outcome:

@@ -129,6 +129,38 @@ def test_one_part_that_fails_leaves_the_others_alone() -> None:
     assert seen.troubles.keys() == {"conflicts", "drift"}
 
 
+def test_what_differs_is_asked_for_once_and_again_when_it_failed_and_one_wants_it() -> None:
+    changes = "GET snapshots/1.5.0/changes"
+    summary, told = {"version": "1.5.0", "files": 3}, {"from": "1.4.0", "to": "1.5.0", "summary": {"models": {}}}
+
+    def refuse(asked: Asked) -> Any:
+        raise Refuse(409, {"reason": "content_fault"}, "too much")
+
+    routes = {"GET snapshots": [], "GET snapshots/1.5.0/summary": summary, changes: refuse}
+    with running(node() | routes) as fake:
+        source = LiveSource([fake.url], poll_s=0.05)
+        source.want(frozenset({"versions", "summary", "comparison"}))
+        source.look_at_version("1.5.0", "1.4.0")
+
+        async def look() -> Observation:
+            async with asyncio.timeout(DEADLINE_S), aclosing(source.observations()) as observations:
+                async for one in observations:
+                    if len(fake.requests("GET snapshots/1.5.0/summary")) > 5 and "comparison" in one.troubles:
+                        assert len(fake.requests(changes)) == 1
+                        fake.routes[changes] = told
+                        source.retry()
+                    if one.comparison is not None:
+                        return one
+            raise AssertionError("the source ended")
+
+        seen = asyncio.run(look())
+    assert seen.summary is not None
+    assert seen.comparison is not None
+    assert (seen.summary.value.files, seen.comparison.value.from_) == (3, "1.4.0")
+    assert "comparison" not in seen.troubles
+    assert fake.requests(changes)[0].query == "base=1.4.0"
+
+
 def test_only_what_the_screen_needs_is_asked() -> None:
     with running(node(locks=[])) as fake:
         source = LiveSource([fake.url])

@@ -9,6 +9,7 @@ from iwdc_console.locale import set_language
 from iwdc_console.tui import themes
 from tests.tui import prod_eu
 from tests.tui.prod_eu import observation
+from tests.tui.prod_eu_versions import with_versions
 
 SIZES = [(80, 24), (120, 40), (220, 60)]
 named = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -37,6 +38,22 @@ def test_instances(snap_compare: Any, size: tuple[int, int]) -> None:
         await settled(pilot, "2", "end")
 
     assert snap_compare(prod_eu.console(), terminal_size=size, run_before=keys)
+
+
+@named
+def test_versions(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        await settled(pilot, "0")
+
+    assert snap_compare(prod_eu.console(with_versions()), terminal_size=size, run_before=keys)
+
+
+@named
+def test_what_differs(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        await settled(pilot, "0", "d")
+
+    assert snap_compare(prod_eu.console(with_versions()), terminal_size=size, run_before=keys)
 
 
 def test_all_well(snap_compare: Any) -> None:

@@ -31,12 +31,12 @@ def lines(job: Job, width: int, most: int) -> list[Line]:
 
 
 def _came_of(job: Job) -> str:
-    if job.verified is not None and job.reason is None:
+    if job.verified is not None and job.phase == "done":
         words = text("progress.sound", count=f"{job.verified.checked:,}")
         extra = job.verified.extra
         return words + (" " + text("progress.extra", names=_named(extra)) if extra else "")
-    if job.reason is not None:
-        return job.detail or job.reason
+    if job.phase == "failed":
+        return job.detail or job.reason or ""
     if job.proposal is not None:
         state = job.proposal.state
         return text("progress.verdict", version=job.version, state=text_or(f"state.{state}", state, STATES))

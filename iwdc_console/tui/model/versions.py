@@ -82,7 +82,7 @@ def rows(moment: Moment, base: str) -> list[Row]:
 def _row(moment: Moment, version: Version, names: list[str], base: str) -> Row:
     is_current = version.state == CURRENT
     origin = proposed(moment, version.version)
-    at_ms = None if origin is None else origin.decided_at or origin.created_at
+    at_ms = origin.decided_at if origin is not None and origin.state == "accepted" else None
     mark = CURRENT_MARK if is_current else BASE_MARK if version.version == base else ""
     problems = [f"{name}: {at.problem}" for name, at in version.instances.items() if at.problem]
     return Row(
@@ -190,8 +190,9 @@ def _origin(moment: Moment, version: Version) -> list[Line]:
     found = ballot(proposal, status.value if status is not None else None, moment.now_ms)
     votes: Line = [(f"{text('versions.field.votes'):<{LABEL}} ", "text-muted")]
     votes.append((text("versions.votes", accepts=found.accepts, required=found.required), ""))
+    short = short_names([line.voter for line in found.lines], 8)
     for line in found.lines:
-        votes.append((f"  {line.shape} {line.voter}", line.tone))
+        votes.append((f"  {line.shape} {short[line.voter].strip()}", line.tone))
         if line.reason:
             votes.append((f" {line.reason}", "text-muted"))
     return [_field("proposed", words), votes]

@@ -1,0 +1,356 @@
+"""The Versions screen: who has which, what differs, and what is asked and told around orders."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, DirectoryTree, Input
+
+from iwdc_console.tui import jobs, orders
+from iwdc_console.tui.app import Console
+from iwdc_console.tui.model import differences, progress, publication, versions
+from iwdc_console.tui.model.api import Job, Version
+from iwdc_console.tui.model.differences import Field, fields
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.orders import Order, Outcome
+from iwdc_console.tui.screens.versions import Versions
+from iwdc_console.tui.widgets.confirm import Confirm
+from iwdc_console.tui.widgets.menu import Menu
+from iwdc_console.tui.widgets.picker import Picker
+from iwdc_console.tui.widgets.prompt import Prompt
+from tests.cli.fake import Asked, FakeNode, Refuse, running
+from tests.tui import prod_eu
+from tests.tui.driving import SIZES, Act, drive, shown, until
+from tests.tui.prod_eu import NODE, Script, moment
+from tests.tui.prod_eu_versions import comparison, with_versions
+
+
+def at_versions(act: Act, size: tuple[int, int] = (120, 40)) -> None:
+    async def go(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, Versions))
+        await pilot.pause()
+        await act(app, pilot)
+
+    drive(go, prod_eu.console(with_versions()), size)
+
+
+def told(app: Console) -> str:
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+def words(lines: Sequence[Sequence[tuple[str, str]]]) -> list[str]:
+    return ["".join(piece for piece, _ in line) for line in lines]
+
+
+def known(name: str, at: Moment) -> Version:
+    found = versions.find(at, name)
+    assert found is not None
+    return found
+
+
+# What is said
+
+
+def test_each_cell_says_by_shape_and_word_how_the_version_stands() -> None:
+    rows = {row.key: row for row in versions.rows(moment(with_versions()), "1.4.0")}
+    first = len(versions.BEFORE)
+    assert [cell.text for cell in rows["1.4.2"].cells[first:]] == [
+        "◆ in use", "◆ in use", "◐ 42 %", "✗ corrupt", "? unknown",
+    ]  # fmt: skip
+    assert [cell.text for cell in rows["1.4.0"].cells[first:]] == [
+        "● has", "○ missing", "● has", "◌ waiting", "? unknown",
+    ]  # fmt: skip
+    assert rows["1.4.1"].cells[first + 3].text == "≠ other"
+    assert [rows[name].cells[0].text for name in ("1.5.0", "1.4.2", "1.4.0")] == ["", "▶", "◇"]
+    assert "модели/сталь.json" in rows["1.4.2"].note
+
+
+def test_what_an_older_version_lacks_is_no_alarm() -> None:
+    rows = {row.key: row for row in versions.rows(moment(with_versions()), "")}
+    assert rows["1.4.0"].cells[len(versions.BEFORE) + 1].tone == "text-muted"
+    assert rows["1.4.2"].cells[len(versions.BEFORE) + 3].tone == "status-unreachable"
+
+
+def test_a_version_is_compared_with_the_marked_the_current_or_the_next_older_one() -> None:
+    at = moment(with_versions())
+    assert versions.other(at, "1.5.0", "") == "1.4.2"
+    assert versions.other(at, "1.5.0", "1.4.0") == "1.4.0"
+    assert versions.other(at, "1.4.2", "1.4.2") == "1.4.1", "the current one with what was before it"
+    assert versions.other(at, "1.4.2", "9.9.9") == "1.4.1", "a mark on a version that is gone is no mark"
+    assert versions.other(moment(), "1.4.2", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, [Field("a", "1", "2")]),
+        ({"a": {"имя": "сталь"}}, {"a": {"имя": "медь"}}, [Field("a.имя", '"сталь"', '"медь"')]),
+        ({"a": None}, {}, [Field("a", "null", None)]),
+        ({}, {"a": [1]}, [Field("a", None, "[1]")]),
+        ({"a": [1, 2]}, {"a": [1, 3, 4]}, [Field("a[1]", "2", "3"), Field("a[2]", None, "4")]),
+        ({"a": 1}, {"a": True}, [Field("a", "1", "true")]),
+        ({"a": {"b": 1}}, {"a": "b"}, [Field("a", '{"b": 1}', '"b"')]),
+    ],
+)
+def test_objects_are_compared_field_by_field(before: object, after: object, found: list[Field]) -> None:
+    assert list(fields(before, after)) == found
+
+
+def test_what_differs_is_listed_with_its_fields_and_what_is_left_out_is_counted() -> None:
+    found = words(differences.lines(moment(with_versions()), "1.4.2", "1.5.0", 0, 100, 40))
+    assert found[0] == "1.4.2 → 1.5.0  series +1 −0 ~0  models +0 −0 ~1  lengths +0 −7 ~0  other files +1 −0 ~0"
+    assert "  + новая  Новая серия" in found
+    assert '      материал: "сталь" → "латунь"' in found
+    assert "      sizes[2]: + 1000" in found
+    assert '      вес: + {"кг": 12.5}' in found
+    assert "  − vento-85-600  Vento 85 × 600 мм" in found
+    assert "  5 more are not listed: see iwdc-distributed diff make" in found
+    assert found[-1] == "  + seo/карта.xml"
+    short = words(differences.lines(moment(with_versions()), "1.4.2", "1.5.0", 0, 100, 5))
+    assert len(short) == 5
+    assert short[-1] == f"{len(found) - 4} more lines: ]"
+    last = words(differences.lines(moment(with_versions()), "1.4.2", "1.5.0", 10_000, 100, 5))
+    assert last[1:] == ["  + seo/карта.xml"]
+
+
+def test_a_comparison_of_other_versions_is_not_shown_for_these() -> None:
+    (line,) = words(differences.lines(moment(with_versions()), "1.4.0", "1.5.0", 0, 100, 40))
+    assert line == "1.4.0 and 1.5.0 are being compared"
+    failed = with_versions(troubles={"comparison": "answered 409"})
+    (line,) = words(differences.lines(moment(failed), "1.4.0", "1.5.0", 0, 100, 40))
+    assert line == "1.4.0 and 1.5.0 cannot be compared: answered 409. r asks again."
+    past = moment(with_versions(), mode="past")
+    (line,) = words(differences.lines(past, "1.4.0", "1.5.0", 0, 100, 40))
+    assert "are being compared" not in line
+
+
+def test_a_rollback_says_what_it_makes_void_and_who_must_fetch() -> None:
+    at = moment(with_versions())
+    said = versions.rollback_follows(at, known("1.4.0", at))
+    assert "The 5 instances vote; 3 must accept." in said
+    assert "Void from then on: 1.4.1, 1.4.2." in said
+    assert "Must fetch it first: instance-B, instance-D, instance-E." in said
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (Job("1", "storing", "1.5.0", files=3, bytes=2048), ["hashing and storing 1.5.0  3 files, 2.0 KiB"]),
+        (
+            Job("1", "staging", "1.5.0", total_bytes=100, holders={"instance-A": "100 %", "instance-B": "42 %"}),
+            ["bringing 1.5.0 to the voters  ", "instance-A 100 %   instance-B 42 %   "],
+        ),
+        (Job("1", "failed", "1.5.0", detail="the disk is full"), ["1.5.0: failed.  the disk is full"]),
+    ],
+)  # fmt: skip
+def test_a_job_tells_how_far_it_is_and_what_came_of_it(job: Job, said: list[str]) -> None:
+    assert words(progress.lines(job, 100, 4)) == said
+
+
+def test_what_a_check_found_is_told_with_names() -> None:
+    found = {"checked": 9, "missing": (), "corrupt": tuple(f"модели/{n}.json" for n in range(5)), "extra": ()}
+    job = msgspec.convert(
+        {"id": "1", "phase": "failed", "version": "1.4.2", "verified": found, "reason": "damaged", "detail": "5 files"},
+        Job,
+    )
+    assert words(progress.lines(job, 100, 4)) == [
+        "1.4.2: failed.  5 files",
+        "damaged: модели/0.json, модели/1.json, модели/2.json +2",
+    ]
+
+
+def test_a_refused_comparison_is_never_told_as_no_difference() -> None:
+    stored = msgspec.convert({"id": "1", "phase": "done", "version": "1.5.0", "stored": STORED}, Job).stored
+    assert stored is not None
+    at = moment(with_versions())
+    assert "It could not be compared with 1.4.2." in publication.follows(at, stored, None)
+    assert "lengths +0 −7 ~0" in publication.follows(at, stored, msgspec.to_builtins(comparison()))
+
+
+# Jobs of a node
+
+STORED = {"kind": "snapshot", "version": "1.5.0", "hash": "ab12", "content": {"key": "5" * 64, "bytes": 9, "files": 2}}
+BEGUN = {"id": "j-1", "phase": "waiting", "version": "1.5.0"}
+
+
+async def _followed(fake: FakeNode) -> tuple[Outcome, list[str]]:
+    phases: list[str] = []
+    outcome = await jobs.follow(fake.url, jobs.store("/data/tree", "1.5.0"), lambda job: phases.append(job.phase))
+    return outcome, phases
+
+
+def test_a_job_is_watched_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    steps = iter([BEGUN | {"phase": "storing"}, BEGUN | {"phase": "done", "stored": STORED}])
+    routes = {"POST snapshots/store": BEGUN, "GET snapshots/jobs/j-1": lambda asked: next(steps)}
+    with running(routes) as fake:
+        outcome, phases = asyncio.run(_followed(fake))
+    assert outcome.kind == "done"
+    assert outcome.data["stored"] == STORED
+    assert phases == ["waiting", "storing", "done"]
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ({"phase": "failed", "reason": "maybe", "detail": "no verdict came"}, "maybe"),
+        ({"phase": "failed", "reason": "not_staged", "detail": "nobody took it"}, "refused"),
+        ({"phase": "done", "proposal": {"state": "rejected", "reason": "stale_version"}}, "refused"),
+        ({"phase": "done", "proposal": {"state": "accepted"}}, "done"),
+        ({"phase": 5}, "maybe"),
+    ],
+)
+def test_the_end_of_a_job_is_told_as_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], kind: str
+) -> None:
+    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    with running({"POST snapshots/store": BEGUN, "GET snapshots/jobs/j-1": BEGUN | end}) as fake:
+        outcome, _ = asyncio.run(_followed(fake))
+    assert outcome.kind == kind
+
+
+def test_a_job_that_the_node_forgot_may_have_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgotten(asked: Asked) -> Any:
+        raise Refuse(404, {"reason": "not_here"}, "no such job")
+
+    monkeypatch.setattr(jobs, "POLL_S", 0.01)
+    with running({"POST snapshots/store": BEGUN, "GET snapshots/jobs/j-1": forgotten}) as fake:
+        outcome, _ = asyncio.run(_followed(fake))
+    assert outcome.kind == "maybe"
+
+
+# On the screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_matrix_the_version_and_what_differs(size: tuple[int, int]) -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        assert isinstance(app.source, Script)
+        screen = shown(app)
+        for word in ("1.5.0", "▶", "◐ 42 %", "◆ in use", "✗ corrupt", "lengths 375", "snapshot 1.5.0 by instance-A"):
+            assert word in screen
+        assert app.source.looked_at == ("1.5.0", "")
+        await pilot.press("d")
+        await until(pilot, lambda: "1.4.2 → 1.5.0" in shown(app))
+        assert "+ новая  Новая серия" in shown(app)
+        assert app.source.looked_at == ("1.5.0", "1.4.2")
+        await pilot.press("G", "b", "g")
+        await until(pilot, lambda: isinstance(app.source, Script) and app.source.looked_at == ("1.5.0", "1.4.0"))
+        assert "1.4.0 and 1.5.0 are being compared" in shown(app)
+        await pilot.press("d")
+        await until(pilot, lambda: "lengths 375" in shown(app))
+
+    at_versions(act, size)
+
+
+class Cluster:
+    """Takes orders in the place of a cluster, and begins jobs that end at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *ends: dict[str, Any]) -> None:
+        self.orders = 0
+        self.jobs: list[str] = []
+        self._ends = iter(ends)
+        monkeypatch.setattr(orders, "give", self._give)
+        monkeypatch.setattr(jobs, "follow", self._follow)
+
+    async def _give(self, nodes: Sequence[str], order: Order) -> Outcome:
+        self.orders += 1
+        return Outcome("done", "1.4.1 is accepted")
+
+    async def _follow(self, node: str, begin: Order, told: Any) -> Outcome:
+        self.jobs.append(node)
+        end = next(self._ends)
+        told(msgspec.convert(end, Job))
+        return Outcome("done", "Done.", end)
+
+
+def test_going_back_is_for_an_accepted_version_and_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        for _ in range(2):
+            await pilot.press("R", "down")
+            await pilot.pause()
+        assert "Choose an accepted version other than the current one (1.4.2)" in told(app)
+        assert not isinstance(app.screen, Confirm)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Go back from 1.4.2 to 1.4.1?" in shown(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Versions))
+        assert cluster.orders == 0
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(*"prod-eu", "enter", "enter")
+        await until(pilot, lambda: "1.4.1 is accepted" in told(app))
+        assert cluster.orders == 1
+
+    at_versions(act)
+
+
+def test_a_check_is_made_where_and_as_far_as_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = {"checked": 41, "missing": [], "corrupt": [], "extra": []}
+    cluster = Cluster(monkeypatch, BEGUN | {"phase": "done", "verified": verified})
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("down", "V")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        assert "instance-B: 10 % of the files" in shown(app)
+        assert "instance-D" not in app.screen.query_one("OptionList").get_option_at_index(3).prompt.plain  # type: ignore[attr-defined]
+        await pilot.press("down", "down", "down", "enter")
+        await until(pilot, lambda: "41 files read, all as they were." in shown(app))
+        assert cluster.jobs == ["http://10.0.0.2:3000"]
+
+    at_versions(act)
+
+
+def test_publishing_stores_first_then_tells_and_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "каталог").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = BEGUN | {"phase": "done"}
+    cluster = Cluster(monkeypatch, done | {"stored": STORED}, done | {"proposal": {"state": "accepted"}})
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        tree = app.screen.query_one(DirectoryTree)
+        await until(pilot, lambda: len(tree.root.children) == 1)
+        await pilot.press("down")
+        await until(pilot, lambda: "каталог" in shown(app))
+        app.screen.query_one("#picker-choose", Button).press()
+        prompt = app.screen_stack[-2].query_one(Prompt)
+        await until(pilot, lambda: prompt.display)
+        await pilot.press(*"1.4.1", "enter")
+        await until(pilot, lambda: "the current version is 1.4.2" in shown(app))
+        assert cluster.jobs == []
+        prompt.query_one(Input).value = "1.5.0"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Publish 1.5.0?" in shown(app)
+        assert "It could not be compared with 1.4.2." in " ".join(shown(app).split())
+        assert cluster.jobs == [NODE]
+        await pilot.press(*"prod-eu", "enter", "enter")
+        await until(pilot, lambda: "the vote on 1.5.0: accepted" in shown(app))
+        assert cluster.jobs == [NODE, NODE]
+
+    at_versions(act)
+
+
+@pytest.mark.parametrize("key", ["P", "V", "R"])
+def test_a_console_that_only_looks_changes_nothing(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    cluster = Cluster(monkeypatch)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        app.read_only = True
+        await pilot.press("G", key)
+        await until(pilot, lambda: "was started with --read-only" in told(app))
+        assert isinstance(app.screen, Versions)
+        assert (cluster.orders, cluster.jobs) == (0, [])
+
+    at_versions(act)
