@@ -8,7 +8,7 @@ JOBS ?= 2
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench fuzz planted lock clean
+.PHONY: help demo test test-all check format bench fuzz planted tour lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -27,14 +27,16 @@ class ReaderGone(Exception):
 
 
 def write(text: str) -> None:
-    """Print `text` and a line end to stdout at once. Raises `ReaderGone` when the pipe is closed."""
+    """Print `text` and a line end to stdout at once. Raises `ReaderGone` when the pipe is closed, OSError."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError as error:
-        # What is still buffered would fail again when the interpreter closes stdout.
+    except OSError as error:
+        # What is still buffered would fail again when the interpreter closes stdout, with an exit code of its own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise ReaderGone from error
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone from error
+        raise
 
 
 def say(text: str) -> None:

@@ -92,7 +92,7 @@ def test_a_puller_killed_half_way_goes_on_where_it_was(tmp_path: Path) -> None:
         _publish(made["instance-A"], tree, "1.0.0")
 
         def half_way() -> bool:
-            return any(each.get("doneBytes", 0) > whole // 4 for each in _here(slow)["underWay"])
+            return any(each.get("doneBytes", 0) > whole // 2 for each in _here(slow)["underWay"])
 
         made.until("a part is there", half_way)
         slow.kill()
