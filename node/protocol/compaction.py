@@ -54,7 +54,8 @@ class Compaction:
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
             if above < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break
-            chosen = sample
+            if self._covers_floor(sample):
+                chosen = sample
         if chosen is None or self._already(chosen):
             return
         self._control.append(Floor(chosen, self._fold.checkpoint(chosen)))
@@ -63,6 +64,11 @@ class Compaction:
     def _already(self, vector: VersionVector) -> bool:
         floor = self._control.state.floor
         return floor is not None and all(floor.vector.get(journal, 0) >= seq for journal, seq in vector.items())
+
+    def _covers_floor(self, vector: VersionVector) -> bool:
+        """Whether the present floor lies at or below `vector`: a sample may be older than a floor of another leader."""
+        floor = self._control.state.floor
+        return floor is None or all(vector.get(journal, 0) >= seq for journal, seq in floor.vector.items())
 
     def _passed_by_all(self, vector: VersionVector) -> bool:
         alive = [peer for peer in self._members.peers.values() if peer.member.votes and peer.alive]

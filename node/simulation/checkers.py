@@ -54,6 +54,7 @@ class Checkers:
         self._leaders: dict[int, str] = {}
         self._encouraged: dict[tuple[str, int], set[str]] = {}
         self._announced: dict[int, str] = {}
+        self._floors: dict[str, dict[str, int]] = {}
         self._gone: dict[str, float] = {}
         """Request ids of locks whose release was acknowledged -> true time."""
         self._events: dict[tuple[str, int], str] = {}
@@ -84,6 +85,7 @@ class Checkers:
         image = process.disk.now
         self._terms[process.name] = image.hard.term
         self._positions[process.name] = (image.stamp, image.index)
+        self._floors[process.name] = dict(image.floor.vector) if image.floor else {}
 
     def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
@@ -134,6 +136,11 @@ class Checkers:
             self._fail("V1", process.name, f"journal {journal}: expected {expected}, wrote {found}")
 
     def _rests_below(self, process: "Process", vector: dict[str, int]) -> None:
+        former = self._floors.get(process.name, {})
+        back = {j: (seq, vector.get(j, 0)) for j, seq in former.items() if vector.get(j, 0) < seq}
+        if back:
+            self._fail("C1", process.name, f"its floor goes back: {back}")
+        self._floors[process.name] = vector
         voters = process.settings.voters
         floors = [p.disk.now.control.floor for p in self._world.processes if p.id in voters]
         covering = sum(1 for f in floors if f and all(f.vector.get(j, 0) >= seq for j, seq in vector.items()))

@@ -34,3 +34,10 @@ def test_there_is_a_bug_for_every_rule_that_a_simulated_world_can_see_broken() -
              for n in range(1, last + 1)}  # fmt: skip
     assert {b.rule for b in BUGS} >= rules | {"M3", "V1", "V2", "V4", "T1"}
     assert len({b.name for b in BUGS}) == len(BUGS) >= 25
+
+
+def test_floors_of_successive_leaders_only_rise() -> None:
+    """C1: a new leader chose a floor from what it had before it learned of the last one's."""
+    planted = next(b for b in BUGS if b.name.startswith("a new leader's floor"))
+    found = [seed for seed in range(20, 26) if run_plan(plan_of(planted, seed)).violation]
+    assert found == []

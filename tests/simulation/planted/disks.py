@@ -120,14 +120,6 @@ def roll_back_unnoticed(patch: Patch) -> None:
     patch.setattr(Core, "_rolled_back", lambda self, quote: False)
 
 
-@bug("what the highest promised term was is not asked", "D1", *LOSSES, weather=STORM, nodes=5, rare=True)
-def unpromised(patch: Patch) -> None:
-    def answer(original: Callable[..., None], self: Recovery, peer: Any, answer: Any) -> None:
-        original(self, peer, msgspec.structs.replace(answer, term=0))
-
-    around(patch, Recovery, "on_answer", answer)
-
-
 @bug("a second process under one id is let in", "D2", "duplicate", "crash")
 def let_in(patch: Patch) -> None:
     patch.setattr(Recovery, "_still_heard", lambda self, peer, boot: False)

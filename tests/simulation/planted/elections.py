@@ -11,7 +11,7 @@ from node.protocol.core import Core
 from node.protocol.election import LEADER, Election, ranking
 from node.protocol.events import LEADER_ELECTED
 from node.protocol.membership import Peer
-from node.protocol.messages import ControlReset, VoteAnswer, VoteRequest
+from node.protocol.messages import ControlAppend, ControlReset, VoteAnswer, VoteRequest
 from node.protocol.records import Durable, Vote
 from tests.simulation.planted.bug import CUTS, STORM, bug
 from tests.simulation.planted.patches import around, on_disk
@@ -54,11 +54,16 @@ def resumed(patch: Patch) -> None:
     around(patch, Election, "_campaign", campaign)
 
 
-@bug("appends of a lower term are taken", "E1", *CUTS, rare=True)
+@bug(
+    "appends of a lower term are taken", "E1", "one_way", "isolate", "partition", "slow_link",
+    weather=STORM, nodes=3, think_s=0.05, clients=6, fault_every_s=0.5, rare=True,
+)  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
     def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
         if isinstance(message, ControlReset) and message.term < self.election.term:
             self.control.on_reset(peer, message, self.members.can_vote)
+        elif isinstance(message, ControlAppend) and message.term < self.election.term:
+            self.control.on_append(peer, message, self.members.can_vote)
         else:
             original(self, peer, message, envelope)
 
@@ -149,11 +154,11 @@ def by_way_of_the_second(patch: Patch) -> None:
 
 @bug("a leader does not step down before a higher term", "E7", *CUTS, rare=True)
 def stubborn(patch: Patch) -> None:
-    def see(original: Callable[..., None], self: Election, term: int) -> None:
-        if self.role != LEADER:
-            original(self, term)
+    def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
+        if self.election.role != LEADER or getattr(message, "term", 0) <= self.election.term:
+            original(self, peer, message, envelope)
 
-    around(patch, Election, "see_term", see)
+    around(patch, Core, "_take", take)
 
 
 @bug("a strict majority is half", "E5", *CUTS, nodes=4)

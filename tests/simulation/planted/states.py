@@ -8,6 +8,7 @@ import pytest
 
 from node.protocol import decisions, state
 from node.protocol.ballot import ProposalState
+from node.protocol.compaction import Compaction
 from node.protocol.control import Control
 from node.protocol.core import Core
 from node.protocol.settings import Limits
@@ -127,13 +128,22 @@ def floor_without_state(patch: Patch) -> None:
 
 @bug("late votes below the floor still count", "C1", *SPLITS, limits=SMALL, think_s=0.1, rare=True)
 def late_votes(patch: Patch) -> None:
-    def freeze(original: Callable[..., None], self: Any, p: ProposalState, verdict: Any, reason: Any) -> None:
-        original(self, p, verdict, reason)
-        p.final = False
+    def add(original: Callable[..., None], self: Fold, key: str, *args: Any) -> None:
+        p = self.get(key)
+        if p is not None and p.verdict == "rejected":
+            p.final = False
+        original(self, key, *args)
 
-    around(patch, decisions.Decisions, "freeze", freeze)
+    around(patch, Fold, "_add_vote", add)
 
 
 @bug("a floor drops the votes that came before their proposal", "C1", *CUTS, limits=SMALL, think_s=0.05, rare=True)
 def early_votes_dropped(patch: Patch) -> None:
     patch.setattr(state, "lies_above", lambda key, vector: False)
+
+
+@bug(
+    "a new leader's floor lies below the last one's in some journal", "C1", *CUTS, limits=SMALL, think_s=0.05, rare=True
+)
+def floor_goes_back(patch: Patch) -> None:
+    patch.setattr(Compaction, "_covers_floor", lambda self, vector: True)
