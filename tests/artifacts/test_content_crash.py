@@ -19,7 +19,9 @@ from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, found_in, installe
 
 AT_MS = 1_800_000_000_000
 Count = Callable[[], None]
-both_ways = pytest.mark.parametrize("can_exchange", [True, False], ids=["exchange", "link"])
+both_ways = pytest.mark.parametrize(
+    "can_exchange", [pytest.param(True, id="exchange"), pytest.param(False, id="link", marks=pytest.mark.slow)]
+)
 SMALL_OLD: Tree = {"series/a.json": b"old", "seo/b": b"old"}
 SMALL_NEW: Tree = {"series/a.json": b"new", "seo/c": b"new"}
 
