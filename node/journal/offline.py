@@ -83,10 +83,14 @@ def verify(path: Path) -> Report:
     live = is_held(path.parent)
     with _looking_at(path) as conn:
         found = schema.format_of(conn, path)
-        problems: list[str] = []
+    problems: list[str] = []
+    try:
+        if not live:
+            wal.check(path)
+    except JournalCorrupt as error:
+        problems.append(error.damage)
+    with _looking_at(path) as conn:
         try:
-            if not live:
-                wal.check(path)
             with typed(path):
                 for problem in damage(conn, seen):
                     problems.append(problem)

@@ -12,6 +12,7 @@ floor has been worked off; the write-ahead log beside it stays near `schema.CHEC
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -76,8 +77,8 @@ class Journal:
             with typed(path):
                 if path.exists() and path.stat().st_size > 0:
                     # Looked at before anything can write to it: a file that is refused stays as it was found.
-                    connections.append(schema.connect_reader(path))
-                    schema.format_of(connections[0], path)
+                    with closing(schema.connect_reader(path)) as conn:
+                        schema.format_of(conn, path)
                     wal.check(path)
                 elif wal.has_content(path):
                     raise JournalCorrupt(path, "the file is gone or empty, and its log is not")
@@ -85,9 +86,9 @@ class Journal:
                 connections.append(writer)
                 if schema.migrate(writer, path):
                     sync_directory(path.parent)
-                if connections[0] is writer:
-                    connections.insert(0, schema.connect_reader(path))
-                return cls(path, lock, writer, connections[0])
+                reader = schema.connect_reader(path)
+                connections.append(reader)
+                return cls(path, lock, writer, reader)
         except BaseException:
             for conn in connections:
                 conn.close()

@@ -10,11 +10,13 @@ Layout: https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite
 
 import struct
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from node.journal.errors import JournalCorrupt
+from node.journal.schema import connect_reader
 
 _HEADER = struct.Struct(">8I")
 """Magic, version, page size, checkpoint number, two salts, two checksums."""
@@ -49,7 +51,11 @@ def has_content(path: Path) -> bool:
 
 
 def check(path: Path) -> None:
-    """Compare the log of `path` with what SQLite made of it. A connection must be open and have read from the file.
+    """Compare the log of `path` with what SQLite makes of it. No connection to it may be open in this process.
+
+    For the locks on the log's index are the process's (POSIX): closing the index after a look at it drops all of them,
+    SQLite's too. Whoever opens the file next would then take itself for the first and cut the index off, which kills a
+    running node (SIGBUS).
 
     Raises `JournalCorrupt` if acknowledged content is damaged.
     """
@@ -77,9 +83,11 @@ def check(path: Path) -> None:
 
 
 def _valid_frames(path: Path) -> int:
-    with path.with_name(path.name + "-shm").open("rb") as index:
-        index.seek(_MAX_FRAME_AT)
-        found: int = _MAX_FRAME.unpack(index.read(_MAX_FRAME.size))[0]
+    with closing(connect_reader(path)) as conn:
+        conn.execute("PRAGMA page_count").fetchone()  # SQLite makes the index at the first read
+        with path.with_name(path.name + "-shm").open("rb") as index:
+            index.seek(_MAX_FRAME_AT)
+            found: int = _MAX_FRAME.unpack(index.read(_MAX_FRAME.size))[0]
     return found
 
 

@@ -20,6 +20,7 @@ from node.journal import (
     JournalFault,
     JournalFull,
     instance_id,
+    offline,
     schema,
 )
 from node.protocol.events import Event
@@ -71,6 +72,50 @@ def test_killed_at_any_point(tmp_path: Path) -> None:
             assert list(durable.events) == [event(seq) for seq in range(low + 1, number * 3 + 1)]
             acknowledged = number
     assert acknowledged > 0
+
+
+AFTER_A_CRASH = """
+import sys, threading
+from pathlib import Path
+from node.journal import Journal
+from node.protocol.records import Vote
+from tests.journal.samples import appended
+
+with Journal.open(Path(sys.argv[1])) as journal:
+    print("open", flush=True)
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
+    number = journal.vector["ja"]
+    while not ended.is_set():
+        number += 1
+        journal.commit([Vote(number, None), *appended([number])])
+        assert journal.read({"ja": number - 1}, 10, 10_000)[0][0].seq == number
+    print(number, flush=True)
+"""
+
+
+def test_looking_at_a_node_that_came_back_from_a_crash_does_it_no_harm(tmp_path: Path) -> None:
+    """Its locks on the log's index must outlive its check of the log: who comes and finds none cuts the index off."""
+    path = tmp_path / "journal.sqlite"
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    with child:
+        child.stdout.readline()
+        child.kill()
+    back = subprocess.Popen(
+        [sys.executable, "-c", AFTER_A_CRASH, str(path)], cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.PIPE
+    )
+    assert back.stdout is not None
+    with back:
+        assert back.stdout.readline() == b"open\n"
+        for _ in range(20):
+            assert offline.verify(path).problems == ()
+            list(offline.export(path))
+        assert back.stdin is not None
+        back.stdin.close()
+        last = back.stdout.read()
+    assert back.returncode == 0
+    assert offline.verify(path).extents[0].last == int(last)
 
 
 def test_killed_while_it_is_made(tmp_path: Path) -> None:
