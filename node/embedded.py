@@ -12,6 +12,7 @@ policy, signal handlers and logging alone. `run_node` is the same as a process o
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import random
@@ -125,13 +126,20 @@ class Node:
         log.info("started", listen=self.url, data_dir=str(config.data_dir), cluster=config.settings.cluster)
 
     async def stop(self) -> None:
-        """Answer what is under way, commit it, leave the cluster and close everything. Safe to call twice."""
+        """Answer what is under way, commit it, leave the cluster and close everything. Safe to call twice.
+
+        The last line in the event log is `stopped`, an error with its reason when nobody asked for it.
+        """
         if self._engine is None or self._api is None or self._log is None or self._content is None:
             return
+        fault = self._engine.stopped.result() if self._engine.stopped.done() else None
         await self._api.stop()
         await self._content.stop()
         await self._engine.stop()
-        self._log.info("stopped")
+        if fault is None:
+            self._log.info("stopped")
+        else:
+            self._log.error("stopped", reason=fault)
         self._log.close()
         self._engine = self._api = self._log = self._content = None
 
@@ -304,8 +312,10 @@ class Node:
 def run_node(config: Config) -> int:
     """Run a node as this process until SIGTERM or SIGINT; the exit code: 0 stopped on order, 1 failed.
 
-    SIGHUP is ignored: a rotated log file is noticed without it. Prints one line when the node is ready.
+    SIGHUP is ignored: a rotated log file is noticed without it. Prints one line when the node is ready. A fault that
+    kills the process at once, such as SIGBUS, leaves the stacks of its threads on stderr.
     """
+    faulthandler.enable()
     try:
         import uvloop
     except ImportError:
@@ -342,12 +352,12 @@ async def _run(config: Config) -> int:
     sys.stdout.flush()
     ended, stopping = asyncio.ensure_future(node.wait_stopped()), asyncio.ensure_future(ordered.wait())
     await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
-    code = _failed(f"node {config.settings.id} stopped: {ended.result()}") if ended.done() else 0
+    fault = ended.result() if ended.done() else None
     for task in (ended, stopping):
         task.cancel()
     logging.getLogger().removeHandler(handler)
     await node.stop()
-    return code
+    return 0 if fault is None else _failed(f"node {config.settings.id} stopped: {fault}")
 
 
 def _failed(message: str) -> int:

@@ -25,6 +25,8 @@ DEADLINE_S = 30.0
 LOOK_S = 0.02
 ANSWER_S = 15.0
 STOP_S = 10.0
+DEAD_LINES = 100
+"""Lines that are shown of the log of a node that ended: a stack, and what came before it."""
 API = "/api/v1"
 D = f"{API}/distributed"
 PORTS = range(20_000, 32_000)
@@ -102,16 +104,21 @@ def request(port: int, method: str, path: str, body: Any = None, timeout_s: floa
         connection.close()
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.choice(PORTS)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if port not in found and probe.connect_ex(("127.0.0.1", port)) != 0:
-                found.append(port)
-    return found
+def claimed_port() -> socket.socket:
+    """A claim to a port that nobody listens on, until it is closed.
+
+    It is the port's twin for datagrams, which no node uses: it keeps other tests off, also while the node is down.
+    """
+    while True:
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", random.choice(PORTS)))
+            with socket.socket() as probe:
+                if probe.connect_ex(claim.getsockname()) != 0:
+                    return claim
+        except OSError:
+            pass  # another test's
+        claim.close()
 
 
 @dataclass
@@ -170,6 +177,16 @@ class Instance:
         """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:]) if self.log.exists() else ""
 
+    def told(self) -> str:
+        """What is to be known of it when a test fails: whether it runs, how it ended, and the end of its log."""
+        if self.process is None:
+            return f"--- {self.name} was never started"
+        code = self.process.poll()
+        if code is None:
+            return f"--- {self.name} runs\n{self.lines()}"
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return f"--- {self.name} ended {how}\n{self.lines(DEAD_LINES)}"
+
 
 class Cluster:
     """Nodes that share one `instances.json`. Made by `cluster`."""
@@ -180,6 +197,7 @@ class Cluster:
         self.nodes: dict[str, Instance] = {}
         self.entries: dict[str, dict[str, str]] = {}
         self.instances = root / "instances.json"
+        self._claims: list[socket.socket] = []
         for name in names:
             self.add(name)
 
@@ -191,11 +209,15 @@ class Cluster:
 
     def add(self, name: str) -> Instance:
         """A new entry in `instances.json`; the node is not started."""
-        [port] = free_ports(1)
-        self.nodes[name] = Instance(name, port, self.root / name, self.root / f"{name}.log")
+        self.nodes[name] = Instance(name, self.port(), self.root / name, self.root / f"{name}.log")
         self.entries[name] = {"id": name, "url": f"{self.nodes[name].url}{D}/sync"}
         self.write()
         return self.nodes[name]
+
+    def port(self) -> int:
+        """A port that is this cluster's until its end."""
+        self._claims.append(claimed_port())
+        return int(self._claims[-1].getsockname()[1])
 
     def remove(self, name: str) -> Instance:
         """Take an entry out of `instances.json`."""
@@ -306,6 +328,8 @@ class Cluster:
         for node in self:
             if node.runs:
                 node.kill()
+        for claim in self._claims:
+            claim.close()
 
 
 @contextmanager
@@ -316,7 +340,7 @@ def cluster(root: Path, names: Sequence[str] = THREE, *sets: str) -> Iterator[Cl
     try:
         yield made
     except Exception as error:
-        error.add_note("\n".join(f"--- {node.name}\n{node.lines()}" for node in made))
+        error.add_note("\n".join(node.told() for node in made))
         raise
     finally:
         made.close()

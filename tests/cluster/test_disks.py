@@ -79,7 +79,7 @@ def test_two_nodes_with_one_id(tmp_path: Path) -> None:
         double = running["instance-C"]
         real_port, real_data, real_process = double.port, double.data, double.process
         double.data = tmp_path / "double"
-        double.port = real_port + 1
+        double.port = running.port()
         running.start(double.name)
         running.until("it says why", lambda: "RECOVERY_REFUSED" in double.log.read_text())
         assert "two nodes with one id" in double.log.read_text()

@@ -17,18 +17,19 @@ import sys
 from node.config import load_config
 from node.embedded import run_node
 flags = {"id": "instance-A", "listen": sys.argv[1], "data_dir": sys.argv[2], "instances": sys.argv[3]}
-sys.exit(run_node(load_config(None, flags, {}, ["observability.log_level=error"])))
+config = load_config(None, flags, {}, ["observability.log_level=error"])
 """
+RUN = "sys.exit(run_node(config))"
 pytestmark = pytest.mark.cluster
 
 
 @contextmanager
-def node_process(root: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def node_process(root: Path, port: int, run: str = RUN) -> Iterator[subprocess.Popen[str]]:
     address = f"127.0.0.1:{port}"
     instances = root / "instances.json"
     instances.write_text(f'[{{"id": "instance-A", "url": "http://{address}/api/v1/distributed/sync"}}]')
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, address, str(root / "A"), str(instances)],
+        [sys.executable, "-c", PROGRAM + run, address, str(root / "A"), str(instances)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,3 +56,37 @@ def test_it_says_when_it_is_ready_and_stops_on_order(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=DEADLINE_S)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_bug_ends_it_with_its_reason_as_the_last_line(tmp_path: Path) -> None:
+    broken = """
+from node.protocol.core import Core
+from node.protocol.effects import Tick
+whole = Core.step
+def step(core, now, input):
+    if isinstance(input, Tick):
+        raise ZeroDivisionError("half way")
+    return whole(core, now, input)
+Core.step = step
+"""
+    with node_process(tmp_path, free_ports(1)[0], broken + RUN) as process:
+        _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    first, *_, logged, told = err.splitlines()
+    assert "internal_error" in first
+    assert " error instance-A stopped reason=" in logged
+    assert told.startswith("node instance-A stopped: internal error in the protocol core, handling Tick (ZeroDivisionE")
+    assert told.endswith("restart it, and report this with its event log")
+
+
+def test_a_signal_that_kills_it_leaves_its_stack(tmp_path: Path) -> None:
+    killed = """
+import os, signal
+from node.journal import Journal
+Journal.commit = lambda journal, records: os.kill(os.getpid(), signal.SIGBUS)
+"""
+    with node_process(tmp_path, free_ports(1)[0], killed + RUN) as process:
+        _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == -signal.SIGBUS
+    assert err.startswith("Fatal Python error: Bus error")
+    assert "node/runtime/writer.py" in err
