@@ -33,12 +33,12 @@ class DirectoryLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise DirectoryFault(f"{path}: {error.strerror}; expected a file this user may write") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise DirectoryInUse(data_dir, int(pid) if pid.isdecimal() else None) from error
+        while not _locked(descriptor, fcntl.LOCK_EX):
+            # Who only looks whether a node runs (`is_held`) shares the lock for that moment.
+            if not _locked(descriptor, fcntl.LOCK_SH):
+                pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+                os.close(descriptor)
+                raise DirectoryInUse(data_dir, int(pid) if pid.isdecimal() else None)
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -62,12 +62,18 @@ def is_held(data_dir: Path) -> bool:
     except OSError as error:
         raise DirectoryFault(f"{path}: {error.strerror}; expected a file this user may read") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    """Take a lock if it is to be had at once."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def make_directory(path: Path) -> None:

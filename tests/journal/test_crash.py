@@ -296,3 +296,19 @@ def test_a_bad_instance_json_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "instance.json").write_text(content)
     with pytest.raises(DirectoryFault, match=r"instance\.json: .*expected"):
         instance_id(tmp_path)
+
+
+def test_a_look_at_a_directory_does_not_keep_its_node_from_starting(tmp_path: Path) -> None:
+    looks = "import sys; from pathlib import Path; from node.journal.directory import is_held\n" + (
+        "print(is_held(Path(sys.argv[1])), flush=True)\nwhile True: is_held(Path(sys.argv[1]))"
+    )
+    DirectoryLock.take(tmp_path).release()
+    child = subprocess.Popen([sys.executable, "-c", looks, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    with child:
+        try:
+            assert child.stdout.readline() == b"False\n"
+            for _ in range(5_000):
+                DirectoryLock.take(tmp_path).release()
+        finally:
+            child.kill()
