@@ -2,7 +2,9 @@
 
 First paint is CPU and wall time until the first frame is out, beside a bare Textual app with header, table and footer,
 each in a process of its own, in turn. Idle is three real nodes watched by a console in a pseudo terminal. Key presses
-are measured with a hundred instances and 500 events a second.
+are measured on every screen, in a terminal, with a hundred instances and 500 events a second. A day of virtual time
+shows whether
+memory grows; it takes some minutes.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import asyncio
 import fcntl
 import os
 import pty
+import select
 import signal
 import statistics
 import struct
@@ -18,23 +21,21 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import BinaryIO, Final, NamedTuple
 
 from bench import cluster, command
 from bench.processes import PAGE_BYTES, TICKS_PER_S
-from iwdc_console.tui.app import Console
-from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
-from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
-from iwdc_console.tui.source.events import KEPT
-from iwdc_console.tui.source.live import POLL_S, PUBLISH_S
-from iwdc_console.tui.widgets.table import Table
+from iwdc_console.tui.screens.places import PLACES
 
 ROUNDS: Final = 7
 SETTLE_S: Final = 6.0
 SIZE: Final = (120, 40)
-EVENTS_PER_S: Final = 500
+KEY_BOUND_MS: Final = 50.0
+MEMORY_BOUND_MIB: Final = 90.0
+PAINT_S: Final = 5.0
+UP, DOWN = b"\x1b[A", b"\x1b[B"
 BARE: Final = """
 import os, time
 from textual.app import App
@@ -61,13 +62,21 @@ Console(LiveSource([node]), Observation(nodes=(node,))).run()
 """
 
 
+class Terminal(NamedTuple):
+    """A program in a terminal: what it writes is read and kept, `keyboard` is where its keys come from."""
+
+    child: subprocess.Popen[bytes]
+    written: bytearray
+    keyboard: int
+
+
 @contextmanager
-def terminal(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], bytearray]]:
-    """A program in a terminal of `SIZE`; what it writes is read and kept."""
+def terminal(arguments: Sequence[str], keeps: Sequence[int] = ()) -> Iterator[Terminal]:
+    """A program in a terminal of `SIZE`; it `keeps` these open files."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
     child = subprocess.Popen(
-        arguments, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+        arguments, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, pass_fds=keeps,
         env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
     )  # fmt: skip
     os.close(inner)
@@ -86,7 +95,7 @@ def terminal(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes]
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        yield child, written
+        yield Terminal(child, written, outer)
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -97,7 +106,7 @@ def terminal(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes]
 def first_paint(source: str) -> tuple[float, float]:
     """CPU and wall seconds until the first frame is out."""
     began = time.monotonic()
-    with terminal([sys.executable, "-c", source]) as (child, written):
+    with terminal([sys.executable, "-c", source]) as (child, written, _):
         child.wait(60)
         wall = time.monotonic() - began
         time.sleep(0.05)
@@ -124,12 +133,29 @@ def usage(pid: int) -> tuple[float, float]:
     return int(fields[21]) * PAGE_BYTES / 2**20, (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def day(hours: int) -> None:
+    """What memory does over a day of virtual time. The first half fills what has a bound; the second shows the rest."""
+    reader, writer = os.pipe()
+    arguments = [sys.executable, "-m", "bench.day", str(writer), str(hours)]
+    with open(reader, "rb", buffering=0) as told, terminal(arguments, keeps=(writer,)):
+        os.close(writer)
+        mib = [int(told.readline()) / 2**20 for _ in range(hours)]
+    half = mib[hours // 2 :]
+    growth = statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
+    print(f"memory by the hour: {' '.join(f'{each:.1f}' for each in mib)} MiB")
+    print(
+        f"memory over {hours} hours of virtual time: {mib[0]:.1f} MiB after one, {mib[-1]:.1f} MiB at the end; in the "
+        f"second half {growth * 1024:+.0f} kB an hour; {max(mib) / MEMORY_BOUND_MIB:.2f}x of what is allowed",
+        flush=True,
+    )
+
+
 async def idle(seconds: float) -> None:
     """A console that looks at three nodes where nothing happens."""
     async with cluster.cluster() as ours:
         host, port = ours.addresses[0]
         arguments = [sys.executable, "-m", "iwdc_console.console", "--node", f"http://{host}:{port}"]
-        with terminal(arguments) as (child, _):
+        with terminal(arguments) as (child, _, _):
             await asyncio.sleep(SETTLE_S)
             _, before = usage(child.pid)
             await asyncio.sleep(seconds)
@@ -137,109 +163,53 @@ async def idle(seconds: float) -> None:
     print(f"idle on three nodes: {rss:.1f} MiB, {(after - before) / seconds * 100:.1f} % of a core", flush=True)
 
 
-class Busy:
-    """A hundred instances, asked once a second, and 500 new events a second; as far apart as those of `LiveSource`."""
-
-    context = "busy"
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    async def observations(self) -> AsyncGenerator[Observation, None]:
-        """For ever."""
-        node = "http://10.0.0.1:3000"
-        told: tuple[Event, ...] = ()
-        status: Part[Status] | None = None
-        while True:
-            self.number += 1
-            now_s, now_ms = time.monotonic(), int(time.time() * 1000)
-            told = (*told, *self._fresh(now_ms))[-KEPT:]
-            if status is None or now_s - status.at_s >= POLL_S:
-                status = Part(self._status(), node, now_s, now_ms)
-            yield Observation(
-                context="busy", nodes=(node,), link=Link(node, 0.5, now_s), status=status,
-                events=Part(told, node, now_s, now_ms),
-            )  # fmt: skip
-            await asyncio.sleep(PUBLISH_S)
-
-    def _fresh(self, now_ms: int) -> Iterator[Event]:
-        first = self.number * EVENTS_PER_S
-        for n in range(first, first + int(EVENTS_PER_S * PUBLISH_S)):
-            yield Event(str(n), f"instance-{n % 100:03d}", n, "LOADED", now_ms, n, "", {"n": n})
-
-    def _status(self) -> Status:
-        names = [f"instance-{n:03d}" for n in range(100)]
-        sees = dict.fromkeys(names, "healthy")
-        members = tuple(
-            Instance(
-                id=name, url=f"http://10.0.0.{place}:3000", status="healthy", uptime_ms=self.number * 100 + place,
-                heartbeat_age_ms=(self.number * 37 + place * 91) % 1_000, rtt_ms=(self.number + place) % 9 / 3,
-                drift_ms=float(place % 7), version="1.0.0", sees=sees,
-            )
-            for place, name in enumerate(names)
-        )  # fmt: skip
-        leader = Leader(names[0], 3, 0, 0, tuple(Candidate(name, 1, "healthy") for name in names))
-        return Status(
-            id=names[1], cluster="busy", quorum=Quorum(100, 100, 51, True), leader=leader, instances=members,
-            events=self.number * EVENTS_PER_S,
-        )  # fmt: skip
-
-    def want(self, parts: frozenset[PartName]) -> None:
-        """All that there is comes anyway."""
-
-    def retry(self) -> None:
-        """Nothing to wait for."""
-
-    def look_at_trace(self, trace: str) -> None:
-        """None is shown here."""
-
-    def look_at_version(self, version: str, base: str = "") -> None:
-        """None is shown here."""
-
-    async def journal(self) -> tuple[Event, ...]:
-        """Nothing from before."""
-        return ()
+def keys(presses: int) -> None:
+    """From a key press to the end of the paint that it caused, on every screen."""
+    reader, writer = os.pipe()
+    with (
+        open(reader, "rb", buffering=0) as painted,
+        terminal([sys.executable, "-m", "bench.busy", str(writer)], keeps=(writer,)) as (_, written, keyboard),
+    ):
+        os.close(writer)
+        while b"100/100" not in written:
+            time.sleep(0.1)
+        for place in PLACES:
+            if not place.demo:
+                os.write(keyboard, place.key.encode())
+                time.sleep(SETTLE_S / 3)
+                there, back = (UP, DOWN) if place.name == "events" else (DOWN, UP)
+                took = sorted(press(keyboard, painted, there if n % 40 < 20 else back) for n in range(presses))
+                p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
+                print(
+                    f"key press to paint, {place.name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, worst {took[-1]:.1f} ms; "
+                    f"p95 is {p95 / KEY_BOUND_MS:.2f}x of what is allowed",
+                    flush=True,
+                )
 
 
-async def keys(presses: int) -> None:
-    """From a key press to the end of the paint that it caused."""
-    app = Console(Busy(), Observation(context="busy"))
-    took: list[tuple[float, float]] = []
-    async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause(1.0)
-        table = app.screen.query_one(Table)
-        painted = asyncio.Event()
-
-        def moved() -> None:
-            app.screen.call_after_refresh(painted.set)
-
-        app.watch(table, "cursor", moved, init=False)
-        for number in range(presses):
-            painted.clear()
-            began, cpu = time.perf_counter(), time.process_time()
-            app.simulate_key("down" if number % 40 < 20 else "up")
-            await painted.wait()
-            took.append(((time.perf_counter() - began) * 1000, (time.process_time() - cpu) * 1000))
-            await asyncio.sleep(0.037)
-    for what, times in (("in all", sorted(wall for wall, _ in took)), ("of processor", sorted(cpu for _, cpu in took))):
-        p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
-        print(
-            f"key press to paint, 100 instances and 500 events/s, {what}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
-            f"worst {times[-1]:.1f} ms",
-            flush=True,
-        )
+def press(keyboard: int, painted: BinaryIO, key: bytes) -> float:
+    """Milliseconds until the paint is out. The pause before it makes keys meet all phases of the feed."""
+    time.sleep(0.037)
+    began_ns = time.monotonic_ns()
+    os.write(keyboard, key)
+    if not select.select([painted], [], [], PAINT_S)[0]:
+        raise TimeoutError(f"nothing was painted within {PAINT_S:g} s of a key press")
+    return (int(painted.read(64)) - began_ns) / 1e6
 
 
-async def measure(seconds: float) -> None:
+async def measure(seconds: float, hours: int) -> None:
     paints()
-    await keys(300)
+    await asyncio.to_thread(keys, 100)
     await idle(seconds)
+    await asyncio.to_thread(day, hours)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the idle console is watched")
-    command.run(measure(parser.parse_args().seconds))
+    parser.add_argument("--hours", type=int, default=24, help="of virtual time over which memory is watched")
+    given = parser.parse_args()
+    command.run(measure(given.seconds, given.hours))
 
 
 if __name__ == "__main__":

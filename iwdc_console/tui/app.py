@@ -3,6 +3,7 @@
 First paint comes before the first request: the source begins once the first screen has been painted.
 """
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
@@ -46,6 +47,8 @@ PLAY_S = 0.1
 TICK_S = 1.0
 QUIET_S = 0.5
 """Ages are counted on with a tick when nothing was shown for so long."""
+GC_THRESHOLD = (20_000, 50, 50)
+"""Rows, lines and observations go by themselves: a look at all there is takes a tenth of a second, and comes seldom."""
 LOUD_S = 3600.0
 """How long a notice stands that must not be missed."""
 FIRST = PLACES[0].name
@@ -156,7 +159,7 @@ class Console(App[None]):
         if self.travel is not None:
             self.travel.go(self.travel.first_ms)
             self.action_travel_play()
-        self.call_after_refresh(self._listen)
+        self.call_after_refresh(self._begin)
 
     def _tick(self) -> None:
         if self.clock.mono_s() - self._shown_s >= QUIET_S:
@@ -165,6 +168,12 @@ class Console(App[None]):
         if complaint:
             self._complained = True
             self.notify(complaint, severity="error", markup=False, timeout=30)
+
+    def _begin(self) -> None:
+        """The first paint is out. What is there now stays: no key waits for it to be searched for garbage."""
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
+        self._listen()
 
     @work(exclusive=True)
     async def _listen(self) -> None:

@@ -14,6 +14,7 @@ from iwdc_console.tui.model.api import (
 )
 from iwdc_console.tui.model.observation import Observation, Part
 from tests.tui.prod_eu import NAMES, NODE, NOW_MS, NOW_S, observation
+from tests.tui.prod_eu_detail import detailed
 
 HAS, MISSING = AtInstance("has", 100), AtInstance("missing")
 IN_USE = AtInstance("has", 100, applied=True)
@@ -69,3 +70,9 @@ def with_versions(**changes: object) -> Observation:
         observation(), versions=part(versions()), summary=part(summary()), comparison=part(comparison())
     )
     return msgspec.structs.replace(known, **changes)
+
+
+def everything() -> Observation:
+    """Every part that any screen shows."""
+    known, told = detailed(), with_versions()
+    return msgspec.structs.replace(known, versions=told.versions, summary=told.summary, comparison=told.comparison)

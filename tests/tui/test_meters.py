@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from iwdc_console.tui.model.meters import BadText, Meter, Meters, quantile, read
+from iwdc_console.tui.model.exposition import BadText
+from iwdc_console.tui.model.meters import Meter, Meters, quantile, read
 from iwdc_console.tui.model.observation import Part
 
 TEXT = """# HELP distributed_votes_total Votes given.

@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
+import pytest
+from textual.pilot import Pilot
 
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import instance_rows
+from iwdc_console.tui.screens.places import PLACES, Place
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.table import Table
 from tests.tui import prod_eu
+from tests.tui.driving import drive, until
 from tests.tui.prod_eu import NOW_S, Script, moment, observation
+from tests.tui.prod_eu_versions import everything
 
 
 def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
@@ -83,3 +89,21 @@ def test_once_says_again_only_what_it_was_asked_of_the_same_things() -> None:
     one, equal = [1], [1]
     assert (say(one, 2), say(one, 2), say(equal, 2), say(equal, 3)) == (2, 2, 2, 3)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if not place.demo], ids=lambda place: place.name)
+def test_what_is_known_already_is_not_said_again(place: Place) -> None:
+    """On every screen: the same observation a moment later makes no new row."""
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press(place.key)
+        await until(pilot, lambda: app.current_mode == place.name and bool(app.screen.query(Table)))
+        await pilot.pause()
+        tables = list(app.screen.query(Table))
+        assert all(table.shown for table in tables)
+        before = [row for table in tables for row in table._rows]
+        app._show()
+        after = [row for table in tables for row in table._rows]
+        assert all(one is other for one, other in zip(before, after, strict=True))
+
+    drive(act, prod_eu.console(everything()))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 
-class _View(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class _View(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """What all answers share: frozen, camelCase on the wire."""
 
 

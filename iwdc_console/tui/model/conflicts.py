@@ -1,9 +1,11 @@
 """What the Conflicts screen says: slots with two accepted contents, and the candidates of one side by side."""
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Conflict, Proposal
 from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import subject
 from iwdc_console.tui.model.quantity import NONE, age
 from iwdc_console.tui.model.table import Cell, Column, Row
@@ -28,10 +30,15 @@ def rows(moment: Moment) -> list[Row]:
     part = moment.observation.conflicts
     if part is None:
         return []
-    return [_row(each, moment) for each in sorted(part.value, key=lambda each: (not each.open, each.slot))]
+    return _rows(part, moment.now_ms // 1000 * 1000, language())
 
 
-def _row(conflict: Conflict, moment: Moment) -> Row:
+@once
+def _rows(part: Part[tuple[Conflict, ...]], now_ms: int, spoken: str) -> list[Row]:
+    return [_row(each, now_ms) for each in sorted(part.value, key=lambda each: (not each.open, each.slot))]
+
+
+def _row(conflict: Conflict, now_ms: int) -> Row:
     winner = next((each for each in conflict.candidates if each.key == conflict.winner), None)
     newest_ms = max((each.decided_at or each.created_at for each in conflict.candidates), default=None)
     state, tone = ("open", "status-unreachable") if conflict.open else ("settled", "status-healthy")
@@ -44,7 +51,7 @@ def _row(conflict: Conflict, moment: Moment) -> Row:
             Cell(str(len(conflict.candidates)), "", len(conflict.candidates)),
             Cell(f"{subject(winner)} ({winner.proposer})" if winner else NONE),
             Cell(conflict.strategy, "text-muted"),
-            Cell(NONE if newest_ms is None else age(moment.now_ms - newest_ms), "text-muted", newest_ms),
+            Cell(NONE if newest_ms is None else age(now_ms - newest_ms), "text-muted", newest_ms),
         ),
         note=conflict.why,
         copy=conflict.slot,

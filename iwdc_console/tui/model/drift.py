@@ -1,10 +1,13 @@
 """What the Clock screen says: every instance's offset against the leader, with its error, over time (T1)."""
 
-from iwdc_console.locale import text
-from iwdc_console.tui.model.api import Drift, Instance
+from iwdc_console.locale import language, text
+from iwdc_console.tui.model.api import Drift, Instance, Status
 from iwdc_console.tui.model.bars import sparkline
+from iwdc_console.tui.model.history import History, Pulse
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.plot import Axis, Measurement, axis_for, error_bars
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
 from iwdc_console.tui.model.table import Cell, Column, Row
@@ -13,6 +16,7 @@ Line = list[tuple[str, str]]
 
 LEAST_REACH_MS = 10.0
 """The plot never zooms in further: noise should look like noise."""
+NOT_TOLD = Drift()
 LABEL_WIDTH = 10
 SPARK = 20
 _TONES = {"point": "action-primary", "bar": "text-muted", "axis": "text-disabled", "threshold": "status-degraded"}
@@ -32,13 +36,19 @@ def rows(moment: Moment) -> list[Row]:
     status, part = moment.observation.status, moment.observation.drift
     if status is None:
         return []
-    drift = part.value if part is not None else Drift()
+    newest = moment.history.pulses[-1] if moment.history.pulses else None
+    return _rows(status, part.value if part is not None else NOT_TOLD, moment.history, newest, language())
+
+
+@once
+def _rows(status: Part[Status], drift: Drift, history: History, newest: Pulse | None, spoken: str) -> list[Row]:
+    """`newest` and `spoken` say that the history and the language are the same still."""
     found = []
     for item in status.value.instances:
         leads, gone = item.id == status.value.leader.id, item.status == UNREACHABLE
         error_ms = drift.error_ms if item.id == drift.instance else None
         words, tone = _verdict(item, drift, leads)
-        samples = [one.drift_ms for one in moment.history.samples(item.id, SPARK)]
+        samples = [one.drift_ms for one in history.samples(item.id, SPARK)]
         trend = "" if leads or gone else sparkline([None if ms is None else abs(ms) for ms in samples], SPARK, 1.0)
         found.append(
             Row(
@@ -102,11 +112,16 @@ def plot_lines(moment: Moment, width: int, height: int) -> list[Line]:
     part = moment.observation.drift
     if part is None or not part.value.history or height < 3:
         return [[(text("drift.no_history"), "text-muted")]]
-    measured = [Measurement(one.at, one.offset_ms, one.error_ms) for one in part.value.history]
+    return _plot(part.value, moment.now_ms // 1000 * 1000, width, height, language())
+
+
+@once
+def _plot(drift: Drift, now_ms: int, width: int, height: int, spoken: str) -> list[Line]:
+    measured = [Measurement(one.at, one.offset_ms, one.error_ms) for one in drift.history]
     axis = axis_for(measured, LEAST_REACH_MS)
     room = max(1, width - LABEL_WIDTH - 1)
-    since_ms, until_ms = measured[0].at_ms, max(moment.now_ms, measured[-1].at_ms)
-    plotted = error_bars(measured, room, height - 1, axis, since_ms, until_ms, part.value.warn_ms or None)
+    since_ms, until_ms = measured[0].at_ms, max(now_ms, measured[-1].at_ms)
+    plotted = error_bars(measured, room, height - 1, axis, since_ms, until_ms, drift.warn_ms or None)
     lines: list[Line] = [
         [(_label(axis, at, height - 1), "text-muted"), *((words, _TONES.get(role, "")) for words, role in runs)]
         for at, runs in enumerate(plotted)

@@ -50,7 +50,6 @@ def row(event: Event, names: Mapping[str, str]) -> Row:
             Cell(summary(event, names), "text-muted" if stands == "routine" else ""),
             Cell(event.trace_id[:TRACE_CHARS], "text-muted"),
         ),
-        copy=as_json(event),
     )
 
 

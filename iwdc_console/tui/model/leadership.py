@@ -1,12 +1,14 @@
 """What the Leadership screen says: who leads and for how long yet, who would be next, how it came to be (E1-E7)."""
 
-from iwdc_console.locale import text
-from iwdc_console.tui.model.api import Leader
+from iwdc_console.locale import language, text
+from iwdc_console.tui.model.api import Event, Leader
 from iwdc_console.tui.model.bars import bar
 from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.evidence import status_word
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE, shape, tone
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
 from iwdc_console.tui.model.table import Cell, Column, Row
@@ -73,9 +75,11 @@ def _lease(moment: Moment, leader: Leader, at_s: float) -> Line:
 def candidate_rows(moment: Moment) -> list[Row]:
     """The voters by rank: longest uptime, then the highest id (E2)."""
     part = moment.observation.status
-    if part is None:
-        return []
-    leader = part.value.leader
+    return [] if part is None else _candidates(part.value.leader, language())
+
+
+@once
+def _candidates(leader: Leader, spoken: str) -> list[Row]:
     heir, better = successor(leader), challenger(leader)
     rows = []
     for rank, each in enumerate(leader.candidates, 1):
@@ -113,7 +117,12 @@ def _part(leads: bool, outranks: bool, is_next: bool, gone: bool) -> tuple[str, 
 def change_rows(moment: Moment) -> list[Row]:
     """Every election that is still in the log, newest first, with why it came."""
     part = moment.observation.elections
-    return [] if part is None else [_change(each) for each in changes(part.value)]
+    return [] if part is None else _changes(part, language())
+
+
+@once
+def _changes(part: Part[tuple[Event, ...]], spoken: str) -> list[Row]:
+    return [_change(each) for each in changes(part.value)]
 
 
 def _change(change: Change) -> Row:

@@ -1,11 +1,11 @@
 """What the Locks screen says: who holds what, for how long yet, who waits. Times run on between two answers."""
 
-from collections.abc import Set
-
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Lock
 from iwdc_console.tui.model.bars import bar
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, duration
 from iwdc_console.tui.model.table import Cell, Column, Row
 
@@ -21,17 +21,24 @@ COLUMNS = (
     Column("ttl", 8, right=True, drop=3),
 )
 BAR = 16
+STEP_MS = 100
+"""Leases are counted on in steps of what a cell can show."""
 LOW = 1 / 4
 """A lease with less than this part of it left stands out."""
 OURS, OTHERS = "◆", "·"
 
 
-def rows(moment: Moment, held: Set[str]) -> list[Row]:
+def rows(moment: Moment, held: frozenset[str]) -> list[Row]:
     """The locks by resource. `held` are the resources whose locks this console holds and renews."""
     part = moment.observation.locks
     if part is None:
         return []
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
+    return _rows(part, round(aged_ms / STEP_MS) * STEP_MS, held, language())
+
+
+@once
+def _rows(part: Part[tuple[Lock, ...]], aged_ms: int, held: frozenset[str], spoken: str) -> list[Row]:
     chosen = sorted(part.value, key=lambda lock: lock.resource)
     return [_row(lock, left_ms(lock, aged_ms), lock.resource in held) for lock in chosen]
 

@@ -3,24 +3,17 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from iwdc_console.tui.model.exposition import BadText, Labels, Sample, samples
 from iwdc_console.tui.model.observation import Part
-
-if TYPE_CHECKING:
-    from prometheus_client.samples import Sample
 
 KEPT = 120
 """Scrapes kept of each series: two minutes at one a second."""
 MAX_SERIES = 5_000
 """Series kept in all; those beyond it are not shown, and their number is told."""
 
-Labels = tuple[tuple[str, str], ...]
 SeriesId = tuple[str, Labels]
-
-
-class BadText(Exception):
-    """The text is not in Prometheus' format; the message says where."""
 
 
 class Reading(NamedTuple):
@@ -57,35 +50,41 @@ class Meter(NamedTuple):
 
 def read(text: str) -> list[Reading]:
     """Every series of a scrape, by name and labels. Raises `BadText`."""
-    from prometheus_client.parser import text_string_to_metric_families  # slow to load: only this screen needs it
-
     readings: list[Reading] = []
-    try:
-        for family in text_string_to_metric_families(text):
-            if family.type == "histogram":
-                readings += _histograms(family.name, family.documentation, family.samples)
-                continue
-            for sample in family.samples:
-                if not sample.name.endswith("_created"):
-                    labels = tuple(sorted(sample.labels.items()))
-                    readings.append(Reading(sample.name, labels, family.type, family.documentation, sample.value))
-    except (ValueError, IndexError, KeyError) as error:
-        raise BadText(f"the metrics are not in Prometheus' text format: {error}") from error
+    histograms: dict[str, list[Sample]] = {}
+    for each in samples(text):
+        if each.kind == "histogram":
+            histograms.setdefault(each.family, []).append(each)
+        elif not each.name.endswith("_created"):
+            readings.append(Reading(each.name, each.labels, each.kind, each.help, each.value))
+    for name, found in histograms.items():
+        readings += _histograms(name, found)
     return sorted(readings, key=lambda reading: (reading.name, reading.labels))
 
 
-def _histograms(name: str, help: str, samples: "Iterable[Sample]") -> Iterable[Reading]:
+def _histograms(name: str, found: Iterable[Sample]) -> Iterable[Reading]:
     buckets: dict[Labels, list[tuple[float, float]]] = {}
     totals: dict[Labels, float] = {}
-    for each in samples:
-        labels = tuple(sorted((key, value) for key, value in each.labels.items() if key != "le"))
+    help = ""
+    for each in found:
+        help = each.help
         if each.name == f"{name}_bucket":
-            buckets.setdefault(labels, []).append((float(each.labels["le"]), each.value))
+            labels, bound = _bound(each.labels)
+            buckets.setdefault(labels, []).append((bound, each.value))
         elif each.name == f"{name}_sum":
-            totals[labels] = each.value
-    for labels, found in buckets.items():
-        found.sort()
-        yield Reading(name, labels, "histogram", help, found[-1][1], totals.get(labels), tuple(found))
+            totals[each.labels] = each.value
+    for labels, told in buckets.items():
+        told.sort()
+        yield Reading(name, labels, "histogram", help, told[-1][1], totals.get(labels), tuple(told))
+
+
+def _bound(labels: Labels) -> tuple[Labels, float]:
+    """A bucket's labels without its upper bound, and the bound."""
+    others = tuple(label for label in labels if label[0] != "le")
+    try:
+        return others, float(dict(labels)["le"])
+    except (KeyError, ValueError):
+        raise BadText("the metrics are not in Prometheus' text format: a bucket without its bound") from None
 
 
 def quantile(share: float, buckets: Sequence[tuple[float, float]]) -> float | None:
@@ -117,6 +116,7 @@ class Meters:
         self._at_s = -math.inf
         self._readings: dict[SeriesId, Reading] = {}
         self._rates: dict[SeriesId, deque[float]] = {}
+        self._all: list[Meter] | None = None
         self.left_out = 0
 
     def add(self, part: Part[str]) -> None:
@@ -140,11 +140,13 @@ class Meters:
                 ring.append(grown / elapsed_s)
         for gone in self._rates.keys() - fresh.keys():
             del self._rates[gone]
-        self._readings, self._at_s = fresh, part.at_s
+        self._readings, self._at_s, self._all = fresh, part.at_s, None
 
     def all(self) -> list[Meter]:
-        """Every series as it stands, by name and labels."""
-        return [self._meter(id, reading) for id, reading in self._readings.items()]
+        """Every series as it stands, by name and labels; the same list until there is a new scrape."""
+        if self._all is None:
+            self._all = [self._meter(id, reading) for id, reading in self._readings.items()]
+        return self._all
 
     def _meter(self, id: SeriesId, reading: Reading) -> Meter:
         recent = tuple(self._rates[id])

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.meters import Meter
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE
 from iwdc_console.tui.model.table import Cell, Column, Row
 
@@ -23,6 +24,11 @@ COLUMNS = (
 
 def rows(meters: Sequence[Meter]) -> list[Row]:
     """A row for each series."""
+    return _rows(meters, language())
+
+
+@once
+def _rows(meters: Sequence[Meter], spoken: str) -> list[Row]:
     return [_row(meter) for meter in meters]
 
 

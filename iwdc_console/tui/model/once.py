@@ -8,18 +8,23 @@ R = TypeVar("R")
 
 
 def once(say: Callable[P, R]) -> Callable[P, R]:
-    """Keep the last result of a pure function, and give it again as long as the arguments are the same objects.
+    """Keep the last result of a pure function, and give it again as long as the arguments are the same.
 
-    The same objects, not equal ones: to compare two large answers costs as much as to say something of them.
+    The same objects, not equal ones: to compare two large answers costs as much as to say something of them. Only what
+    is small is compared: numbers, words, sets.
     """
     last: list[tuple[tuple[object, ...], R]] = []
 
     def said(*args: P.args, **kwargs: P.kwargs) -> R:
         given = (*args, *kwargs.values())
-        if last and len(last[0][0]) == len(given) and all(a is b for a, b in zip(last[0][0], given, strict=True)):
+        if last and len(last[0][0]) == len(given) and all(map(_same, last[0][0], given)):
             return last[0][1]
         result = say(*args, **kwargs)
         last[:] = [(given, result)]
         return result
 
     return said
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, int | float | str | frozenset) and one == other)

@@ -1,11 +1,13 @@
 """What the Proposals screen says: every proposal, and the chosen one before its voters."""
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model import ballots
 from iwdc_console.tui.model.api import Proposal, Status
 from iwdc_console.tui.model.ballots import Ballot, ballot
 from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import STATES, state_word, subject, text_or
 from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
 from iwdc_console.tui.model.table import Cell, Column, Row
@@ -33,8 +35,13 @@ def rows(moment: Moment) -> list[Row]:
     part = moment.observation.proposals
     if part is None:
         return []
+    return _rows(part, moment.now_ms // 1000 * 1000, language())
+
+
+@once
+def _rows(part: Part[tuple[Proposal, ...]], now_ms: int, spoken: str) -> list[Row]:
     chosen = sorted(part.value, key=lambda each: (each.state != ballots.PENDING, -each.created_at))
-    return [_row(each, moment.now_ms) for each in chosen]
+    return [_row(each, now_ms) for each in chosen]
 
 
 def _row(proposal: Proposal, now_ms: int) -> Row:

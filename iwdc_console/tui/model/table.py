@@ -97,13 +97,15 @@ GAP = 2
 
 
 def widths(columns: Sequence[Column], room: int) -> list[int]:
-    """The width of each column in `room` cells, 0 for one that is dropped."""
+    """The width of each column in `room` cells, 0 for one that is dropped or lies beyond the edge."""
     shown = list(range(len(columns)))
     while len(shown) > 1 and _taken(columns, shown) > room:
         droppable = [index for index in shown if columns[index].drop]
         if not droppable:
             break
         shown.remove(max(droppable, key=lambda index: columns[index].drop))
+    while len(shown) > 1 and _taken(columns, shown[:-1]) + GAP >= room:
+        shown.pop()
     spare = max(0, room - _taken(columns, shown))
     shares = sum(columns[index].grow for index in shown)
     result = [0] * len(columns)

@@ -43,7 +43,7 @@ class Timeline:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
         self._events: list[Event] = []
-        self._ids: set[str] = set()
+        self._by_id: dict[str, Event] = {}
         self.names: dict[str, str] = {}
         """What proposals are about, by their keys: votes tell only the key."""
         self.version = 0
@@ -54,15 +54,19 @@ class Timeline:
         """All that is remembered, oldest first. Not to be changed."""
         return self._events
 
+    def find(self, id: str) -> Event | None:
+        """The event of this id, while it is remembered."""
+        return self._by_id.get(id)
+
     def add(self, events: Iterable[Event]) -> None:
         """Take in events, in any order, known ones too."""
-        fresh = [event for event in events if event.id not in self._ids]
+        fresh = [event for event in events if event.id not in self._by_id]
         if not fresh:
             return
         self.version += 1
         self.names |= names_of(fresh)
         for event in fresh:
-            self._ids.add(event.id)
+            self._by_id[event.id] = event
             if not self._events or _place(self._events[-1]) <= _place(event):
                 self._events.append(event)
             else:
@@ -71,7 +75,7 @@ class Timeline:
             gone = self._events[: -self._kept]
             del self._events[: -self._kept]
             for event in gone:
-                self._ids.discard(event.id)
+                self._by_id.pop(event.id, None)
                 self.names.pop(event.id, None)
 
 
@@ -95,6 +99,9 @@ class Selection(NamedTuple):
             and (not self.instance or event.origin == self.instance)
             and (not self.trace or event.trace_id.startswith(self.trace))
         )
+
+
+ALL = Selection()
 
 
 def names_of(events: Iterable[Event]) -> dict[str, str]:

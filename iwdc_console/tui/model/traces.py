@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Span, Trace, TraceSummary
 from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import milliseconds
 from iwdc_console.tui.model.table import Cell, Column, Row
 from iwdc_console.tui.model.waterfall import bars, extent
@@ -31,7 +33,12 @@ _TONES = ("action-primary", "action-accent", "result-success", "action-secondary
 def rows(moment: Moment) -> list[Row]:
     """One row per trace the asked node knows, newest first."""
     part = moment.observation.traces
-    return [] if part is None else [_row(item) for item in part.value]
+    return [] if part is None else _rows(part, language())
+
+
+@once
+def _rows(part: Part[tuple[TraceSummary, ...]], spoken: str) -> list[Row]:
+    return [_row(item) for item in part.value]
 
 
 def _row(item: TraceSummary) -> Row:
@@ -59,9 +66,14 @@ def waterfall_lines(moment: Moment, chosen: str, first: int, width: int, height:
     trace = part.value
     if not trace.spans:
         return [[(text("traces.forgotten"), "text-muted")], *_missing(trace)]
-    lines = [_head(trace), *_missing(trace), *_spans(trace.spans, width)]
+    lines = _lines(trace, width, language())
     start = max(0, min(first, len(lines) - height))
     return lines[start : start + height]
+
+
+@once
+def _lines(trace: Trace, width: int, spoken: str) -> list[Line]:
+    return [_head(trace), *_missing(trace), *_spans(trace.spans, width)]
 
 
 def _head(trace: Trace) -> Line:

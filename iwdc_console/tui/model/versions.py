@@ -1,14 +1,18 @@
 """What the Versions screen says: which instance has which version, and what one of them consists of."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 
 from iwdc_console.cli.text import size
-from iwdc_console.locale import text
-from iwdc_console.tui.model.api import AtInstance, Proposal, Version
+from iwdc_console.locale import language, text
+from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
 from iwdc_console.tui.model.ballots import ballot, title
 from iwdc_console.tui.model.matrix import short_names
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE
 from iwdc_console.tui.model.table import Cell, Column, Row
 
@@ -39,6 +43,7 @@ BEFORE = (
 )
 AT_WIDTHS = ((5, 9), (7, 6), (99, 2))
 """So many instances at most -> the cells that each has: word and shape, a part of the word, the shape."""
+NOTHING_TOLD = AtInstance("unknown")
 LABEL = 11
 
 
@@ -56,7 +61,10 @@ def current(moment: Moment) -> str:
 
 def instance_names(moment: Moment) -> list[str]:
     """The instances in the order of every screen, then those that only the versions name."""
-    status, part = moment.observation.status, moment.observation.versions
+    return _names(moment.observation.versions, moment.observation.status)
+
+
+def _names(part: Part[tuple[Version, ...]] | None, status: Part[Status] | None) -> list[str]:
     known = [each.id for each in status.value.instances] if status is not None else []
     told = {name for each in part.value for name in each.instances} if part is not None else set()
     return [*(name for name in known if name in told or not told), *sorted(told - set(known))]
@@ -75,13 +83,23 @@ def rows(moment: Moment, base: str) -> list[Row]:
     part = moment.observation.versions
     if part is None:
         return []
-    names = instance_names(moment)
-    return [_row(moment, each, names, base) for each in part.value]
+    return _rows(part, moment.observation.status, moment.observation.proposals, base, language())
 
 
-def _row(moment: Moment, version: Version, names: list[str], base: str) -> Row:
+@once
+def _rows(
+    part: Part[tuple[Version, ...]],
+    status: Part[Status] | None,
+    told: Part[tuple[Proposal, ...]] | None,
+    base: str,
+    spoken: str,
+) -> list[Row]:
+    names, proposals = _names(part, status), told.value if told is not None else ()
+    return [_row(each, proposed(proposals, each.version), names, base) for each in part.value]
+
+
+def _row(version: Version, origin: Proposal | None, names: list[str], base: str) -> Row:
     is_current = version.state == CURRENT
-    origin = proposed(moment, version.version)
     at_ms = origin.decided_at if origin is not None and origin.state == "accepted" else None
     mark = CURRENT_MARK if is_current else BASE_MARK if version.version == base else ""
     problems = [f"{name}: {at.problem}" for name, at in version.instances.items() if at.problem]
@@ -94,7 +112,7 @@ def _row(moment: Moment, version: Version, names: list[str], base: str) -> Row:
             Cell(size(version.bytes) if version.files else NONE, "", version.bytes),
             Cell(f"{version.files:,}" if version.files else NONE, "text-muted", version.files),
             Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms),
-            *(_at(version.instances.get(name), is_current) for name in names),
+            *(_at(version.instances.get(name, NOTHING_TOLD), is_current, language()) for name in names),
         ),
         note="; ".join(problems),
         note_tone="status-degraded",
@@ -106,9 +124,9 @@ def _state(version: Version) -> str:
     return text(f"versions.state.{version.state}") if version.state in STATES else version.state
 
 
-def _at(at: AtInstance | None, is_current: bool) -> Cell:
+@lru_cache(maxsize=1024)
+def _at(at: AtInstance, is_current: bool, spoken: str) -> Cell:
     """What is missing is a matter of concern where it is current; older versions are dropped in time."""
-    at = at or AtInstance("unknown")
     state = IN_USE if at.state == "has" and at.applied else at.state
     mark, tone = AT.get(state, AT["unknown"])
     word = text(f"versions.at.{state}", percent=at.percent) if state in AT else at.state
@@ -122,14 +140,9 @@ def _day(at_ms: int) -> str:
         return NONE
 
 
-def proposed(moment: Moment, version: str) -> Proposal | None:
+def proposed(proposals: Sequence[Proposal], version: str) -> Proposal | None:
     """The proposal that a version came with, an accepted one first; None if none is remembered."""
-    part = moment.observation.proposals
-    found = [
-        each
-        for each in (part.value if part is not None else ())
-        if each.kind != "rollback" and version in (each.version, each.to)
-    ]
+    found = [each for each in proposals if each.kind != "rollback" and version in (each.version, each.to)]
     return max(found, key=lambda each: (each.state == "accepted", each.created_at), default=None)
 
 
@@ -180,7 +193,8 @@ def _field(name: str, words: str) -> Line:
 
 
 def _origin(moment: Moment, version: Version) -> list[Line]:
-    proposal = proposed(moment, version.version)
+    told = moment.observation.proposals
+    proposal = proposed(told.value if told is not None else (), version.version)
     if proposal is None:
         unproposed = text("versions.not_proposed" if version.state == "stored" else "versions.forgotten")
         return [_field("proposed", unproposed)]

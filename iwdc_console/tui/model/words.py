@@ -1,9 +1,13 @@
 """Words that came from elsewhere: made safe to show, on one line, cut or filled to a number of cells."""
 
+from functools import lru_cache
+
 from iwdc_console.cli.text import ELLIPSIS, fit, pad, safe
 
 LONGEST = 2_000
 """Characters of one value that are looked at: names of any length may come in."""
+REMEMBERED = 200
+"""What is no longer than this is fitted once: most cells of a table say what they said a moment ago."""
 
 
 def clean(words: str) -> str:
@@ -13,6 +17,11 @@ def clean(words: str) -> str:
 
 def fitted(words: str, width: int, right: bool = False) -> str:
     """`words` cut or filled to exactly `width` cells."""
+    return _fitted(words, width, right) if len(words) <= REMEMBERED else _fitted.__wrapped__(words, width, right)
+
+
+@lru_cache(maxsize=4096)
+def _fitted(words: str, width: int, right: bool) -> str:
     return pad(clean(words), width, ">" if right else "<")
 
 

@@ -70,7 +70,7 @@ def encode(frame: Frame, before: Observation | None, begins: bool) -> bytes:
     parts = {}
     for name in _FIELDS:
         was, now = getattr(base, name), getattr(after, name)
-        if now is not was and now != was:
+        if now is not was and (isinstance(now, Part) or now != was):  # a part received again is another one by its time
             parts[name] = msgspec.Raw(_encoder.encode(_difference(name, was, now)))
     milestones = () if before is None else tuple(between(before, after))
     return _encoder.encode(Line(frame.at_ms, frame.at_s, parts, milestones)) + b"\n"

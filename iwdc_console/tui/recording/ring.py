@@ -12,6 +12,8 @@ from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, MAX_BLOCK_BYTES, B
 
 MAX_BYTES = 8 * 1024 * 1024
 """Compressed: some hours of a small cluster."""
+LEVEL = 1
+"""Of compression, line by line: a whole block at once would hold up a key."""
 LEAST_GAP_S = 0.5
 """Observations that follow one another faster are left out; the next one tells what they told."""
 
@@ -32,7 +34,8 @@ class Ring:
         self._most = most
         self._closed: deque[_Closed] = deque()
         self._size = 0
-        self._open: list[bytes] = []
+        self._block = zlib.compressobj(LEVEL)
+        self._compressed: list[bytes] = []
         self._open_size = 0
         self._times_ms: list[int] = []
         self._milestones: list[Milestone] = []
@@ -42,41 +45,42 @@ class Ring:
     @property
     def size(self) -> int:
         """Bytes in use."""
-        return self._size + self._open_size
+        return self._size + sum(map(len, self._compressed))
 
     def add(self, observation: Observation, at_s: float, at_ms: int) -> None:
         """Keep an observation, if the last one is long enough ago. One that is no good Unicode cannot be kept."""
         if at_s - self._last_s < LEAST_GAP_S:
             return
         try:
-            line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._open)
+            line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._times_ms)
         except UnicodeEncodeError:
             return
         self._milestones += decode(line).milestones
-        self._open.append(line)
+        self._compressed.append(self._block.compress(line))
         self._open_size += len(line)
         self._times_ms.append(at_ms)
         self._last, self._last_s = observation, at_s
-        if len(self._open) >= FRAMES_PER_BLOCK or self._open_size > MAX_BLOCK_BYTES:
+        if len(self._times_ms) >= FRAMES_PER_BLOCK or self._open_size > MAX_BLOCK_BYTES:
             self._close()
 
     def tape(self) -> Tape:
         """All there is now; what comes later does not change it."""
         blocks = [closed.block() for closed in self._closed]
-        if self._open:
-            blocks.append(self._squeezed().block())
+        if self._times_ms:
+            blocks.append(self._as_closed(self._block.copy().flush()).block())
         return Tape(blocks)
 
-    def _squeezed(self) -> _Closed:
-        return _Closed(tuple(self._times_ms), tuple(self._milestones), zlib.compress(b"".join(self._open), 1))
+    def _as_closed(self, end: bytes) -> _Closed:
+        return _Closed(tuple(self._times_ms), tuple(self._milestones), b"".join((*self._compressed, end)))
 
     def _close(self) -> None:
-        closed = self._squeezed()
+        closed = self._as_closed(self._block.flush())
         self._closed.append(closed)
         self._size += len(closed.content)
         while self._size > self._most and len(self._closed) > 1:
             self._size -= len(self._closed.popleft().content)
-        self._open, self._open_size, self._times_ms, self._milestones = [], 0, [], []
+        self._block, self._compressed, self._open_size = zlib.compressobj(LEVEL), [], 0
+        self._times_ms, self._milestones = [], []
 
 
 def _read(content: bytes) -> list[Line]:

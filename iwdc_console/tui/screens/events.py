@@ -14,7 +14,7 @@ from iwdc_console.tui.model.events import BadSelection, Line
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.table import Row
-from iwdc_console.tui.model.timeline import Selection, Timeline
+from iwdc_console.tui.model.timeline import ALL, KEPT, Selection, Timeline
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.prompt import Prompt
@@ -46,7 +46,6 @@ class Events(View):
         super().__init__()
         self._timeline = Timeline()
         self._rows: dict[str, Row] = {}
-        self._events: dict[str, Event] = {}
         self._selection = Selection()
         self._words = ""
         self._mode = ""
@@ -56,21 +55,25 @@ class Events(View):
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
-        yield Table(events.COLUMNS, id="timeline", empty="events.none")
+        yield Table(events.COLUMNS, id="timeline", empty="events.none", copies=self._copied)
         yield Lines("panel.event", self._detail, id="detail")
 
     def _detail(self, moment: Moment, width: int, most: int) -> list[Line]:
         return events.detail(self.chosen, self._first, most)
 
+    def _copied(self, key: str) -> str:
+        event = self._timeline.find(key)
+        return "" if event is None else events.as_json(event)
+
     @property
     def chosen(self) -> Event | None:
         """The event under the cursor."""
-        return self._events.get(self.query_one(Table).cursor)
+        return self._timeline.find(self.query_one(Table).cursor)
 
     def update(self, moment: Moment) -> None:
         """Take in what is new. The past has a timeline of its own."""
         if moment.past or self._mode == "past":
-            self._timeline, self._events, self._rows = Timeline(), {}, {}
+            self._timeline, self._rows = Timeline(), {}
             self._filled = -1
         self._mode = moment.mode
         part = moment.observation.events
@@ -83,13 +86,20 @@ class Events(View):
         self._filled = self._timeline.version
         table = self.query_one(Table)
         follows = not table.shown or table.cursor == table.shown[-1].key
-        fresh = {event.id: event for event in self._timeline.events}
-        self._rows = {id: self._rows.get(id) or events.row(event, self._timeline.names) for id, event in fresh.items()}
-        self._events = fresh
-        rows = [self._rows[event.id] for event in self._timeline.events if self._selection.keeps(event)]
+        if len(self._rows) > 2 * KEPT:
+            self._rows = {event.id: self._rows[event.id] for event in self._timeline.events if event.id in self._rows}
+        chosen = self._timeline.events
+        if self._selection != ALL:
+            chosen = [event for event in chosen if self._selection.keeps(event)]
+        rows = [self._rows.get(event.id) or self._row(event) for event in chosen]
         table.show_rows(rows, self.console.clock.mono_s())
         if follows and table.shown:
             table.select(table.shown[-1].key)
+
+    def _row(self, event: Event) -> Row:
+        """An event's row is made once."""
+        made = self._rows[event.id] = events.row(event, self._timeline.names)
+        return made
 
     def select(self, key: str) -> None:
         """Put the cursor on an event."""

@@ -6,9 +6,11 @@ from textual import on
 from textual.app import ComposeResult
 
 from iwdc_console.tui.model import metrics
-from iwdc_console.tui.model.meters import BadText, Meter, Meters
+from iwdc_console.tui.model.exposition import BadText
+from iwdc_console.tui.model.meters import Meter, Meters
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.model.table import Row
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Line, Lines
 from iwdc_console.tui.widgets.table import Table
@@ -33,6 +35,7 @@ class Metrics(View):
         self._problem = ""
         self._past, self._at_s = False, 0.0
         self._by_key: dict[str, Meter] = {}
+        self._rows: list[Row] = []
 
     def body(self) -> ComposeResult:
         """All series, and what the one under the cursor counts."""
@@ -61,7 +64,8 @@ class Metrics(View):
         self._problem = ""
         found = self._meters.all()
         rows = metrics.rows(found)
-        self._by_key = {row.key: meter for row, meter in zip(rows, found, strict=True)}
+        if rows is not self._rows:
+            self._rows, self._by_key = rows, {row.key: meter for row, meter in zip(rows, found, strict=True)}
         self.query_one(Table).show_rows(rows, self.console.clock.mono_s())
 
     @on(Table.Moved)

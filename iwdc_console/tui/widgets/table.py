@@ -3,10 +3,11 @@
 Only lines that changed are painted again. A row is one line, or two when it has a note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -27,10 +28,17 @@ HEADING, SORTED = "$text-muted", "bold $foreground"
 CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on $surface", "bold on $action-selection"
 
 SPACE: Piece = (" " * GAP, "")
+ALONE, WITH_NOTE = (False,), (False, True)
+"""The lines of a row: whether each is its note."""
+FEW_LINES = 12
+"""Where more have changed, all is painted: many small regions cost more than one large one."""
 
 
 class Table(ScrollView, can_focus=True):
-    """Rows under headings. `show_rows` gives it what to show; it posts `Opened` for Enter and click."""
+    """Rows under headings. `show_rows` gives it what to show; it posts `Opened` for Enter and click.
+
+    `copies` says what `y` copies of the row with a key, where that is not made beforehand.
+    """
 
     DEFAULT_CSS = """
     Table {
@@ -92,7 +100,14 @@ class Table(ScrollView, can_focus=True):
             self.table = table
             self.what = what
 
-    def __init__(self, columns: Sequence[Column], *, id: str, empty: str = "table.empty") -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        id: str,
+        empty: str = "table.empty",
+        copies: Callable[[str], str] | None = None,
+    ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.shown: list[Row] = []
@@ -106,6 +121,9 @@ class Table(ScrollView, can_focus=True):
         self._glowing: dict[tuple[str, int], float] = {}
         self._widths: list[int] = []
         self._empty = empty
+        self._copies = copies
+        self._looks_of: tuple[object, ...] = ()
+        self._looks: dict[tuple[str, str], Style] = {}
 
     # What is shown
 
@@ -114,12 +132,13 @@ class Table(ScrollView, can_focus=True):
         if rows is self._given and not self._glowing:
             return
         self._given = rows
-        before = {row.key: row for row in self._rows}
+        if any(column.glows for column in self.columns):
+            before = {row.key: row for row in self._rows}
+            for row in rows:
+                old = before.get(row.key)
+                if old is not None and old is not row:
+                    self._note_changes(old, row, now_s)
         self._rows = tuple(rows)
-        for row in rows:
-            old = before.get(row.key)
-            if old is not None and old is not row:
-                self._note_changes(old, row, now_s)
         self._glowing = {at: until for at, until in self._glowing.items() if until > now_s}
         self._arrange()
 
@@ -145,24 +164,20 @@ class Table(ScrollView, can_focus=True):
         place = self._index(self.cursor)
         rows = ordered(self._rows, self.sort_by, self.descending)
         self.shown = [row for row in rows if self.filter.keeps(row.plain)] if self.filter else rows
-        self._lines, self._first_line = [], {}
-        for row in self.shown:
-            self._first_line[row.key] = len(self._lines)
-            self._lines.append((row, False))
-            if row.note:
-                self._lines.append((row, True))
+        self._lines = [(row, is_note) for row in self.shown for is_note in (WITH_NOTE if row.note else ALONE)]
+        self._first_line = {row.key: at for at, (row, is_note) in enumerate(self._lines) if not is_note}
         if self.shown and self.cursor not in self._first_line:
             self.cursor = self.shown[min(max(place, 0), len(self.shown) - 1)].key
         height = len(self._lines) + HEADING_LINES
         if self.virtual_size.height != height:
             self.virtual_size = Size(self.scrollable_content_region.width, height)
         now_painted = self._picture()
-        if len(painted) != len(now_painted):
+        changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=False)) if old != new]
+        if len(painted) != len(now_painted) or len(changed) > FEW_LINES:
             self.refresh()
             return
-        for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)):
-            if old != new:
-                self._refresh_y(y)
+        for y in changed:
+            self._refresh_y(y)
 
     def _picture(self) -> list[object]:
         """Everything that decides how each visible line looks."""
@@ -206,12 +221,21 @@ class Table(ScrollView, can_focus=True):
 
     def _strip(self, pieces: Sequence[Piece], width: int, over: str = "") -> Strip:
         """Words with their styles on the table's own, and on the style `over` it."""
-        parse = self.app.stylesheet.parse_style
-        base = self.visual_style + parse(over) if over else self.visual_style
-        segments = [
-            Segment(words, (base + parse(style)).rich_style if style else base.rich_style) for words, style in pieces
-        ]
-        return Strip(segments).adjust_cell_length(width, base.rich_style)
+        base = self._look(over)
+        segments = [Segment(words, self._look(over, style) if style else base) for words, style in pieces]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _look(self, over: str, style: str = "") -> Style:
+        """A style on the style `over` on the table's own. There are few, and each is used by many cells."""
+        own = self.visual_style, self.app.theme
+        if own != self._looks_of:
+            self._looks_of, self._looks = own, {}
+        if (over, style) not in self._looks:
+            parse, look = self.app.stylesheet.parse_style, self.visual_style
+            for each in filter(None, (over, style)):
+                look += parse(each)
+            self._looks[over, style] = look.rich_style
+        return self._looks[over, style]
 
     def _heading(self) -> list[Piece]:
         pieces: list[Piece] = []
@@ -319,7 +343,8 @@ class Table(ScrollView, can_focus=True):
         """Copy the row: works over ssh, too."""
         row = self.row
         if row is not None:
-            self.app.copy_to_clipboard(row.copy or "\t".join(cell.text for cell in row.cells))
+            made = row.copy if self._copies is None else self._copies(row.key)
+            self.app.copy_to_clipboard(made or "\t".join(cell.text for cell in row.cells))
             self.notify(text("table.copied"))
 
     def on_click(self, event: events.Click) -> None:
