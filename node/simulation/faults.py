@@ -11,6 +11,7 @@ from itertools import permutations
 from math import exp, log
 from typing import TYPE_CHECKING
 
+from node.protocol.reconfiguration import MembersRefused, check_step
 from node.simulation.disk import Disk
 from node.simulation.network import Link
 from node.simulation.rollout import Rollout
@@ -222,6 +223,13 @@ class Faults:
         identity = older.now.identity
         same = identity is not None and identity.journal == journal
         if steady and same and seen > older.vector.get(journal, 0):
+            try:
+                check_step(older.now.configured, process.settings, force=False)
+            except MembersRefused:
+                # From before the last changes of members: it would not start on it, and who sees that empties the disk.
+                self._world.count("an image from before a change of members was refused")
+                self._lose_disk("roll_back", process, Disk(), "is emptied: its older image is refused", 60)
+                return
             self._lose_disk("roll_back", process, older, "is rolled back to an older image", 5)
             scale, timeout_s = self._world.plan.scale, self._world.plan.timing.heartbeat_timeout
             self._quiet_until = self._world.schedule.t + 5 * scale + timeout_s

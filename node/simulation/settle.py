@@ -45,6 +45,8 @@ def stall(world: "World") -> tuple[str, str] | None:
     """Who holds the cluster up and why; None when it is at rest: one leader, one state, nothing pending."""
     views = []
     for process in world.processes:
+        if not process.up:
+            return process.name, "does not run"
         if not process.ready:
             return process.name, "is not ready to vote"
         if process.owed:

@@ -3,6 +3,8 @@
 import pytest
 
 from node.protocol.messages import Recover
+from node.simulation.explore import run_plan
+from node.simulation.shrink import Case
 from tests.simulation.stage import Stage
 
 
@@ -42,3 +44,11 @@ def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
     recovery.on_recover(peer, Recover(first), "A-1")
     assert recovery.noted["A"].journal == second
     stage.settle()
+
+
+@pytest.mark.parametrize("seed", ["6", "7"])
+def test_an_image_from_before_a_change_of_members_is_refused_and_emptied(seed: str) -> None:
+    """Found by a seed: a node that would not start on it (M3) stayed down for good."""
+    report = run_plan(Case(seed, 3, 3, ("members", "roll_back"), 2).plan())
+    assert report.ok, report.violation
+    assert report.counts["an image from before a change of members was refused"]
