@@ -186,6 +186,9 @@ def test_all_killed_at_once_under_load(tmp_path: Path) -> None:
                 node.kill()
             running.start()
             running.ready()
+            for node in running:
+                all_events(node)
+            assert len(running.running()) == len(THREE), "who looks at a journal in use does no harm"
             clients.more(50)
         assert clients.told.outcomes["no answer"] > 0
         check(running, clients.told)
