@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,10 +121,14 @@ def test_a_peer_that_gives_wrong_bytes_is_named_and_gone_round(tmp_path: Path) -
         for path in (_root(made["instance-B"]) / "versions" / "1.0.0").rglob("*.json"):
             os.chmod(path, 0o644)
             path.write_bytes(path.read_bytes()[::-1])
+        # With the other one paused it is B that is asked first.
+        made["instance-A"].signal(signal.SIGSTOP)
         made.start("instance-C")
+        made.until("the peer is named", lambda: _events(made["instance-C"], "CONTENT_CORRUPT"))
+        made["instance-A"].signal(signal.SIGCONT)
         _applied(made, "1.0.0", "instance-C")
         assert bytes_below(_root(made["instance-C"]) / "json") == bytes_below(tree)
-        named = made.until("the peer is named", lambda: _events(made["instance-A"], "CONTENT_CORRUPT"))
+        named = made.until("the others learn it", lambda: _events(made["instance-A"], "CONTENT_CORRUPT"))
         assert {(event["origin"], event["payload"]["peer"]) for event in named} == {("instance-C", "instance-B")}
 
 
