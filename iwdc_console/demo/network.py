@@ -24,8 +24,6 @@ MAX_UNDER_WAY = 256
 """Chunks of one direction of a connection that are held back or on their way."""
 PROBE_S = 0.02
 """How often a node that is down is tried."""
-
-
 BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, msgspec.MsgspecError)
 """What ends a connection through a proxy, and no more."""
 
@@ -51,7 +49,7 @@ class Network:
 
     async def __aenter__(self) -> Self:
         for door in self._doors.values():
-            await door.open()
+            door.open()
         return self
 
     async def __aexit__(
@@ -124,18 +122,23 @@ class _Door:
         # Bound and never listening: it keeps the port while the door is shut.
         self._holder = _bound(0)
         self.port: int = self._holder.getsockname()[1]
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
         self._relays: set[asyncio.Task[None]] = set()
+        # One look at a time: two that found the node gone would both watch for its return.
+        self._looking = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, sock=_bound(self.port))
+    def open(self) -> None:
+        if self._listening is None:
+            self._listening = _bound(self.port)
+            self._listening.listen()
+            asyncio.get_running_loop().add_reader(self._listening, self._welcome, self._listening)
 
     def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
 
     async def end(self) -> None:
         self._shut()
@@ -145,21 +148,29 @@ class _Door:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._holder.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._relays.add(task)
+    def _welcome(self, listening: socket.socket) -> None:
+        """Not left to an `asyncio.Server`: between its accepting and its telling, `end` would miss a connection."""
         try:
-            with contextlib.suppress(
-                OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, msgspec.MsgspecError
-            ):
-                await self._relay(reader, writer)
-        except asyncio.CancelledError:
-            # The network ends; a cancelled handler would be reported as a fault of the server.
+            caller, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
             return
-        finally:
-            self._relays.discard(task)
-            writer.transport.abort()
+        caller.setblocking(False)
+        relay = asyncio.ensure_future(self._serve(caller))
+        self._relays.add(relay)
+
+        def part(done: asyncio.Task[None]) -> None:
+            self._relays.discard(done)
+            caller.close()
+
+        relay.add_done_callback(part)
+
+    async def _serve(self, caller: socket.socket) -> None:
+        with contextlib.suppress(*BROKEN):
+            reader, writer = await asyncio.open_connection(sock=caller)
+            try:
+                await self._relay(reader, writer)
+            finally:
+                writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, sender = await _first_request(reader)
@@ -219,22 +230,24 @@ class _Door:
 
     async def _look(self) -> None:
         """Shut the door if nobody is behind it, and watch for the node's return."""
-        if self._watch is None and not await self._answers():
-            self._settle()
-            self._watch = asyncio.ensure_future(self._await_return())
+        async with self._looking:
+            if self._watch is None and not await self._answers():
+                self._settle()
+                self._watch = asyncio.ensure_future(self._await_return())
 
     def _settle(self) -> None:
+        """Refuse where that can be heard; elsewhere listen, in silence."""
         if self._network.can_hear(self._name):
             self._shut()
+        else:
+            self.open()
 
     async def _await_return(self) -> None:
         try:
             while not await self._answers():
                 self._settle()
-                if not self._network.can_hear(self._name):
-                    await self.open()
                 await asyncio.sleep(PROBE_S)
-            await self.open()
+            self.open()
         finally:
             self._watch = None
 
@@ -251,6 +264,7 @@ def _bound(port: int) -> socket.socket:
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.setblocking(False)
     made.bind((HOST, port))
     return made
 

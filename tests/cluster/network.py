@@ -27,11 +27,12 @@ class Network:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._proxies.__aexit__(None, None, None), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        # A connection that was accepted at the last moment has a task that nobody knows: it ends too.
-        self._runner.close()
+        try:
+            asyncio.run_coroutine_threadsafe(self._proxies.__aexit__(kind, error, trace), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._runner.close()
 
     def cut(self, source: str, target: str) -> None:
         """Nothing more arrives from `source` at `target`; the other direction works on."""
