@@ -179,9 +179,13 @@ class Host:
         with (self._folder / f"{id_}.log").open("ab") as log:
             self._processes[id_] = await asyncio.create_subprocess_exec(
                 *line, str(self._folder / "instances.json"), *SETTINGS,
-                stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, process_group=0,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, process_group=0,
             )  # fmt: skip
         self._tell_offset(id_)
+        said = self._processes[id_].stdout
+        assert said is not None
+        # Its word that it dies with us: stopped (SIGSTOP) before that, it would outlive us. Nothing if it has ended.
+        await said.readline()
         self._became(id_, "running")
 
     async def _kill(self, id_: str) -> None:

@@ -1,7 +1,7 @@
 """One node of the demo, as a process: `python -m iwdc_console.demo.member ID HOST:PORT DATA_DIR INSTANCES SET...`.
 
-It is the node that `iwdc-distributed node run` starts, and two things more: it ends with the demo that started it, and
-its wall clock can be set off while it runs. The latter is done here, in this process alone, by putting `RehearsalClock`
+It is the node that `iwdc-distributed node run` starts, and two things more: it ends with the demo that started it,
+which it says in one line on standard output once that is sure, and its wall clock can be set off while it runs. The latter is done here, in this process alone, by putting `RehearsalClock`
 in the place of `time.time` before the node is loaded. The node itself has no such switch: it costs nothing, and none
 can be left on. Monotonic time, which every duration rests on, is not touched, as a wrong wall clock does not touch it
 in life.
@@ -33,6 +33,8 @@ class RehearsalClock:
 def main() -> int:
     """Run the node until TERM or the end of the demo; the exit code is the node's."""
     lifeline.die_with_parent()
+    os.write(1, b"bound\n")
+    os.dup2(2, 1)  # the rest is for its log
     clock = RehearsalClock()
     said = lifeline.said_by_parent()
     clock.set_offset(said.readline().decode())
