@@ -22,11 +22,11 @@ QUICK = Timing(
 """The seed's timings, 25 times faster. The faults are 50 times shorter than at the seed's."""
 
 
-def explored(seed: str, nodes: int, exchange: bool) -> Counter[str]:
+def explored(seed: str, nodes: int, exchange: bool, duration_s: float = 30.0) -> Counter[str]:
     """What a storm of that seed reached. Fails when a promise was broken."""
     drawn = draw(seed, nodes=nodes, families=FAMILIES)
     plan = replace(
-        drawn, scale=0.02, timings=QUICK, duration_s=30.0, fault_every_s=0.5, think_s=0.1, clients=6, weather=STORM,
+        drawn, scale=0.02, timings=QUICK, duration_s=duration_s, fault_every_s=0.5, think_s=0.1, clients=6, weather=STORM,
         exchange=exchange, fsync_s=0.001, slowest=1.0, fastest=1.05, start_spread_s=0.5,
     )  # fmt: skip
     report = run_plan(plan)
@@ -39,7 +39,7 @@ def test_leaders_and_locks_in_a_storm(exchange: bool) -> None:
     """Promises 1-3, E1-E7, L1: and it was a storm, in which locks were granted all the same."""
     counts: Counter[str] = Counter()
     for number in range(3):
-        counts += explored(f"elections-{number}", 3 + number, exchange)
+        counts += explored(f"elections-{number}", 3 + number, exchange, duration_s=12.0)
     assert counts["terms"] > 15
     assert counts["observed LEADER_RESIGNED"] > 5
     assert counts["outcome AcquireLock LockGranted"] > 50

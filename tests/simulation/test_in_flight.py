@@ -12,6 +12,7 @@ from node.simulation.settle import prove_use
 
 EFFECTS = (0, 1, 2, 3, 5, 8, 13)
 """After how many more effects the node dies."""
+MANY = [pytest.param(nodes, marks=pytest.mark.slow) for nodes in (4, 5)]
 
 
 def story(nodes: int, victim: str, under_way: str, effects: int, loss: str) -> str:
@@ -41,7 +42,7 @@ def play(text: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["wipe", "restore"])
-@pytest.mark.parametrize("nodes", [2, 3, 4, 5])
+@pytest.mark.parametrize("nodes", [2, 3, *MANY])
 def test_a_vote_on_a_proposal_in_flight(nodes: int, loss: str) -> None:
     """P3, D1: the proposer's or another one's vote may be with some, and is not on the disk any more."""
     for victim in ("A", "B"):
@@ -50,7 +51,7 @@ def test_a_vote_on_a_proposal_in_flight(nodes: int, loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["wipe", "restore"])
-@pytest.mark.parametrize("nodes", [2, 3, 4, 5])
+@pytest.mark.parametrize("nodes", [2, 3, *MANY])
 def test_an_ack_of_a_lock_in_flight(nodes: int, loss: str) -> None:
     """L1, D1: a follower's ack, or the leader's own copy."""
     leader = names(nodes)[-1]
@@ -60,7 +61,7 @@ def test_an_ack_of_a_lock_in_flight(nodes: int, loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["wipe", "restore"])
-@pytest.mark.parametrize("nodes", [3, 4, 5])
+@pytest.mark.parametrize("nodes", [3, *MANY])
 def test_a_vote_in_an_election_in_flight(nodes: int, loss: str) -> None:
     """E1, D1: the leader has died; a voter, or the one who stands for election, loses its disk."""
     leader, best = names(nodes)[-1], names(nodes)[-2]

@@ -20,7 +20,7 @@ def check(seed: int, families: tuple[str, ...] | None = None, minutes: float = 2
     return report
 
 
-@pytest.mark.parametrize("first", range(0, 24, 4))
+@pytest.mark.parametrize("first", range(0, 12, 4))
 def test_a_slice_of_seeds(first: int) -> None:
     """Promises 1-5, under whatever the seeds draw."""
     for seed in range(first, first + 4):
@@ -44,7 +44,7 @@ def test_a_second_process_under_one_id_changes_nothing() -> None:
 def test_the_campaign_reaches_what_it_is_for() -> None:
     """Faults, refusals and repairs all happened, and under them most of what clients asked was done."""
     counts: Counter[str] = Counter()
-    for seed in range(500, 508):
+    for seed in range(500, 504):
         counts += run(str(seed), nodes=5, minutes=2.0, families=("wipe", "partition", "crash")).counts
     for what in ("fault wipe", "fault partition", "observed RECOVERED", "observed LOCK_EXPIRED", "emitted VOTES"):
         assert counts[what], what

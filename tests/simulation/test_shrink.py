@@ -13,20 +13,24 @@ from tests.simulation.planted.elections import generous
 CASE = Case("7", 1.0, nodes=5, families=("crash", "partition", "isolate", "restart_all"))
 
 
-def failing(monkeypatch: pytest.MonkeyPatch) -> Case:
+@pytest.fixture(scope="module")
+def failing() -> Case:
     """A seed that finds a planted bug."""
-    generous(monkeypatch)
-    for seed in range(60):
-        case = Case(str(seed), 1.0, CASE.nodes, CASE.families)
-        if run_plan(case.plan()).violation:
-            return case
+    with pytest.MonkeyPatch.context() as patch:
+        generous(patch)
+        for seed in range(60):
+            case = Case(str(seed), 1.0, CASE.nodes, CASE.families)
+            if run_plan(case.plan()).violation:
+                return case
     raise AssertionError("no seed found the planted bug")
 
 
-def test_a_failing_seed_shrinks_and_still_breaks_the_same_promise(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = failing(monkeypatch)
-    first = run_plan(case.plan())
-    small, report = shrink(case, first)
+def test_a_failing_seed_shrinks_and_still_breaks_the_same_promise(
+    failing: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generous(monkeypatch)
+    first = run_plan(failing.plan())
+    small, report = shrink(failing, first)
     assert first.violation is not None
     assert report.violation is not None
     assert report.violation.rule == first.violation.rule
@@ -37,10 +41,10 @@ def test_a_failing_seed_shrinks_and_still_breaks_the_same_promise(monkeypatch: p
 
 
 def test_the_command_shrinks_and_prints_a_line_that_replays(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    failing: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = failing(monkeypatch)
-    line = shlex.split(case.command().removesuffix(" --trace"))[3:]
+    generous(monkeypatch)
+    line = shlex.split(failing.command().removesuffix(" --trace"))[3:]
     monkeypatch.setattr(sys, "argv", ["simulation", *line, "--shrink"])
     assert command.main() == 1
     shown = capsys.readouterr().out

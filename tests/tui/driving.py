@@ -30,14 +30,12 @@ def drive(act: Act, app: Console | None = None, size: tuple[int, int] = (120, 40
 
 
 async def until(pilot: Pilot[Any], met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not met():
             await pilot.pause(0.01)
 
 
 def shown(app: Console) -> str:
     """What stands on the screen, as text."""
-    lines = []
-    for y in range(app.size.height):
-        lines.append("".join(segment.text for segment in app.screen._compositor.render_strips()[y]))
-    return "\n".join(lines)
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
