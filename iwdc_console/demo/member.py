@@ -1,10 +1,10 @@
 """One node of the demo, as a process: `python -m iwdc_console.demo.member ID HOST:PORT DATA_DIR INSTANCES SET...`.
 
 It is the node that `iwdc-distributed node run` starts, and two things more: it ends with the demo that started it,
-which it says in one line on standard output once that is sure, and its wall clock can be set off while it runs. The latter is done here, in this process alone, by putting `RehearsalClock`
-in the place of `time.time` before the node is loaded. The node itself has no such switch: it costs nothing, and none
-can be left on. Monotonic time, which every duration rests on, is not touched, as a wrong wall clock does not touch it
-in life.
+which it says in one line on standard output once that is sure, and its wall clock can be set off while it runs. The
+latter is done here, in this process alone, by putting `RehearsalClock` in the place of `time.time` before the node is
+loaded. The node itself has no such switch: it costs nothing, and none can be left on. Monotonic time, which every
+duration rests on, is not touched, as a wrong wall clock does not touch it in life.
 """
 
 import os

@@ -26,8 +26,8 @@ def explored(seed: str, nodes: int, exchange: bool, duration_s: float = 30.0) ->
     """What a storm of that seed reached. Fails when a promise was broken."""
     drawn = draw(seed, nodes=nodes, families=FAMILIES)
     plan = replace(
-        drawn, scale=0.02, timings=QUICK, duration_s=duration_s, fault_every_s=0.5, think_s=0.1, clients=6, weather=STORM,
-        exchange=exchange, fsync_s=0.001, slowest=1.0, fastest=1.05, start_spread_s=0.5,
+        drawn, scale=0.02, timings=QUICK, duration_s=duration_s, fault_every_s=0.5, think_s=0.1, clients=6,
+        weather=STORM, exchange=exchange, fsync_s=0.001, slowest=1.0, fastest=1.05, start_spread_s=0.5,
     )  # fmt: skip
     report = run_plan(plan)
     assert report.ok, f"{plan}\n{report.violation}"
