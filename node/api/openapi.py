@@ -89,8 +89,18 @@ def _operation(route: Route, schema_of: dict[str, Any], components: dict[str, An
         },
     }
     if route.body is not None:
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema_of[str(route.body)]}}}
+        operation["requestBody"] = {
+            "required": _is_needed(route.body, components),
+            "content": {"application/json": {"schema": schema_of[str(route.body)]}},
+        }
     return operation
+
+
+def _is_needed(body: Any, components: dict[str, Any]) -> bool:
+    """Whether a request must have this body: an object without required fields may be left out."""
+    return any(
+        "required" in components.get(getattr(kind, "__name__", ""), ("required",)) for kind in _alternatives(body)
+    )
 
 
 def _content(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.events import DIFF_ACCEPT, ROLLBACK_ACCEPT, SNAPSHOT_ACCEPT, Event
-from node.protocol.membership import UNREACHABLE, Membership
+from node.protocol.membership import Membership
+from node.protocol.peer import UNREACHABLE
 from node.protocol.replication import Replication
 from node.protocol.requests import ProposalKind
 from node.protocol.state import Fold

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.control_state import apply_entry
-from node.protocol.membership import Membership, Peer
+from node.protocol.membership import Membership
 from node.protocol.messages import ControlAck, ControlAppend, ControlReset
+from node.protocol.peer import Peer
 from node.protocol.records import ControlAppended, ControlEntry, ControlReplaced, ControlState, Floor
 
 RECENT_ENTRIES = 4_096

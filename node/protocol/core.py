@@ -30,7 +30,7 @@ from node.protocol.election import Election
 from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, HybridClock, VersionVector
 from node.protocol.lock_calls import LockCalls
 from node.protocol.locks import LockService
-from node.protocol.membership import CANNOT_VOTE, Membership, Peer, Told
+from node.protocol.membership import CANNOT_VOTE, Membership
 from node.protocol.messages import (
     ConfigView,
     ControlAck,
@@ -56,6 +56,7 @@ from node.protocol.messages import (
     VoteAnswer,
     VoteRequest,
 )
+from node.protocol.peer import Peer, Told
 from node.protocol.proposals import Proposals
 from node.protocol.publishing import Publishing
 from node.protocol.reconfiguration import Reconfiguration, check_step
@@ -117,7 +118,8 @@ class Core:
         if identity is None:
             alone = all(not m.votes for m in settings.peers)
             identity = Identity(new_journal_id(rng.random(), rng.random()), new_cluster or alone)
-            ctx.persist(identity)
+        identity = Identity(identity.journal, identity.ready, identity.starts + 1)
+        ctx.persist(identity)
         self.members = Membership(ctx)
         self.control = Control(ctx, self.members)
         self.election = Election(ctx, self.members, self.control)
@@ -225,6 +227,7 @@ class Core:
             messages=messages,
             quoted=noted.journal if noted is not None else "",
             number=number,
+            start=self.recovery.starts,
         )
 
     # What can be seen, see views.py
@@ -350,6 +353,9 @@ class Core:
         if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
             self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
             return
+        if self.recovery.is_late(peer, envelope.journal, envelope.start):
+            ctx.count("distributed_sync_errors_total", type="former_boot")
+            return
         if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
             members.heard_stranger(peer)
             for message in envelope.messages:
@@ -357,6 +363,7 @@ class Core:
                     self.recovery.on_recover(peer, message, envelope.boot)
             return
         members.heard(peer, envelope.boot, envelope.digest)
+        peer.start = (envelope.journal, envelope.start)
         peer.quoted = envelope.quoted
         self.clock.receive(envelope.hlc, ctx.wall_ms)
         if peer.mark is None or _further(envelope.mark, peer.mark):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.control import Control, copy_state
-from node.protocol.membership import HEALTHY, Membership, Peer
+from node.protocol.membership import Membership
 from node.protocol.messages import Heartbeat, Permit, PreVote, PreVoteAnswer, VoteAnswer, VoteRequest
+from node.protocol.peer import HEALTHY, Peer
 from node.protocol.records import ControlState, Vote
 
 FOLLOWER, ASKING, CANDIDATE, LEADER = "follower", "asking", "candidate", "leader"

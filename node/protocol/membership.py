@@ -3,94 +3,32 @@
 An instance is `unreachable` when nothing came from it for `heartbeat_timeout`, when its host refuses connections, or
 when it says that it cannot vote. It is `degraded` for stated reasons. Everything else is `healthy`. Who-sees-whom and
 the version vector travel only when the peer does not confirm to hold them already.
+
+Two nodes that are well need one exchange per interval, not one each: a beat that finds the receiver's own half due is
+answered with it, and that one is confirmed with the next beat. A leader beats on its own time all the same: its lease
+is counted from confirmations (E5).
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from math import inf
-from types import MappingProxyType
-from typing import NamedTuple
 
 from node.protocol import quorum
 from node.protocol.context import Context
-from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck, Mark
+from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck
+from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE, Peer, Told, fingerprint
 from node.protocol.requests import QuorumView
-from node.protocol.settings import Member
 
-HEALTHY, DEGRADED, UNREACHABLE = "healthy", "degraded", "unreachable"
 CANNOT_VOTE = "cannot_vote"
 SILENCING = (CANNOT_VOTE, "recovering", "listening")
 """Own faults with which a node may not vote, promise or ack (H2, D1)."""
 BEATS_REMEMBERED = 8
 LEAST_GAP = 0.02
 """Heartbeats that news calls for are at least this share of `heartbeat_interval` apart."""
-
-
-class Told(NamedTuple):
-    """What a heartbeat says of the node's other parts."""
-
-    term: int = 0
-    leader: str | None = None
-    commit: int = 0
-    vector: Mapping[str, int] = MappingProxyType({})
-    version: str | None = None
-    drift_ms: float | None = None
-    drift_error_ms: float | None = None
-
-
-def fingerprint(mapping: Mapping[str, object]) -> int:
-    """A short hash of a mapping, equal on every node that holds the same; 0 for an empty one."""
-    if not mapping:
-        return 0
-    return zlib.crc32("\n".join(f"{key}={mapping[key]}" for key in sorted(mapping)).encode())
-
-
-class Peer:
-    """What this node knows of one other member, and since when (monotonic seconds)."""
-
-    def __init__(self, member: Member) -> None:
-        self.member = member
-        self.status = UNREACHABLE
-        self.reasons: tuple[str, ...] = ("not_heard_yet",)
-        self.since = 0.0
-        self.heard: float | None = None
-        self.answered: float | None = None
-        self.refused_at: float | None = None
-        self.stranger_at: float | None = None
-        self.quoted = ""
-        self.rtt_s: float | None = None
-        self.uptime_ms: int | None = None
-        self.uptime_at = 0.0
-        self.beat = 0
-        self.sent_at: dict[int, float] = {}
-        self.unanswered_since: float | None = None
-        self.boot = ""
-        self.old_boots: set[str] = set()
-        self.digest = ""
-        self.entries: dict[str, str] = {}
-        self.mark: Mark | None = None
-        self.said: Heartbeat | None = None
-        self.sees: dict[str, str] = {}
-        self.sees_hash = 0
-        self.vector: dict[str, int] = {}
-        self.vector_hash = 0
-        self.confirmed_sees = 0
-        self.confirmed_vector = 0
-
-    @property
-    def alive(self) -> bool:
-        """Healthy or degraded: counts for the quorum (seed 3.2)."""
-        return self.status != UNREACHABLE
-
-    def uptime_s(self, mono: float) -> float | None:
-        """Its uptime now, as last reported plus the time since."""
-        return None if self.uptime_ms is None else self.uptime_ms / 1000 + mono - self.uptime_at
-
-    @property
-    def refused(self) -> bool:
-        """Its host refuses our connections, and nothing has come from it since."""
-        return self.refused_at is not None and (self.heard is None or self.heard <= self.refused_at)
+HALF_DUE = 0.5
+"""A beat of ours that is this share of `heartbeat_interval` old may be followed by one in answer to the peer's."""
+ROOM_TO_ANSWER = 3.0
+"""... where `heartbeat_timeout` is so many intervals: a confirmation may then come one and a half of them later."""
 
 
 class Membership:
@@ -114,6 +52,10 @@ class Membership:
         self._sees_hash = fingerprint(self.sees)
         self._next_beat = 0.0
         self._last_beat = -inf
+        self._news = False
+        timing = settings.timing
+        self._half_due_s = timing.heartbeat_interval * HALF_DUE
+        self._in_pairs = timing.heartbeat_timeout >= ROOM_TO_ANSWER * timing.heartbeat_interval
         self._quorum: QuorumView | None = None
         self.tell: Callable[[], Told] = Told
 
@@ -210,6 +152,7 @@ class Membership:
                 peer.old_boots.add(peer.boot)
             peer.boot, peer.said, peer.confirmed_sees, peer.confirmed_vector = boot, None, 0, 0
             peer.sent_at.clear()
+            peer.owed = None
             # It knows nothing of us yet, perhaps not even who leads.
             told = self.tell()
             self._beat_to(peer, told, fingerprint(told.vector), self.refusing)
@@ -226,21 +169,31 @@ class Membership:
         self.judge(peer)
 
     def beat(self) -> None:
-        """Send a heartbeat to all peers at once (H1)."""
+        """Send a heartbeat to all peers at once, but for those that had one in answer to theirs just now (H1)."""
         ctx = self._ctx
         self._last_beat = ctx.mono
         told = self.tell()
         vector_hash, refusing = fingerprint(told.vector), self.refusing
+        to_all = self._news or told.leader == ctx.settings.id
+        self._news = False
         for name, peer in self.peers.items():
             if peer.member.votes:
-                self._beat_to(peer, told, vector_hash, refusing)
+                if to_all or peer.status != HEALTHY or ctx.mono - peer.beat_at >= self._half_due_s:
+                    self._beat_to(peer, told, vector_hash, refusing)
                 if peer.digest and peer.digest != self.digest:
                     ctx.send(name, ConfigView(ctx.settings.entries()))
         ctx.observe("HEARTBEAT_SEND", level="debug", peers=len(self.peers))
 
-    def _beat_to(self, peer: Peer, told: Told, vector_hash: int, refusing: tuple[str, ...]) -> None:
+    def _beat_to(
+        self, peer: Peer, told: Told, vector_hash: int, refusing: tuple[str, ...], *, in_answer: bool = False
+    ) -> None:
         ctx = self._ctx
+        if peer.owed is not None:
+            number, came_at = peer.owed
+            peer.owed = None
+            self._confirm(peer, number, (ctx.mono - came_at) * 1000)
         peer.beat += 1
+        peer.beat_at = ctx.mono
         peer.sent_at[peer.beat] = ctx.mono
         if len(peer.sent_at) > BEATS_REMEMBERED:
             del peer.sent_at[next(iter(peer.sent_at))]
@@ -264,9 +217,13 @@ class Membership:
                 drift_ms=told.drift_ms,
                 drift_error_ms=told.drift_error_ms,
                 version=told.version,
+                in_answer=in_answer,
             ),
         )
         ctx.count("distributed_heartbeat_sent_total", instance=peer.member.id)
+
+    def _confirm(self, peer: Peer, number: int, held_ms: float = 0.0) -> None:
+        self._ctx.send(peer.member.id, HeartbeatAck(number, peer.sees_hash, peer.vector_hash, held_ms))
 
     def beat_due(self) -> bool:
         """Whether it is time for the next heartbeat; keeps the rhythm when it is."""
@@ -282,6 +239,7 @@ class Membership:
         """Let the next heartbeat leave at once, or soon after the last: something changed that others should know."""
         ctx = self._ctx
         gap_s = ctx.settings.timing.heartbeat_interval * LEAST_GAP
+        self._news = True
         self._next_beat = min(self._next_beat, max(ctx.mono, self._last_beat + gap_s))
         ctx.wake(self._next_beat)
 
@@ -296,7 +254,14 @@ class Membership:
             peer.sees, peer.sees_hash = beat.sees, beat.sees_hash
         if beat.vector is not None:
             peer.vector, peer.vector_hash = beat.vector, beat.vector_hash
-        ctx.send(peer.member.id, HeartbeatAck(beat.number, peer.sees_hash, peer.vector_hash))
+        if beat.in_answer:
+            peer.owed = (beat.number, ctx.mono)
+        else:
+            self._confirm(peer, beat.number)
+            if self._in_pairs and peer.status == HEALTHY and ctx.mono - peer.beat_at >= self._half_due_s:
+                told = self.tell()
+                if told.leader != ctx.settings.id:
+                    self._beat_to(peer, told, fingerprint(told.vector), self.refusing, in_answer=True)
         ctx.count("distributed_heartbeat_received_total", instance=peer.member.id)
         ctx.observe("HEARTBEAT_RECEIVE", level="debug", instance=peer.member.id)
         return beat.vector is not None
@@ -307,7 +272,7 @@ class Membership:
         sent = peer.sent_at.pop(ack.number, None)
         if sent is None:
             return
-        peer.rtt_s = ctx.mono - sent
+        peer.rtt_s = max(0.0, ctx.mono - sent - ack.held_ms / 1000)
         peer.answered = ctx.mono
         peer.unanswered_since = None
         peer.confirmed_sees, peer.confirmed_vector = ack.sees_hash, ack.vector_hash

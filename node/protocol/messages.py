@@ -46,6 +46,8 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="h")
     drift_error_ms: float | None = None
     version: str | None = None
     """Current catalogue version, as this instance knows it."""
+    in_answer: bool = False
+    """It goes along with the confirmation of the receiver's own beat: to be confirmed with the receiver's next one."""
 
 
 class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="k"):
@@ -54,6 +56,8 @@ class HeartbeatAck(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     number: int
     sees_hash: int
     vector_hash: int
+    held_ms: float = 0.0
+    """How long it waited for company: no part of the round trip."""
 
 
 class ConfigView(msgspec.Struct, frozen=True, array_like=True, tag="d"):
@@ -265,3 +269,5 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     quoted: str = ""
     number: int = 0
     """Grows by one with each envelope of one boot to one peer."""
+    start: int = 0
+    """Which start of the sender on this journal's disk this boot is, as far as its disk has it."""

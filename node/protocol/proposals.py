@@ -25,7 +25,8 @@ from node.protocol.events import (
     HybridClock,
     hlc_from_wall_ms,
 )
-from node.protocol.membership import UNREACHABLE, Membership
+from node.protocol.membership import Membership
+from node.protocol.peer import UNREACHABLE
 from node.protocol.proposal import EVENT_TYPE, Content, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication

@@ -136,10 +136,14 @@ class Configured(msgspec.Struct, frozen=True, array_like=True, tag="config"):
 
 
 class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="identity"):
-    """The disk's own journal id. `ready` is False until the node may vote, promise and ack (D1)."""
+    """The disk's own journal id. `ready` is False until the node may vote, promise and ack (D1).
+
+    `starts` counts the starts of the node on this disk: it puts its boots in order.
+    """
 
     journal: str
     ready: bool
+    starts: int = 0
 
 
 Record = Vote | Appended | ControlAppended | ControlReplaced | FloorReached | PeerJournal | Configured | Identity

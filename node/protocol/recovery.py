@@ -12,8 +12,9 @@ refuses connections, or `heartbeat_timeout` has passed.
 from node.protocol.context import Context
 from node.protocol.control import Control, copy_state
 from node.protocol.election import Election
-from node.protocol.membership import Membership, Peer
+from node.protocol.membership import Membership
 from node.protocol.messages import Recover, RecoverAnswer
+from node.protocol.peer import Peer
 from node.protocol.records import Floor, Identity, PeerJournal
 from node.protocol.replication import Replication
 
@@ -41,6 +42,7 @@ class Recovery:
         self._control = control
         self._replication = replication
         self.ready = False
+        self.starts = 0
         self.noted: dict[str, PeerJournal] = {}
         self.floor: Floor | None = None
         self._replaced: set[str] = set()
@@ -60,6 +62,7 @@ class Recovery:
         """Begin with what the disk says of itself and of the others' journals; `fresh`: it was made just now."""
         ctx = self._ctx
         self.ready = identity.ready
+        self.starts = identity.starts
         self.noted = noted
         self._members.set_fault(RECOVERING, not self.ready)
         if self.ready and not fresh:
@@ -81,7 +84,7 @@ class Recovery:
         self._without.clear()
         self._unheard.clear()
         self._members.set_fault(LISTENING, False)
-        ctx.persist(Identity(journal, False))
+        ctx.persist(Identity(journal, False, self.starts))
         self._members.set_fault(RECOVERING, True)
         ctx.observe("JOURNAL_REPLACED", level="error", former=former, journal=journal, why=why)
         self._next_ask = ctx.mono
@@ -153,8 +156,18 @@ class Recovery:
             return True
         if noted.journal != journal:
             return False
-        # A straggler of a former boot may have come after the present one's first word: silence shows which is which.
+        # Two boots can count as the same start, when the first ended before it was noted: silence shows which is which.
         return boot not in peer.old_boots or silent
+
+    def is_late(self, peer: Peer, journal: str, start: int) -> bool:
+        """Whether this comes from a former boot: a later start on that disk was heard within `heartbeat_timeout`.
+
+        A start that stays the lower one is a disk that was rolled back by no more than that.
+        """
+        known, latest = peer.start
+        if journal != known or start >= latest or peer.heard is None:
+            return False
+        return self._ctx.mono - peer.heard <= self._ctx.settings.timing.heartbeat_timeout
 
     def on_recover(self, peer: Peer, ask: Recover, boot: str) -> None:
         """A peer's disk is new: note it, unless its old one is still heard (D2), and tell what we know."""
@@ -240,6 +253,6 @@ class Recovery:
             if any(vector.get(journal, 0) < seq for journal, seq in answer.vector.items()):
                 return
         self.ready = True
-        ctx.persist(Identity(self._replication.journal, True))
+        ctx.persist(Identity(self._replication.journal, True, self.starts))
         self._members.set_fault(RECOVERING, False)
         ctx.observe("RECOVERED", journal=self._replication.journal, new_cluster=new_cluster)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from node.protocol.context import Context
 from node.protocol.effects import Ship
 from node.protocol.events import Event, HybridClock, VersionVector
-from node.protocol.membership import Membership, Peer
+from node.protocol.membership import Membership
 from node.protocol.messages import Held, Pull, Push
+from node.protocol.peer import Peer
 from node.protocol.records import Appended
 
 CATCHING_UP_EVENTS = 1_000

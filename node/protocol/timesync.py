@@ -8,8 +8,9 @@ from collections import deque
 
 from node.protocol.context import Context
 from node.protocol.election import Election
-from node.protocol.membership import Membership, Peer
+from node.protocol.membership import Membership
 from node.protocol.messages import TimeAnswer, TimeProbe
+from node.protocol.peer import Peer
 from node.protocol.requests import DriftSample, DriftView
 
 BURST = 5

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from node.protocol.effects import Now
 from node.protocol.election import ranking
-from node.protocol.membership import DEGRADED, HEALTHY, UNREACHABLE
+from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE
 from node.protocol.quorum import even_split_warning, strict_majority
 from node.protocol.requests import (
     CandidateView,

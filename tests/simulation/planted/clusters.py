@@ -8,7 +8,8 @@ import pytest
 from node.protocol import core as core_
 from node.protocol.core import Core
 from node.protocol.events import HybridClock
-from node.protocol.membership import HEALTHY, Membership, Peer
+from node.protocol.membership import Membership
+from node.protocol.peer import HEALTHY, Peer
 from node.protocol.timesync import TimeSync
 from tests.simulation.planted.bug import CUTS, bug
 from tests.simulation.planted.patches import around

@@ -10,8 +10,8 @@ from node.protocol import quorum
 from node.protocol.core import Core
 from node.protocol.election import LEADER, Election, ranking
 from node.protocol.events import LEADER_ELECTED
-from node.protocol.membership import Peer
 from node.protocol.messages import ControlAppend, ControlReset, VoteAnswer, VoteRequest
+from node.protocol.peer import Peer
 from node.protocol.records import Durable, Vote
 from tests.simulation.planted.bug import CUTS, STORM, bug
 from tests.simulation.planted.patches import around, on_disk

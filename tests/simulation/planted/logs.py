@@ -11,8 +11,8 @@ from node.protocol.context import Context
 from node.protocol.control import Control
 from node.protocol.control_state import apply_entry
 from node.protocol.locks import LockService
-from node.protocol.membership import Peer
 from node.protocol.messages import ControlAppend, LockCall
+from node.protocol.peer import Peer
 from node.protocol.records import ControlReplaced, Durable, Grant, Release
 from tests.simulation.planted.bug import CRASHES, CUTS, LOSSY, bug
 from tests.simulation.planted.patches import around, on_disk
