@@ -53,6 +53,10 @@ class Membership:
         self._next_beat = 0.0
         self._last_beat = -inf
         self._news = False
+        self._suspects: set[str] = set()
+        """Peers whose host has refused us at some time."""
+        self._vector_size = (0, 0)
+        self._vector_hash = 0
         timing = settings.timing
         self._half_due_s = timing.heartbeat_interval * HALF_DUE
         self._in_pairs = timing.heartbeat_timeout >= ROOM_TO_ANSWER * timing.heartbeat_interval
@@ -80,7 +84,7 @@ class Membership:
     @property
     def refusing(self) -> tuple[str, ...]:
         """Peers whose host refuses us right now."""
-        return tuple(name for name, peer in self.peers.items() if peer.refused)
+        return tuple(name for name in sorted(self._suspects) if self.peers[name].refused)
 
     def refused_by_majority(self, name: str) -> bool:
         """Whether a strict majority of the voters, this node among them, finds `name` refusing connections (H2)."""
@@ -155,7 +159,7 @@ class Membership:
             peer.owed = None
             # It knows nothing of us yet, perhaps not even who leads.
             told = self.tell()
-            self._beat_to(peer, told, fingerprint(told.vector), self.refusing)
+            self._beat_to(peer, told, self._hash(told.vector), self.refusing)
         if digest != peer.digest:
             peer.digest = digest
             self._quorum = None
@@ -173,7 +177,7 @@ class Membership:
         ctx = self._ctx
         self._last_beat = ctx.mono
         told = self.tell()
-        vector_hash, refusing = fingerprint(told.vector), self.refusing
+        vector_hash, refusing = self._hash(told.vector), self.refusing
         to_all = self._news or told.leader == ctx.settings.id
         self._news = False
         for name, peer in self.peers.items():
@@ -222,6 +226,13 @@ class Membership:
         )
         ctx.count("distributed_heartbeat_sent_total", instance=peer.member.id)
 
+    def _hash(self, vector: Mapping[str, int]) -> int:
+        """The fingerprint of our version vector. It only grows, so that its sum tells whether it is another."""
+        size = (len(vector), sum(vector.values()))
+        if size != self._vector_size:
+            self._vector_size, self._vector_hash = size, fingerprint(vector)
+        return self._vector_hash
+
     def _confirm(self, peer: Peer, number: int, held_ms: float = 0.0) -> None:
         self._ctx.send(peer.member.id, HeartbeatAck(number, peer.sees_hash, peer.vector_hash, held_ms))
 
@@ -261,7 +272,7 @@ class Membership:
             if self._in_pairs and peer.status == HEALTHY and ctx.mono - peer.beat_at >= self._half_due_s:
                 told = self.tell()
                 if told.leader != ctx.settings.id:
-                    self._beat_to(peer, told, fingerprint(told.vector), self.refusing, in_answer=True)
+                    self._beat_to(peer, told, self._hash(told.vector), self.refusing, in_answer=True)
         ctx.count("distributed_heartbeat_received_total", instance=peer.member.id)
         ctx.observe("HEARTBEAT_RECEIVE", level="debug", instance=peer.member.id)
         return beat.vector is not None
@@ -282,6 +293,7 @@ class Membership:
         was = peer.refused
         if refused:
             peer.refused_at = self._ctx.mono
+            self._suspects.add(peer.member.id)
         # An open connection alone says nothing of who is behind it: only a delivery ends the refusal.
         self.judge(peer)
         if peer.refused and not was:
