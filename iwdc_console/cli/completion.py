@@ -35,10 +35,15 @@ def version() -> None:
 
     Example: iwdc-distributed version
     """
+    output.write(program_version())
+
+
+def program_version() -> str:
+    """The installed package's version."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
     try:
-        output.write(installed("iwdc-distributed"))
+        return installed("iwdc-distributed")
     except PackageNotFoundError:
-        output.write("not installed as a package")
+        return "not installed as a package"

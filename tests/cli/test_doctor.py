@@ -1,0 +1,215 @@
+"""`doctor` and `debug bundle`: what is concluded from what members say, and that they are all asked."""
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iwdc_console.cli import main
+from iwdc_console.cli.exits import Exit
+from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, Look, diagnose, verdict
+from tests.cli import samples
+from tests.cli.fake import running
+
+NAMES = ("instance-A", "instance-B", "instance-C")
+URL = "http://10.0.0.1:3000/api/v1"
+
+
+def status(name: str, **more: Any) -> dict[str, Any]:
+    """A member that is well, in a cluster that is."""
+    candidates = [{"id": each, "uptimeMs": 1, "status": "healthy"} for each in NAMES]
+    return (
+        samples.STATUS
+        | {
+            "id": name,
+            "warnings": [],
+            "suspect": None,
+            "quorum": {"total": 3, "healthy": 3, "required": 2, "sufficient": True},
+            "leader": samples.LEADER | {"id": "instance-A", "candidates": candidates},
+            "instances": [samples.instance(each) for each in NAMES],
+            "at": samples.NOW_MS,
+        }
+        | more
+    )
+
+
+def seen(*looks: Look, **more: Any) -> Evidence:
+    """Evidence: the given looks, and the other members well."""
+    given = {look.id: look for look in looks}
+    return Evidence([given.get(name) or Look(name, URL, status(name)) for name in NAMES], **more)
+
+
+def complaints(evidence: Evidence) -> list[Finding]:
+    return [finding for finding in diagnose(evidence) if finding.level != "ok"]
+
+
+def one(evidence: Evidence, about: str) -> Finding:
+    """The only complaint about a part."""
+    (found,) = [finding for finding in complaints(evidence) if finding.about == about]
+    return found
+
+
+def test_a_cluster_that_is_well_needs_nobody_and_says_what_was_looked_at() -> None:
+    found = diagnose(seen(disk=LocalDisk("data", 50 * 1024**3, 100 * 1024**3)))
+    assert {finding.level for finding in found} == {"ok"}
+    parts = ["network", "members", "config", "quorum", "leader", "clocks", "disk", "proposals"]
+    assert [finding.about for finding in found] == parts
+    assert verdict(found) == "Nothing needs you."
+
+
+def test_a_member_that_is_down_is_named_with_what_to_do() -> None:
+    found = one(seen(Look("instance-B", URL, None, "connection refused")), "network")
+    assert found.level == "bad"
+    assert "instance-B does not answer" in found.text
+    assert "start it there" in found.do
+
+
+def test_a_path_between_two_that_both_answer_here_is_named() -> None:
+    deaf = [samples.instance(each) for each in NAMES]
+    deaf[1] = samples.instance("instance-B", "unreachable", reasons=["no_answer"])
+    found = one(seen(Look("instance-A", URL, status("instance-A", instances=deaf))), "network")
+    assert found.level == "bad"
+    assert "instance-A finds instance-B silent" in found.text
+    assert "firewalls" in found.do
+
+
+@pytest.mark.parametrize(("reason", "level"), [("disk_full", "bad"), ("slow_disk", "warn"), ("catching_up", "warn")])
+def test_a_member_s_own_complaint_comes_with_what_to_do(reason: str, level: str) -> None:
+    found = one(seen(Look("instance-C", URL, status("instance-C", reasons=["cannot_vote", reason]))), "members")
+    assert (found.level, reason in found.text, bool(found.do)) == (level, True, True)
+
+
+def test_a_recovering_member_says_whom_it_waits_for() -> None:
+    waits = status("instance-C", reasons=["cannot_vote", "recovering"], verdict="recovering: waiting for instance-B")
+    found = one(seen(Look("instance-C", URL, waits)), "members")
+    assert "waiting for instance-B" in found.text
+    assert "node recover" in found.do
+
+
+def test_no_quorum_names_who_is_missing() -> None:
+    gone = [samples.instance(each, "healthy" if each == "instance-A" else "unreachable") for each in NAMES]
+    alone = status(
+        "instance-A",
+        instances=gone,
+        quorum={"total": 3, "healthy": 1, "required": 2, "sufficient": False},
+        leader=samples.LEADER | {"id": None, "candidates": [{"id": i["id"], "status": i["status"]} for i in gone]},
+    )
+    absent = [Look(name, URL, None, "no route to host") for name in NAMES[1:]]
+    evidence = seen(Look("instance-A", URL, alone), *absent)
+    assert (
+        "nobody can decide: 1 of 3 healthy, 2 needed; missing: instance-B, instance-C" in one(evidence, "quorum").text
+    )
+    assert "1 of 3 voters are there and 2 are needed" in one(evidence, "leader").text
+    assert verdict(diagnose(evidence)).startswith("4 things broken")
+
+
+def test_two_leaders_are_told_with_who_follows_whom() -> None:
+    other = status("instance-C", leader=samples.LEADER | {"id": "instance-C"})
+    assert "instance-C follow instance-C" in one(seen(Look("instance-C", URL, other)), "leader").text
+
+
+def test_configurations_that_differ_are_told_with_the_entry() -> None:
+    warning = "instance-C runs another configuration: rule: here half, there majority"
+    other = Look("instance-C", URL, status("instance-C", configDigest="d2"))
+    found = one(seen(Look("instance-A", URL, status("instance-A", warnings=[warning])), other), "config")
+    assert "instance-A, instance-B | instance-C" in found.text
+    assert "rule: here half, there majority" in found.text
+
+
+def test_a_file_that_is_not_what_runs_is_found_before_the_next_restart_finds_it() -> None:
+    entries = {"cluster": "prod-eu", "rule": "majority", "strategy": "last-write-wins"}
+    entries |= {f"instance {name}": f"{samples.instance(name)['url']} protocol 2" for name in NAMES}
+    found = one(seen(config=LocalConfig("node.toml", entries)), "config")
+    assert found.text == "node.toml is not what runs: rule: file majority, running half"
+    assert not complaints(seen(config=LocalConfig("node.toml", entries | {"rule": "half"})))
+    broken = one(seen(config=LocalConfig("node.toml", {}, ("node.toml line 3: timing.lock_ttl: ...",))), "config")
+    assert broken.text.startswith("a restart here would fail: node.toml line 3")
+
+
+def test_a_clock_is_told_apart_from_this_machine_s_own() -> None:
+    suspect = seen(Look("instance-A", URL, status("instance-A", suspect="instance-B")))
+    assert one(suspect, "clocks").text == "the clock of instance-B is suspect"
+    ours = [Look(name, URL, status(name), clock_ms=-90_000.0) for name in NAMES]
+    assert one(seen(*ours), "clocks").text == "the clock here is +90.0 s off all members'"
+
+
+def test_a_disk_that_is_nearly_full_is_told_in_time() -> None:
+    assert one(seen(disk=LocalDisk("data/a", 200 * 1024**2, 10 * 1024**3)), "disk").level == "warn"
+
+
+def test_an_open_proposal_names_the_absent_voter() -> None:
+    late = samples.proposal("expired")
+    found = one(seen(proposals=[samples.proposal(), late]), "proposals")
+    assert found.level == "bad"
+    assert found.text.endswith("is past its deadline and waits for the vote of instance-C")
+    many = seen(proposals=[samples.proposal("pending")] * 7)
+    assert complaints(many)[-1].text == "2 more proposals are open"
+
+
+def test_an_open_conflict_needs_a_person() -> None:
+    found = one(seen(conflicts=samples.CONFLICTS), "conflicts")
+    assert "conflicts resolve 'version 1.2.0'" in found.do
+
+
+def cluster_of_two(node_url: str, other_url: str) -> dict[str, Any]:
+    """Answers of a node whose cluster has a member that is gone."""
+    members = [
+        samples.instance("instance-A", url=f"{node_url}/api/v1"),
+        samples.instance("instance-B", url=f"{other_url}/api/v1"),
+        samples.instance("instance-C", url="http://127.0.0.1:1/api/v1"),
+    ]
+    return samples.READS | {
+        "GET distributed/instances": members,
+        "GET distributed/status": status("instance-A"),
+        "GET distributed/proposals": [samples.proposal("expired")],
+        "GET distributed/conflicts": [],
+    }
+
+
+def test_doctor_asks_every_member_and_prints_fit_for_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    with running({}) as node, running({"GET distributed/status": status("instance-B")}) as other:
+        node.routes.update(cluster_of_two(node.url, other.url))
+        assert main.run(["doctor", "--node", node.url]) == Exit.DONE
+        out = capsys.readouterr().out
+        assert other.requests("GET distributed/status")
+        assert "instance-C does not answer at http://127.0.0.1:1/api/v1: connection refused" in " ".join(out.split())
+        assert max(map(len, out.splitlines())) <= 80
+        assert main.run(["doctor", "--node", node.url, "--json"]) == Exit.DONE
+        document = json.loads(capsys.readouterr().out)
+        assert document["findings"][0]["about"] == "network"
+        assert main.run(["doctor", "--node", node.url, "-o", "plain"]) == Exit.DONE
+        assert capsys.readouterr().out.splitlines()[0].split("\t")[:2] == ["bad", "network"]
+
+
+def test_doctor_without_any_node_tells_it_and_ends_with_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.run(["doctor", "--node", "http://127.0.0.1:1"]) == Exit.UNREACHABLE
+    assert "http://127.0.0.1:1 does not answer: connection refused" in capsys.readouterr().out
+
+
+def test_a_bundle_holds_what_each_member_says_and_names_who_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running({}) as node, running({"GET distributed/status": status("instance-B")}) as other:
+        node.routes.update(cluster_of_two(node.url, other.url))
+        assert main.run(["debug", "bundle", "all.tar.gz", "--node", node.url]) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert out == "all.tar.gz\n"
+    assert "instance-C is not in it: connection refused" in err
+    with tarfile.open(tmp_path / "all.tar.gz") as archive:
+        names = archive.getnames()
+        doctor = archive.extractfile("iwdc-bundle/doctor.json")
+        assert doctor is not None
+        assert json.load(doctor)["findings"][0]["about"] == "network"
+    assert "iwdc-bundle/instance-A/proposals.json" in names
+    assert "iwdc-bundle/instance-B/status.json" in names
+    assert "iwdc-bundle/instance-B/locks.missing.txt" in names
