@@ -27,7 +27,7 @@ from node.protocol.events import (
 )
 from node.protocol.membership import Membership
 from node.protocol.peer import UNREACHABLE
-from node.protocol.proposal import EVENT_TYPE, Content, proposal_key, to_event
+from node.protocol.proposal import EVENT_TYPE, Content, Proposal, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import (
@@ -70,7 +70,8 @@ class Proposals:
         self.views = ProposalViews(ctx, clock, fold)
         self.restoring = False
         self._ballot: dict[tuple[str, int], None] = {}
-        self._held: dict[tuple[str, int], None] = {}
+        self._held: dict[tuple[str, int], float] = {}
+        """Proposals and rounds to be voted on later -> when at the latest, before the deadline (monotonic s)."""
         self._waiting: dict[str, list[Waiting]] = {}
         self._announcements = Announcements(ctx, members, replication, fold)
         self._unsynced: dict[str, int] = {}
@@ -165,7 +166,7 @@ class Proposals:
     def retry(self) -> None:
         """What was held may be judged now."""
         if self._held:
-            self._ballot.update(self._held)
+            self._ballot |= dict.fromkeys(self._held)
             self._held.clear()
 
     def synced(self, number: int) -> None:
@@ -198,6 +199,11 @@ class Proposals:
                 self._ctx.wake(min(waiter.until for waiter in waiting))
             else:
                 del self._waiting[key]
+        for held in [held for held, due in self._held.items() if due <= mono]:
+            del self._held[held]
+            self._ballot[held] = None
+        if self._held:
+            self._ctx.wake(min(self._held.values()))
 
     def look(self) -> None:
         """With every heartbeat: what was held or missed; as leader, announce for a proposer that is gone."""
@@ -340,7 +346,7 @@ class Proposals:
                 continue
             judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned)
             if judged is None:
-                self._held[(key, round_)] = None
+                self._hold(key, round_, state.payload)
                 continue
             vote, reason = judged
             if vote == ACCEPT and state.contested:
@@ -357,6 +363,11 @@ class Proposals:
         if votes:
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
+
+    def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
+        due = self._ctx.mono + self._voting.patience_s(proposal)
+        self._held[(key, round_)] = due
+        self._ctx.wake(due)
 
     def _note_unsynced(self, key: str, number: int) -> None:
         self._unsynced.pop(key, None)

@@ -1,13 +1,14 @@
 """How this node judges a proposal (P2, P3): the request itself, and the vote with its reason."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final
 
 from node.protocol import quorum
 from node.protocol.canonical import signed_bytes
 from node.protocol.contents import Contents
 from node.protocol.context import Context
-from node.protocol.events import HybridClock, hlc_from_wall_ms
+from node.protocol.events import HybridClock, hlc_from_wall_ms, hlc_wall_ms
 from node.protocol.membership import Membership
 from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, Content, Proposal, VoteWord
 from node.protocol.requests import Prediction, Propose, Refusal
@@ -127,8 +128,7 @@ class Voting:
         if not self._signed(origin, proposal):
             return REJECT, "bad_signature"
         reason = self._order_flaw(proposal)
-        near_ms = ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
-        near = now_hlc > proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
+        near = now_hlc > self._near_deadline(proposal)
         if reason == "":
             return (REJECT, "unknown_base") if near else None
         if reason is not None:
@@ -143,6 +143,16 @@ class Voting:
             case "missing":
                 return (ABSTAIN, "no_content") if near else None
         return ACCEPT, None
+
+    def patience_s(self, proposal: Proposal) -> float:
+        """How long a vote may be held before the deadline is near; infinite once it is."""
+        left_ms = hlc_wall_ms(self._near_deadline(proposal)) - hlc_wall_ms(self._clock.read(self._ctx.wall_ms))
+        return inf if left_ms < 0 else (left_ms + 1) / 1000
+
+    def _near_deadline(self, proposal: Proposal) -> int:
+        """The hybrid time from which on a proposal that waits for its base or its content waits no longer."""
+        near_ms = self._ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
+        return proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
 
     def _bound(self, proposal: Proposal, round_: int, key: str | None) -> bool:
         """Whether an earlier accept of this node keeps it from accepting (P2); `key` is None before it is written."""
