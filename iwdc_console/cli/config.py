@@ -151,6 +151,7 @@ def _document(config: "Config", rows: "list[Setting]") -> dict[str, object]:
 
 def _table(config: "Config", rows: "list[Setting]") -> str:
     from iwdc_console.cli.table import Column, table
+    from iwdc_console.cli.text import safe, wrap
 
     columns = [Column("KEY"), Column("VALUE"), Column("SET BY", drop=1)]
     cells = [[row.name, _text(row.value), row.source or "default"] for row in rows]
@@ -159,7 +160,7 @@ def _table(config: "Config", rows: "list[Setting]") -> str:
         table(columns, cells, width(), is_coloured()),
         table([Column("MEMBER"), Column("URL"), Column("PROTOCOL")], members, width(), is_coloured()),
         f"digest {config.settings.digest}",
-        *(f"Warning: {warning}" for warning in config.warnings),
+        *("\n".join(wrap(safe(f"Warning: {warning}"), width())) for warning in config.warnings),
     ]
     return "\n\n".join(parts)
 

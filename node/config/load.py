@@ -232,6 +232,12 @@ def _place(
         if port != address_of(own)[1]:
             warnings.append(f"{path} says that {id_} is at {own.url}, but it listens at {host}:{port}")
         return host, port, instances.members, tuple(warnings)
+    if id_ == UNMADE_ID and instances.members:
+        warnings.append(
+            f"no id is given (node.id, --id, IWDC_NODE_ID): a node started like this makes one of its own, "
+            f"which {path} does not list"
+        )
+        return host, port, instances.members, tuple(warnings)
     if is_unspecified(host):
         sources.wrong("node.listen", f"an entry for {id_} in {path}: {host} tells others no address", f"{host}:{port}")
     local = Member(id_, root_at(host, port))

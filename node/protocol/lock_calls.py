@@ -27,7 +27,7 @@ DETAILS = {
     "timeout": "the lock was not free within the time given",
     "queue_full": "too many wait for this lock; try later",
     "too_many": "the cluster holds as many locks as it may; release some",
-    "wrong_token": "another fencing token is in force for this lock",
+    "wrong_token": "fencing token {given} was given, {current} is in force for this lock",
     "not_held": "nobody holds this lock; it may have expired",
     "released": "this request id was released already; acquire with a new one",
 }
@@ -208,7 +208,7 @@ class LockCalls:
             return LockGranted(_view(call.resource, got))
         return Refusal(
             got.reason,
-            DETAILS.get(got.reason, ""),
+            DETAILS.get(got.reason, "").format(given=call.token, current=got.token),
             holder=_view(call.resource, got) if got.owner else None,
             given=call.token if got.reason == "wrong_token" else None,
             current=got.token if got.reason == "wrong_token" else None,

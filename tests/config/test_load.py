@@ -310,6 +310,14 @@ def test_looking_makes_no_id() -> None:
     assert not config.data_dir.exists()
 
 
+def test_looking_without_an_id_tells_of_the_listed_members_alone() -> None:
+    Path("instances.json").write_text(json.dumps([entry("A"), entry("B", 3001)]))
+    config = load_config(None, {"instances": "instances.json"}, {}, [], make_id=False)
+    assert [member.id for member in config.settings.members] == ["instance-A", "instance-B"]
+    (warning,) = config.warnings
+    assert warning.startswith("no id is given")
+
+
 def test_data_directory_of_another_instance_is_refused() -> None:
     made = load_config(None, {}, {}, []).settings.id
     assert problems(flags={"data_dir": "data/distributed"}) == [
