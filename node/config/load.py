@@ -114,6 +114,11 @@ def load_config(
     host, port, members, warnings = _place(sources, values["node"], id_, instances, instances_path)
     sources.check()
     security = values["security"]
+    signing_key = security.get("signing_key")
+    if signing_key is not None and not signing_key.is_file():
+        warnings += (
+            f"there is no private key at {signing_key} (security.signing_key): what this node proposes will fail",
+        )
     return Config(
         settings=Settings(
             id=id_,
@@ -241,6 +246,9 @@ def _place(
     if is_unspecified(host):
         sources.wrong("node.listen", f"an entry for {id_} in {path}: {host} tells others no address", f"{host}:{port}")
     local = Member(id_, root_at(host, port))
+    if id_ == UNMADE_ID:
+        warnings.append("no id is given and nobody is listed: a node started like this is a cluster of its own")
+        return host, port, (local,), tuple(warnings)
     warnings.append(
         f"{id_} is not listed in {path}: it counts itself as a member at {local.url}, and others that do not list it "
         "will refuse its votes"

@@ -318,6 +318,19 @@ def test_looking_without_an_id_tells_of_the_listed_members_alone() -> None:
     assert warning.startswith("no id is given")
 
 
+def test_looking_without_an_id_and_a_list_tells_of_a_cluster_of_its_own() -> None:
+    (warning,) = load_config(None, {}, {}, [], make_id=False).warnings
+    assert "a cluster of its own" in warning
+
+
+def test_a_signing_key_that_is_not_there_is_told_before_the_first_proposal_fails(tmp_path: Path) -> None:
+    key = tmp_path / "ops.pem"
+    sets = [f"security.signing_key={key}"]
+    assert any(str(key) in warning for warning in load_config(None, {}, {}, sets, make_id=False).warnings)
+    key.write_text("a key")
+    assert not any(str(key) in warning for warning in load_config(None, {}, {}, sets, make_id=False).warnings)
+
+
 def test_data_directory_of_another_instance_is_refused() -> None:
     made = load_config(None, {}, {}, []).settings.id
     assert problems(flags={"data_dir": "data/distributed"}) == [
@@ -436,7 +449,8 @@ def test_shipped_files_make_three_nodes(id_: str, port: int) -> None:
 
 def test_production_example_is_valid() -> None:
     config = load_config(ROOT / "configs/examples/production/node.toml", {}, {}, [], make_id=False)
-    assert config.warnings == ()
+    (warning,) = config.warnings
+    assert "there is no private key at /etc/iwdc/instance-A.pem" in warning
     assert config.settings.voters == ("instance-A", "instance-B", "instance-C")
     assert len(config.settings.members) == 4
 
