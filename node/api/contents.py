@@ -13,7 +13,6 @@ from node.api.exchange import Response
 from node.artifacts.changes import changes_between
 from node.artifacts.errors import ContentError
 from node.artifacts.intake import read_file
-from node.artifacts.manifest import tree_of
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService
@@ -67,7 +66,7 @@ async def manifest(call: Call[ManifestQuery, None]) -> Response:
         found = store.manifest(holding)
         for each in store.bases(holding.version) if base is not None else ():
             known = store.manifest(each)
-            if each.key != holding.key and tree_of(known) == base:
+            if each.key != holding.key and known.tree == base:
                 return CHANGES_TYPE.encode(), msgspec.json.encode(changes_between(known, found))
         return MANIFEST_TYPE.encode(), found.document
 
@@ -80,14 +79,14 @@ async def parts(call: Call[None, Parts]) -> Bulk:
     kept, wanted = service(call), call.body.parts
     store = kept.keeper.store
     holding = await _holding(call)
-    entries = await kept.keeper.run(lambda: tuple(store.manifest(holding).entries))
+    listed = await kept.keeper.run(lambda: store.manifest(holding))
     try:
-        size = size_of(entries, wanted)
+        size = size_of(listed, wanted)
     except BadParts as problem:
         raise bad_request(str(problem), "parts") from problem
 
     def send(sock: socket.socket) -> None:
-        send_parts(holding, entries, wanted, kept.keeper.sending, sock)
+        send_parts(holding, listed, wanted, kept.keeper.sending, sock)
 
     return Bulk(size, send, BYTES_TYPE.encode(), headers(call.trace, call.now.wall_ms))
 

@@ -8,7 +8,7 @@ whoever listed it), `key` the key of the one they lead to.
 import msgspec
 
 from node.artifacts.errors import BadDiff, WrongBase
-from node.artifacts.manifest import FileEntry, Manifest, compose, tree_of
+from node.artifacts.manifest import FileEntry, Manifest, compose
 
 
 class Changes(msgspec.Struct, frozen=True, rename="camel"):
@@ -30,7 +30,7 @@ def changes_between(base: Manifest, target: Manifest) -> Changes:
         version=target.version,
         created_at=target.created_at,
         key=target.key,
-        base=tree_of(base),
+        base=base.tree,
         removed=sorted(old.keys() - new.keys()),
         entries=[new[path] for path in sorted(new) if old.get(path) != new[path]],
     )
@@ -42,10 +42,10 @@ def rebuild(base: Manifest, changes: Changes) -> Manifest:
     Raises WrongBase if they start elsewhere, BadDiff if they do not lead where they say. What they lead to is not
     checked: `parse_manifest` of its document, or `Store.begin`, tells whether it may be.
     """
-    if tree_of(base) != changes.base:
+    if base.tree != changes.base:
         raise WrongBase(
             f"the changes to {changes.version} were made from other content than {base.version} has here "
-            f"({tree_of(base)[:12]}..., expected {changes.base[:12]}...); pull {changes.version} whole"
+            f"({base.tree[:12]}..., expected {changes.base[:12]}...); pull {changes.version} whole"
         )
     entries = {entry.path: entry for entry in base.entries}
     for path in changes.removed:

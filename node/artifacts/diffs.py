@@ -26,7 +26,7 @@ from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch
 from node.artifacts.incoming import Incoming
 from node.artifacts.intake import read_file
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, tree_of
+from node.artifacts.manifest import FileEntry
 from node.artifacts.objects import CategoryChanges, Counts, compare_objects, summary
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import write_durable
@@ -205,7 +205,7 @@ def find_base(store: Store, version: str, tree: str) -> Holding:
     """The holding of `version` with this tree hash. Raises ContentMissing, WrongBase."""
     candidates = [each for each in store.holdings() if each.version == version]
     for each in candidates:
-        if tree_of(store.manifest(each)) == tree:
+        if store.manifest(each).tree == tree:
             return each
     if not candidates:
         raise ContentMissing(f"the base {version} is not here; pull it, or the version that the diff leads to")

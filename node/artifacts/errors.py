@@ -30,8 +30,8 @@ class ContentError(Exception):
 class BadPath(ContentError):
     """`path` cannot stand in a manifest."""
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path[:200]!r}: {why}; rename the file")
+    def __init__(self, path: str, why: str, advice: str = "rename the file") -> None:
+        super().__init__(f"{path[:200]!r}: {why}; {advice}")
         self.path = path
         self.why = why
 

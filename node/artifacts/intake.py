@@ -23,7 +23,7 @@ from node.artifacts.incoming import Incoming
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import FileEntry, Manifest, check_limits, check_tree, compose, type_of
-from node.artifacts.store import Holding, Store
+from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import sync_tree, write_durable
 
 Progress = Callable[[int, int], None]
@@ -70,7 +70,9 @@ def _scan(folder: Path | str, prefix: str, limits: ContentLimits) -> Iterator[Fo
                     pending.append((entry.path, path + "/"))
                     continue
                 if not entry.is_file(follow_symlinks=False):
-                    raise BadPath(path, "it is a link or a device, and a version consists of files")
+                    raise BadPath(
+                        path, "it is a link or a device, and a version consists of files", "put a file in its place"
+                    )
                 count += 1
                 if count > limits.max_files:
                     raise TooMuch(f"files below {folder}", count, "max_files", limits.max_files)
@@ -136,12 +138,16 @@ def inspect(
     A folder without a `meta.json` gets one. Raises as `survey`, BadManifest if it says that it is another version.
     """
     check_meta(folder, version)
-    entries = hash_tree(folder, survey(folder, limits), progress)
-    if not any(entry.path == META_NAME for entry in entries):
-        entries.append(entry_of(META_NAME, meta_document(version, created_at)))
-    manifest = compose(version, created_at, entries)
+    manifest = _compose(version, created_at, hash_tree(folder, survey(folder, limits), progress))
     check_limits(manifest, limits)
     return manifest
+
+
+def _compose(version: str, created_at: str, entries: list[FileEntry]) -> Manifest:
+    """The manifest of these files, with a `meta.json` made for them if there is none."""
+    if not any(entry.path == META_NAME for entry in entries):
+        entries = [*entries, entry_of(META_NAME, meta_document(version, created_at))]
+    return compose(version, created_at, entries)
 
 
 def take_tree(store: Store, folder: Path, version: str, created_at: str, progress: Progress | None = None) -> Holding:
@@ -150,17 +156,30 @@ def take_tree(store: Store, folder: Path, version: str, created_at: str, progres
     `created_at` is ISO 8601 in UTC with ms. Raises as `survey`, BadManifest, NoSpace, and BadContent for a file that
     changes meanwhile.
     """
+    check_meta(folder, version)
     if folder.resolve() == store.layout.version(version).resolve():
         return _take_in_place(store, version, created_at, progress)
-    manifest = inspect(folder, version, created_at, store.limits, progress)
-    if (known := store.find(manifest.key)) is not None:
+    entries = hash_tree(folder, survey(folder, store.limits), progress)
+    if (known := _taken(store, version, entries)) is not None:
         return known
-    incoming = store.begin(manifest.document)
+    manifest = _compose(version, created_at, entries)
+    check_limits(manifest, store.limits)
+    incoming = store.start(manifest)
     if not (folder / META_NAME).exists():
         meta = meta_document(version, created_at)
         incoming.put(entry_of(META_NAME, meta).hash, meta)
     _copy(incoming, folder)
     return store.finish(incoming)
+
+
+def _taken(store: Store, version: str, entries: list[FileEntry]) -> Holding | None:
+    """What an earlier call made of the same files: taken again under its own time they have its key."""
+    for holding in store.holdings():
+        if holding.version == version:
+            created_at = store.manifest(holding).created_at
+            if _compose(version, created_at, entries).key == holding.key:
+                return holding
+    return None
 
 
 def _copy(incoming: Incoming, folder: Path) -> None:
@@ -249,7 +268,9 @@ def _check_against(path: Path, manifest: Manifest) -> None:
 
 
 def check_meta(folder: Path, version: str) -> None:
-    """Raises BadManifest if `folder` has a `meta.json` that cannot be read or names another version."""
+    """Raises BadManifest if `version` is none, or `folder` has a `meta.json` that cannot be read or names another."""
+    if not is_version(version):
+        raise BadManifest(f"version {version[:100]!r} is neither like 1.2.0 nor like 20250131-120000")
     path = folder / META_NAME
     try:
         meta = msgspec.json.decode(path.read_bytes())

@@ -18,6 +18,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -56,7 +57,7 @@ class _Document(msgspec.Struct, rename="camel"):
     others: list[FileEntry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """What a version consists of. `document` is its only form in bytes, `key` their SHA-256."""
 
@@ -79,10 +80,20 @@ class Manifest:
         """How many files there are in all."""
         return len(self.files) + len(self.others)
 
-    @property
+    def entry(self, index: int) -> FileEntry:
+        """The entry at a place among all. Raises IndexError."""
+        own = len(self.files)
+        return self.files[index] if index < own else self.others[index - own]
+
+    @cached_property
     def size_bytes(self) -> int:
         """The bytes of all files."""
         return sum(entry.size for entry in self.entries)
+
+    @cached_property
+    def tree(self) -> str:
+        """A hash of every file's path and bytes, and of nothing else: equal for equal content, whenever it was made."""
+        return root_of(sorted(self.entries, key=_path))
 
 
 def category(path: str) -> str | None:
@@ -102,11 +113,6 @@ def root_of(files: Iterable[FileEntry]) -> str:
     total = hashlib.sha256()
     total.update("\n".join(f"{entry.path}:{entry.hash}" for entry in files).encode())
     return total.hexdigest()
-
-
-def tree_of(manifest: Manifest) -> str:
-    """A hash of every file's path and bytes, and of nothing else: equal for equal content, whenever it was made."""
-    return root_of(sorted(manifest.entries, key=_path))
 
 
 def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Manifest:

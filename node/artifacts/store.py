@@ -13,7 +13,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +35,16 @@ Signature = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Whole content that is here: its files lie below `files`. `installed`: it is the version; else it is held."""
+    """Whole content that is here: its files lie below `files`. `installed`: it is the version; else it is held.
+
+    `root`, `count` (of files) and `size_bytes` are its manifest's.
+    """
 
     key: str
     version: str
+    root: str
+    count: int
+    size_bytes: int
     files: Path
     manifest_path: Path
     installed: bool
@@ -56,8 +62,8 @@ class Store:
         self.limits = limits
         self._lock = threading.RLock()
         self._manifests: OrderedDict[str, Manifest] = OrderedDict()
-        self._hashes: OrderedDict[str, dict[str, FileEntry]] = OrderedDict()
-        self._keys: dict[Path, tuple[Signature, str, str]] = {}
+        self._known: dict[Path, tuple[Signature, Holding]] = {}
+        """What a manifest says, told again without reading it while its file has not changed."""
 
     def recover(self) -> None:
         """Remove what a crash left half-way between two states. Call before anything else. Raises ContentFault."""
@@ -92,10 +98,12 @@ class Store:
         with typed(files), self._lock:
             if not files.is_dir():
                 return None
-            found = self._identified(manifest_path)
-        if found is None or found[1] != version:
-            return None
-        return Holding(found[0], version, files, manifest_path, True)
+            found = self._identified(manifest_path, files)
+        return None if found is None or found.version != version else replace(found, installed=True)
+
+    def unlisted(self) -> list[str]:
+        """The versions that have a folder and no manifest of ours: IWDC laid them out, or a manifest was lost."""
+        return [version for version in self.versions() if self.installed(version) is None]
 
     def find(self, key: str) -> Holding | None:
         """The content with this key, None if it is not here or not whole yet."""
@@ -111,35 +119,33 @@ class Store:
     def _held(self, folder: Path) -> Holding | None:
         if not (folder / FILES_NAME).is_dir():
             return None
-        found = self._identified(folder / MANIFEST_NAME)
-        if found is None or found[0] != folder.name:
-            return None
-        return Holding(found[0], found[1], folder / FILES_NAME, folder / MANIFEST_NAME, False)
+        found = self._identified(folder / MANIFEST_NAME, folder / FILES_NAME)
+        return None if found is None or found.key != folder.name else found
 
-    def _identified(self, path: Path) -> tuple[str, str] | None:
-        """Key and version of the manifest at `path`, looked at again only if the file has changed."""
+    def _identified(self, path: Path, files: Path) -> Holding | None:
+        """The content with the manifest at `path`; the manifest is looked at again only if its file has changed."""
         try:
             stat = path.stat()
         except FileNotFoundError:
-            self._keys.pop(path, None)
+            self._known.pop(path, None)
             return None
-        signature = _signature(stat)
-        known = self._keys.get(path)
-        if known is None or known[0] != signature:
-            document = path.read_bytes()
-            manifest = self._manifests.get(hashlib.sha256(document).hexdigest())
-            if manifest is None:
-                try:
-                    manifest = parse_manifest(document, self.limits)
-                except ContentError:
-                    return None
-                self._remember(manifest)
-            known = self._keys[path] = (signature, manifest.key, manifest.version)
-        return known[1:]
+        known = self._known.get(path)
+        if known is not None and known[0] == _signature(stat):
+            return known[1]
+        document = path.read_bytes()
+        manifest = self._manifests.get(hashlib.sha256(document).hexdigest())
+        if manifest is None:
+            try:
+                manifest = parse_manifest(document, self.limits)
+            except ContentError:
+                return None
+            self._remember(manifest)
+        return self._note(path, stat, _holding(manifest, files, path))
 
-    def _note(self, path: Path, key: str, version: str) -> None:
-        """The manifest at `path` was just written: it need not be read to be known."""
-        self._keys[path] = (_signature(path.stat()), key, version)
+    def _note(self, path: Path, stat: os.stat_result, holding: Holding) -> Holding:
+        """The manifest at `path` is the holding's: it need not be read to be known."""
+        self._known[path] = (_signature(stat), holding)
+        return holding
 
     def manifest(self, holding: Holding) -> Manifest:
         """What a holding consists of. Raises ContentMissing if its manifest is gone or damaged, ContentFault."""
@@ -160,18 +166,6 @@ class Store:
             self._manifests[manifest.key] = manifest
             while len(self._manifests) > MAX_MANIFESTS:
                 self._manifests.popitem(last=False)
-
-    def locate(self, holding: Holding, hash_: str) -> FileEntry | None:
-        """A file of the holding that has this content."""
-        with self._lock:
-            known = self._hashes.get(holding.key)
-        if known is None:
-            known = {entry.hash: entry for entry in self.manifest(holding).entries}
-            with self._lock:
-                self._hashes[holding.key] = known
-                while len(self._hashes) > 2:
-                    self._hashes.popitem(last=False)
-        return known.get(hash_)
 
     # What comes in
 
@@ -215,10 +209,10 @@ class Store:
                 self.abandon(manifest.key)
                 return known
             incoming.finish(folder)
-            with typed(folder):
-                self._note(folder / MANIFEST_NAME, manifest.key, manifest.version)
             self._remember(manifest)
-        return Holding(manifest.key, manifest.version, folder / FILES_NAME, folder / MANIFEST_NAME, False)
+            path = folder / MANIFEST_NAME
+            with typed(folder):
+                return self._note(path, path.stat(), _holding(manifest, folder / FILES_NAME, path))
 
     def abandon(self, key: str) -> None:
         """Drop content on its way. Raises ContentFault."""
@@ -243,9 +237,10 @@ class Store:
                 target, manifest_path = self.layout.version(holding.version), self.layout.manifest(holding.version)
                 write_durable(manifest_path, holding.manifest_path.read_bytes())
                 move(holding.files, target)
-                self._note(manifest_path, key, holding.version)
                 remove_tree(holding.files.parent)
-            return Holding(key, holding.version, target, manifest_path, True)
+                installed = replace(holding, files=target, manifest_path=manifest_path)
+                self._note(manifest_path, manifest_path.stat(), installed)
+            return replace(installed, installed=True)
 
     def _stand_back(self, version: str) -> None:
         """Hold what stands for a version; a folder that has no manifest of ours is set aside under the same name."""
@@ -282,6 +277,12 @@ class Store:
             else:
                 move(holding.files.parent, doomed)
             remove_tree(doomed)
+
+
+def _holding(manifest: Manifest, files: Path, path: Path) -> Holding:
+    """Held content with this manifest, which lies at `path`."""
+    size = (manifest.count, manifest.size_bytes)
+    return Holding(manifest.key, manifest.version, manifest.root, *size, files, path, False)
 
 
 def _signature(stat: os.stat_result) -> Signature:

@@ -5,32 +5,15 @@ import random
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 from node.artifacts.blobs import hash_file
-from node.artifacts.errors import ContentMissing, typed
+from node.artifacts.errors import typed
 from node.artifacts.intake import WORKERS, Progress, Tally
 from node.artifacts.manifest import FileEntry
 from node.artifacts.store import Holding, Store
 from node.protocol.versions import parse
 
-State = Literal["complete", "incomplete", "unlisted"]
-"""`unlisted`: a folder without a manifest of ours, which `take_tree` would take."""
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class VersionInfo:
-    """One version here. `files` and `bytes` are the manifest's, or 0 where there is none; `missing` files lack."""
-
-    version: str
-    state: State
-    key: str | None
-    root: str | None
-    created_at: str | None
-    files: int
-    bytes: int
-    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +29,6 @@ class Verified:
     def sound(self) -> bool:
         """Whether all is as the manifest says. A file too many is no harm: it is neither moved nor applied."""
         return not self.missing and not self.corrupt
-
-
-def list_versions(store: Store) -> list[VersionInfo]:
-    """All versions that have a folder, from the newest. Files are looked for, not read. Raises ContentFault."""
-    return [describe(store, version) for version in store.versions()]
-
-
-def describe(store: Store, version: str) -> VersionInfo:
-    """One version. Raises ContentMissing if it has no folder, ContentFault."""
-    holding = store.installed(version)
-    if holding is None:
-        if not store.layout.version(version).is_dir():
-            raise ContentMissing(f"version {version} is not here: {store.layout.version(version)} does not exist")
-        return VersionInfo(version, "unlisted", None, None, None, 0, 0, 0)
-    manifest = store.manifest(holding)
-    with typed(holding.files):
-        missing = sum(not _has_size(holding.path(entry), entry.size) for entry in manifest.entries)
-    state: State = "incomplete" if missing else "complete"
-    return VersionInfo(
-        version, state, holding.key, manifest.root, manifest.created_at, manifest.count, manifest.size_bytes, missing
-    )
 
 
 def _has_size(path: str, size: int) -> bool:

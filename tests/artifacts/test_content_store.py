@@ -113,6 +113,23 @@ def test_two_contents_of_one_version_stand_back_for_each_other(tmp_path: Path) -
         store.install("0" * 64)
 
 
+def test_the_same_folder_taken_later_is_the_same_content(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    source = lay(tmp_path / "source", OLD)
+    first = take_tree(store, source, "1.0.0", CREATED_AT)
+    assert take_tree(store, source, "1.0.0", "2026-12-01T00:00:00.000Z") == first
+    installed_ = store.install(first.key)
+    assert take_tree(store, source, "1.0.0", "2026-12-02T00:00:00.000Z") == installed_
+    assert take_tree(store, lay(tmp_path / "other", NEW), "1.0.0", CREATED_AT).key != first.key
+    assert len(store.holdings()) == 2
+
+
+@pytest.mark.parametrize("version", ["../1.0.0", "", "1.0.0+build", "latest"])
+def test_a_folder_is_taken_for_versions_alone(tmp_path: Path, version: str) -> None:
+    with pytest.raises(BadManifest, match="neither like"):
+        take_tree(store_at(tmp_path / "data"), lay(tmp_path / "source", OLD), version, CREATED_AT)
+
+
 def test_content_is_known_by_its_key_alone(tmp_path: Path) -> None:
     store = store_at(tmp_path / "data")
     take_tree(store, lay(tmp_path / "source", OLD), "1.0.0", CREATED_AT)

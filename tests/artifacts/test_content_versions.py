@@ -2,31 +2,23 @@
 
 from pathlib import Path
 
-import pytest
-
-from node.artifacts.errors import ContentMissing
 from node.artifacts.intake import take_tree
-from node.artifacts.versions import describe, list_versions, prunable, prune, set_aside_corrupt, verify
+from node.artifacts.versions import prunable, prune, set_aside_corrupt, verify
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
 
 
-def test_listed_from_the_newest_with_what_they_are(tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_of_ours_is_no_content(tmp_path: Path) -> None:
     store = store_at(tmp_path / "data")
     whole = installed(store, tmp_path / "old", "1.10.0", OLD)
-    short = installed(store, tmp_path / "new", "1.9.0", NEW)
-    (short.files / "seo/logo.bin").unlink()
     lay(store.layout.version("20260101-120000"), OLD)
     lay(store.layout.versions / "notes", {"readme.txt": b"no version"})
-    found = list_versions(store)
-    assert [(each.version, each.state, each.missing) for each in found] == [
-        ("20260101-120000", "unlisted", 0),
-        ("1.10.0", "complete", 0),
-        ("1.9.0", "incomplete", 1),
-    ]
-    assert (found[1].key, found[1].files) == (whole.key, len(OLD) + 1)
-    assert found[1].bytes == sum(map(len, found_in(whole.files).values())) + (whole.files / "meta.json").stat().st_size
-    with pytest.raises(ContentMissing, match=r"3\.0\.0 is not here"):
-        describe(store, "3.0.0")
+    assert store.versions() == ["20260101-120000", "1.10.0"]
+    assert store.unlisted() == ["20260101-120000"]
+    [found] = store.holdings()
+    assert (found.key, found.count) == (whole.key, len(OLD) + 1)
+    assert (
+        found.size_bytes == sum(map(len, found_in(whole.files).values())) + (whole.files / "meta.json").stat().st_size
+    )
 
 
 def spoil(path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.artifacts.errors import BadManifest, BadPath, ContentError, TooMuch
 from node.artifacts.intake import entry_of
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, compose, parse_manifest, tree_of
+from node.artifacts.manifest import FileEntry, Manifest, compose, parse_manifest
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, trees
 
 LIMITS = ContentLimits()
@@ -64,8 +64,8 @@ def test_any_tree_has_iwdcs_root_and_one_form(tree: Tree) -> None:
 @given(trees, trees)
 def test_tree_hash_tells_content_and_not_when_it_was_listed(one: Tree, other: Tree) -> None:
     later = compose("2.0.0", "2027-01-01T00:00:00.000Z", [entry_of(path, data) for path, data in one.items()])
-    assert tree_of(later) == tree_of(manifest_of(one))
-    assert (tree_of(manifest_of(one)) == tree_of(manifest_of(other))) == (one == other)
+    assert later.tree == manifest_of(one).tree
+    assert (manifest_of(one).tree == manifest_of(other).tree) == (one == other)
 
 
 def tampered(**changes: Any) -> bytes:

@@ -22,7 +22,8 @@ CONNECT_S, ANSWER_S = 1.0, 1.5
 
 class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A version's content at one instance. `state`: `has`, `other` (another content of this version), `fetching`,
-    `waiting`, `bad`, `missing`, `unknown` (it does not answer). `applied`: it is the working data.
+    `waiting`, `bad`, `missing`, `unlisted` (a folder without a manifest of ours), `unknown` (it does not answer).
+    `applied`: it is the working data.
     """
 
     state: str
@@ -53,6 +54,7 @@ async def overview(engine: "Engine", service: "ContentService") -> list[VersionV
     for here in told.values():
         if here is not None:
             known |= dict.fromkeys([*(each.version for each in here.held), *(each.version for each in here.under_way)])
+            known |= dict.fromkeys(here.unlisted)
     named = sorted(filter(is_version, known), key=parse, reverse=True)
     return [_view(engine, version, told) for version in named[:MAX_VERSIONS]]
 
@@ -68,9 +70,14 @@ def _ask(member: Member) -> Here | None:
 def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> VersionView:
     fold = engine.core.fold
     wanted, settled = engine.core.contents.of(version), fold.leading_to(version)
-    held = [each for here in told.values() if here is not None for each in here.held if each.version == version]
-    key = wanted.content.key if wanted is not None else next((each.key for each in held), None)
+    answered = [here for here in told.values() if here is not None]
+    held = [each for here in answered for each in here.held if each.version == version]
+    coming = [each for here in answered for each in here.under_way if each.version == version]
+    fetching = [each for each in coming if each.state != "bad"]
+    keys = [*(each.key for each in fetching), *(each.key for each in held), *(each.key for each in coming)]
+    key = wanted.content.key if wanted is not None else next(iter(keys), None)
     sample = next((each for each in held if each.key == key), None)
+    size = next((each.total_bytes for each in coming if each.key == key), 0)
     current = fold.current is not None and fold.current[0] == version
     return VersionView(
         version,
@@ -79,7 +86,7 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
         key,
         settled.payload.hash if settled is not None else sample.root if sample is not None else None,
         sample.files if sample is not None else wanted.content.files if wanted is not None else 0,
-        sample.bytes if sample is not None else wanted.content.bytes if wanted is not None else 0,
+        sample.bytes if sample is not None else wanted.content.bytes if wanted is not None else size,
     )
 
 
@@ -93,4 +100,4 @@ def _at(version: str, key: str | None, here: Here | None) -> AtInstance:
     for each in here.under_way:
         if each.key == key:
             return AtInstance(each.state, 100 * each.done_bytes // max(1, each.total_bytes), applied, each.problem)
-    return AtInstance("other" if keys else "missing", 0, applied)
+    return AtInstance("other" if keys else "unlisted" if version in here.unlisted else "missing", 0, applied)

@@ -205,9 +205,8 @@ class Publisher:
             job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
 
         holding = await self._keeper.run(lambda: take_tree(store, folder, version, created, progress))
-        manifest = await self._keeper.run(lambda: store.manifest(holding))
         self._engine.step(ContentIs(holding.key, "held"))
-        return Stored("snapshot", version, manifest.root, ContentRef(holding.key, manifest.size_bytes, manifest.count))
+        return Stored("snapshot", version, holding.root, _ref(holding))
 
     async def _make_diff(self, base: str, version: str) -> Stored:
         store = self._keeper.store
@@ -216,14 +215,13 @@ class Publisher:
             data = make_diff(store, self.holding(base), self.holding(version))
             save_diff(store, data)
             diff = read_diff(data, store.limits)
-            target = store.manifest(self.holding(version))
-            return Stored("diff", version, diff.hash, ContentRef(target.key, target.size_bytes, target.count), base)
+            return Stored("diff", version, diff.hash, _ref(self.holding(version)), base)
 
         return await self._keeper.run(make)
 
     async def _verify(self, job: Job, holding: Holding, sample: float) -> None:
         store = self._keeper.store
-        job.set(phase="reading", total_bytes=store.manifest(holding).size_bytes)
+        job.set(phase="reading", total_bytes=holding.size_bytes)
 
         def progress(files: int, done: int) -> None:
             job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
@@ -340,11 +338,13 @@ class Publisher:
         def take() -> Stored:
             diff = read_diff(read_file(str(path)), store.limits)
             target = self.holding(version) if diff.content is None else build_target(store, diff)
-            manifest = store.manifest(target)
-            ref = ContentRef(target.key, manifest.size_bytes, manifest.count)
-            return Stored("diff", version, diff.hash, ref, base)
+            return Stored("diff", version, diff.hash, _ref(target), base)
 
         return await self._keeper.run(take)
+
+
+def _ref(holding: Holding) -> ContentRef:
+    return ContentRef(holding.key, holding.size_bytes, holding.count)
 
 
 def _stage_at(member: Member, wanted: Wanted) -> Standing | str:

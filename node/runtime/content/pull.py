@@ -15,7 +15,7 @@ from node.artifacts.changes import Changes, rebuild
 from node.artifacts.errors import BadContent, BadDiff, BadManifest, BadPath
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest, tree_of
+from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest
 from node.artifacts.store import Holding, Store
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
@@ -23,7 +23,7 @@ from node.runtime.content.peer import Answer, Peer, PeerFailed
 from node.runtime.content.shapes import Part
 from node.runtime.content.work import OnBad, Pack, Run, Work
 
-THREADS: Final = 3
+THREADS: Final = 2
 """Connections of one pull."""
 READ_BYTES: Final = 512 * 1024
 MAX_BAD: Final = 16
@@ -116,7 +116,7 @@ class Pull:
         base = next(iter(self._store.bases(standing.version)), None)
         known = None if base is None else self._store.manifest(base)
         most = self._store.limits.max_manifest_bytes
-        found = peer.manifest(self._key, None if known is None else tree_of(known), most)
+        found = peer.manifest(self._key, None if known is None else known.tree, most)
         if not isinstance(found, bytes):
             try:
                 return self._rebuilt(known, found)

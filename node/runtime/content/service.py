@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from node.artifacts.store import Holding
 from node.protocol.effects import Wanted
 from node.protocol.events import Event
 from node.runtime.content.keeper import Keeper
@@ -63,8 +64,7 @@ class ContentService:
             holding = store.find(key)
             if holding is None:
                 return Standing(key, "", "missing")
-            size = store.manifest(holding).size_bytes
-            return Standing(key, holding.version, "held", size, size)
+            return Standing(key, holding.version, "held", holding.size_bytes, holding.size_bytes)
 
         return await self.keeper.run(look)
 
@@ -72,16 +72,16 @@ class ContentService:
         """All content of this node."""
         store, applied = self.keeper.store, self.keeper.switching.applied
 
-        def look() -> list[HeldVersion]:
-            found = []
-            for holding in store.holdings():
-                manifest = store.manifest(holding)
-                size = (manifest.count, manifest.size_bytes)
-                found.append(HeldVersion(holding.version, holding.key, manifest.root, holding.installed, *size))
-            return found
+        def look() -> tuple[list[HeldVersion], list[str]]:
+            return [_told(holding) for holding in store.holdings()], store.unlisted()
 
-        held = await self.keeper.run(look)
+        held, unlisted = await self.keeper.run(look)
         working = None if applied is None else WorkingData(applied.version, applied.key, applied.at_ms)
         own = self._engine.settings.id
         problem = self.keeper.switching.problem
-        return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way())
+        return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way(), unlisted)
+
+
+def _told(holding: Holding) -> HeldVersion:
+    size = (holding.count, holding.size_bytes)
+    return HeldVersion(holding.version, holding.key, holding.root, holding.installed, *size)

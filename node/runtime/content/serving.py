@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from node.artifacts.manifest import FileEntry
+from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding
 from node.runtime.content.pace import Pace
 from node.runtime.content.shapes import MAX_PARTS_BYTES, Part
@@ -25,11 +25,11 @@ class BadParts(Exception):
     """The pieces asked for are not in the content."""
 
 
-def size_of(entries: Sequence[FileEntry], parts: Sequence[Part]) -> int:
+def size_of(manifest: Manifest, parts: Sequence[Part]) -> int:
     """How many bytes the pieces have. Raises BadParts."""
     total = 0
     for index, offset, length in parts:
-        if index >= len(entries) or offset + length > entries[index].size:
+        if index >= manifest.count or offset + length > manifest.entry(index).size:
             raise BadParts(f"part [{index}, {offset}, {length}]: not in the content")
         total += length
     if total > MAX_PARTS_BYTES:
@@ -37,14 +37,12 @@ def size_of(entries: Sequence[FileEntry], parts: Sequence[Part]) -> int:
     return total
 
 
-def send_parts(
-    holding: Holding, entries: Sequence[FileEntry], parts: Sequence[Part], pace: Pace, sock: socket.socket
-) -> None:
+def send_parts(holding: Holding, manifest: Manifest, parts: Sequence[Part], pace: Pace, sock: socket.socket) -> None:
     """Write the pieces. Raises OSError when the peer is gone."""
     gathered = bytearray()
     never = threading.Event()
     for index, offset, length in parts:
-        path = holding.path(entries[index])
+        path = holding.path(manifest.entry(index))
         if length < SMALL_BYTES:
             gathered += _read(path, offset, length)
         else:

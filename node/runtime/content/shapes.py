@@ -82,7 +82,9 @@ class WorkingData(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Here(msgspec.Struct, frozen=True, rename="camel"):
-    """All content of one node. `problem`: why its working data are not what is current."""
+    """All content of one node. `problem`: why its working data are not what is current. `unlisted`: versions that have
+    a folder and no manifest of ours.
+    """
 
     instance: str
     role: str
@@ -90,3 +92,4 @@ class Here(msgspec.Struct, frozen=True, rename="camel"):
     problem: str | None
     held: list[HeldVersion]
     under_way: list[Standing]
+    unlisted: list[str] = []
