@@ -26,7 +26,7 @@ from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch
 from node.artifacts.incoming import Incoming
 from node.artifacts.intake import read_file
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry
+from node.artifacts.manifest import FileEntry, parse_manifest
 from node.artifacts.objects import CategoryChanges, Counts, compare_objects, summary
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import write_durable
@@ -168,10 +168,10 @@ def build_target(store: Store, diff: Diff) -> Holding:
     if (known := store.find(target.key)) is not None:
         return known
     try:
-        incoming = store.begin(target.document)
-        incoming.reuse(store.manifest(base), base.files)
-        _fill(incoming, diff.content.blobs)
-        return store.finish(incoming)
+        with store.receiving(parse_manifest(target.document, store.limits)) as incoming:
+            incoming.reuse(store.manifest(base), base.files)
+            _fill(incoming, diff.content.blobs)
+            return store.finish(incoming)
     except ContentError:
         store.abandon(target.key)
         raise

@@ -8,7 +8,7 @@ it, whatever a crash leaves is looked at again by `Incoming.open`: a file counts
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -38,12 +38,17 @@ class Incoming:
             self._missing.setdefault(entry.hash, []).append(entry)
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest) -> Self:
-        """Start, or go on where an earlier process stopped. Raises NoSpace, ContentFault."""
+    def open(cls, folder: Path, manifest: Manifest, spare: tuple[Manifest, Path] | None = None) -> Self:
+        """Start, or go on where an earlier process stopped.
+
+        `spare`: what the files below a folder that is given away are. Raises NoSpace, ContentFault.
+        """
         found = cls(folder, manifest)
         with typed(folder):
             known = found.files.exists()
-            for place in sorted({entry.path.rpartition("/")[0] for entry in manifest.entries}):
+            if not known and spare is not None:
+                found._adopt(*spare)
+            for place in sorted(places(manifest)):
                 (found.files / place).mkdir(parents=True, exist_ok=True)
             (folder / PARTIAL_NAME).mkdir(exist_ok=True)
             (folder / MANIFEST_NAME).write_bytes(manifest.document)
@@ -66,6 +71,27 @@ class Incoming:
             return True
         os.unlink(path)
         return False
+
+    def _adopt(self, base: Manifest, files: Path) -> None:
+        """Begin from a folder that has the files of `base`, all of them, and is given away."""
+        old = {entry.path: entry.hash for entry in base.entries}
+        same = {entry.path for entry in self.manifest.entries if old.get(entry.path) == entry.hash}
+        self._remove(files, old.keys() - same)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        os.rename(files, self.files)
+        for entries in list(self._missing.values()):
+            whole = [entry for entry in entries if entry.path in same]
+            if whole:
+                self._spread([*whole, *(entry for entry in entries if entry.path not in same)])
+
+    def _remove(self, files: Path, paths: Iterable[str]) -> None:
+        """Remove what is not in the manifest, and the folders that it does not need."""
+        needed = {"", *(each for place in places(self.manifest) for each in _with_parents(place))}
+        for path in paths:
+            os.unlink(files / path)
+        touched = {each for path in paths for each in _with_parents(path.rpartition("/")[0])}
+        for folder in sorted(touched - needed, reverse=True):
+            os.rmdir(files / folder)
 
     def check_space(self, reserve_bytes: int) -> None:
         """Raises NoSpace, with what is missing, if the rest would not fit on the disk."""
@@ -106,8 +132,7 @@ class Incoming:
         if wanted is None:
             return False
         try:
-            found = os.stat(source, follow_symlinks=False)
-            if found.st_size != entry.size or found.st_mode & 0o222:
+            if not is_unchanged(source, entry):
                 return False
             os.link(source, self._path(wanted[0]), follow_symlinks=False)
         except OSError:
@@ -185,6 +210,23 @@ class Incoming:
             remove_tree(self.folder / PARTIAL_NAME)
             sync_tree(self.folder)
             move(self.folder, target)
+
+
+def places(manifest: Manifest) -> set[str]:
+    """The folders that files of a version stand in."""
+    return {entry.path.rpartition("/")[0] for entry in manifest.entries}
+
+
+def _with_parents(place: str) -> Iterator[str]:
+    while place:
+        yield place
+        place = place.rpartition("/")[0]
+
+
+def is_unchanged(path: str, entry: FileEntry) -> bool:
+    """Whether a file of a version still has its size, and nobody has made it writable. Raises OSError."""
+    found = os.stat(path, follow_symlinks=False)
+    return found.st_size == entry.size and not found.st_mode & 0o222
 
 
 def link_or_copy(source: str, target: str) -> None:

@@ -164,12 +164,12 @@ def take_tree(store: Store, folder: Path, version: str, created_at: str, progres
         return known
     manifest = _compose(version, created_at, entries)
     check_limits(manifest, store.limits)
-    incoming = store.start(manifest)
-    if not (folder / META_NAME).exists():
-        meta = meta_document(version, created_at)
-        incoming.put(entry_of(META_NAME, meta).hash, meta)
-    _copy(incoming, folder)
-    return store.finish(incoming)
+    with store.receiving(manifest) as incoming:
+        if not (folder / META_NAME).exists():
+            meta = meta_document(version, created_at)
+            incoming.put(entry_of(META_NAME, meta).hash, meta)
+        _copy(incoming, folder)
+        return store.finish(incoming)
 
 
 def _taken(store: Store, version: str, entries: list[FileEntry]) -> Holding | None:

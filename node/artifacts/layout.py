@@ -55,6 +55,11 @@ class Layout:
         return self.root / "store" / "held"
 
     @property
+    def spare(self) -> Path:
+        """The newest version's files once more, for the next version to begin from."""
+        return self.root / "store" / "spare"
+
+    @property
     def trees(self) -> Path:
         """Working data before their switch."""
         return self.root / "store" / "trees"

@@ -13,6 +13,8 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,7 @@ from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Incoming
 from node.artifacts.layout import Layout
 from node.artifacts.limits import ContentLimits
 from node.artifacts.manifest import FileEntry, Manifest, parse_manifest
+from node.artifacts.spare import Spare, make_spare
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse
 
@@ -64,12 +67,15 @@ class Store:
         self._manifests: OrderedDict[str, Manifest] = OrderedDict()
         self._known: dict[Path, tuple[Signature, Holding]] = {}
         """What a manifest says, told again without reading it while its file has not changed."""
+        self._spare: Spare | None = None
+        self._receiving: set[str] = set()
 
     def recover(self) -> None:
         """Remove what a crash left half-way between two states. Call before anything else. Raises ContentFault."""
         with typed(self.layout.root), self._lock:
             for folder in (self.layout.incoming, self.layout.held, self.layout.versions, self.layout.manifests):
                 make_folder(folder)
+            remove_tree(self.layout.spare)
             for folder in self.layout.incoming.iterdir():
                 if folder.name.startswith("."):
                     remove_tree(folder)
@@ -179,13 +185,53 @@ class Store:
     def start(self, manifest: Manifest) -> Incoming:
         """The same, of a manifest that was checked."""
         self._remember(manifest)
-        incoming = Incoming.open(self.layout.incoming / manifest.key, manifest)
-        for base in self.bases(manifest.version):
+        bases = self.bases(manifest.version)
+        spare = self._take_spare(bases)
+        incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, spare)
+        for base in bases:
             if not incoming.missing():
                 break
             incoming.reuse(self.manifest(base), base.files)
         incoming.check_space(self.limits.reserve_bytes)
         return incoming
+
+    @contextmanager
+    def receiving(self, manifest: Manifest) -> Iterator[Incoming]:
+        """`start`, and nobody takes it for content that was given up until it is left. Raises as `start`."""
+        self._receiving.add(manifest.key)
+        try:
+            yield self.start(manifest)
+        finally:
+            self._receiving.discard(manifest.key)
+
+    def prepare(self) -> None:
+        """Make ready what the next version is likely to begin from: for when nothing waits. Raises ContentFault."""
+        with self._lock, typed(self.layout.root):
+            base = next((each for each in self.holdings() if each.installed), None)
+            if base is None or (self._spare is not None and self._spare.key == base.key):
+                return
+            self._drop_spare()
+        files = self.layout.spare / base.key
+        spare = make_spare(self.manifest(base), base.files, files)
+        with self._lock, typed(self.layout.root):
+            if spare is not None and self.find(base.key) is None:  # it was dropped, or found damaged, meanwhile
+                remove_tree(files)
+            else:
+                self._spare = spare
+
+    def _take_spare(self, bases: Sequence[Holding]) -> tuple[Manifest, Path] | None:
+        """The spare, given away, if it is of one of `bases`."""
+        with self._lock:
+            spare = self._spare
+            base = next((each for each in bases if spare is not None and each.key == spare.key), None)
+            if spare is None or base is None:
+                return None
+            self._spare = None
+        return self.manifest(base), spare.files
+
+    def _drop_spare(self) -> None:
+        self._spare = None
+        remove_tree(self.layout.spare)
 
     def bases(self, version: str) -> list[Holding]:
         """The holdings that are likely to share files with `version`: the nearest older one first, then newer ones."""
@@ -196,9 +242,9 @@ class Store:
         return [*older, *reversed(newer)][:MAX_BASES]
 
     def unfinished(self) -> list[str]:
-        """The keys of content that is on its way."""
+        """The keys of content that came in part, and that this process is not receiving now."""
         with typed(self.layout.incoming):
-            return sorted(filter(is_key, os.listdir(self.layout.incoming)))
+            return sorted({*filter(is_key, os.listdir(self.layout.incoming))} - self._receiving)
 
     def finish(self, incoming: Incoming) -> Holding:
         """Hold content that has come in whole: durable from now on. Raises ContentMissing, NoSpace, ContentFault."""
@@ -259,6 +305,7 @@ class Store:
     def reopen(self, holding: Holding) -> None:
         """Let a holding be content on its way again, so that what lacks can be fetched. Raises ContentFault."""
         with typed(holding.files), self._lock:
+            self._drop_spare()  # it may have the files that are damaged
             folder = self.layout.incoming / holding.key
             remove_tree(folder)
             write_durable(folder / MANIFEST_NAME, holding.manifest_path.read_bytes())
@@ -269,6 +316,8 @@ class Store:
     def drop(self, holding: Holding) -> None:
         """Remove content. Its files go unless another version has them. Raises ContentFault."""
         with typed(holding.files), self._lock:
+            if self._spare is not None and self._spare.key == holding.key:
+                self._drop_spare()
             doomed = self.layout.incoming / f".dropped-{holding.key}"
             remove_tree(doomed)
             if holding.installed:

@@ -136,13 +136,16 @@ def test_killed_at_every_step_of_the_first_switch(tmp_path: Path, can_exchange: 
         store = fresh(template, root)
 
 
-def test_killed_at_every_step_of_taking_a_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spare", [False, True], ids=["from nothing", "from a spare"])
+def test_killed_at_every_step_of_taking_a_folder(tmp_path: Path, spare: bool) -> None:
     template, root = prepared(tmp_path), tmp_path / "data"
     source = lay(tmp_path / "source", {**SMALL_NEW, "series/d.json": b"{}", "series/e.json": b"{}"})
     fresh(template, root)
 
     def action(_: Count) -> None:
         store = store_at(root)
+        if spare:
+            store.prepare()
         store.install(take_tree(store, source, "1.2.0", CREATED_AT).key)
 
     for _ in every_kill(action):

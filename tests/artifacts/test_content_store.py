@@ -58,6 +58,15 @@ def test_only_what_lacks_is_asked_for(tmp_path: Path) -> None:
     assert {entry.path for entry in incoming.missing()} == {*(NEW.keys() - {"series/труба.json"}), "meta.json"}
 
 
+def test_what_is_being_received_is_not_given_up(tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(tmp_path / "here")
+    manifest = there.manifest(installed(there, tmp_path / "old", "1.0.0", OLD))
+    with here.receiving(manifest) as incoming:
+        assert incoming.missing() != []
+        assert here.unfinished() == []
+    assert here.unfinished() == [manifest.key]
+
+
 def test_one_content_under_many_names_is_asked_for_once(tmp_path: Path) -> None:
     here, there = store_at(tmp_path / "here"), store_at(tmp_path / "there")
     tree = {f"series/{number}.json": b"{}" for number in range(50)}
@@ -291,3 +300,59 @@ def test_thousands_of_cyrillic_files(tmp_path: Path) -> None:
     here, there = store_at(tmp_path / "here"), store_at(tmp_path / "there")
     holding = installed(here, tmp_path / "source", "20261123-030000", tree)
     assert found_in(moved(holding, here, there).files) == tree
+
+
+def spare_of(store: Store) -> Path:
+    store.prepare()
+    [files] = store.layout.spare.iterdir()
+    return files
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(old=trees, new=trees)
+def test_any_version_may_begin_from_the_spare_of_any_other(
+    tmp_path_factory: pytest.TempPathFactory, old: Tree, new: Tree
+) -> None:
+    place = tmp_path_factory.mktemp("spare")
+    there, here = store_at(place / "there"), store_at(place / "here")
+    installed(here, place / "old", "1.0.0", old)
+    spare = spare_of(here)
+    assert found_in(spare) == dict(old)
+    holding = installed(there, place / "new", "1.1.0", new)
+    incoming = here.begin(there.manifest(holding).document)
+    assert not spare.exists()
+    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    here.install(here.finish(incoming).key)
+    assert found_in(here.layout.version("1.1.0")) == dict(new)
+    assert found_in(here.layout.version("1.0.0")) == dict(old)
+    folders = {path for path in here.layout.version("1.1.0").rglob("*") if path.is_dir()}
+    assert all(any(each.iterdir()) for each in folders), "no folder is left empty"
+
+
+def test_spare_is_of_the_newest_and_goes_with_what_it_was_made_of(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    installed(store, tmp_path / "old", "1.0.0", OLD)
+    first = spare_of(store)
+    assert spare_of(store) == first
+    newest = installed(store, tmp_path / "new", "1.1.0", NEW)
+    assert not first.exists(), "1.1.0 has begun from it"
+    second = spare_of(store)
+    assert found_in(second) == dict(NEW)
+    store.reopen(newest)
+    assert not second.exists(), "it may have what is damaged"
+    assert found_in(spare_of(store)) == dict(OLD)
+    store.drop(next(each for each in store.holdings() if each.version == "1.0.0"))
+    assert not store.layout.spare.exists()
+    store.prepare()
+    assert not store.layout.spare.exists()
+
+
+def test_what_was_edited_or_left_by_another_process_is_no_spare(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = installed(store, tmp_path / "old", "1.0.0", OLD)
+    left = spare_of(store)
+    again = store_at(tmp_path / "data")
+    assert not left.exists()
+    (holding.files / "seo/index.json").chmod(0o644)
+    again.prepare()
+    assert not list(store.layout.spare.iterdir())

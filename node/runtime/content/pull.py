@@ -74,16 +74,16 @@ class Pull:
             raise Unserved("nobody has it" + self._told())
         manifest = self._manifest(holders)
         check(manifest)
-        incoming = self._store.start(manifest)
-        self.total_bytes = manifest.size_bytes
-        self.done_bytes = self.total_bytes - incoming.missing_bytes
-        if incoming.missing():
-            self._fetch_all(incoming, holders)
-        if self._stop.is_set():
-            raise Stopped
-        if incoming.missing():
-            raise Unserved(f"{len(incoming.missing()):,} files are still missing{self._told()}")
-        return self._store.finish(incoming)
+        with self._store.receiving(manifest) as incoming:
+            self.total_bytes = manifest.size_bytes
+            self.done_bytes = self.total_bytes - incoming.missing_bytes
+            if incoming.missing():
+                self._fetch_all(incoming, holders)
+            if self._stop.is_set():
+                raise Stopped
+            if incoming.missing():
+                raise Unserved(f"{len(incoming.missing()):,} files are still missing{self._told()}")
+            return self._store.finish(incoming)
 
     def _holders(self) -> list[str]:
         """The peers that have it."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from node.artifacts.apply import Applied, Applier, Switched
@@ -79,6 +80,8 @@ class Switching:
                 self._wake.set()
             else:
                 pause_s = FIRST_RETRY_S
+                if not self._wake.is_set():
+                    await self._prepare()
 
     async def _install_all(self) -> None:
         loop, store = asyncio.get_running_loop(), self._keeper.store
@@ -115,6 +118,10 @@ class Switching:
             self._target = None
         else:
             self._wake.set()
+
+    async def _prepare(self) -> None:
+        with suppress(ContentError):  # what comes next takes longer then
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._keeper.store.prepare)
 
     async def _fetch_again(self, content: Wanted) -> None:
         holding = await self._keeper.run(lambda: self._keeper.store.find(content.content.key))
