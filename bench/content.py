@@ -3,9 +3,10 @@
 `python -m bench.content [FOLDER [SET]]`. Rounds are interleaved. A target is cold: nothing of it is there. All sides
 end with their bytes on the disk (ours at every target; `sync -f` for the others); ours and `sha256sum` have also
 verified every one. Ours begins when the two nodes are asked to hold what the source has stored, and ends when both say
-that they do. It is then put to the vote, and the second version, which changes 1 %, comes when the nodes are at rest. The
-nodes are builders: what a switch of the working data costs is `bench.artifacts`' matter. CPU is user and system time of
-all processes that take part: on a shared machine it tells more than the wall's. rsync copies whole files, without delta.
+that they do. It is then put to the vote, and the second version, which changes 1 %, comes when the nodes are at rest.
+The nodes are builders: what a switch of the working data costs is the matter of `bench.artifacts`. CPU is user and
+system time of all processes that take part: on a shared machine it tells more than the wall's. rsync copies whole
+files, without delta.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,13 +28,14 @@ from bench.artifacts import SETS, Cost, Data, fill, make, name_of
 from bench.cluster import Nodes, cluster
 from bench.command import run
 from bench.etcd import Missing
-from bench.http import once
+from bench.http import once, until_true
 from bench.processes import Process, free_ports
 
 ROUNDS: Final = 3
 LOOK_S: Final = 0.02
 API: Final = "/api/v1"
 MAX_MIB: Final = 150
+STANDS_S: Final = 60.0
 REST_S: Final = 1.0
 REST_SHARE: Final = 0.1
 """Nodes that used less of a processor than this for so long have nothing to do."""
@@ -138,13 +141,17 @@ async def settle(nodes: Nodes, version: str) -> None:
     body = {"kind": "snapshot", "version": version, "hash": held["root"], "content": content}
     await job(nodes, "publish", body)
     for at in range(len(nodes.processes)):
-        while not any(each["version"] == version and each["installed"] for each in await held_at(nodes, at)):
-            await asyncio.sleep(LOOK_S)
+        await until_true(partial(stands, nodes, at, version), STANDS_S, f"{version} stands at {at}", LOOK_S)
     busy_s = REST_S
     while busy_s > REST_S * REST_SHARE:
         before = sum(process.cpu_s for process in nodes.processes)
         await asyncio.sleep(REST_S)
         busy_s = sum(process.cpu_s for process in nodes.processes) - before
+
+
+async def stands(nodes: Nodes, at: int, version: str) -> bool:
+    """Whether a node has installed a version."""
+    return any(each["version"] == version and each["installed"] for each in await held_at(nodes, at))
 
 
 async def held_at(nodes: Nodes, at: int) -> list[dict[str, Any]]:
