@@ -76,4 +76,10 @@ def test_summaries_say_what_people_look_for() -> None:
     )
     assert summary(event(6, nested={"a": [1, None]}, gone=None), {}) == "nested={a=[1 None]}"
     assert len(summary(event(7, blob="x" * 10_000), {})) < 300
+    changed: dict[str, Any] = {"from": "A", "to": "B", "term": 7, "reason": "silent"}
+    assert summary(event(9, "LEADER_CHANGED", **changed), {}) == "A → B  term 7 (silent)"
+    assert summary(event(9, "LEADER_ELECTED", leader="B", term=7), {}) == "B  term 7"
+    seen = {"total": 3, "healthy": 1, "required": 2, "sufficient": False}
+    skipped = event(9, "SKIPPED_QUORUM", kind="snapshot", version="1.5.0", quorum=seen)
+    assert summary(skipped, {}) == "snapshot 1.5.0  healthy 1/3, required 2"
     assert level(event(8, "VOTES", votes="garbage")) == "routine"

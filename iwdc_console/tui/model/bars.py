@@ -20,14 +20,32 @@ def sparkline(values: Sequence[float | None], width: int, least: float = 0.0) ->
 
     `least` is the smallest greatest: what lies far beneath it stays flat instead of filling the height with noise.
     """
+    return area(values, width, 1, least)[0]
+
+
+def area(values: Sequence[float | None], width: int, height: int, least: float = 0.0) -> list[str]:
+    """A sparkline of `height` rows, the top one first: its edge drawn, what is beneath it shaded.
+
+    What is known and small still shows as a line at the foot.
+    """
     newest = list(values)[-width:]
-    top = max((value for value in newest if value is not None), default=0.0)
-    top = max(top, least)
-    drawn = "".join(" " if value is None else _level(value, top) for value in newest)
-    return drawn.rjust(width)
+    top = max(max((value for value in newest if value is not None), default=0.0), least)
+    levels = [None if value is None else _level(value, top, height) for value in newest]
+    return [
+        "".join(" " if level is None else _cell(level - (height - 1 - row) * len(LEVELS)) for level in levels).rjust(
+            width
+        )
+        for row in range(height)
+    ]
 
 
-def _level(value: float, top: float) -> str:
-    if top <= 0:
-        return LEVELS[0]
-    return LEVELS[min(len(LEVELS) - 1, int(value / top * len(LEVELS)))]
+def _level(value: float, top: float, height: int) -> int:
+    """The eighths of rows that are filled."""
+    steps = height * len(LEVELS)
+    return 1 if top <= 0 else min(steps, int(value / top * steps) + 1)
+
+
+def _cell(eighths: int) -> str:
+    if eighths > len(LEVELS):
+        return EMPTY
+    return LEVELS[eighths - 1] if eighths > 0 else " "

@@ -13,31 +13,43 @@ from iwdc_console.tui.model.verdict import spare
 GAUGE_DOTS = 9
 """Instances that are drawn as dots; of more, only the numbers are told."""
 
+OFFSET, ROUND_TRIP = 6, 7
+"""Cells of a number that changes all the time: what stands beside it shall not move."""
+
 
 class Field(NamedTuple):
-    """Texts with their tones. The highest `drop` goes first when the line is too short."""
+    """Texts with their tones. Where the line is too short, the highest `drop` is the first to say it in `brief`.
+
+    Where that is not enough either, the highest `drop` goes.
+    """
 
     drop: int
     pieces: tuple[tuple[str, str], ...]
+    brief: tuple[tuple[str, str], ...] = ()
 
 
 def fields(moment: Moment) -> tuple[Field, ...]:
     """All fields, left to right; the age of the data comes last and stays longest."""
     observation = moment.observation
-    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), (_name(moment), "bold")))]
+    name = (_name(moment), "bold")
+    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), name), (name,))]
     if moment.beside is not None:
         found.append(_beside(moment.beside))
     if observation.status is not None:
         status = observation.status.value
         found.append(_leader(status))
         if not observation.retold:
-            found += [Field(1, tuple(gauge(status))), _drift(status)]
+            found += [Field(1, tuple(gauge(status)), tuple(gauge(status)[1:])), _drift(status)]
         found.append(_version(status))
     if not observation.retold:
         found.append(_node(moment))
     if moment.stale:
-        found[1:] = [Field(one.drop, tuple((words, "text-muted") for words, _ in one.pieces)) for one in found[1:]]
+        found[1:] = [Field(one.drop, _muted(one.pieces), _muted(one.brief)) for one in found[1:]]
     return (*found, freshness(moment))
+
+
+def _muted(pieces: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((words, "text-muted") for words, _ in pieces)
 
 
 def _beside(node: Beside) -> Field:
@@ -59,7 +71,9 @@ def _leader(status: Status) -> Field:
     term = (text("frame.term", term=leader.term), "text-muted")
     if leader.id is None:
         return Field(3, ((text("frame.no_leader"), "status-unreachable"), ("  ", ""), term))
-    return Field(3, ((f"{LEADER} ", "status-leader"), (leader.id, ""), ("  ", ""), term))
+    brief = (text("frame.term_brief", term=leader.term), "text-muted")
+    who = ((f"{LEADER} ", "status-leader"), (leader.id, ""))
+    return Field(3, (*who, ("  ", ""), term), (*who, (" ", ""), brief))
 
 
 def gauge(status: Status) -> list[tuple[str, str]]:
@@ -82,11 +96,14 @@ def gauge(status: Status) -> list[tuple[str, str]]:
 def _drift(status: Status) -> Field:
     known = [item.drift_ms for item in status.instances if item.drift_ms is not None and item.status != UNREACHABLE]
     worst = max(known, key=abs, default=None)
-    return Field(5, ((text("frame.drift") + " ", "text-muted"), (offset(worst), "")))
+    off = status.suspect is not None or any("drift" in item.reasons for item in status.instances)
+    shade = "status-degraded" if off else ""
+    return Field(5, ((text("frame.drift") + " ", "text-muted"), (f"{offset(worst):>{OFFSET}}", shade)))
 
 
 def _version(status: Status) -> Field:
-    return Field(4, ((text("frame.version") + " ", "text-muted"), (status.current_version or "–", "")))
+    version = (status.current_version or "–", "")
+    return Field(4, ((text("frame.version") + " ", "text-muted"), version), (("v", "text-muted"), version))
 
 
 def _node(moment: Moment) -> Field:
@@ -95,7 +112,12 @@ def _node(moment: Moment) -> Field:
     status = moment.observation.status
     name = status.value.id if status is not None and status.node == link.node else host
     return Field(
-        6, ((text("frame.via") + " ", "text-muted"), (name, ""), (f" {milliseconds(link.rtt_ms)}", "text-muted"))
+        6,
+        (
+            (text("frame.via") + " ", "text-muted"),
+            (name, ""),
+            (f" {milliseconds(link.rtt_ms):>{ROUND_TRIP}}", "text-muted"),
+        ),
     )
 
 

@@ -18,7 +18,8 @@ Line = list[tuple[str, str]]
 QUIET = frozenset({"VOTES", "ROUND_OPENED"})
 """The engine's own business: on the Events screen, not on the overview."""
 LOOKED_AT = 200
-ORIGIN, TYPE = 12, 18
+ORIGIN, TYPE = 16, 17
+"""Cells: of an instance's name at the most, of an event's type."""
 
 
 class Entry(NamedTuple):
@@ -78,11 +79,12 @@ def lately_lines(moment: Moment, width: int, most: int) -> list[Line]:
     found = entries(moment, most)
     if not found:
         return [[(text("lately.none" if moment.observation.events else moment.unknown), "text-muted")]]
+    origin = min(ORIGIN, max(len(entry.origin) for entry in found))
     return [
         [
             (f"{time_of_day(entry.at_ms)}  ", "text-muted"),
             (f"{entry.mark} ", entry.tone),
-            (fitted(entry.origin, ORIGIN) + "  ", ""),
+            (fitted(entry.origin, origin) + "  ", ""),
             (fitted(entry.word, TYPE) + "  ", entry.tone),
             (entry.what, "text-muted"),
         ]

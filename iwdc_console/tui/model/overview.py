@@ -1,8 +1,5 @@
 """What the overview says of a moment, as rows and lines; `Line` is pieces of text with their tones."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
@@ -36,6 +33,8 @@ MEMBER_COLUMNS = (
 )
 STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 11, 7, 7
 LOCK_BAR, LEFT, WAITERS = 6, 7, 4
+OWNERS_FROM = 34
+"""Cells from which on there is room for who holds a lock."""
 SPARK = 8
 SPARK_LEAST_MS = 5.0
 
@@ -167,9 +166,12 @@ def lock_lines(moment: Moment, width: int, most: int) -> list[Line]:
 
 
 def _lock_line(lock: Lock, aged_ms: float, width: int) -> Line:
-    owner = max(6, width // 5)
+    owner = width // 5 if width >= OWNERS_FROM else 0
     name = max(8, width - owner - 2 - LOCK_BAR - LEFT - WAITERS)
-    line: Line = [(fitted(lock.resource, name) + " ", ""), (fitted(lock.owner, owner) + " ", "text-muted")]
+    line: Line = [
+        (fitted(lock.resource, name) + " ", ""),
+        (fitted(lock.owner, owner) + " " * bool(owner), "text-muted"),
+    ]
     if lock.remaining_ms is None:
         line.append((fitted(text("overview.ttl", time=duration(lock.ttl_ms)), LOCK_BAR + LEFT), "text-muted"))
     else:
@@ -219,33 +221,3 @@ def _needle(drift_ms: float | None, scale: float, half: int) -> tuple[str, str]:
     if drift_ms < 0:
         return filled.rjust(half), " " * half
     return " " * half, filled.ljust(half)
-
-
-def pulse_lines(moment: Moment, width: int, most: int) -> list[Line]:
-    """The last minutes of the whole cluster: who was there, how busy it was, how far apart."""
-    pulses = list(moment.history.pulses)
-    room = max(10, width - PULSE_LABEL - PULSE_VALUE)
-    if len(pulses) < 2:
-        return [[(text(moment.unknown), "text-muted")]]
-    rates: list[float | None] = [
-        max(0, new.events - old.events) * 1000 / max(1, new.at_ms - old.at_ms) for old, new in pairwise(pulses)
-    ]
-    healthy: list[float | None] = [pulse.healthy for pulse in pulses]
-    worst = [pulse.worst_rtt_ms for pulse in pulses]
-    last = pulses[-1]
-    return [
-        _pulse("overview.healthy", healthy, room, f"{last.healthy}/{last.total}", last.total),
-        _pulse("overview.rate", rates, room, text("unit.per_s", value=f"{rates[-1] or 0:.0f}"), 10),
-        _pulse("overview.worst_rtt", worst, room, milliseconds(last.worst_rtt_ms), SPARK_LEAST_MS),
-    ][:most]
-
-
-PULSE_LABEL, PULSE_VALUE = 14, 9
-
-
-def _pulse(key: str, values: Sequence[float | None], room: int, value: str, least: float) -> Line:
-    return [
-        (fitted(text(key), PULSE_LABEL), "text-muted"),
-        (sparkline(values, room, least), "proposal-pending"),
-        (f"{value:>{PULSE_VALUE}}", ""),
-    ]

@@ -13,15 +13,16 @@ VALUE_CHARS = 200
 """A payload's value is shown up to here in a line; all of it stands in the detail."""
 
 PROPOSAL, ACCEPT = "_PROPOSAL", "_ACCEPT"
+ELECTED, CHANGED, SKIPPED = "LEADER_ELECTED", "LEADER_CHANGED", "SKIPPED_QUORUM"
 
 Level = Literal["alarm", "change", "routine"]
 LEVELS: tuple[Level, ...] = ("alarm", "change", "routine")
 _LEVELS: Mapping[str, Level] = {
-    "SKIPPED_QUORUM": "alarm",
+    SKIPPED: "alarm",
     "CONFLICT_RESOLVED": "alarm",
     "ROUND_OPENED": "alarm",
-    "LEADER_CHANGED": "change",
-    "LEADER_ELECTED": "change",
+    CHANGED: "change",
+    ELECTED: "change",
     "SNAPSHOT_ACCEPT": "change",
     "DIFF_ACCEPT": "change",
     "ROLLBACK_ACCEPT": "change",
@@ -147,10 +148,27 @@ def summary(event: Event, names: Mapping[str, str]) -> str:
         return ", ".join(subject(each) for each in told if isinstance(each, dict))
     if payload.get("label") or payload.get("proposalId"):
         return f"{subject(payload)}  {short_hash(str(payload.get('hash')))}"
+    if event.type in (ELECTED, CHANGED) and "term" in payload:
+        return _leads(payload)
+    if event.type == SKIPPED and isinstance(payload.get("quorum"), dict):
+        return f"{subject(payload)}  {_want(payload['quorum'])}"
     votes = _votes(event)
     if votes:
         return ", ".join(_vote(vote, names) for vote in votes)
     return " ".join(f"{name}={_value(value)}" for name, value in payload.items() if value is not None)
+
+
+def _leads(payload: Mapping[str, object]) -> str:
+    """`instance-A → instance-B  term 14 (silent)`: who led before, who leads, and why."""
+    new = payload.get("to") or payload.get("leader")
+    who = f"{payload['from']} → {new}" if payload.get("from") else f"{new}"
+    reason = f" ({payload['reason']})" if payload.get("reason") else ""
+    return f"{who}  term {payload.get('term')}{reason}"
+
+
+def _want(sees: Mapping[str, object]) -> str:
+    """`healthy 1/3, required 2`: for want of whom nothing was sent."""
+    return f"healthy {sees.get('healthy')}/{sees.get('total')}, required {sees.get('required')}"
 
 
 def _votes(event: Event) -> list[Mapping[str, object]]:

@@ -18,7 +18,7 @@ from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expecte
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.menu import Menu
-from iwdc_console.tui.widgets.table import HEADING_LINES, Table
+from iwdc_console.tui.widgets.table import Table
 
 LOOK_S = 1.0
 
@@ -31,11 +31,10 @@ class Chaos(View):
     COMMAND = "instances"
     CSS = """
     Chaos {
-        #middle { margin-top: 1; }
         #links { width: 3fr; height: 1fr; }
         #force { width: 2fr; height: 1fr; }
-        #outcome { height: 1fr; margin-top: 1; }
-        &.-narrow { #middle { margin-top: 0; } #outcome { margin-top: 0; } }
+        #nodes { height: auto; }
+        #outcome { height: 1fr; }
     }
     """
 
@@ -46,7 +45,7 @@ class Chaos(View):
 
     def body(self) -> ComposeResult:
         """Nodes; links beside what is in force; what came of the last fault."""
-        yield Table(COLUMNS, id="nodes", empty="table.no_data")
+        yield Table(COLUMNS, "panel.nodes", id="nodes", empty="table.no_data")
         with Horizontal(id="middle"):
             yield Lines("chaos.links", self._links, id="links")
             yield Lines("chaos.in_force", self._force, id="force")
@@ -55,7 +54,6 @@ class Chaos(View):
     def on_mount(self) -> None:
         """As high as the cluster is large. The host is asked how things stand while this screen is there."""
         nodes = len(self.state.members)
-        self.query_one("#nodes").styles.height = nodes + HEADING_LINES + 1
         self.query_one("#middle").styles.height = nodes + 3
         self.set_interval(LOOK_S, self._look)
 

@@ -20,17 +20,15 @@ class Clock(View):
     COMMAND = "drift"
     CSS = """
     Clock {
-        #head { height: 4; }
-        #clocks { height: 1fr; }
-        #plot { height: 2fr; margin-top: 1; }
-        &.-narrow #head { height: 3; }
+        #clocks { height: auto; max-height: 40%; }
+        #plot { height: 1fr; }
     }
     """
 
     def body(self) -> ComposeResult:
         """The asked node's clock, all clocks, and the measurements over time."""
-        yield Lines("panel.clock", drift.head_lines, id="head")
-        yield Table(drift.COLUMNS, id="clocks", empty="table.no_data")
+        yield Lines("panel.clock", drift.head_lines, id="head", most=2)
+        yield Table(drift.COLUMNS, "panel.clocks", id="clocks", empty="table.no_data")
         yield Lines("panel.offset", drift.plot_lines, id="plot")
 
     def update(self, moment: Moment) -> None:

@@ -29,14 +29,14 @@ class Conflicts(View):
     CSS = """
     Conflicts {
         #slots { height: 1fr; }
-        #candidates { height: 1fr; margin-top: 1; }
+        #candidates { height: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [bind("conflicts.resolve", "resolve")]
 
     def body(self) -> ComposeResult:
         """The slots, and the candidates of the one under the cursor."""
-        yield Table(conflicts.COLUMNS, id="slots", empty="conflicts.none")
+        yield Table(conflicts.COLUMNS, "screen.conflicts", id="slots", empty="conflicts.none")
         yield Lines("panel.candidates", self._candidates, id="candidates")
 
     def _candidates(self, moment: Moment, width: int, most: int) -> list[Line]:

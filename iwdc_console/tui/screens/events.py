@@ -30,7 +30,7 @@ class Events(View):
     CSS = """
     Events {
         #timeline { height: 2fr; }
-        #detail { height: 1fr; margin-top: 1; display: none; }
+        #detail { height: 1fr; display: none; }
         &.-detail #detail { display: block; }
     }
     """
@@ -55,7 +55,7 @@ class Events(View):
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
-        yield Table(events.COLUMNS, id="timeline", empty="events.none", copies=self._copied)
+        yield Table(events.COLUMNS, "screen.events", id="timeline", empty="events.none", copies=self._copied)
         yield Lines("panel.event", self._detail, id="detail")
 
     def _detail(self, moment: Moment, width: int, most: int) -> list[Line]:

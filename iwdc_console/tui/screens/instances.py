@@ -25,7 +25,7 @@ class Instances(View):
     CSS = """
     Instances {
         #members { height: auto; max-height: 60%; }
-        #lower { height: 1fr; margin-top: 1; }
+        #lower { height: 1fr; }
         #detail { width: 3fr; height: 1fr; }
         #detail-lines { height: 1fr; }
         #matrix { width: 2fr; height: 1fr; }
@@ -35,7 +35,7 @@ class Instances(View):
 
     def body(self) -> ComposeResult:
         """Table, detail, matrix."""
-        yield Table(MEMBER_COLUMNS, id="members", empty="table.no_data")
+        yield Table(MEMBER_COLUMNS, "screen.instances", id="members", empty="table.no_data")
         with Horizontal(id="lower"):
             with Vertical(id="detail"):
                 yield Lines("panel.detail", self._detail, id="detail-lines")

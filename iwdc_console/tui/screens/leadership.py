@@ -26,10 +26,8 @@ class Leadership(View):
     COMMAND = "leader"
     CSS = """
     Leadership {
-        #head { height: 4; margin-top: 1; }
-        #candidates { height: 1fr; }
-        #changes { height: 1fr; margin-top: 1; }
-        &.-narrow #head { margin-top: 0; }
+        #candidates { height: auto; max-height: 50%; }
+        #changes { height: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,9 +37,9 @@ class Leadership(View):
 
     def body(self) -> ComposeResult:
         """The leader, the candidates, the history."""
-        yield Lines("panel.leader", leadership.head_lines, id="head")
-        yield Table(leadership.CANDIDATES, id="candidates", empty="table.no_data")
-        yield Table(leadership.CHANGES, id="changes", empty="leadership.no_changes")
+        yield Lines("panel.leader", leadership.head_lines, id="head", most=4)
+        yield Table(leadership.CANDIDATES, "panel.voters", id="candidates", empty="table.no_data")
+        yield Table(leadership.CHANGES, "panel.elections", id="changes", empty="leadership.no_changes")
 
     def update(self, moment: Moment) -> None:
         """Both tables; the head shows itself."""

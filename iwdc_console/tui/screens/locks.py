@@ -37,7 +37,7 @@ class Locks(View):
 
     def body(self) -> ComposeResult:
         """The locks."""
-        yield Table(locks.COLUMNS, id="locks", empty="locks.none")
+        yield Table(locks.COLUMNS, "screen.locks", id="locks", empty="locks.none")
 
     def on_mount(self) -> None:
         """Count on while this screen is in front."""

@@ -25,7 +25,6 @@ class Metrics(View):
     CSS = """
     Metrics {
         #series { height: 1fr; }
-        #note { height: 3; margin-top: 1; }
     }
     """
 
@@ -39,8 +38,8 @@ class Metrics(View):
 
     def body(self) -> ComposeResult:
         """All series, and what the one under the cursor counts."""
-        yield Table(metrics.COLUMNS, id="series", empty="table.no_data")
-        yield Lines("panel.meaning", self._note, id="note")
+        yield Table(metrics.COLUMNS, "screen.metrics", id="series", empty="table.no_data")
+        yield Lines("panel.meaning", self._note, id="note", most=2)
 
     def _note(self, moment: Moment, width: int, most: int) -> list[Line]:
         if self._problem:

@@ -7,13 +7,18 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from iwdc_console.tui.model import overview
+from iwdc_console.tui.model.drift import plot_lines
 from iwdc_console.tui.model.lately import lately_lines
 from iwdc_console.tui.model.matrix import matrix_lines
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
+from iwdc_console.tui.model.pulse import pulse_lines
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.table import Table
+
+MATRIX_LINES = 4
+"""As many are kept for the matrix, whatever the table needs."""
 
 
 class Overview(View):
@@ -25,47 +30,51 @@ class Overview(View):
     VERDICT_LINES = 3
     CSS = """
     Overview {
-        #left { width: 78fr; }
-        #right { width: 41fr; margin-left: 1; }
-        #far { width: 1fr; margin-left: 2; display: none; }
-        #instances { height: auto; max-height: 60%; }
-        #lately { height: 1fr; margin-top: 1; }
-        #matrix, #locks, #pulse, #drift { margin-top: 1; }
-        #far-matrix { height: auto; }
-        &.-wide #far { display: block; }
-        &.-wide #matrix { display: none; }
-        &.-wide #left { width: 9fr; }
-        &.-wide #right { width: 5fr; }
-        &.-wide #far { width: 5fr; }
-        &.-narrow #columns { layout: vertical; }
-        &.-narrow #left { width: 1fr; height: 1fr; }
-        &.-narrow #right { width: 1fr; height: auto; max-height: 6; margin: 1 0 0 0; layout: horizontal; }
-        &.-narrow #proposals { width: 3fr; }
-        &.-narrow #locks { width: 2fr; margin: 0; }
-        &.-narrow #matrix, &.-narrow #pulse { display: none; }
-        &.-narrow #instances { max-height: 9; }
-        &.-narrow #lately { margin: 1 0 0 0; }
+        #top { height: 5; max-height: 60%; }
+        #bottom { height: 1fr; }
+        #instances { width: 89fr; }
+        #matrix { width: 31fr; height: 1fr; }
+        #lately { width: 76fr; height: 1fr; }
+        #open { width: 44fr; }
+        #pulse { height: 1fr; min-height: 5; }
+        #drift, #offset { display: none; width: 5fr; height: 1fr; }
+        &.-wide {
+            #instances, #lately { width: 9fr; }
+            #matrix, #open { width: 5fr; }
+            #drift, #offset { display: block; }
+        }
+        &.-narrow {
+            #matrix, #pulse { display: none; }
+            #top { max-height: 10; }
+            #bottom { layout: vertical; }
+            #lately { width: 1fr; }
+            #open { width: 1fr; height: 6; layout: horizontal; }
+            #proposals { width: 3fr; height: 6; }
+            #locks { width: 2fr; height: 6; }
+        }
     }
     """
 
     def body(self) -> ComposeResult:
-        """Who is there and what happened last at the left, what is open at the right; more where there is room."""
-        with Horizontal(id="columns"):
-            with Vertical(id="left"):
-                yield Table(overview.INSTANCE_COLUMNS, id="instances", empty="table.no_data")
-                yield Lines("panel.lately", lately_lines, id="lately")
-            with Vertical(id="right"):
-                yield Lines("panel.proposals", overview.proposal_lines, id="proposals", most=8)
+        """Who is there, above; what happened last and what is open, beneath; more at the right where there is room."""
+        with Horizontal(id="top"):
+            yield Table(overview.INSTANCE_COLUMNS, "screen.instances", id="instances", empty="table.no_data")
+            yield Lines("panel.matrix", matrix_lines, id="matrix")
+            yield Lines("panel.drift", overview.drift_lines, id="drift")
+        with Horizontal(id="bottom"):
+            yield Lines("panel.lately", lately_lines, id="lately")
+            with Vertical(id="open"):
+                yield Lines("panel.proposals", overview.proposal_lines, id="proposals", most=10)
                 yield Lines("panel.locks", overview.lock_lines, id="locks", most=6)
-                yield Lines("panel.matrix", matrix_lines, id="matrix", most=12)
-                yield Lines("panel.pulse", overview.pulse_lines, id="pulse", most=3)
-            with Vertical(id="far"):
-                yield Lines("panel.matrix", matrix_lines, id="far-matrix", most=24)
-                yield Lines("panel.drift", overview.drift_lines, id="drift", most=16)
+                yield Lines("panel.pulse", pulse_lines, id="pulse")
+            yield Lines("panel.offset", plot_lines, id="offset")
 
     def update(self, moment: Moment) -> None:
-        """The instances; the panels show themselves."""
-        self.query_one(Table).show_rows(overview.instance_rows(moment), self.console.clock.mono_s())
+        """The instances, all of them if there is room; the panels show themselves."""
+        table = self.query_one(Table)
+        table.show_rows(overview.instance_rows(moment), self.console.clock.mono_s())
+        lines = max(MATRIX_LINES, table.virtual_size.height)
+        self.query_one("#top").styles.height = lines + table.gutter.height
 
     @on(Table.Opened)
     def _opened(self, message: Table.Opened) -> None:

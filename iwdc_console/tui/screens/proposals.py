@@ -30,11 +30,11 @@ class Proposals(View):
     Proposals {
         #split { height: 1fr; }
         #history { height: 1fr; }
-        #board { height: 1fr; margin-top: 1; }
-        &.-normal #board { height: 16; }
+        #board { height: 1fr; }
+        &.-normal #board { height: 18; }
         &.-wide #split { layout: horizontal; }
         &.-wide #history { width: 3fr; }
-        &.-wide #board { width: 2fr; height: 1fr; margin-top: 0; }
+        &.-wide #board { width: 2fr; height: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,7 +46,7 @@ class Proposals(View):
     def body(self) -> ComposeResult:
         """The history, and the vote beneath it or beside."""
         with Container(id="split"):
-            yield Table(proposals.COLUMNS, id="history", empty="proposals.none")
+            yield Table(proposals.COLUMNS, "screen.proposals", id="history", empty="proposals.none")
             yield Lines("panel.board", self._board, id="board")
 
     def _board(self, moment: Moment, width: int, most: int) -> list[Line]:

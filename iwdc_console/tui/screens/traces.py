@@ -26,7 +26,7 @@ class Traces(View):
     CSS = """
     Traces {
         #traces { height: 1fr; }
-        #waterfall { height: 2fr; margin-top: 1; }
+        #waterfall { height: 2fr; }
         &.-narrow #waterfall { height: 3fr; }
     }
     """
@@ -43,7 +43,7 @@ class Traces(View):
 
     def body(self) -> ComposeResult:
         """The list, and the chosen one beneath."""
-        yield Table(traces.COLUMNS, id="traces", empty="traces.none")
+        yield Table(traces.COLUMNS, "screen.traces", id="traces", empty="traces.none")
         yield Lines("panel.waterfall", self._waterfall, id="waterfall")
 
     def _waterfall(self, moment: Moment, width: int, most: int) -> list[Line]:

@@ -35,13 +35,12 @@ class Versions(View):
     CSS = """
     Versions {
         #matrix { height: 1fr; }
-        #detail { height: 9; margin-top: 1; }
-        #changes { height: 2fr; margin-top: 1; display: none; }
-        #job { margin-top: 1; display: none; }
+        #detail { height: 10; }
+        #changes { height: 2fr; display: none; }
+        #job { display: none; }
         &.-changes #changes { display: block; }
         &.-changes #detail { display: none; }
         &.-job #job { display: block; }
-        &.-narrow #detail, &.-narrow #changes, &.-narrow #job { margin-top: 0; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +62,7 @@ class Versions(View):
 
     def body(self) -> ComposeResult:
         """The matrix, one version or what differs, and a job while there is one."""
-        yield Table(versions.BEFORE, id="matrix", empty="versions.none")
+        yield Table(versions.BEFORE, "screen.versions", id="matrix", empty="versions.none")
         yield Lines("panel.version", self._detail, id="detail")
         yield Lines("panel.changes", self._changes, id="changes")
         yield Lines("panel.job", self._progress, id="job", most=4)

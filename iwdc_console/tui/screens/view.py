@@ -35,8 +35,20 @@ class View(Screen[None]):
     NAME: ClassVar[str] = ""
     NEEDS: ClassVar[frozenset[PartName]] = frozenset()
     COMMAND: ClassVar[str] = ""
-    VERDICT_LINES: ClassVar[int] = 1
+    VERDICT_LINES: ClassVar[int] = 2
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012 (as Textual has it)
+    DEFAULT_CSS = """
+    View {
+        .panel {
+            padding: 0 1; border: round $surface-border; border-title-color: $text-muted; border-title-style: bold;
+        }
+        .panel:focus { border: round $action-primary; border-title-color: $foreground; }
+        &.-narrow .panel {
+            padding: 0; border: blank $background; border-bottom: none; border-top: solid $surface-border;
+        }
+        &.-narrow .panel:focus { border-top: solid $action-primary; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("screen.zoom", "zoom"),
         bind("screen.back", "back"),

@@ -1,5 +1,7 @@
 """The first lines of every screen: which cluster, who leads, is there a quorum, how old is all this; and the tabs."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from textual.content import Content
 from textual.widget import Widget
 
@@ -10,7 +12,7 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.words import clean
 from iwdc_console.tui.widgets.words import Piece, content
 
-GAP = 3
+GAP, NARROW_GAP = 3, 2
 
 
 class Header(Widget):
@@ -34,21 +36,32 @@ class Header(Widget):
     def render(self) -> Content:
         """The fields that fit, spread over the line."""
         room = self.content_size.width
-        chosen = list(self._fields)
-        while len(chosen) > 1 and _taken(chosen) > room:
-            chosen.remove(max(chosen, key=lambda field: field.drop))
-        spare = max(0, room - _taken(chosen))
+        chosen, gap = fitting(self._fields, room)
+        spare = max(0, room - _taken(chosen, gap))
         last = len(chosen) - 1
         pieces: list[Piece] = []
         for index, field in enumerate(chosen):
             if index:
-                pieces.append((" " * (GAP + (spare if index == last else 0)), ""))
+                pieces.append((" " * (gap + (spare if index == last else 0)), ""))
             pieces.extend(field.pieces)
         return content(*pieces)
 
 
-def _taken(chosen: list[Field]) -> int:
-    return sum(cells(clean(words)) for field in chosen for words, _ in field.pieces) + GAP * (len(chosen) - 1)
+def fitting(fields: Iterable[Field], room: int) -> tuple[list[Field], int]:
+    """What fits into `room` cells, and the gap between two fields: closer first, then in brief, then less of it."""
+    chosen, gap = list(fields), GAP
+    if _taken(chosen, gap) > room:
+        gap = NARROW_GAP
+    for field in sorted(chosen, key=lambda field: -field.drop):
+        if field.brief and _taken(chosen, gap) > room:
+            chosen[chosen.index(field)] = Field(field.drop, field.brief)
+    while len(chosen) > 1 and _taken(chosen, gap) > room:
+        chosen.remove(max(chosen, key=lambda field: field.drop))
+    return chosen, gap
+
+
+def _taken(chosen: Sequence[Field], gap: int) -> int:
+    return sum(cells(clean(words)) for field in chosen for words, _ in field.pieces) + gap * (len(chosen) - 1)
 
 
 class Tabs(Widget):
@@ -64,18 +77,25 @@ class Tabs(Widget):
         self._current = current
 
     def render(self) -> Content:
-        """Key and name of each; only the keys and the current one where they do not fit."""
+        """Key and name of each: as wide apart as there is room, then without a space, then cut to what fits."""
         room = self.content_size.width
-        for short in (False, True):
-            parts = [self._tab(key, name, short) for key, name in self._screens]
-            line = Content("  ").join(parts)
+        for gap, space, longest in self._ways():
+            line = Content(" " * gap).join([self._tab(key, name, space, longest) for key, name in self._screens])
             if line.cell_length <= room:
                 break
         return line
 
-    def _tab(self, key: str, name: str, short: bool) -> Content:
+    def _ways(self) -> Iterator[tuple[int, str, int]]:
+        """Cells between two tabs, what stands between key and name, the most letters of a name."""
+        full = max(len(text(f"screen.{name}")) for _, name in self._screens)
+        yield from ((2, " ", full), (1, " ", full))
+        yield from ((1, "", longest) for longest in range(full, -1, -1))
+
+    def _tab(self, key: str, name: str, space: str, longest: int) -> Content:
         title = text(f"screen.{name}")
         if name == self._current:
-            return Content.styled(f"{key} {title}", "bold $primary")
-        tab = Content.assemble((key, "$text-muted"), "" if short else (f" {title}", "$text-muted"))
+            return Content.styled(f" {key}{space or ' '}{title} ", "bold $background on $primary")
+        tab = Content.assemble(
+            (key, "bold $text-secondary"), (f"{space}{title[:longest]}" if longest else "", "$text-muted")
+        )
         return tab.stylize(f"@click=app.go('{name}')")

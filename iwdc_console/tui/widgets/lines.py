@@ -5,8 +5,8 @@ from collections.abc import Callable
 from textual.content import Content
 from textual.widget import Widget
 
-from iwdc_console.locale import text
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.widgets.panel import PANEL, entitle
 from iwdc_console.tui.widgets.words import content
 
 Line = list[tuple[str, str]]
@@ -22,11 +22,11 @@ class Lines(Widget):
 
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
-    Lines { height: auto; padding: 0 1; }
+    Lines { height: auto; }
     """
 
     def __init__(self, title: str, writer: Writer, *, id: str, most: int = 0) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes=PANEL)
         self._most = most
         self._title = title
         self._writer = writer
@@ -36,6 +36,7 @@ class Lines(Widget):
     def show(self, moment: Moment) -> None:
         """Show what is said of this moment."""
         self._moment = moment
+        entitle(self, self._title)
         self._write()
 
     def on_resize(self) -> None:
@@ -46,14 +47,13 @@ class Lines(Widget):
         width, height = self.content_size
         if self._moment is None or not width:
             return
-        lines = self._writer(self._moment, width, self._most or max(1, height - 1))
+        lines = self._writer(self._moment, width, self._most or max(1, height))
         if lines != self._lines:
             grown = len(lines) != len(self._lines)
             self._lines = lines
             self.refresh(layout=grown and bool(self._most))
 
     def render(self) -> Content:
-        """The title, then the lines."""
-        title = Content.styled(text(self._title), "bold $text-muted")
+        """The lines."""
         width = max(1, self.content_size.width)
-        return Content("\n").join([title, *(content(*line).truncate(width, ellipsis=True) for line in self._lines)])
+        return Content("\n").join(content(*line).truncate(width, ellipsis=True) for line in self._lines)

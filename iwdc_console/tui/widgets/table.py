@@ -20,6 +20,7 @@ from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
 from iwdc_console.tui.model.words import cut, fitted
+from iwdc_console.tui.widgets.panel import PANEL, entitle
 from iwdc_console.tui.widgets.words import Piece, toned
 
 GLOW_S = 1.0
@@ -45,7 +46,6 @@ class Table(ScrollView, can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
-        padding: 0 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,12 +103,14 @@ class Table(ScrollView, can_focus=True):
     def __init__(
         self,
         columns: Sequence[Column],
+        title: str,
         *,
         id: str,
         empty: str = "table.empty",
         copies: Callable[[str], str] | None = None,
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes=PANEL)
+        self._title = title
         self.columns = tuple(columns)
         self.shown: list[Row] = []
         self.filter = Filter()
@@ -130,6 +132,7 @@ class Table(ScrollView, can_focus=True):
     def show_rows(self, rows: Sequence[Row], now_s: float) -> None:
         """Show these rows; changed cells glow until `GLOW_S` after `now_s`."""
         if rows is self._given and not self._glowing:
+            self._entitle()
             return
         self._given = rows
         if any(column.glows for column in self.columns):
@@ -168,6 +171,7 @@ class Table(ScrollView, can_focus=True):
         self._first_line = {row.key: at for at, (row, is_note) in enumerate(self._lines) if not is_note}
         if self.shown and self.cursor not in self._first_line:
             self.cursor = self.shown[min(max(place, 0), len(self.shown) - 1)].key
+        self._entitle()
         height = len(self._lines) + HEADING_LINES
         if self.virtual_size.height != height:
             self.virtual_size = Size(self.scrollable_content_region.width, height)
@@ -178,6 +182,14 @@ class Table(ScrollView, can_focus=True):
             return
         for y in changed:
             self._refresh_y(y)
+
+    def _entitle(self) -> None:
+        """The title, how many rows there are, and what is filtered for."""
+        found, all_ = len(self.shown), len(self._rows)
+        if self.filter:
+            entitle(self, self._title, text("table.filtered", found=found, all=all_, filter=self.filter.pattern))
+        else:
+            entitle(self, self._title, str(all_) if all_ else "")
 
     def _picture(self) -> list[object]:
         """Everything that decides how each visible line looks."""
@@ -349,9 +361,12 @@ class Table(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A heading sorts, a row is chosen, a second click opens it."""
-        y = event.y
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        x, y = place
         if y < HEADING_LINES:
-            self._click_heading(event.x)
+            self._click_heading(x)
             return
         at = self.scroll_offset.y + y - HEADING_LINES
         if at < len(self._lines):

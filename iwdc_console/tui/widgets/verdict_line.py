@@ -18,7 +18,7 @@ class VerdictLine(Widget):
 
     DEFAULT_CSS = """
     VerdictLine {
-        height: auto; max-height: 5; padding: 0 1; margin: 0 0 1 0; background: $surface;
+        height: auto; max-height: 5; padding: 0 1; background: $surface;
         border-left: outer $status-stale;
         &.-healthy { border-left: outer $status-healthy; }
         &.-degraded { border-left: outer $status-degraded; }
