@@ -134,7 +134,7 @@ def propose(demo: Recorded) -> None:
     demo.look()
     demo.picture("propose")
     demo.press(CTRL_S)
-    demo.see("3 of 2 needed")
+    demo.see("3 accept, 2 needed")
     demo.look()
     demo.press(ESC)
     demo.look()

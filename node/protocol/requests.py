@@ -313,13 +313,17 @@ class CandidateView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LeaderView(msgspec.Struct, frozen=True, rename="camel"):
-    """Who leads, as this node knows it. `lease_remaining_ms` is 0 unless this node leads and may serve."""
+    """Who leads, as this node knows it. `lease_remaining_ms` is 0 unless this node leads and may serve.
+
+    `lease_ms` is how long a lease runs from the last moment at which a majority was heard (E5).
+    """
 
     id: str | None
     term: int
     elected_at: int | None
     lease_remaining_ms: int
     candidates: tuple[CandidateView, ...]
+    lease_ms: int
 
 
 class DriftSample(msgspec.Struct, frozen=True, rename="camel"):

@@ -62,6 +62,7 @@ def leader_of(core: "Core", now: Now) -> LeaderView:
         elected_at=election.elected_ms,
         lease_remaining_ms=int(election.lease_remaining_s() * 1000),
         candidates=candidates,
+        lease_ms=int(core.settings.timing.heartbeat_timeout * 1000),
     )
 
 

@@ -54,7 +54,7 @@ SETTINGS = Settings(
 )
 QUORUM = QuorumView(total=3, healthy=2, required=2, sufficient=True)
 LOCK = LockView("build/lock", "ci", "instance-A", 7, 30_000, 29_000, 0)
-LEADER = LeaderView("instance-B", 4, 1_700_000_000_000, 0, (CandidateView("instance-B", 9_000, "healthy"),))
+LEADER = LeaderView("instance-B", 4, 1_700_000_000_000, 0, (CandidateView("instance-B", 9_000, "healthy"),), 15_000)
 INSTANCE = InstanceView(
     "instance-B",
     SETTINGS.members[1].url,

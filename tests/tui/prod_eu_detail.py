@@ -6,7 +6,7 @@ import msgspec
 
 from iwdc_console.tui.model.api import Conflict, Drift, DriftSample, Event, Proposal, Span, Trace, TraceSummary, Vote
 from iwdc_console.tui.model.observation import Observation, Part
-from tests.tui.prod_eu import NAMES, NODE, NOW_MS, NOW_S, observation
+from tests.tui.prod_eu import NAMES, NODE, NOW_MS, NOW_S, observation, status
 
 TRACE = f"{4:032x}"
 """That of the proposal among the events."""
@@ -25,6 +25,22 @@ def drift() -> Drift:
         instance="instance-A", reference="instance-B", offset_ms=3.0, error_ms=0.4, rate_ppm=1.5, age_ms=900,
         suspect="instance-D", warn_ms=1_000.0, peers=peers, history=history,
     )  # fmt: skip
+
+
+def clocks() -> tuple[Drift, ...]:
+    """What A, C and D have measured of themselves; B leads, E did not answer."""
+
+    def of(instance: str, offset_ms: float, error_ms: float, rate_ppm: float) -> Drift:
+        history = tuple(
+            DriftSample(NOW_MS - ago * 60_000, offset_ms - ago * rate_ppm * 0.06, error_ms, "instance-B")
+            for ago in range(20, -1, -1)
+        )
+        return Drift(
+            instance=instance, reference="instance-B", offset_ms=offset_ms, error_ms=error_ms, rate_ppm=rate_ppm,
+            age_ms=2_000, history=history,
+        )  # fmt: skip
+
+    return (drift(), of("instance-C", -11.0, 0.9, -4.2), of("instance-D", 1_204.0, 2.5, 31.0))
 
 
 def traces() -> tuple[TraceSummary, ...]:
@@ -122,5 +138,6 @@ def detailed() -> Observation:
 
     return msgspec.structs.replace(
         observation(), drift=part(drift()), traces=part(traces()), trace=part(trace()), metrics=part(METRICS),
-        elections=part(elections()), conflicts=part(conflicts()),
+        elections=part(elections()), conflicts=part(conflicts()), clocks=part(clocks()),
+        leader=part(msgspec.structs.replace(status().leader, lease_remaining_ms=13_400, lease_ms=15_000)),
     )  # fmt: skip

@@ -161,6 +161,26 @@ def test_what_differs_is_asked_for_once_and_again_when_it_failed_and_one_wants_i
     assert fake.requests(changes)[0].query == "base=1.4.0"
 
 
+def test_every_member_is_asked_for_its_clock_and_the_leader_for_its_lease() -> None:
+    leads = {"id": "instance-B", "term": 4, "leaseRemainingMs": 900, "leaseMs": 1_500}
+    with running(node(drift={"instance": "instance-B"}, leader=leads)) as second:
+        members = [
+            {"id": "instance-A", "url": "http://127.0.0.1:1", "status": "healthy"},
+            {"id": "instance-B", "url": second.url, "status": "healthy"},
+            {"id": "instance-C", "url": second.url, "status": "unreachable"},
+        ]
+        told = STATUS | {"instances": members, "leader": {"id": "instance-B", "term": 4}}
+        own = node(drift={"instance": "instance-A"}, leader=leads | {"leaseRemainingMs": 0})
+        with running(own | {"GET distributed/status": told}) as fake:
+            source = LiveSource([fake.url])
+            source.want(frozenset({"leader", "clocks"}))
+            seen = until(source, lambda one: one.clocks is not None and one.leader is not None)
+    assert seen.clocks is not None
+    assert [each.instance for each in seen.clocks.value] == ["instance-B"], "A cannot be reached, C is not asked"
+    assert seen.leader is not None
+    assert (seen.leader.value.lease_remaining_ms, seen.leader.value.lease_ms) == (900, 1_500)
+
+
 def test_only_what_the_screen_needs_is_asked() -> None:
     with running(node(locks=[])) as fake:
         source = LiveSource([fake.url])

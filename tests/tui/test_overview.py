@@ -53,6 +53,9 @@ def test_the_worst_is_said_first() -> None:
     base = prod_eu.status()
     no_quorum = msgspec.structs.replace(base, quorum=Quorum(5, 2, 3, False), open_conflicts=1)
     assert of(no_quorum).sentence == "No quorum: 2 of 5 answer, 3 are needed."
+    both = tuple(instance(name, status="unreachable", reasons=("refused",)) for name in NAMES[3:])
+    gone = msgspec.structs.replace(no_quorum, instances=(*base.instances[:3], *both))
+    assert of(gone).reason == "instance-D, instance-E: its host refuses connections.", "one cause is told once"
     no_leader = msgspec.structs.replace(base, leader=Leader(None, 15), open_conflicts=1)
     assert of(no_leader).sentence == "No leader: proposals work, locks wait."
     conflicts = msgspec.structs.replace(base, open_conflicts=2)
@@ -180,7 +183,7 @@ def test_lately_joins_events_and_what_was_seen_from_here() -> None:
 def test_the_matrix_says_which_link_is_broken() -> None:
     half = {**dict.fromkeys(NAMES, "healthy"), "instance-C": "unreachable"}
     members = (instance("instance-A", sees=half), instance("instance-B"), instance("instance-C"))
-    said = plain(matrix_lines(moment(observation(prod_eu.status(instances=members))), 60, 20))
+    said = plain(matrix_lines(moment(observation(prod_eu.status(instances=members))), 80, 20))
     assert "instance-C is seen by instance-B and not by instance-A: a link is broken" in said
     assert "link" not in plain(matrix_lines(moment(), 60, 20))
 

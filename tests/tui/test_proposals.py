@@ -90,7 +90,12 @@ def test_a_dry_run_is_told_check_by_check_and_vote_by_vote() -> None:
     found = msgspec.convert(FORESEEN, Prediction)
     said = words_of(prediction_lines(found))
     assert "✓ Dry run: it would be accepted.   4 healthy, 3 needed" in said
-    assert "✓ instance-A  ✗ instance-D stale_version  ✗ instance-E no vote: unreachable" in said
+    assert "  ✓ instance-A  accept\n" in said
+    assert "  ✗ instance-D  stale_version\n  ✗ instance-E  no vote: unreachable" in said
+    many = msgspec.structs.replace(found, votes={f"instance-{n}": "accept" for n in range(9)} | {"instance-X": "bad"})
+    assert words_of(prediction_lines(many)).split("\n")[2:] == [
+        "  ✗ instance-X  bad", "".join(f"✓ instance-{n}  " for n in range(9)),
+    ]  # fmt: skip
     failing = msgspec.structs.replace(found, would_accept=False, checks={"hash": "bad_hash", "new-check": "ok"})
     assert "✗ hash: bad_hash  ✓ new-check" in words_of(prediction_lines(failing))
 

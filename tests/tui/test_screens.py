@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from iwdc_console.tui import orders
 from iwdc_console.tui.app import Console
+from iwdc_console.tui.model import leadership
 from iwdc_console.tui.orders import Order, Outcome
 from iwdc_console.tui.screens.events import Events
 from iwdc_console.tui.widgets.confirm import Confirm
@@ -17,7 +19,7 @@ from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
 from tests.tui import prod_eu
 from tests.tui.driving import SIZES, Act, drive, shown, until
-from tests.tui.prod_eu import NODE, Script
+from tests.tui.prod_eu import NODE, Script, moment
 from tests.tui.prod_eu_detail import TRACE, detailed
 
 
@@ -98,6 +100,32 @@ def test_an_event_shows_all_of_itself_and_leads_to_its_trace() -> None:
         assert "QUORUM_DECISION" in shown(app)
 
     at("7", act)
+
+
+def test_the_clock_under_the_cursor_is_plotted_with_its_own_measurements() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        said = shown(app)
+        assert "Offset from the leader over time instance-A" in said
+        assert "± 2.5 ms" in said, "the error of an instance that is not the asked one"
+        assert "+31.0 ppm" in said
+        await pilot.press("down")
+        await until(pilot, lambda: "instance-B leads: the others measure against it." in shown(app))
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "over time instance-D" in shown(app))
+        assert "+2000 ms" in shown(app)
+        assert "20m 00s ago" in shown(app)
+        await pilot.press("down")
+        await until(pilot, lambda: "1m 00s ago" in shown(app))  # E could not be asked: what it said before is shown
+
+    at("6", act)
+
+
+def test_the_lease_is_told_by_the_leader_alone() -> None:
+    leads = detailed()
+    first = leadership.head_lines(moment(leads), 100, 4)
+    assert [words for words, _ in first[1]][:2] == ["█" * 17, "░" * 3], "13.0 of 15 s, a moment later"
+    other = msgspec.structs.replace(leads, leader=None)
+    assert "the leader alone tells it" in leadership.head_lines(moment(other), 100, 4)[1][0][0]
 
 
 def test_metrics_tell_what_they_count() -> None:

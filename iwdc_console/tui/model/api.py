@@ -31,13 +31,14 @@ class Candidate(_View, frozen=True):
 
 
 class Leader(_View, frozen=True):
-    """Who leads, as the asked node knows it."""
+    """Who leads, as the asked node knows it. Only the leader knows what remains of the `lease_ms` of its lease."""
 
     id: str | None = None
     term: int = 0
     elected_at: int | None = None
     lease_remaining_ms: int = 0
     candidates: tuple[Candidate, ...] = ()
+    lease_ms: int = 0
 
 
 class Instance(_View, frozen=True):

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Prediction
-from iwdc_console.tui.model.words import clean
+from iwdc_console.tui.model.words import clean, fitted
 from node.protocol.settings import Limits
 from node.protocol.versions import BadVersion, parse
 
@@ -16,6 +16,8 @@ FIRST = "1.0.0"
 MAX_HASH_CHARS = Limits().max_hash_chars
 CHECKS = ("quorum", "version", "base", "slots", "signature", "hash")
 OK, UNKNOWN = "ok", "unknown"
+LISTED = 7
+"""As many voters have a line each."""
 
 
 class Draft(NamedTuple):
@@ -116,14 +118,20 @@ def prediction_lines(found: Prediction) -> list[Line]:
     for name, said in found.checks.items():
         word = text(f"propose.check.{name}") if name in CHECKS else clean(name)
         checks += [(f"✓ {word}  ", "text-success")] if said == OK else [(f"✗ {word}: {said}  ", "text-error")]
-    return [verdict, checks, _votes(found.votes)]
+    return [verdict, checks, *_votes(found.votes)]
 
 
-def _votes(votes: Mapping[str, str]) -> Line:
-    line: Line = []
+def _votes(votes: Mapping[str, str]) -> list[Line]:
+    """One line per voter; of many, those who would accept stand together."""
+    lines: list[Line] = []
+    accept: Line = []
+    width = max((len(clean(voter)) for voter in votes), default=0)
     for voter, vote in sorted(votes.items()):
         word = vote.partition(":")[0].strip()
         mark, tone = {"accept": ("✓", "text-success"), UNKNOWN: ("?", "text-muted")}.get(word, ("✗", "text-error"))
-        why = "" if word in ("accept", UNKNOWN) else f" {vote}"
-        line.append((f"{mark} {voter}{why}  ", tone))
-    return line
+        if word == "accept" and len(votes) > LISTED:
+            accept.append((f"{mark} {voter}  ", tone))
+        else:
+            said = text("vote.accept") if word == "accept" else vote
+            lines.append([(f"  {mark} ", tone), (fitted(voter, width + 2), ""), (said, tone)])
+    return [*lines, *([accept] if accept else [])]

@@ -1,9 +1,10 @@
 """What the Clock screen says: every instance's offset against the leader, with its error, over time (T1)."""
 
+from collections.abc import Mapping, Sequence
+
+from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Drift, Instance, Status
-from iwdc_console.tui.model.bars import sparkline
-from iwdc_console.tui.model.history import History, Pulse
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
@@ -11,6 +12,7 @@ from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.plot import Axis, Measurement, axis_for, error_bars
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
 from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
 
@@ -18,7 +20,6 @@ LEAST_REACH_MS = 10.0
 """The plot never zooms in further: noise should look like noise."""
 NOT_TOLD = Drift()
 LABEL_WIDTH = 10
-SPARK = 20
 _TONES = {"point": "action-primary", "bar": "text-muted", "axis": "text-disabled", "threshold": "status-degraded"}
 
 COLUMNS = (
@@ -26,30 +27,28 @@ COLUMNS = (
     Column("instance", 12, grow=2),
     Column("offset", 11, right=True, glows=True),
     Column("error", 11, right=True, drop=1),
+    Column("pace", 10, right=True, drop=2),
     Column("verdict", 16, grow=2),
-    Column("trend", SPARK, drop=2),
 )
 
 
 def rows(moment: Moment) -> list[Row]:
-    """One row per instance: what it reports of itself against the leader; of the asked one also the error."""
+    """One row per instance: what it reports of itself against the leader; of those that were asked also the error."""
     status, part = moment.observation.status, moment.observation.drift
     if status is None:
         return []
-    newest = moment.history.pulses[-1] if moment.history.pulses else None
-    return _rows(status, part.value if part is not None else NOT_TOLD, moment.history, newest, language())
+    return _rows(status, part.value if part is not None else NOT_TOLD, _measured(moment), language())
 
 
 @once
-def _rows(status: Part[Status], drift: Drift, history: History, newest: Pulse | None, spoken: str) -> list[Row]:
-    """`newest` and `spoken` say that the history and the language are the same still."""
+def _rows(status: Part[Status], drift: Drift, measured: Mapping[str, Drift], spoken: str) -> list[Row]:
+    """In the language `spoken`."""
     found = []
     for item in status.value.instances:
         leads, gone = item.id == status.value.leader.id, item.status == UNREACHABLE
-        error_ms = drift.error_ms if item.id == drift.instance else None
+        own = NOT_TOLD if leads or gone else measured.get(item.id, NOT_TOLD)
+        error_ms, pace = own.error_ms, own.rate_ppm
         words, tone = _verdict(item, drift, leads)
-        samples = [one.drift_ms for one in history.samples(item.id, SPARK)]
-        trend = "" if leads or gone else sparkline([None if ms is None else abs(ms) for ms in samples], SPARK, 1.0)
         found.append(
             Row(
                 key=item.id,
@@ -58,13 +57,30 @@ def _rows(status: Part[Status], drift: Drift, history: History, newest: Pulse | 
                     Cell(item.id, "text-muted" if gone else ""),
                     Cell(text("overview.reference") if leads else offset(None if gone else item.drift_ms)),
                     Cell(NONE if error_ms is None else "± " + milliseconds(error_ms), "text-muted", error_ms),
+                    Cell(NONE if pace is None else text("unit.ppm", value=f"{pace:+.1f}"), "text-muted", pace),
                     Cell(words, tone),
-                    Cell(trend, "text-muted"),
                 ),
                 copy=f"{item.id} {item.drift_ms}",
             )
         )
     return found
+
+
+def _measured(moment: Moment) -> Mapping[str, Drift]:
+    """What each instance has measured of its own clock, as far as it was asked."""
+    return _by_instance(moment.observation.clocks, moment.observation.drift)
+
+
+@once
+def _by_instance(clocks: Part[tuple[Drift, ...]] | None, drift: Part[Drift] | None) -> Mapping[str, Drift]:
+    gathered = clocks.value if clocks is not None else ()
+    own = (drift.value,) if drift is not None else ()
+    return {each.instance: each for each in (*gathered, *own)}
+
+
+@once
+def _measurements(drift: Drift) -> Sequence[Measurement]:
+    return [Measurement(one.at, one.offset_ms, one.error_ms) for one in drift.history]
 
 
 def _verdict(item: Instance, drift: Drift, leads: bool) -> tuple[str, str]:
@@ -101,27 +117,43 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
             error=milliseconds(drift.error_ms), age=age((drift.age_ms or 0) + aged_ms),
         )  # fmt: skip
         pace = "" if drift.rate_ppm is None else "  " + text("drift.rate", ppm=f"{drift.rate_ppm:+.1f}")
-        lines.append([(measured, ""), (pace, "text-muted")])
+        whole = wrap(clean(measured + pace), width)
+        lines += [[(measured, ""), (pace, "text-muted")]] if len(whole) == 1 else [[(line, "")] for line in whole]
     if drift.suspect:
-        lines.append([(text("drift.suspected", suspect=drift.suspect), "status-unreachable")])
+        suspected = clean(text("drift.suspected", suspect=drift.suspect))
+        lines += [[(line, "status-unreachable")] for line in wrap(suspected, width)]
     return lines[:most]
 
 
 def plot_lines(moment: Moment, width: int, height: int) -> list[Line]:
     """The asked node's measurements with their error bars, since the oldest it remembers."""
     part = moment.observation.drift
-    if part is None or not part.value.history or height < 3:
+    return plot_of(moment, part.value.instance if part is not None else "", width, height)
+
+
+def plot_of(moment: Moment, instance: str, width: int, height: int) -> list[Line]:
+    """An instance's measurements with their error bars; what it reported of itself, where it could not be asked."""
+    status, part = moment.observation.status, moment.observation.drift
+    if status is not None and instance == status.value.leader.id:
+        return [[(text("drift.is_reference", instance=instance), "text-muted")]]
+    measured = _measurements(_measured(moment).get(instance, NOT_TOLD))
+    if not measured:
+        samples = moment.history.samples(instance)
+        measured = [Measurement(one.at_ms, one.drift_ms, 0.0) for one in samples if one.drift_ms is not None]
+    if not measured or height < 3:
         return [[(text("drift.no_history"), "text-muted")]]
-    return _plot(part.value, moment.now_ms // 1000 * 1000, width, height, language())
+    warn_ms = part.value.warn_ms if part is not None else 0.0
+    return _plot(measured, warn_ms, moment.now_ms // 1000 * 1000, width, height, language())
 
 
 @once
-def _plot(drift: Drift, now_ms: int, width: int, height: int, spoken: str) -> list[Line]:
-    measured = [Measurement(one.at, one.offset_ms, one.error_ms) for one in drift.history]
+def _plot(
+    measured: Sequence[Measurement], warn_ms: float, now_ms: int, width: int, height: int, spoken: str
+) -> list[Line]:
     axis = axis_for(measured, LEAST_REACH_MS)
     room = max(1, width - LABEL_WIDTH - 1)
     since_ms, until_ms = measured[0].at_ms, max(now_ms, measured[-1].at_ms)
-    plotted = error_bars(measured, room, height - 1, axis, since_ms, until_ms, drift.warn_ms or None)
+    plotted = error_bars(measured, room, height - 1, axis, since_ms, until_ms, warn_ms or None)
     lines: list[Line] = [
         [(_label(axis, at, height - 1), "text-muted"), *((words, _TONES.get(role, "")) for words, role in runs)]
         for at, runs in enumerate(plotted)

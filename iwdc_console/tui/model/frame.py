@@ -7,7 +7,7 @@ from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.lately import date_and_time
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
 from iwdc_console.tui.model.moment import Beside, Moment
-from iwdc_console.tui.model.quantity import age, milliseconds, offset
+from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
 from iwdc_console.tui.model.verdict import spare
 
 GAUGE_DOTS = 9
@@ -98,7 +98,9 @@ def _drift(status: Status) -> Field:
     worst = max(known, key=abs, default=None)
     off = status.suspect is not None or any("drift" in item.reasons for item in status.instances)
     shade = "status-degraded" if off else ""
-    return Field(5, ((text("frame.drift") + " ", "text-muted"), (f"{offset(worst):>{OFFSET}}", shade)))
+    return Field(
+        5, ((text("frame.drift") + " ", "text-muted"), (NONE if worst is None else f"{offset(worst):>{OFFSET}}", shade))
+    )
 
 
 def _version(status: Status) -> Field:

@@ -1,5 +1,6 @@
 """What the Leadership screen says: who leads and for how long yet, who would be next, how it came to be (E1-E7)."""
 
+from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Event, Leader
 from iwdc_console.tui.model.bars import bar
@@ -12,6 +13,7 @@ from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
 from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
 
@@ -31,6 +33,8 @@ CHANGES = (
     Column("reason", 20, grow=4),
 )
 LEASE_WIDTH = 20
+LEASE_LOW = 1 / 4
+"""A lease with less than this part of it left stands out."""
 
 
 def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
@@ -45,11 +49,11 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
         since = "" if leader.elected_at is None else age(moment.now_ms - leader.elected_at)
         words = text("leadership.leads", leader=leader.id, term=leader.term)
         lines = [[(f"{LEADER} ", "status-leader"), (words, "bold"), (f"  {_for(since)}", "text-muted")]]
-        if leader.id == status.id:
-            lines.append(_lease(moment, leader, part.at_s))
+        lines.append(_lease(moment, leader, status.id, part.at_s))
     heir, better = successor(leader), challenger(leader)
     if leader.id is not None and better is not None:
-        lines.append([(text("leadership.challenger", instance=better), "status-degraded")])
+        outranks = clean(text("leadership.challenger", instance=better))
+        lines += [[(line, "status-degraded")] for line in wrap(outranks, width)]
     elif leader.id is not None:
         lines.append([(_next(heir), "text-muted")])
     return lines[:most]
@@ -63,13 +67,22 @@ def _next(heir: str | None) -> str:
     return text("leadership.no_heir") if heir is None else text("leadership.heir", instance=heir)
 
 
-def _lease(moment: Moment, leader: Leader, at_s: float) -> Line:
-    """Ticks down between answers; the leader takes it up with every heartbeat that a majority answers (E5)."""
+def _lease(moment: Moment, leader: Leader, asked: str, at_s: float) -> Line:
+    """Ticks down between answers; the leader takes it up with every heartbeat that a majority answers (E5).
+
+    Only the leader can tell: the one that is `asked`, or it was asked besides.
+    """
+    told = moment.observation.leader
+    if leader.id != asked:
+        if told is None or (told.value.id, told.value.term) != (leader.id, leader.term) or not told.value.lease_ms:
+            return [(text("leadership.lease_untold"), "text-muted")]
+        leader, at_s = told.value, told.at_s
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - at_s) * 1000
     left_ms = max(0.0, leader.lease_remaining_ms - aged_ms)
-    filled, empty = bar(left_ms, max(leader.lease_remaining_ms, 1), LEASE_WIDTH)
+    filled, empty = bar(left_ms, leader.lease_ms or leader.lease_remaining_ms, LEASE_WIDTH)
+    shade = "status-healthy" if left_ms > leader.lease_ms * LEASE_LOW else "status-degraded"
     label = text("leadership.lease", left=duration(left_ms))
-    return [(filled, "status-healthy"), (empty, "text-muted"), (f"  {label}", "text-muted")]
+    return [(filled, shade), (empty, "text-muted"), (f"  {label}", "text-muted")]
 
 
 def candidate_rows(moment: Moment) -> list[Row]:

@@ -1,11 +1,12 @@
 """Who sees whom: one line per observer, one column per instance seen."""
 
+from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, shape, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.once import once
-from iwdc_console.tui.model.words import fitted
+from iwdc_console.tui.model.words import clean, fitted
 
 Line = list[tuple[str, str]]
 NAME = 14
@@ -31,12 +32,12 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     fitting = names[: max(1, (width - NAME) // cell)]
     short = short_names(names, cell - 1)
     lines: list[Line] = [[(" " * NAME, ""), *((" " + short[name], "text-muted") for name in fitting)]]
-    for item in status.instances[: max(1, most - 3)]:
+    for item in status.instances[: max(1, most - 1)]:
         line: Line = [(fitted(item.id, NAME - 1) + " ", "" if item.status == HEALTHY else tone(item.status))]
         for name in fitting:
             line.append(_cell(status, item.id, name, cell))
         lines.append(line)
-    return [*lines, *_disagreements(status, language())][:most]
+    return [*lines, *_wrapped(_disagreements(status, language()), width)][:most]
 
 
 def seen(status: Status, observer: str, name: str) -> str | None:
@@ -54,12 +55,16 @@ def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, st
     return f"{shape(said):>{width}}", tone(said)
 
 
+def _wrapped(sentences: list[str], width: int) -> list[Line]:
+    return [[(line, "status-degraded")] for words in sentences for line in wrap(clean(words), width)]
+
+
 @once
-def _disagreements(status: Status, spoken: str) -> list[Line]:
+def _disagreements(status: Status, spoken: str) -> list[str]:
     """In the language `spoken`: instances that some see and others do not: a link is broken, not a node."""
     observers = [item for item in status.instances if item.status != UNREACHABLE]
     unseen = {name for one in observers for name, said in one.sees.items() if said == UNREACHABLE}
-    lines: list[Line] = []
+    sentences: list[str] = []
     for item in status.instances:
         if item.id not in unseen:
             continue
@@ -71,5 +76,5 @@ def _disagreements(status: Status, spoken: str) -> list[Line]:
         ]
         if sighted:
             words = text("matrix.disagree", instance=item.id, blind=", ".join(blind), sighted=", ".join(sighted))
-            lines.append([(words, "status-degraded")])
-    return lines
+            sentences.append(words)
+    return sentences

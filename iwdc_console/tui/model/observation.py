@@ -13,6 +13,7 @@ from iwdc_console.tui.model.api import (
     Conflict,
     Drift,
     Event,
+    Leader,
     Lock,
     Proposal,
     Status,
@@ -25,13 +26,15 @@ from iwdc_console.tui.model.api import (
 T = TypeVar("T")
 
 PartName = Literal[
-    "status", "locks", "drift", "proposals", "conflicts", "events", "elections", "traces", "trace", "metrics",
-    "versions", "summary", "comparison",
+    "status", "leader", "locks", "drift", "clocks", "proposals", "conflicts", "events", "elections", "traces",
+    "trace", "metrics", "versions", "summary", "comparison",
 ]  # fmt: skip
 PARTS: tuple[PartName, ...] = (
     "status",
+    "leader",
     "locks",
     "drift",
+    "clocks",
     "proposals",
     "conflicts",
     "events",
@@ -82,8 +85,12 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     nodes: tuple[str, ...] = ()
     link: Link = Link()
     status: Part[Status] | None = None
+    leader: Part[Leader] | None = None
+    """As the leader itself tells it."""
     locks: Part[tuple[Lock, ...]] | None = None
     drift: Part[Drift] | None = None
+    clocks: Part[tuple[Drift, ...]] | None = None
+    """What every member that answered has measured of its own clock."""
     proposals: Part[tuple[Proposal, ...]] | None = None
     conflicts: Part[tuple[Conflict, ...]] | None = None
     events: Part[tuple[Event, ...]] | None = None

@@ -135,10 +135,15 @@ def _votes_line(item: Proposal, width: int) -> Line:
     accepts = sum(vote.vote == "accept" for vote in item.votes.values())
     filled, empty = bar(accepts, item.required, VOTE_BAR)
     line: Line = [("  ", ""), (filled, "proposal-pending"), (empty, "text-muted")]
-    line.append((" " + text("overview.votes", accepts=accepts, required=item.required), ""))
+    line.append((f" {tally(accepts, item.required)}", ""))
     if len(item.voters) <= MARKED_VOTERS:
         line += [vote_mark(item, voter) for voter in item.voters]
     return line
+
+
+def tally(accepts: int, required: int) -> str:
+    """How many have accepted, and how many must."""
+    return text("overview.votes" if accepts <= required else "overview.votes_more", accepts=accepts, required=required)
 
 
 def vote_mark(item: Proposal, voter: str) -> tuple[str, str]:

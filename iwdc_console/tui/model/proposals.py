@@ -8,7 +8,7 @@ from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
-from iwdc_console.tui.model.overview import STATES, state_word, subject, text_or
+from iwdc_console.tui.model.overview import STATES, state_word, subject, tally, text_or
 from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
 from iwdc_console.tui.model.table import Cell, Column, Row
 from iwdc_console.tui.model.words import fitted
@@ -108,7 +108,7 @@ def vote_lines(proposal: Proposal, status: Status | None, now_ms: int, width: in
 def _bar(found: Ballot) -> Line:
     accepted, rejected, rest = ballots.bar(found, BAR)
     line: Line = [(accepted, "proposal-accepted"), (rejected, "proposal-rejected"), (rest, "text-muted")]
-    line.append((f"  {text('overview.votes', accepts=found.accepts, required=found.required)}", ""))
+    line.append((f"  {tally(found.accepts, found.required)}", ""))
     if found.left_ms is not None:
         line.append((f"   {text('overview.left', time=duration(found.left_ms))}", "proposal-pending"))
     return line

@@ -88,7 +88,11 @@ def _of_status(status: Status) -> Verdict:
 
 
 def _gone(status: Status, instances: list[Instance]) -> str:
-    parts = [text("verdict.because", id=item.id, cause=cause(item)) for item in instances[:NAMED]]
+    """Who is not well and why, those with the same cause together."""
+    named: dict[str, list[str]] = {}
+    for item in instances[:NAMED]:
+        named.setdefault(cause(item), []).append(item.id)
+    parts = [text("verdict.because", id=", ".join(ids), cause=why) for why, ids in named.items()]
     if len(instances) > NAMED:
         parts.append(text("verdict.more", count=len(instances) - NAMED))
     return "; ".join(parts) + "." if parts else ""

@@ -22,7 +22,7 @@ class Leadership(View):
     """Candidates stand by rank: longest uptime, then the highest id."""
 
     NAME = "leadership"
-    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"elections"})
+    NEEDS: ClassVar[frozenset[PartName]] = frozenset({"elections", "leader"})
     COMMAND = "leader"
     CSS = """
     Leadership {

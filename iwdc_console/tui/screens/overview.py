@@ -48,9 +48,9 @@ class Overview(View):
             #top { max-height: 10; }
             #bottom { layout: vertical; }
             #lately { width: 1fr; }
-            #open { width: 1fr; height: 6; layout: horizontal; }
-            #proposals { width: 3fr; height: 6; }
-            #locks { width: 2fr; height: 6; }
+            #open { width: 1fr; height: auto; layout: horizontal; }
+            #proposals { width: 3fr; max-height: 6; }
+            #locks { width: 2fr; max-height: 6; }
         }
     }
     """

@@ -9,6 +9,7 @@ from iwdc_console.tui.model.api import (
     Conflict,
     Drift,
     Event,
+    Leader,
     Lock,
     Proposal,
     Span,
@@ -21,6 +22,7 @@ from iwdc_console.tui.model.observation import PartName
 
 TYPES: dict[PartName | Literal["spans"], Any] = {
     "status": Status,
+    "leader": Leader,
     "locks": tuple[Lock, ...],
     "drift": Drift,
     "proposals": tuple[Proposal, ...],

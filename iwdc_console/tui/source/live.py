@@ -14,7 +14,7 @@ import msgspec
 
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
-from iwdc_console.tui.model.api import Event, Instance, Span, Status, Trace
+from iwdc_console.tui.model.api import Drift, Event, Instance, Span, Status, Trace
 from iwdc_console.tui.model.marks import UNREACHABLE
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.model.retold import TELLING
@@ -38,6 +38,7 @@ GATHER_S = 0.05
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 PATHS: dict[PartName, str] = {
     "status": "distributed/status",
+    "leader": "distributed/leader",
     "locks": "distributed/locks",
     "drift": "distributed/drift",
     "proposals": "distributed/proposals",
@@ -49,6 +50,8 @@ PATHS: dict[PartName, str] = {
 }
 CHOSEN = ("summary", "comparison")
 """Parts that tell of a version that was chosen."""
+GATHERED = ("trace", "clocks")
+"""Parts that every member has a piece of."""
 COMPARE_TIMEOUT_S = 30.0
 """A node reads all files that differ."""
 
@@ -158,11 +161,13 @@ class LiveSource:
                 if await self._find_status(client):
                     node = self._observation.link.node
                     follower.follow(node)
-                    for name in self._wanted - {"status", "events", "trace", *CHOSEN}:
+                    for name in self._wanted - {"status", "events", *GATHERED, *CHOSEN}:
                         then = self._then.get(name)
                         same = then.value if then is not None and then.node == node else None
                         if worth_asking(name, self._observation, same, self._clock.mono_s()):
                             await self._ask_part(client, self._knowing(name), name)
+                    if "clocks" in self._wanted:
+                        await self._gather_clocks(client)
                     if self._trace and "trace" in self._wanted:
                         await self._gather_trace(client, self._trace)
                     if self._version and "summary" in self._wanted:
@@ -228,7 +233,7 @@ class LiveSource:
     def _knowing(self, name: PartName) -> str:
         """Who to ask: only the leader knows what is left of a lease; everything else the node in use knows as well."""
         status = self._observation.status
-        if name != "locks" or status is None:
+        if name not in ("locks", "leader") or status is None:
             return self._observation.link.node
         id_, members = status.value.leader.id, status.value.instances
         leader = next((item for item in members if item.id == id_ and item.status != UNREACHABLE), None)
@@ -267,6 +272,19 @@ class LiveSource:
             self._then[name] = self._observation.status
         changes = {name: part, "troubles": troubles}
         self._observation = msgspec.structs.replace(self._observation, **changes)
+
+    async def _gather_clocks(self, client: "httpx.AsyncClient") -> None:
+        """What each member has measured of its own clock; who does not answer is left out."""
+        status, known = self._observation.status, self._then.get("clocks")
+        then = None if known is None else known.value
+        if status is None or not worth_asking("clocks", self._observation, then, self._clock.mono_s()):
+            return
+        here = [root for item in status.value.instances if item.status != UNREACHABLE and (root := _root(item))]
+        told = await asyncio.gather(*(_measured(client, root) for root in here))
+        self._then["clocks"] = status
+        clocks = tuple(each for each in told if each is not None)
+        part = Part(clocks, self._observation.link.node, self._clock.mono_s(), int(self._clock.wall_ms()))
+        self._observation = msgspec.structs.replace(self._observation, clocks=part)
 
     async def _gather_trace(self, client: "httpx.AsyncClient", trace: str) -> None:
         """The spans of a trace on every member; who did not answer is told."""
@@ -308,6 +326,15 @@ async def _spans(client: "httpx.AsyncClient", node: str, trace: str) -> "tuple[S
         )
     except Unknown:
         return ()
+    except (Unanswered, BadAnswer):
+        return None
+    return found
+
+
+async def _measured(client: "httpx.AsyncClient", node: str) -> Drift | None:
+    """A member's measurements of its clock; None when it does not answer."""
+    try:
+        found: Drift = decode("drift", await _get(client, node, PATHS["drift"]))
     except (Unanswered, BadAnswer):
         return None
     return found

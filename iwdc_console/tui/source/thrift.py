@@ -18,6 +18,7 @@ def worth_asking(name: PartName, known: Observation, then: Status | None, now_s:
         return not then.locks == now.locks == 0
     if name == "proposals":
         return not (then.open_proposals == now.open_proposals == 0 < then.events == now.events)
-    if name == "drift":
-        return known.drift is None or now_s - known.drift.at_s >= DRIFT_S
+    if name in ("drift", "clocks"):
+        part = known.drift if name == "drift" else known.clocks
+        return part is None or now_s - part.at_s >= DRIFT_S
     return True

@@ -29,6 +29,7 @@ class Lines(Widget):
         super().__init__(id=id, classes=PANEL)
         self._most = most
         self._title = title
+        self._about = ""
         self._writer = writer
         self._moment: Moment | None = None
         self._lines: list[Line] = []
@@ -36,8 +37,13 @@ class Lines(Widget):
     def show(self, moment: Moment) -> None:
         """Show what is said of this moment."""
         self._moment = moment
-        entitle(self, self._title)
+        entitle(self, self._title, self._about)
         self._write()
+
+    def about(self, what: str) -> None:
+        """What this panel is about stands behind its title."""
+        self._about = what
+        entitle(self, self._title, what)
 
     def on_resize(self) -> None:
         """Another width, other lines."""
