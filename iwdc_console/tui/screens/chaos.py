@@ -84,7 +84,8 @@ class Chaos(View):
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
         if self.is_current:
-            await self._carry_out([Look()])
+            # A look that goes well takes back no refusal of what was ordered before it.
+            self._tell(await self._ordered([Look()]) or self._problem)
 
     @on(Table.Opened)
     def _opened(self, message: Table.Opened) -> None:
@@ -108,17 +109,19 @@ class Chaos(View):
             offered, title = choice.further, choice.words
         words = choice.words if title == text("chaos.menu", node=node) else f"{title.rstrip('…')}: {choice.words}"
         self._rehearsal = Rehearsal(words, expected(choice.orders, known), int(self.console.clock.wall_ms()))
-        await self._carry_out(choice.orders)
+        self._tell(await self._ordered(choice.orders))
 
-    async def _carry_out(self, orders: Sequence[Order]) -> None:
-        """In a thread: a node that stops in good order takes its time."""
+    async def _ordered(self, orders: Sequence[Order]) -> str:
+        """Why they could not be carried out; "" if they were. In a thread: a node that stops takes its time."""
         try:
             for order in orders:
                 await asyncio.to_thread(self.cluster.order, order)
         except DemoError as problem:
-            self._problem = str(problem)
-        else:
-            self._problem = ""
+            return str(problem)
+        return ""
+
+    def _tell(self, problem: str) -> None:
+        self._problem = problem
         if self.is_mounted:
             self.show(self.console.moment())
 
