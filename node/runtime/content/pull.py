@@ -25,6 +25,8 @@ from node.runtime.content.work import OnBad, Pack, Run, Work
 
 THREADS: Final = 2
 """Connections of one pull."""
+ASK_S: Final = 5.0
+"""What a peer gets to say whether it has it: one that stands still (SIGSTOP) must not hold up the others for long."""
 READ_BYTES: Final = 512 * 1024
 MAX_BAD: Final = 16
 """Wrong files after which a peer is left out of a pull."""
@@ -90,7 +92,7 @@ class Pull:
 
         def asked(member: Member) -> bool:
             try:
-                with Peer(member) as peer:
+                with Peer(member, answer_s=ASK_S) as peer:
                     return peer.standing(self._key).state == "held"
             except PeerFailed as problem:
                 self._problems[member.id] = str(problem)
