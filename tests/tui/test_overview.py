@@ -94,7 +94,7 @@ def test_before_the_first_answer_the_first_line_says_whom_it_asks() -> None:
     assert said == Verdict(
         "unreachable",
         "No node of prod-eu answers (1 tried).",
-        "http://a:1: connection refused",
+        "http://a:1: connection refused.",
         "Next try in 4 s; r tries now.",
     )
 

@@ -201,8 +201,10 @@ def test_a_console_that_only_looks_gives_no_orders(monkeypatch: pytest.MonkeyPat
     cluster = Cluster(monkeypatch, Outcome("done", "never"))
 
     async def act(app: Console, pilot: Pilot[Any]) -> None:
+        assert "read-only" not in shown(app)
         app.read_only = True
         await pilot.press("3", "D")
+        await until(pilot, lambda: "prod-eu read-only" in shown(app).split("\n")[0])
         await until(pilot, lambda: "was started with --read-only" in told(app))
         assert cluster.given == []
 

@@ -28,11 +28,15 @@ class Field(NamedTuple):
     brief: tuple[tuple[str, str], ...] = ()
 
 
-def fields(moment: Moment) -> tuple[Field, ...]:
-    """All fields, left to right; the age of the data comes last and stays longest."""
+def fields(moment: Moment, read_only: bool = False) -> tuple[Field, ...]:
+    """All fields, left to right; the age of the data comes last and stays longest.
+
+    A console that is `read_only` says so beside the name of what it looks at.
+    """
     observation = moment.observation
     name = (_name(moment), "bold")
-    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), name), (name,))]
+    looks = ((f" {text('frame.read_only')}", "text-muted"),) if read_only else ()
+    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), name, *looks), (name, *looks))]
     if moment.beside is not None:
         found.append(_beside(moment.beside))
     if observation.status is not None:

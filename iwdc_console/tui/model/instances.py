@@ -28,7 +28,7 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
         *_why(item),
         *_witnesses(item, part.value),
         [],
-        *_history(moment.history.samples(item.id), width),
+        *_history(moment.history.samples(item.id), width, own=item.id == part.value.id),
         [],
         _pair("column.url", item.url),
         _pair("column.protocol", item.protocol or NONE),
@@ -73,14 +73,16 @@ def _witnesses(item: Instance, status: Status) -> list[Line]:
     return lines
 
 
-def _history(samples: list[Sample], width: int) -> list[Line]:
-    """Statuses and numbers since the console looks, newest at the right."""
+def _history(samples: list[Sample], width: int, own: bool) -> list[Line]:
+    """Statuses and numbers since the console looks, newest at the right; the asked node sends itself no heartbeats."""
     room = max(10, width - LABEL - 12)
     newest = samples[-room:]
     if not newest:
         return []
     strip: Line = [(f"{text('column.status'):<{LABEL}}", "text-muted"), (" " * (room - len(newest)), "")]
     strip += [(shape(one.status), tone(one.status)) for one in newest]
+    if own:
+        return [strip]
     return [
         strip,
         _plot("column.beat", [one.beat_ms for one in newest], room, age),

@@ -35,7 +35,9 @@ def verdict(moment: Moment) -> Verdict:
         if not link.error:
             return Verdict("", text("verdict.connecting", where=where))
         tried = len(link.tried)
-        return Verdict(UNREACHABLE, text("verdict.never", where=where, tried=tried), link.error, _next_try(moment))
+        return Verdict(
+            UNREACHABLE, text("verdict.never", where=where, tried=tried), f"{link.error}.", _next_try(moment)
+        )
     if observation.retold:
         return _retold(observation.status.value)
     if not moment.past and link.error and link.next_try_s is not None:

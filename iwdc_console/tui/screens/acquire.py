@@ -45,8 +45,8 @@ class Acquire(ModalScreen[None]):
         """What for, who, for how long, how long to wait; the way out first."""
         with Vertical():
             yield Static(text("acquire.title"), id="title", markup=False)
-            yield Field(text("column.resource"), id="resource")
-            yield Field(text("column.owner"), default_owner(), id="owner")
+            yield Field(text("column.resource").capitalize(), id="resource")
+            yield Field(text("column.owner").capitalize(), default_owner(), id="owner")
             yield Field(text("acquire.ttl"), id="ttl")
             yield Field(text("acquire.wait"), id="wait")
             yield Static(id="result")

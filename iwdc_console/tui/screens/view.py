@@ -79,7 +79,7 @@ class View(Screen[None]):
         if not self._whole():
             return
         self.set_class(moment.stale, "-stale")
-        self.query_one(Header).show(moment)
+        self.query_one(Header).show(moment, self.console.read_only)
         self.query_one(VerdictLine).show(moment)
         self.query_one(TimelineBar).show(self.console.travel)
         for panel in self.query(Lines):

@@ -26,9 +26,9 @@ class Header(Widget):
         super().__init__(id="header")
         self._fields: tuple[Field, ...] = ()
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: Moment, read_only: bool) -> None:
         """Show the frame of this moment."""
-        found = fields(moment)
+        found = fields(moment, read_only)
         if found != self._fields:
             self._fields = found
             self.refresh()
