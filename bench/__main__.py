@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts", "console")
+BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts", "console", "simulation")
 
 
 def main() -> None:

@@ -61,10 +61,13 @@ def fold(writes: Iterable[bytes]) -> tuple[Durable, list[Event]]:
 
 
 class Disk:
-    """What one machine's disk holds. `fault` and `slow_s` are set by the faults, read by the process that writes."""
+    """What one machine's disk holds. The faults set what ails it; the process that uses it has to live with that."""
 
     def __init__(self) -> None:
         self.fault: str | None = None
+        """Why it takes no writes."""
+        self.unreadable = False
+        """Whether reads fail; what a process has read already it goes on with."""
         self.slow_s = 0.0
         self.contents: set[str] = set()
         """Keys of the contents that lie beside the journal, whole."""
@@ -72,11 +75,11 @@ class Disk:
         self._load()
 
     def _load(self) -> None:
-        self.now, events = fold(self._writes)
+        self.now, self._arrived = fold(self._writes)
         self._logs: dict[str, list[Event]] = {}
         self.vector: VersionVector = dict(self.now.floor.vector) if self.now.floor else {}
         self.gaps: list[tuple[str, int, int]] = []
-        for event in events:
+        for event in self._arrived:
             self._append(event)
 
     def _append(self, event: Event) -> None:
@@ -85,6 +88,10 @@ class Disk:
             self.gaps.append((event.journal, expected, event.seq))
         self.vector[event.journal] = event.seq
         self._logs.setdefault(event.journal, []).append(event)
+
+    def mend(self) -> None:
+        """End what ails it; what it has lost stays lost."""
+        self.fault, self.slow_s, self.unreadable = None, 0.0, False
 
     @property
     def writes(self) -> int:
@@ -97,11 +104,10 @@ class Disk:
         self._writes.append(data)
         stored = _decoder.decode(data)
         for record in stored:
+            apply_record(self.now, self._arrived, record)
             if isinstance(record, Appended):
                 self._append(record.event)
-                continue
-            apply_record(self.now, [], record)
-            if isinstance(record, FloorReached):
+            elif isinstance(record, FloorReached):
                 self._drop_below(record.floor.vector)
         return stored
 
@@ -125,7 +131,15 @@ class Disk:
 
     def image(self) -> Durable:
         """What a process that starts on this disk finds."""
-        return fold(self._writes)[0]
+        return fold((_encoder.encode(self._content()),))[0]
+
+    def _content(self) -> list[Record]:
+        """The fewest records that add up to what is on it."""
+        now = self.now
+        kept: list[Record | None] = [now.identity, now.hard, ControlReplaced(now.stamp, now.index, now.control)]
+        kept += [FloorReached(now.floor) if now.floor else None, now.configured, *now.peer_journals.values()]
+        kept += map(Appended, self._arrived)
+        return [record for record in kept if record is not None]
 
     def events(self) -> Iterable[Event]:
         """All events held above the floor."""

@@ -1,7 +1,9 @@
 """Run seeds, and say what came of each."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from node.protocol.core import Core
@@ -9,6 +11,8 @@ from node.simulation.plan import Plan, draw
 from node.simulation.settle import prove_calm, prove_use, settle
 from node.simulation.violation import Violation
 from node.simulation.world import MakeCore, World
+
+GC_THRESHOLD = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,18 @@ def run_plan(plan: Plan, show: Callable[[str], None] | None = None, make_core: M
     return run_world(World(plan, show, make_core))
 
 
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Look for garbage seldom meanwhile, as a node does: what a world keeps is large and has few cycles."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+@seldom_collected()
 def run_world(world: World) -> Report:
     """Run a world that has not begun to its end, or to the first broken promise."""
     violation, settled_s = None, None

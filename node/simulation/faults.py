@@ -7,13 +7,16 @@ new breaks.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import permutations
 from math import exp, log
 from typing import TYPE_CHECKING
 
 from node.protocol.reconfiguration import MembersRefused, check_step
+from node.protocol.settings import Settings
 from node.simulation.disk import Disk
 from node.simulation.network import Link
+from node.simulation.plan import STRATEGIES
 from node.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
@@ -193,6 +196,23 @@ class Faults:
 
             self._until(self._last(5, 60), mend)
 
+    def _disk_unreadable(self) -> None:
+        process = self._victim()
+        if process is None:
+            return
+        self._begin("disk_unreadable", f"{process.name}'s disk cannot be read")
+        process.disk.unreadable = True
+        if self._rng.random() < 0.5:
+            process.stop("is killed")
+            process.start()
+
+        def readable() -> None:
+            process.disk.mend()
+            if not process.up:
+                process.start()
+
+        self._occupy(process, self._last(1, 60), readable)
+
     def _lose_disk(self, family: str, process: "Process", left: Disk, what: str, longest_s: float) -> None:
         """Kill a process and let it start again, some time later, with what is left of its disk."""
         self._begin(family, f"{process.name} is killed and its disk {what}")
@@ -205,7 +225,14 @@ class Faults:
 
     def _others_whole(self, process: "Process") -> bool:
         others = [p for p in self._world.processes if p is not process]
-        return bool(others) and all(p.ready for p in self._world.processes) and not self.rollout.under_way
+        return bool(others) and all(map(self._sound, self._world.processes)) and not self.rollout.under_way
+
+    def _sound(self, process: "Process") -> bool:
+        return process.ready and not process.disk.unreadable and not self._config_is_old(process)
+
+    def _at_peace(self) -> bool:
+        """Whether nothing is wrong with anybody, and packets arrive."""
+        return not self._busy and self._world.network.whole and not self._world.plan.weather.loss
 
     def _wipe(self) -> None:
         process = self._victim()
@@ -235,11 +262,16 @@ class Faults:
             self._quiet_until = self._world.schedule.t + 5 * scale + timeout_s
 
     def _duplicate(self) -> None:
+        """While the original is heard: started while that is silent, it is a lost disk's replacement to all (D2)."""
         original = self._rng.choice(self._world.processes)
+        if not self._at_peace() or not self._others_whole(original) or original.paused:
+            return
+        seconds = self._last(5, 60)
         double = self._world.double_of(original)
         self._begin("duplicate", f"{double.name} starts under {original.id}'s id on a disk of its own")
         double.start()
-        self._until(self._last(5, 60), lambda: double.stop("is killed"))
+        self._quiet_until = self._world.schedule.t + seconds
+        self._until(seconds, lambda: double.stop("is killed"))
 
     # The operator.
 
@@ -247,6 +279,36 @@ class Faults:
         change = self.rollout.begin()
         if change is not None:
             self._begin("members", change)
+
+    def _old_config(self) -> None:
+        """Started once more with a `node.toml` of before: another strategy, or the rule before it was made weaker."""
+        process = self._victim()
+        if process is None or self.rollout.under_way:
+            return
+        old = replace(process.settings, strategy=self._rng.choice(STRATEGIES))
+        if old.rule == "half" and self._rng.random() < 0.5:
+            old = replace(old, rule="majority")
+        self._begin("old_config", f"{process.name} starts with an old configuration: {old.rule}, {old.strategy}")
+        self._reconfigure(process, old)
+        self._occupy(process, self._last(1, 60), lambda: self._put_config_right(process))
+
+    def put_configs_right(self) -> None:
+        """Whoever runs an old configuration is started with the right one."""
+        for process in filter(self._config_is_old, self._world.processes):
+            self._put_config_right(process)
+
+    def _put_config_right(self, process: "Process") -> None:
+        plan = self._world.plan
+        self._reconfigure(process, replace(process.settings, rule=plan.rule, strategy=plan.strategy))
+
+    def _config_is_old(self, process: "Process") -> bool:
+        settings, plan = process.settings, self._world.plan
+        return (settings.rule, settings.strategy) != (plan.rule, plan.strategy)
+
+    def _reconfigure(self, process: "Process", settings: Settings) -> None:
+        process.stop("is stopped, for another configuration")
+        process.settings = settings
+        process.start()
 
     # Clocks.
 

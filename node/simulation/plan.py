@@ -4,7 +4,7 @@ Each seed draws a few families only: a swarm of narrow campaigns finds more than
 (Groce et al., "Swarm Testing", 2012).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from node.protocol.settings import Limits, Member, Rule, Settings, Strategy, Timing
@@ -22,17 +22,26 @@ FAMILIES = (
     "slow_link",
     "disk_full",
     "disk_slow",
+    "disk_unreadable",
     "wipe",
     "roll_back",
     "wall_step",
     "wall_drift",
     "clock_rate",
     "members",
+    "old_config",
+    "duplicate",
 )
-"""Families drawn by default. `duplicate` is a fault too, asked for by name."""
+"""Families of faults."""
 
 RULES: tuple[Rule, ...] = ("half", "majority")
 STRATEGIES: tuple[Strategy, ...] = ("last-write-wins", "leader-wins", "reject-inconsistent")
+FLOORS = (
+    Limits(retain_events=12, max_settled_kept=200, max_history_kept=50),
+    Limits(retain_events=60, max_settled_kept=500, max_history_kept=200),
+    Limits(),
+)
+"""How soon events give way to a floor, and how much of the past a floor keeps: what is small is passed often."""
 RATES_AGREE = 1.10
 """Clock rates that lie within this factor of one another agree (L4)."""
 
@@ -124,7 +133,7 @@ def names(count: int) -> tuple[str, ...]:
 def draw(seed: str, nodes: int | None = None, minutes: float = 10.0, families: tuple[str, ...] | None = None) -> Plan:
     """The plan of a seed. `minutes` are virtual, at the seed's timings; a shortened plan is shortened with them."""
     rng = Random(f"{seed}/plan")
-    count = rng.choice((1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7))
+    count = rng.choice((1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8, 9))
     scale = rng.choice((1.0, 1.0, 0.2))
     drawn = tuple(f for f in FAMILIES if rng.random() < 0.3)
     stormy = rng.random() < 0.5
@@ -156,5 +165,5 @@ def draw(seed: str, nodes: int | None = None, minutes: float = 10.0, families: t
         fault_every_s=rng.choice((8.0, 25.0, 60.0)) * scale,
         clients=rng.choice((1, 3, 6)),
         think_s=rng.choice((0.3, 2.0, 10.0)) * scale,
-        limits=Limits(retain_events=rng.choice((12, 60, 50_000)), max_events_per_push=rng.choice((4, 2_000))),
+        limits=replace(rng.choice(FLOORS), max_events_per_push=rng.choice((4, 2_000))),
     )

@@ -133,6 +133,9 @@ class Process:
         self.crash_in, self.paused = None, False
         self.inbox.clear()
         world = self.world
+        if self.disk.unreadable:
+            self._not_started("it cannot read its disk")
+            return
         boot = f"{self.name}-{self.boots}"
         rng = Random(f"{world.plan.seed}/{boot}")
         self.note(f"starts as {boot}")
@@ -141,13 +144,16 @@ class Process:
             self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
         except MembersRefused as refusal:
             self.transport = None
-            self.note(f"does not start: {refusal}")
-            world.happened(self.name, f"does not start: {refusal}")
+            self._not_started(str(refusal))
             return
         world.happened(self.name, "starts" if self.boots == 1 else "starts again")
         world.checkers.started(self)
         world.sights.forgets(self)
         self._arm()
+
+    def _not_started(self, why: str) -> None:
+        self.note(f"does not start: {why}")
+        self.world.happened(self.name, f"does not start: {why}")
 
     def stop(self, why: str) -> None:
         """End at once: what was not durable is lost, save a prefix of a commit under way."""
@@ -403,6 +409,9 @@ class Process:
         if self.paused:
             self.inbox.append((self._ship, (life, to, number, have)))
             return
+        if self.disk.unreadable:
+            self.world.count("a read that failed")
+            return  # The node logs it; who asked asks again.
         events, more = self.disk.read(have, self.settings.limits.max_events_per_push)
         self._leave(Send(to, Push(events, more, number), 0))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from node.simulation.process import Process
     from node.simulation.world import World
 
-MOST = 7
+MOST = 9
 """Voters, at most."""
 TWO_AT_ONCE = 0.25
 PUT_BACK = 0.2

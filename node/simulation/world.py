@@ -131,12 +131,13 @@ class World:
         for double in self.doubles:
             double.stop("is killed")
         for process in self.processes:
-            process.disk.fault, process.disk.slow_s = None, 0.0
+            process.disk.mend()
             process.clocks.set_right(self.schedule.t)
             process.crash_in = None
             process.resume(1.0)
             if not process.up:
                 process.start()
             process.rearm()
+        self.faults.put_configs_right()
         self.faults.rollout.finish()
         self.run_for(self.plan.weather.straggle_s)

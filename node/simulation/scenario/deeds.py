@@ -166,6 +166,12 @@ def _full(stage: Stage, node: str) -> None:
     stage.node(node).disk.fault = "disk_full"
 
 
+@deeds.add("disk of NODE unreadable")
+def _unreadable(stage: Stage, node: str) -> None:
+    """Reads fail: nothing old is sent to others, and the node cannot start."""
+    stage.node(node).disk.unreadable = True
+
+
 @deeds.add("disk of NODE slower by DURATION")
 def _slow_disk(stage: Stage, node: str, duration: float) -> None:
     stage.node(node).disk.slow_s = duration
@@ -173,8 +179,7 @@ def _slow_disk(stage: Stage, node: str, duration: float) -> None:
 
 @deeds.add("disk of NODE sound")
 def _sound(stage: Stage, node: str) -> None:
-    disk = stage.node(node).disk
-    disk.fault, disk.slow_s = None, 0.0
+    stage.node(node).disk.mend()
 
 
 # Clocks.

@@ -91,7 +91,8 @@ class Stage:
         world = self.world
         world.network.heal()
         for process in world.processes:
-            process.disk.fault, process.disk.slow_s, process.crash_in = None, 0.0, None
+            process.disk.mend()
+            process.crash_in = None
             process.clocks.set_right(world.schedule.t)
             process.resume(1.0)
             if not process.up:
