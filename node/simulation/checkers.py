@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from node.simulation.world import World
 
 FINAL = ("accepted", "rejected")
+_TELLING = frozenset({PreVoteAnswer, VoteRequest, ControlReset, ControlAppend})
+"""Messages that say something of which promises are made; most others are beats and events."""
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -203,6 +205,8 @@ class Checkers:
     def left(self, process: "Process", effect: Send | Reply | Emit) -> None:
         """An effect leaves a process: from now on it may have consequences."""
         match effect:
+            case Send(_, message) if type(message) not in _TELLING:
+                pass
             case Send(to, PreVoteAnswer(term, True)):
                 self._encouraged.setdefault((to, term), set()).add(process.id)
             case Send(_, VoteRequest(term)):

@@ -18,6 +18,7 @@ from node.simulation.disk import Disk
 from node.simulation.network import Link
 from node.simulation.plan import STRATEGIES
 from node.simulation.rollout import Rollout
+from node.simulation.strangers import accost
 
 if TYPE_CHECKING:
     from node.simulation.process import Process
@@ -272,6 +273,13 @@ class Faults:
         double.start()
         self._quiet_until = self._world.schedule.t + seconds
         self._until(seconds, lambda: double.stop("is killed"))
+
+    def _stranger(self) -> None:
+        running = [p for p in self._world.processes if p.up and not p.paused]
+        if running:
+            process, member = self._rng.choice(running), self._rng.choice(running)
+            self._begin("stranger", f"{process.name} is accosted by a stranger")
+            process.note(f"was told a {accost(process, member, self._rng)}")
 
     # The operator.
 

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from node.protocol.effects import Send
 from node.protocol.events import ROUND_OPENED, VOTES
 from node.protocol.locks import ACQUIRE
-from node.protocol.messages import ControlAck, ControlReset, LockCall, PreVote, RecoverAnswer, VoteAnswer
+from node.protocol.messages import (
+    ControlAck,
+    ControlReset,
+    Heartbeat,
+    HeartbeatAck,
+    LockCall,
+    PreVote,
+    Pull,
+    Push,
+    RecoverAnswer,
+    VoteAnswer,
+)
 from node.protocol.records import Appended, Record
 
 MARKS = (
@@ -46,8 +57,14 @@ MARKS = (
 """What a campaign must have reached."""
 
 
+_PLAIN = frozenset({Heartbeat, HeartbeatAck, Push, Pull})
+"""Messages that show nothing; most are of these kinds."""
+
+
 def of_message(send: Send) -> str | None:
     """What a message on its way shows."""
+    if type(send.message) in _PLAIN:
+        return None
     match send.message:
         case PreVote(permit=permit) if permit is not None:
             return "a candidate campaigns by the leader's permit (E6)"

@@ -31,6 +31,7 @@ FAMILIES = (
     "members",
     "old_config",
     "duplicate",
+    "stranger",
 )
 """Families of faults."""
 

@@ -350,17 +350,18 @@ class Process:
                 self.world.happened(self.name, "crashes between two effects")
                 self.stop("crashes between two effects")
                 return
+        if isinstance(effect, Send | Reply | Emit):
+            if effect.after > self._durable:
+                self._waiting.append(effect)
+            else:
+                self._leave(effect)
+            return
         match effect:
             case Persist(_, records):
                 self.world.checkers.intended(self, records)
                 self._gathered.append(effect)
                 if self.world.trace.show:
                     self.note(tell_effect(effect))
-            case Send() | Reply() | Emit():
-                if effect.after > self._durable:
-                    self._waiting.append(effect)
-                else:
-                    self._leave(effect)
             case Fetch(wanted):
                 for each in wanted:
                     self._fetch(each)
@@ -464,6 +465,7 @@ class Process:
     def _write(self, persist: Persist) -> None:
         records = self.disk.write(persist.records)
         for record in records:
+            self.world.histories.written(self.name, record)
             for mark in marks.of_record(record):
                 self.world.count(mark)
         self.world.checkers.committed(self, records)

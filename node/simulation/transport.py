@@ -27,6 +27,11 @@ MAX_QUEUED = 1_000
 """Messages waiting for one peer; beyond it the oldest are dropped."""
 
 
+def encode(envelope: Envelope) -> bytes:
+    """An envelope as it goes on the wire."""
+    return _encoder.encode(envelope)
+
+
 def decode(data: bytes) -> Envelope:
     """An envelope as it comes off the wire, sharing nothing with the sender."""
     return _decoder.decode(data)
@@ -110,7 +115,7 @@ class Transport:
     def _drain(self, to: str, link: _Link) -> bytes:
         envelope = self._process.running.envelope(to, tuple(link.queue))
         link.queue.clear()
-        return _encoder.encode(envelope)
+        return encode(envelope)
 
     # The answering side.
 

@@ -26,6 +26,8 @@ from node.protocol.requests import (
     Request,
 )
 from node.simulation.process import LOST_CONTENT, Process
+from node.simulation.strangers import nonsense
+from node.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from node.simulation.world import World
@@ -84,7 +86,7 @@ class Workload:
     def _next(self, client: str) -> None:
         if not self._open:
             return
-        begin = self._rng.choices((self._propose, self._publish, self._lock), (5, 3, 4))[0]
+        begin = self._rng.choices((self._propose, self._publish, self._lock, self._err), (50, 30, 40, 3))[0]
 
         def think() -> None:
             think_s = self._rng.expovariate(1.0) * self._plan.think_s
@@ -113,7 +115,9 @@ class Workload:
     def call(self, process: Process, request: Request, timeout_s: float, on_answer: OnOutcome) -> None:
         """Have a request answered; the outcome is None when it is unknown."""
         world = self._world
+        world.histories.asked(request)
         if not process.up:
+            world.histories.ended(request, REFUSED)
             world.happened("client", Outcome(request, process.name, REFUSED, 0.001))
             world.schedule.after(0.001, on_answer, REFUSED)
             return
@@ -124,6 +128,7 @@ class Workload:
             nonlocal done
             if not done:
                 done = True
+                world.histories.ended(request, answer)
                 outcome = f"{type(request).__name__} {_outcome(answer)}"
                 world.count(f"outcome {outcome}")
                 world.trace.note(world.schedule.t, "client", f"{outcome} from {process.name}")
@@ -199,6 +204,13 @@ class Workload:
                 self._world.checkers.published(answer, request.quorum)
             if answer not in (None, REFUSED):
                 return
+
+    def _err(self, client: str) -> Script:
+        """What no node may take (promise 7)."""
+        process, request = self._anyone(), nonsense(self._rng, self._fresh("nonsense"))
+        answer = yield process, request, self._plan.timing.heartbeat_timeout
+        if answer is not None and not isinstance(answer, Refusal):
+            raise Violation("promise 7", process.name, f"does not refuse {request}: {answer}")
 
     def _lock(self, client: str) -> Script:
         rng, timing, checkers = self._rng, self._plan.timing, self._world.checkers

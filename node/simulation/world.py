@@ -16,6 +16,7 @@ from node.simulation.checkers import Checkers
 from node.simulation.clocks import Clocks
 from node.simulation.disk import Disk
 from node.simulation.faults import Faults
+from node.simulation.histories import Histories
 from node.simulation.network import Network
 from node.simulation.plan import Plan
 from node.simulation.process import Process
@@ -50,6 +51,7 @@ class World:
         self.hosts = {process.id: process for process in self.processes}
         self.checkers = Checkers(self)
         self.sights = Sights(self)
+        self.histories = Histories()
         self.workload = Workload(self)
         self.faults = Faults(self)
 
