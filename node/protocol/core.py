@@ -351,7 +351,7 @@ class Core:
             return
         # Even of a journal that is not the one noted: an older image of our disk may not know the peer's new one.
         if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
-            self.recovery.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
+            self._begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
             return
         if self.recovery.is_late(peer, envelope.journal, envelope.start):
             ctx.count("distributed_sync_errors_total", type="former_boot")
@@ -380,7 +380,7 @@ class Core:
         match message:
             case Push():
                 if not self.replication.on_push(peer, message, envelope.journal):
-                    self.recovery.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
+                    self._begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
             case Heartbeat():
                 if peer.digest == self.members.digest:
                     election.on_heartbeat(peer, message)
@@ -500,6 +500,12 @@ class Core:
 
     def _mark(self) -> Mark:
         return Mark(self.replication.seq, self.election.term, self.control.stamp, self.control.index)
+
+    def _begin_anew(self, why: str) -> None:
+        """A new journal on this disk (D1): of the former one's events nothing is said any more, not even at once."""
+        self.recovery.begin_anew(why)
+        self._unsynced_marks.clear()
+        self.mark = Mark(0, self.mark.term, self.mark.stamp, self.mark.index)
 
     def _quote(self, peer: Peer, journal: str) -> Mark | None:
         """The most this node knows to have been on the peer's disk. What it holds of its log outlives restarts here."""

@@ -44,6 +44,8 @@ class LockService:
         self._deadlines: dict[str, float] = {}
         self._queues: dict[str, list[Waiter]] = {}
         self._marks: deque[tuple[float, str]] = deque()
+        self._refused: dict[tuple[str, int], str] = {}
+        """Acquires that were refused, by forwarder and number, and why; the newest of them."""
 
     def begin(self) -> None:
         """This node starts to serve as leader: what it inherits gets a whole lease again (L4)."""
@@ -63,6 +65,7 @@ class LockService:
         self._queues.clear()
         self._deadlines.clear()
         self._marks.clear()
+        self._refused.clear()
 
     def remaining_ms(self, lock: LockRecord) -> int | None:
         """What is left of the holder's lease as this leader counts; None when it does not lead."""
@@ -114,7 +117,11 @@ class LockService:
     def _acquire(self, instance: str, call: LockCall) -> None:
         ctx, state = self._ctx, self._control.state
         lock = state.locks.get(call.resource)
-        if lock is not None and lock.request_id == call.request_id:
+        refused = self._refused.get((instance, call.number))
+        if refused is not None:
+            # Sent once more before the refusal was heard: its client has moved on, and must not be given the lock (L2).
+            self._refuse(instance, call, refused)
+        elif lock is not None and lock.request_id == call.request_id:
             # The same request again: same grant, same token (L2), once a strict majority is known to hold it.
             self._control.confirm(lambda: self._granted(instance, call, lock))
         elif call.request_id in state.marks:
@@ -127,6 +134,7 @@ class LockService:
         elif call.wait_ms > call.waited_ms:
             self._enqueue(instance, call)
         else:
+            self._cancel(call.resource, call.request_id, instance)
             self._refuse(instance, call, "held", lock)
 
     def _renew(self, instance: str, call: LockCall) -> None:
@@ -247,6 +255,10 @@ class LockService:
         self.answer(instance, LockAnswer(call.number, token=token, already=already))
 
     def _refuse(self, instance: str, call: LockCall, reason: str, lock: LockRecord | None = None) -> None:
+        if call.action == ACQUIRE:
+            self._refused[instance, call.number] = reason
+            if len(self._refused) > self._ctx.settings.limits.max_locks:
+                del self._refused[next(iter(self._refused))]
         if lock is None:
             self.answer(instance, LockAnswer(call.number, reason))
             return
