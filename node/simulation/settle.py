@@ -134,4 +134,6 @@ def prove_calm(world: "World") -> None:
         # Once it may: two parts that shared a floor may each come to hold their own copy.
         grown = second[process.name] - first[process.name], objects(process.running) - second[process.name]
         if min(grown) > GROWTH_ALLOWED:
-            raise Violation("bounded memory", process.name, f"grew by {grown} objects at rest, {GROWTH_ALLOWED} allowed")
+            raise Violation(
+                "bounded memory", process.name, f"grew by {grown} objects at rest, {GROWTH_ALLOWED} allowed"
+            )

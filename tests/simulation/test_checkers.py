@@ -19,7 +19,17 @@ from node.protocol.records import (
     Renew,
     Vote,
 )
-from node.protocol.requests import AcquireLock, LockGranted, LockView, Published
+from node.protocol.requests import (
+    AcquireLock,
+    Answer,
+    LockGranted,
+    LockView,
+    Maybe,
+    Propose,
+    Publish,
+    Published,
+    Refusal,
+)
 from node.simulation.ballots import Ballots
 from node.simulation.plan import Plan
 from node.simulation.process import Process
@@ -224,3 +234,50 @@ def test_votes_lost_with_a_disk_count_no_more() -> None:
     assert ballots.maimed("p")
     ballots.take(proposal("q", "right"))
     ballots.take(vote("q", "C"))
+
+
+# Clients' histories.
+
+REFUSED = Refusal("held")
+
+
+def published(event_id: str) -> Publish:
+    return Publish("SNAPSHOT_CREATED", {}, event_id)
+
+
+def test_what_was_refused_to_a_client_is_not_done_later(world: World) -> None:
+    world.histories.asked(acquire("first", "q1"))
+    world.histories.ended(acquire("first", "q1"), REFUSED)
+    with pytest.raises(Violation, match=r"client: A: did q1, which was refused: held"):
+        world.histories.written("A", ControlAppended(1, 1, Grant(LOCK)))
+
+
+def test_what_was_done_is_not_refused(world: World) -> None:
+    world.histories.asked(published("e-1"))
+    world.histories.written("A", Appended(Event("e-1", "A", "j", 1, "SNAPSHOT_CREATED", 0, 0, "", {})))
+    with pytest.raises(Violation, match="did e-1"):
+        world.histories.ended(published("e-1"), Refusal("recovering"))
+
+
+def test_a_proposal_is_known_by_its_key_and_one_of_many_in_an_event(world: World) -> None:
+    ask = Propose("snapshot", "1.0.0", "a", idempotency_key="k2")
+    world.histories.asked(ask)
+    world.histories.ended(ask, Refusal("insufficient_quorum"))
+    many = event("j", 1, SNAPSHOT_PROPOSAL, proposals=[{"idempotencyKey": "k1"}, {"idempotencyKey": "k2"}])
+    with pytest.raises(Violation, match="did k2"):
+        world.histories.written("A", Appended(many))
+
+
+@pytest.mark.parametrize("other", [None, Maybe("no_answer", ""), Published("e-1", "j", 1)])
+def test_a_maybe_may_be_done_though_another_try_was_refused(world: World, other: Answer | None) -> None:
+    for answer in (other, REFUSED):
+        world.histories.asked(published("e-1"))
+        world.histories.ended(published("e-1"), answer)
+    world.histories.written("A", Appended(Event("e-1", "A", "j", 1, "SNAPSHOT_CREATED", 0, 0, "", {})))
+
+
+def test_a_lock_may_have_been_granted_and_have_expired_before_its_refusal(world: World) -> None:
+    world.histories.asked(acquire("first", "q1"))
+    world.histories.written("A", ControlAppended(1, 1, Grant(LOCK)))
+    world.histories.ended(acquire("first", "q1"), Refusal("not_held"))
+    world.histories.written("B", ControlAppended(1, 1, Grant(LOCK)))

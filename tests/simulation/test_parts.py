@@ -2,16 +2,31 @@
 
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from node.protocol.events import Event
-from node.protocol.records import Appended, ControlAppended, ControlReplaced, ControlState, Grant, LockRecord, Vote
+from node.protocol.records import (
+    Appended,
+    Configured,
+    ControlAppended,
+    ControlReplaced,
+    ControlState,
+    Floor,
+    FloorReached,
+    Grant,
+    Identity,
+    LockRecord,
+    PeerJournal,
+    Record,
+    Vote,
+)
 from node.simulation.clocks import EPOCH_MS, Clocks
-from node.simulation.disk import Disk
+from node.simulation.disk import Disk, fold
 from node.simulation.network import Network, Weather
-from node.simulation.plan import draw
+from node.simulation.plan import FAMILIES, draw
 from node.simulation.schedule import Schedule, Trace
 
 
@@ -68,6 +83,29 @@ def test_a_disk_keeps_what_was_written_and_shares_nothing_with_the_writer() -> N
     assert [e.id for e in image.events] == ["j-1"]
     image.control.token = 50
     assert disk.image().control.token == disk.now.control.token == 2
+
+
+@given(st.lists(st.integers(0, 5), max_size=30))
+def test_an_image_is_what_all_writes_add_up_to(kinds: list[int]) -> None:
+    """Promise 3: a process that starts finds what was written, in the order in which events arrived."""
+    disk, writes = Disk(), list[bytes]()
+    seqs = {"j": 0, "k": 0}
+    for number, kind in enumerate(kinds):
+        journal = "jk"[number % 2]
+        seqs[journal] += kind < 2
+        records: tuple[Record, ...] = (
+            (Appended(event(journal, seqs[journal])),),
+            (Appended(event(journal, seqs[journal])), Vote(number, None)),
+            (ControlAppended(1, number, Grant(LockRecord(f"r{number}", "o", "A", number, 30_000, "q"))),),
+            (ControlReplaced(2, number, ControlState(token=number)), Identity(f"journal-{number}", True)),
+            (PeerJournal("B", f"b-{number}"), Configured("digest", {"A": "a"}, True)),
+            (FloorReached(Floor({"j": seqs["j"], "k": max(0, seqs["k"] - 1)}, {})),),
+        )[kind]
+        disk.write(records)
+        writes.append(msgspec.msgpack.encode(records))
+    found, (wanted, events) = disk.image(), fold(writes)
+    wanted.events = events
+    assert vars(found) == vars(wanted)
 
 
 def test_a_disk_rolled_back_forgets_the_last_persists_and_a_wiped_one_everything() -> None:
@@ -150,5 +188,6 @@ def test_a_seed_is_a_plan() -> None:
     assert {p.nodes for p in plans} == set(range(1, 10))
     assert {p.rule for p in plans} == {"half", "majority"}
     assert len({p.strategy for p in plans}) == 3
+    assert {family for p in plans for family in p.families} == set(FAMILIES)
     assert any(p.clocks_agree for p in plans)
     assert not all(p.clocks_agree for p in plans)

@@ -3,18 +3,29 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from node.protocol import core as core_
 from node.protocol.core import Core
 from node.protocol.events import HybridClock
 from node.protocol.membership import Membership
+from node.protocol.messages import Envelope
 from node.protocol.peer import HEALTHY, Peer
 from node.protocol.timesync import TimeSync
 from tests.simulation.planted.bug import CUTS, bug
 from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
+
+
+@bug("who is no member is heard", "M1", "stranger", "partition")
+def strangers_heard(patch: Patch) -> None:
+    def receive(original: Callable[..., None], self: Core, envelope: Envelope) -> None:
+        name = next(iter(self.members.peers)) if envelope.sender == "stranger" else envelope.sender
+        original(self, msgspec.structs.replace(envelope, sender=name, cluster=self.settings.cluster))
+
+    around(patch, Core, "_receive", receive)
 
 
 @bug("two members are changed at once", "M3", "members", "partition", "restart_all", nodes=None, rare=True)

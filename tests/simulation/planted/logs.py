@@ -103,6 +103,15 @@ def no_mark(patch: Patch) -> None:
     around(patch, control_, "apply_entry", apply)
 
 
+@bug("a late copy of a refused acquire is granted", "L2", "slow_link", "partition", weather=LOSSY)
+def refused_and_granted(patch: Patch) -> None:
+    def refuse(original: Callable[..., None], self: LockService, instance: str, call: LockCall, *why: Any) -> None:
+        original(self, instance, call, *why)
+        self._refused.clear()
+
+    around(patch, LockService, "_refuse", refuse)
+
+
 @bug("whoever got the lock stays in the queue", "L3", "crash")
 def served_and_still_waiting(patch: Patch) -> None:
     def serve(self: LockService, resource: str) -> None:
