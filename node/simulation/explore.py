@@ -12,7 +12,7 @@ from node.simulation.settle import prove_calm, prove_use, settle
 from node.simulation.violation import Violation
 from node.simulation.world import MakeCore, World
 
-GC_THRESHOLD = (50_000, 20, 50)
+GC_THRESHOLD = (50_000, 20, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,14 @@ def run_plan(plan: Plan, show: Callable[[str], None] | None = None, make_core: M
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
-    """Look for garbage seldom meanwhile, as a node does: what a world keeps is large and has few cycles."""
+    """Look for garbage seldom meanwhile, as a node does, and once at the end: a world is one great cycle."""
     usual = gc.get_threshold()
     gc.set_threshold(*GC_THRESHOLD)
     try:
         yield
     finally:
         gc.set_threshold(*usual)
+        gc.collect()
 
 
 @seldom_collected()

@@ -20,7 +20,7 @@ TRIES = 3
 LAST_VERSION = "20990101-000000"
 """Greater than any version the clients propose."""
 GROWTH_ALLOWED = 50
-"""Objects by which a core may grow while nothing happens but heartbeats: some histories still fill up to their bounds."""
+"""Objects by which a core may grow while nothing happens but heartbeats: some histories still fill up."""
 
 
 def settle(world: "World") -> float:
