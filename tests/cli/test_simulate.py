@@ -121,3 +121,23 @@ def test_members_on_v16_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("old.json").write_text(json.dumps([*MEMBERS[:2], MEMBERS[2] | {"protocol": "1.6"}]))
     assert run(["simulate", "--what-if", "wait 1s", "--instances", "old.json"]) == 1
     assert "node-3 runs v1.6" in capsys.readouterr().err
+
+
+def test_a_seed_tells_trouble_apart_from_what_was_turned_down(capsys: pytest.CaptureFixture[str]) -> None:
+    """A rejected version or a lock that another holds is no trouble, and the same trouble on several nodes is one."""
+    assert run(["simulate", "--seed", "42", "--minutes", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["requestsTurnedDown"] > 0
+    trouble = [each["what"] for each in told["timeline"] if each["who"] == ["client"]] + told["requestsSuffered"]
+    assert not [line for line in trouble if "rejected" in line or "held: " in line or "bad_request" in line]
+
+
+def test_a_long_line_goes_on_below_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    Path("story.txt").write_text("nodes 3\nform\nkill A B\nwait 20s\npropose 1.0.0 abc via C\n")
+    assert run(["simulate", "--scenario", "story.txt"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    at = next(i for i, line in enumerate(lines) if "snapshot 1.0.0 (abc) via C" in line)
+    assert "…" not in lines[at]
+    assert lines[at + 1].lstrip().startswith("insufficient_quorum")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from node.protocol.core import Core
-from node.protocol.effects import Effect, Now, Received
+from node.protocol.effects import Effect, Input, Now, Received
 from node.protocol.requests import ProposalAnswer, Refusal
 from node.simulation.strangers import accost, nonsense
 from node.simulation.violation import Violation
@@ -28,7 +28,7 @@ def test_a_core_that_listens_to_strangers_is_found_out(monkeypatch: pytest.Monke
     stage.elect()
     step = Core.step
 
-    def trusting(self: Core, now: Now, given: object) -> list[Effect]:
+    def trusting(self: Core, now: Now, given: Input) -> list[Effect]:
         if isinstance(given, Received):
             envelope = given.envelope
             sender = "B" if envelope.sender == "stranger" else envelope.sender

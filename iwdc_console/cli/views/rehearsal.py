@@ -1,10 +1,11 @@
 """What a rehearsal showed: a timeline, who led, who was without quorum, what clients felt, and a summary."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from iwdc_console.cli.table import Column
-from iwdc_console.cli.views.screen import Screen, count
+from iwdc_console.cli.table import GAP, Column
+from iwdc_console.cli.text import safe, wrap
+from iwdc_console.cli.views.screen import Screen
 
 if TYPE_CHECKING:
     from node.simulation.scenario.timeline import Spell, Timeline
@@ -19,11 +20,25 @@ def rehearsal_table(timeline: "Timeline", screen: Screen) -> str:
 
     parts = []
     if timeline.happenings:
-        rows = [[f"{each.t_s:.1f} s", ", ".join(each.who), each.what] for each in timeline.happenings]
-        parts.append(screen.table(_EVENTS, rows))
+        parts.append(screen.table(_EVENTS, list(_wrapped(timeline, screen.width))))
     parts.append(screen.fields(_fields(timeline)))
     parts.append(screen.note(summary(timeline), tone="bad" if timeline.broken else "strong"))
     return "\n\n".join(parts)
+
+
+def _wrapped(timeline: "Timeline", width: int) -> Iterator[list[str]]:
+    """What happened, in as many rows as its words need."""
+    told = [(f"{each.t_s:.1f} s", ", ".join(each.who), each.what) for each in timeline.happenings]
+    longest_who = max(len(who) for _, who, _ in told)
+    room = max(_EVENTS[2].least, width - _EVENTS[0].least - longest_who - 2 * len(GAP))
+    for at, who, what in told:
+        first, *rest = wrap(safe(what), room)
+        yield [at, who, first]
+        yield from (["", "", f"  {line}"] for line in _again(rest, room - 2))
+
+
+def _again(lines: list[str], room: int) -> list[str]:
+    return wrap(" ".join(lines), room) if lines else []
 
 
 def _fields(timeline: "Timeline") -> list[tuple[str, str]]:
@@ -32,15 +47,16 @@ def _fields(timeline: "Timeline") -> list[tuple[str, str]]:
     without = "; ".join(f"{each.who} {_span(each)}" for each in timeline.without_quorum)
     suffered = timeline.suffered[:MAX_SUFFERED]
     more = len(timeline.suffered) - len(suffered)
+    down = f", {timeline.turned_down} turned down" if timeline.turned_down else ""
     fields = [
         ("cluster", f"{', '.join(timeline.members)}; rule {timeline.rule}, {timeline.strategy}"),
         ("leader", leaders or "nobody"),
         ("without leader", nobody or "never"),
         ("without quorum", without or "never, as far as it ran"),
-        ("requests", f"{timeline.done} done, {len(timeline.suffered)} suffered"),
+        ("requests", f"{timeline.done} done{down}, {len(timeline.suffered)} suffered"),
     ]
     fields += [("", each) for each in suffered]
-    return [*fields, ("", f"and {count(more, 'more')}")] if more else fields
+    return [*fields, ("", f"and {more} more")] if more else fields
 
 
 def _span(spell: "Spell") -> str:
@@ -66,6 +82,7 @@ def rehearsal_document(timeline: "Timeline") -> dict[str, Any]:
         "withoutLeader": [_times(each) for each in timeline.nobody],
         "withoutQuorum": [{"instance": each.who, **_times(each)} for each in timeline.without_quorum],
         "requestsDone": timeline.done,
+        "requestsTurnedDown": timeline.turned_down,
         "requestsSuffered": timeline.suffered,
         "recoveredMs": None if timeline.recovered_s is None else _ms(timeline.recovered_s),
         "waitsFor": timeline.waits_for or None,

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from node.protocol.effects import Observe
 from node.protocol.events import LEADER_ELECTED, SKIPPED_QUORUM, Event
-from node.simulation.scenario.outcomes import tell_outcome, went_well
+from node.simulation.scenario.outcomes import (
+    tell_answer,
+    tell_outcome,
+    tell_request,
+    was_taken,
+    was_turned_down,
+    went_well,
+)
 from node.simulation.workload import Outcome
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ class Chronicle:
         self.routine = True
         """Whether votes, verdicts and answers as they should be are told too."""
         self.outcomes: list[tuple[float, Outcome]] = []
+        self._trouble: dict[tuple[str, str], Happening] = {}
         world.hear = self.hear
 
     def hear(self, who: str, what: object) -> None:
@@ -53,8 +61,10 @@ class Chronicle:
                 self.outcomes.append((self._world.schedule.t, what))
                 if getattr(what.request, "trace", "") == UNTOLD:
                     return
-                if self.routine or not went_well(what.answer):
+                if self.routine:
                     self.note(who, tell_outcome(what))
+                elif not (went_well(what.answer) or was_taken(what) or was_turned_down(what.answer)):
+                    self._note_trouble(what)
             case Event():
                 self._hear_event(who, what)
             case Observe(name=name, trace=trace, fields=fields):
@@ -88,6 +98,18 @@ class Chronicle:
                 earlier.who.sort()
                 return
         self.happenings.append(Happening(t_s, [who], what))
+
+    def _note_trouble(self, outcome: Outcome) -> None:
+        """Once for all nodes that gave the same answer to the same request."""
+        request, answer = tell_request(outcome.request), tell_answer(outcome.answer)
+        told = self._trouble.get((request, answer))
+        if told is None or told.t_s < self._world.schedule.t - TOGETHER_S:
+            self.note("client", f"{request} via {outcome.via}: {answer}")
+            self._trouble[request, answer] = self.happenings[-1]
+            return
+        vias, rest = told.what.removeprefix(f"{request} via ").split(":", 1)
+        if outcome.via not in vias.split(", "):
+            told.what = f"{request} via {vias}, {outcome.via}:{rest}"
 
     def _name(self, who: str, words: str, label: Any, trace: str) -> str:
         """Call a proposal by what it wants in place of its label, which several may share."""

@@ -23,6 +23,12 @@ from node.protocol.requests import (
 )
 from node.simulation.workload import Outcome
 
+OF_TROUBLE = frozenset(
+    {"unreachable", "insufficient_quorum", "no_leader", "not_leader", "cannot_vote", "recovering", "timeout"}
+    | {"stepping_down", "stopping", "too_many", "queue_full", "no_candidate"}
+)
+"""Reasons of refusals that a whole cluster would not have given."""
+
 
 def tell_outcome(outcome: Outcome) -> str:
     """Request, node and answer in one line."""
@@ -34,6 +40,19 @@ def went_well(answer: Answer | None) -> bool:
     if isinstance(answer, ProposalAnswer):
         return answer.proposal.state == "accepted"
     return answer is not None and not isinstance(answer, Refusal | Maybe)
+
+
+def was_turned_down(answer: Answer | None) -> bool:
+    """Whether the cluster said no as it should: to what came second, too late or was wrong."""
+    if isinstance(answer, ProposalAnswer):
+        return answer.proposal.state == "rejected"
+    return isinstance(answer, Refusal) and answer.reason not in OF_TROUBLE
+
+
+def was_taken(outcome: Outcome) -> bool:
+    """Whether a proposal was left to be decided, as its client wished that did not wait."""
+    request, answer = outcome.request, outcome.answer
+    return isinstance(request, Propose) and isinstance(answer, ProposalAnswer) and not request.wait_s
 
 
 def tell_request(request: Request) -> str:

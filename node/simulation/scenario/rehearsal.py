@@ -5,7 +5,7 @@ from dataclasses import replace
 from node.simulation.explore import run_world
 from node.simulation.plan import Plan, draw
 from node.simulation.scenario.chronicle import Chronicle
-from node.simulation.scenario.outcomes import tell_outcome, went_well
+from node.simulation.scenario.outcomes import tell_answer, tell_request, was_taken, was_turned_down, went_well
 from node.simulation.scenario.play import Failed, Play
 from node.simulation.scenario.script import Script, one_line
 from node.simulation.scenario.setup import Setup
@@ -145,11 +145,18 @@ def _plan(seed: str, minutes: float, setup: Setup | None) -> Plan:
 
 def _count(chronicle: Chronicle, timeline: Timeline) -> None:
     """What became of the requests."""
+    suffered: dict[tuple[str, str], list[str]] = {}
     for _, outcome in chronicle.outcomes:
-        if went_well(outcome.answer):
+        if went_well(outcome.answer) or was_taken(outcome):
             timeline.done += 1
+        elif was_turned_down(outcome.answer):
+            timeline.turned_down += 1
         else:
-            timeline.suffered.append(tell_outcome(outcome))
+            told = tell_request(outcome.request), tell_answer(outcome.answer)
+            suffered.setdefault(told, []).append(outcome.via)
+    timeline.suffered = [
+        f"{request} via {', '.join(dict.fromkeys(vias))}: {answer}" for (request, answer), vias in suffered.items()
+    ]
 
 
 def summary(timeline: Timeline) -> str:
@@ -188,8 +195,9 @@ def _quorum(timeline: Timeline) -> str:
 
 
 def _clients(timeline: Timeline) -> str:
-    if not timeline.done and not timeline.suffered:
+    if not timeline.done and not timeline.suffered and not timeline.turned_down:
         return "No client asked for anything."
+    down = f", {timeline.turned_down} turned down as they should be" if timeline.turned_down else ""
     if not timeline.suffered:
-        return f"Clients noticed nothing: {timeline.done} requests were done at once."
-    return f"Of the clients' requests {timeline.done} were done, {len(timeline.suffered)} suffered."
+        return f"Clients noticed nothing: {timeline.done} requests were done at once{down}."
+    return f"Of the clients' requests {timeline.done} were done{down}, {len(timeline.suffered)} suffered."

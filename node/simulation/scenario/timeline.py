@@ -43,6 +43,8 @@ class Timeline:
     nobody: list[Spell] = field(default_factory=list)
     without_quorum: list[Spell] = field(default_factory=list)
     done: int = 0
+    turned_down: int = 0
+    """Requests that were refused or rejected, as they would have been by a cluster that is whole."""
     suffered: list[str] = field(default_factory=list)
     recovered_s: float | None = None
     waits_for: str = ""

@@ -35,7 +35,7 @@ def forgotten_vote(patch: Patch) -> None:
     on_disk(patch, forget)
 
 
-@bug("a vote for everybody who asks", "E1")
+@bug("a vote for everybody who asks", "E1", rare=True)
 def generous(patch: Patch) -> None:
     def vote(original: Callable[..., None], self: Election, peer: Peer, ask: VoteRequest) -> None:
         self.voted_for = None
