@@ -249,7 +249,7 @@ class Faults:
         seen = max(p.disk.vector.get(journal, 0) for p in others)
         steady = all(p.up and not p.paused and p.crash_in is None and not p.disk.fault for p in others)
         identity = older.now.identity
-        same = identity is not None and identity.journal == journal and _members(older) == _members(process.disk)
+        same = identity is not None and identity.journal == journal
         if steady and same and seen > older.vector.get(journal, 0):
             try:
                 check_step(older.now.configured, process.settings, force=False)
@@ -347,8 +347,3 @@ class Faults:
             process.rearm()
 
         self._until(self._last(1, 60), mend)
-
-
-def _members(disk: Disk) -> object:
-    """The members that a disk remembers. From before a change of them an image may be of no more use (M3)."""
-    return disk.now.configured and disk.now.configured.members

@@ -68,7 +68,7 @@ def whole_way(patch: Patch) -> None:
     around(patch, TimeSync, "on_answer", answer)
 
 
-@bug("a delivery is taken whatever disk it came from", "D1", "duplicate")
+@bug("a delivery is taken whatever disk it came from", "D1", "wipe", "duplicate", "crash", rare=True)
 def any_journal(patch: Patch) -> None:
     def receive(original: Callable[..., None], self: Core, envelope: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
