@@ -130,7 +130,8 @@ class EventLog:
 
     def observe(self, observe: Observe, trace: str) -> None:
         """A line for what the core observed; `trace` is what `TraceRing.record_observe` answered."""
-        self.log(observe.level, observe.name, trace, observe.fields)
+        if LEVELS[observe.level] >= self._level:
+            self.log(observe.level, observe.name, trace, observe.fields)
 
     def enabled(self, level: Level) -> bool:
         """Whether entries of this level are written: ask before gathering costly fields."""

@@ -53,12 +53,14 @@ class ProposalState:
         "mark",
         "openings",
         "order",
+        "origin",
         "payload",
         "rooted",
         "round",
         "settled",
         "slots",
         "standing",
+        "trace",
         "verdict",
         "votes",
     )
@@ -66,6 +68,10 @@ class ProposalState:
     def __init__(self, birth: Birth, order: VersionKey) -> None:
         self.birth = birth
         self.key = birth.key
+        self.origin = birth.origin
+        """The proposer."""
+        self.trace = birth.trace
+        """Trace id of the request that proposed it."""
         self.hlc = birth.hlc
         self.payload: Proposal = birth.payload
         self.order = order
@@ -95,19 +101,9 @@ class ProposalState:
         self.mark = 0
 
     @property
-    def origin(self) -> str:
-        """The proposer."""
-        return self.birth.origin
-
-    @property
     def timestamp_ms(self) -> int:
         """The proposer's wall clock, unix ms."""
         return self.birth.timestamp_ms
-
-    @property
-    def trace(self) -> str:
-        """Trace id of the request that proposed it."""
-        return self.birth.trace
 
     @property
     def reason(self) -> str | None:

@@ -7,6 +7,7 @@ core asks again, and what is on the disk is reported at once.
 
 from typing import Final, Literal
 
+from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.effects import Apply, Fetch, Install, Wanted
 from node.protocol.membership import Membership
@@ -69,11 +70,10 @@ class Contents:
                 del self._known[next(iter(self._known))]
         self._changed = True
 
-    def note(self, key: str) -> None:
+    def note(self, state: ProposalState) -> None:
         """A proposal is new, or was decided."""
-        state = self._fold.get(key)
-        if state is not None and self._needed(state.payload, state.trace) is not None:
-            self._open[key] = None
+        if self._needed(state.payload, state.trace) is not None:
+            self._open[state.key] = None
         self._changed = True
 
     def changed(self) -> None:
@@ -122,6 +122,8 @@ class Contents:
 
     def _needed(self, proposal: Proposal, trace: str) -> Wanted | None:
         """What must be held to accept a proposal: its own content, or that of the version a rollback goes back to."""
+        if proposal.carried is None and proposal.kind != "rollback":
+            return None
         return self.of(proposal.version) if proposal.kind == "rollback" else _wanted(proposal, trace)
 
 

@@ -6,6 +6,7 @@ it can be judged or its deadline nears; so is one whose content is not here yet.
 """
 
 from collections import Counter
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -151,13 +152,19 @@ class Proposals:
                 self._ballot[(key, round_)] = None
         elif kind in ANNOUNCEMENTS:
             self._announcements.told(event)
-        for change in changed:
-            self._contents.note(change.key)
-            if change.new:
-                self._ctx.count("distributed_proposals_total", type=kind.split("_", 1)[0].lower())
-                self._ballot[(change.key, 0)] = None
-            if change.verdict != "pending":
-                self._decided(change.key)
+        new = 0
+        for key, verdict, is_new in changed:
+            state = self._fold.get(key)
+            if is_new:
+                new += 1
+                self._ballot[(key, 0)] = None
+            if state is None:
+                continue
+            self._contents.note(state)
+            if verdict != "pending":
+                self._decided(state)
+        if new:
+            self._ctx.count("distributed_proposals_total", new, type=kind.split("_", 1)[0].lower())
         if kind == CONFLICT_RESOLVED:
             self._contents.changed()
         if changed:
@@ -171,9 +178,10 @@ class Proposals:
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
-        unsynced = self._unsynced
-        while unsynced and unsynced[key := next(iter(unsynced))] <= number:
-            del unsynced[key]
+        # In one walk: to look for the first entry again after each that goes would pass over all that went before.
+        passed = list(takewhile(lambda key: self._unsynced[key] <= number, self._unsynced))
+        for key in passed:
+            del self._unsynced[key]
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
@@ -211,8 +219,10 @@ class Proposals:
         self._held.clear()
         for key in fold.open_keys:
             state = fold.get(key)
-            self._contents.note(key)
-            if state is not None and own in state.payload.voters:
+            if state is None:
+                continue
+            self._contents.note(state)
+            if own in state.payload.voters:
                 if (own, 0) not in state.votes:
                     self._ballot[(key, 0)] = None
                 if state.round and (own, state.round) not in state.votes:
@@ -292,12 +302,9 @@ class Proposals:
         answer = ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
         ctx.reply(call, answer, ctx.persist_number if after is None else after)
 
-    def _decided(self, key: str) -> None:
+    def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""
-        ctx = self._ctx
-        state = self._fold.get(key)
-        if state is None:
-            return
+        ctx, key = self._ctx, state.key
         # Every instance reaches the verdict; the proposer's log tells of it.
         level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
         ctx.observe(

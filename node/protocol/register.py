@@ -50,10 +50,13 @@ class Register:
 
     def find(self, content: Content) -> str | None:
         """Key of the earliest accepted of equal content, or else of the pending one that ends last."""
-        accepted = [p for p in self.same(content) if p.verdict == "accepted"]
+        same = self._by_content.get(content)
+        if same is None:
+            return None
+        accepted = [p for p in same if p.verdict == "accepted"]
         if accepted:
             return min(accepted, key=_age).key
-        pending = [p for p in self.same(content) if p.verdict == "pending"]
+        pending = [p for p in same if p.verdict == "pending"]
         return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
 
     def in_order(self) -> list[str]:

@@ -76,8 +76,11 @@ class Fold:
             return ()
         changes: list[Change] = []
         if kind == events.VOTES:
+            cast = None
             for key, hash_, cast in read_votes(event):
                 self._add_vote(key, hash_, cast, changes)
+            if cast is not None:
+                self._note_time(event.origin, event.hlc)
         elif kind in PROPOSAL_TYPES:
             for birth, order in read_births(event):
                 self._add_birth(birth, order, changes)
@@ -133,8 +136,13 @@ class Fold:
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
+    def _take_again(self, atom: VoteAtom) -> None:
+        """A vote that was taken before the state was built anew."""
+        nothing: list[Change] = []
+        self._note_time(atom.cast.voter, atom.cast.hlc)
+        self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+
     def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> None:
-        self._note_time(cast.voter, cast.hlc)
         p = self._decisions.register.by_key.get(key)
         if p is None:
             self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
@@ -143,16 +151,14 @@ class Fold:
             self._late[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             return
         former = p.votes.get((cast.voter, cast.round))
-        if former is not None and (former.journal, former.seq, former.index) == (cast.journal, cast.seq, cast.index):
-            return
         body = p.payload
         valid = hash_ == body.hash and cast.voter in body.voters
-        if former is not None or not valid:
+        if former is None and valid:
+            self._decisions.cast(p, cast, changes)
+        elif former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
             self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             if former is not None and valid and cast.order < former.order and self._above(former):
                 self._must_restart = True
-            return
-        self._decisions.cast(p, cast, changes)
 
     def _precedence(self, atom: VoteAtom) -> tuple[bool, tuple[bool, int, str, int, int]]:
         """What the floor knows comes first, then the lowest."""
@@ -269,7 +275,9 @@ class Fold:
     def binding(self, voter: str, slot: str, round_: int) -> Content | None:
         """The content that `voter` accepted in a slot in exactly this round."""
         known = self._decisions.slots.get(slot)
-        found = [] if known is None else [c for r, c in known.bindings(voter) if r == round_]
+        if known is None:
+            return None
+        found = [c for r, c in known.bindings(voter) if r == round_]
         return min(found, key=lambda c: (c[0], c[1] or "", c[2], c[3]), default=None)
 
     def contended(self, key: str) -> tuple[str, ...]:
@@ -378,7 +386,7 @@ class Fold:
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *(atom for atom in loose if self._above(atom))]:
             if isinstance(atom, VoteAtom):
-                self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+                self._take_again(atom)
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
         for known in self._atoms():
@@ -426,7 +434,7 @@ class Fold:
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
             self._add_birth(birth, parse(birth.payload.version), nothing)
         for atom in sorted(votes, key=self._precedence):
-            self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+            self._take_again(atom)
 
     def _install(self, floor: Checkpoint) -> None:
         decisions = self._decisions
@@ -435,7 +443,7 @@ class Fold:
         decisions.resolutions |= {r.id: r for r in floor.resolutions}
         nothing: list[Change] = []
         for atom in floor.early_votes:
-            self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+            self._take_again(atom)
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
         decisions.refresh()

@@ -128,9 +128,8 @@ class Voting:
         if not self._signed(origin, proposal):
             return REJECT, "bad_signature"
         reason = self._order_flaw(proposal)
-        near = now_hlc > self._near_deadline(proposal)
         if reason == "":
-            return (REJECT, "unknown_base") if near else None
+            return (REJECT, "unknown_base") if now_hlc > self._near_deadline(proposal) else None
         if reason is not None:
             return REJECT, reason
         if self._bound(proposal, round_, key):
@@ -141,7 +140,7 @@ class Voting:
             case "bad":
                 return REJECT, "bad_hash"
             case "missing":
-                return (ABSTAIN, "no_content") if near else None
+                return (ABSTAIN, "no_content") if now_hlc > self._near_deadline(proposal) else None
         return ACCEPT, None
 
     def patience_s(self, proposal: Proposal) -> float:
@@ -159,14 +158,17 @@ class Voting:
         own = self._ctx.settings.id
         if key is not None:
             return self._fold.bound_by(key, own, round_) is not None
-        bound = (self._fold.binding(own, slot, round_) for slot in proposal.slots)
-        return any(content not in (None, proposal.content) for content in bound)
+        for slot in proposal.slots:
+            bound = self._fold.binding(own, slot, round_)
+            if bound is not None and bound != proposal.content:
+                return True
+        return False
 
     def _order_flaw(self, proposal: Proposal) -> str | None:
         """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""
         fold = self._fold
-        current = fold.current
         base = proposal.base
+        current = fold.current if base is not None else None
         if base is not None and proposal.restored != fold.restored(base):
             # Its slot names the rollback that made the base current again; ours is another, or not known here yet.
             unknown = proposal.restored is not None and fold.get(proposal.restored) is None

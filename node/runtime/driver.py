@@ -274,6 +274,11 @@ class Engine:
 
     def _perform(self, effect: Effect, now: Now) -> None:
         match effect:
+            case Observe():
+                if effect.name == TIME_DRIFT_MEASURE:
+                    self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
+                trace = self.traces.record_observe(effect, now, self.settings.id)
+                self.log.observe(effect, trace)
             case Send() | Reply() | Emit() | Install() | Apply():
                 if effect.after > self._disk.durable:
                     self._waiting.append(effect)
@@ -286,11 +291,6 @@ class Engine:
             case Fetch():
                 if self.content is not None:
                     self.content.fetch(effect.wanted)
-            case Observe():
-                if effect.name == TIME_DRIFT_MEASURE:
-                    self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
-                trace = self.traces.record_observe(effect, now, self.settings.id)
-                self.log.observe(effect, trace)
 
     def _let_go(self, effect: Dependent) -> None:
         match effect:
