@@ -61,6 +61,8 @@ class Announcements:
 
     def flush(self) -> None:
         """End of a step: announce."""
+        if not self._due:
+            return
         due, self._due = self._due, []
         by_kind: dict[ProposalKind, list[ProposalState]] = {}
         for proposal in due:

@@ -267,6 +267,8 @@ class Decisions:
 
     def stalls(self, hlc: int) -> list[Stall]:
         """What to put to the vote again, sorted (P5)."""
+        if not self._contested:
+            return []
         runs = front_runners([self.slots[name] for name in self._contested], hlc)
         return sorted(Stall(run.proposal.key, run.round, tuple(sorted(run.dead.items()))) for run in runs)
 

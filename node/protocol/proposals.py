@@ -178,6 +178,8 @@ class Proposals:
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
+        if not self._unsynced:
+            return
         # In one walk: to look for the first entry again after each that goes would pass over all that went before.
         passed = list(takewhile(lambda key: self._unsynced[key] <= number, self._unsynced))
         for key in passed:
@@ -188,7 +190,8 @@ class Proposals:
 
         What was proposed is written before, and what was accepted is announced, one event for all of a kind.
         """
-        self._write_drafts()
+        if self._drafts:
+            self._write_drafts()
         if self._ballot and self._members.can_vote:
             self._cast()
         if self._contested and self._election.leads:

@@ -27,14 +27,16 @@ FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
 class GroupCommit:
     """Brings `Persist`s to the disk in order.
 
-    `on_durable` hears the number of the last one on disk, `on_state` how the disk does whenever that changes,
-    `on_failure` of an error that trying again cannot mend.
+    `on_free` hears that a commit has ended, before the next one begins: what it adds goes into that one. `on_durable`
+    hears the number of the last one on disk, `on_state` how the disk does whenever that changes, `on_failure` of an
+    error that trying again cannot mend.
     """
 
     def __init__(
         self,
         commit: Commit,
         loop: asyncio.AbstractEventLoop,
+        on_free: Callable[[], None],
         on_durable: Callable[[int], None],
         on_state: Callable[[DiskState, str], None],
         on_failure: Callable[[Exception], None],
@@ -48,6 +50,7 @@ class GroupCommit:
         self.unwritten_records = 0
         """Records that wait for the transaction after the one under way."""
         self._loop = loop
+        self._on_free = on_free
         self._on_durable = on_durable
         self._on_state = on_state
         self._on_failure = on_failure
@@ -64,9 +67,9 @@ class GroupCommit:
         self._idle.set()
 
     @property
-    def writing(self) -> bool:
-        """Whether a commit is under way."""
-        return bool(self._writing)
+    def busy(self) -> bool:
+        """Whether a commit is under way, on a disk that works: what is asked to be written now has to wait for it."""
+        return bool(self._writing) and self._state.fault is None
 
     def add(self, persist: Persist) -> None:
         """Have these records written."""
@@ -126,6 +129,7 @@ class GroupCommit:
             self._retry_s = 0.0
             self.durable = self._writing[-1].number
             self._writing = []
+            self._on_free()
             self._begin()
             self._on_durable(self.durable)
             self._is(DiskState(None, slow=seconds > SLOW_COMMIT_S), f"a commit took {seconds:.3f} s")

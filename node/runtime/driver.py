@@ -49,7 +49,7 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
-from node.protocol.requests import Answer, Maybe, Refusal, Request
+from node.protocol.requests import Answer, Maybe, Propose, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
@@ -122,10 +122,14 @@ class Engine:
         self._calls: dict[int, asyncio.Future[Answer]] = {}
         self._call_numbers = itertools.count(1)
         self._gathered: list[Called] = []
+        self._held: list[Called] = []
+        """Proposals that came while a commit was under way: together they are one event of the next one."""
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._disk = GroupCommit(journal.commit, self._loop, self._durable_to, self._disk_is, self._journal_failed)
+        self._disk = GroupCommit(
+            journal.commit, self._loop, self._take_held, self._durable_to, self._disk_is, self._journal_failed
+        )
         self._waiting: list[Dependent] = []
         self._deliveries: deque[_Delivery] = deque()
         self._deliveries_timer: asyncio.TimerHandle | None = None
@@ -325,11 +329,21 @@ class Engine:
         return self._last_raw
 
     def _take_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if self._disk.busy:
+            self._held += (called for called in gathered if isinstance(called.request, Propose))
+            gathered = [called for called in gathered if not isinstance(called.request, Propose)]
+        self._take(gathered)
+
+    def _take_held(self) -> None:
+        held, self._held = self._held, []
+        self._take(held)
+
+    def _take(self, calls: Sequence[Called]) -> None:
         # Who has gone meanwhile asks for nothing any more.
-        calls = tuple(called for called in self._gathered if called.call in self._calls)
-        self._gathered = []
-        if calls:
-            self.step(Gathered(calls) if len(calls) > 1 else calls[0])
+        there = tuple(called for called in calls if called.call in self._calls)
+        if there:
+            self.step(Gathered(there) if len(there) > 1 else there[0])
 
     def _calls_overdue(self, calls: Collection[int], timeout_s: float) -> None:
         for call in calls:
@@ -367,6 +381,8 @@ class Engine:
         else:
             self.log.warn("disk_unwell", state=state.fault or "slow", why=why)
         self.step(state)
+        if state.fault is not None:
+            self._take_held()
 
     def _journal_failed(self, error: Exception) -> None:
         if isinstance(error, JournalCorrupt):

@@ -22,6 +22,7 @@ class Disk:
         self.group = GroupCommit(
             self._write,
             asyncio.get_running_loop(),
+            lambda: None,
             self.durable.put_nowait,
             lambda state, why: self.states.append(state),
             self._failed,

@@ -24,11 +24,19 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event
 from node.protocol.records import Appended
-from node.protocol.requests import Accepted, Answer, Elect, Maybe, Publish, Refusal
+from node.protocol.requests import Accepted, Answer, Elect, Maybe, Propose, Publish, Refusal, Request
 from node.runtime import commits, driver
-from tests.runtime.scripted import MemoryJournal, delivered, engine, envelope, until
+from tests.runtime.scripted import MemoryJournal, ScriptedCore, delivered, engine, envelope, until
 
 PUBLISH = Publish("T", {})
+PROPOSE = Propose("snapshot", "1.0.0", "h")
+ASKED = Called | Gathered
+
+
+def asked(core: ScriptedCore) -> list[Request]:
+    """The requests that reached the core."""
+    calls = [each.calls if isinstance(each, Gathered) else (each,) for each in core.inputs if isinstance(each, ASKED)]
+    return [called.request for several in calls for called in several]
 
 
 def event(seq: int) -> Event:
@@ -45,7 +53,7 @@ class Durable:
         match input:
             case Gathered(calls):
                 return [effect for called in calls for effect in self(called)]
-            case Called(call, Publish()):
+            case Called(call, Publish() | Propose()):
                 self.number += 1
                 fresh = event(self.number)
                 return [
@@ -85,7 +93,7 @@ def test_what_gathers_during_a_commit_is_committed_as_one() -> None:
         await node.start()
         journal.gate.clear()
         first = asyncio.create_task(node.call(PUBLISH, 5))
-        await until(lambda: node._disk.writing, "commit under way")
+        await until(lambda: node._disk.busy, "commit under way")
         others = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(50)]
         await until(lambda: "Gathered" in core.kinds(), "calls")
         assert core.kinds().count("Called") == core.kinds().count("Gathered") == 1
@@ -94,6 +102,57 @@ def test_what_gathers_during_a_commit_is_committed_as_one() -> None:
         assert [len(batch) for batch in journal.batches] == [1, 50]
         assert [record.event.seq for batch in journal.batches for record in batch] == list(range(1, 52))  # type: ignore[union-attr]
         assert [input for input in core.inputs if isinstance(input, Persisted)] == [Persisted(1), Persisted(51)]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_proposals_that_come_during_a_commit_are_one_step_of_the_next() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        node, core = engine(Durable(), journal)
+        await node.start()
+        journal.gate.clear()
+        first = asyncio.create_task(node.call(PROPOSE, 5))
+        await until(lambda: node._disk.busy, "commit under way")
+        others = []
+        for _ in range(3):
+            others.append(asyncio.create_task(node.call(PROPOSE, 5)))
+            assert await node.call(Elect(), 5) == Accepted("at once")
+        gone = asyncio.create_task(node.call(PROPOSE, 5))
+        assert await node.call(Elect(), 5) == Accepted("at once")
+        gone.cancel()
+        journal.gate.set()
+        assert [await task for task in (first, *others)] == [Accepted(str(n)) for n in range(1, 5)]
+        assert [len(each.calls) for each in core.inputs if isinstance(each, Gathered)][-1] == 3
+        assert [len(batch) for batch in journal.batches] == [1, 3]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_no_proposal_waits_for_a_faulty_disk(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commits, "FIRST_RETRY_S", 60.0)
+    monkeypatch.setattr(commits, "MAX_RETRY_S", 60.0)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        journal.faults = [JournalFull("full")]
+        node, core = engine(Durable(), journal)
+        await node.start()
+        journal.gate.clear()
+        tasks = [asyncio.create_task(node.call(PROPOSE, 5))]
+        await until(lambda: node._disk.busy, "commit under way")
+        if late:
+            journal.gate.set()
+            await until(lambda: DiskState("disk_full") in core.inputs, "fault")
+        tasks.append(asyncio.create_task(node.call(PROPOSE, 5)))
+        assert await node.call(Elect(), 5) == Accepted("at once")
+        journal.gate.set()
+        await until(lambda: asked(core).count(PROPOSE) == 2, "second proposal")
+        for task in tasks:
+            task.cancel()
         await node.stop()
 
     asyncio.run(scenario())
@@ -304,7 +363,7 @@ def test_a_hung_disk_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
         await node.start()
         journal.gate.clear()
         await delivered(node, envelope("B", "A"))
-        await until(lambda: node._disk.writing, "commit under way")
+        await until(lambda: node._disk.busy, "commit under way")
         for _ in range(10):
             await delivered(node, envelope("B", "A"))
         assert core.kinds().count("Received") == 1 + 3
