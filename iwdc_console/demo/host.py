@@ -41,7 +41,8 @@ from iwdc_console.demo.faults import (
     State,
     Wipe,
 )
-from iwdc_console.demo.network import HOST, Network, Way
+from iwdc_console.demo.network import Network, Way
+from iwdc_console.demo.ports import HOST
 
 CLUSTER = "demo"
 SETTINGS = (
@@ -275,7 +276,8 @@ async def _run(folder: Path, nodes: int) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     ids = [f"instance-{letter}" for letter in LETTERS[:nodes]]
     try:
-        await Host(folder, ids, ports.free(nodes)).run(orders)
+        with ports.claimed(nodes) as listening:
+            await Host(folder, ids, listening).run(orders)
     except asyncio.CancelledError:
         return
     finally:

@@ -16,9 +16,9 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from iwdc_console.demo.ports import HOST
 from node.protocol.messages import Envelope
 
-HOST = "127.0.0.1"
 CHUNK_BYTES = 65536
 MAX_UNDER_WAY = 256
 """Chunks of one direction of a connection that are held back or on their way."""

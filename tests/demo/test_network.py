@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from iwdc_console.demo.network import HOST, Network
+from iwdc_console.demo.network import Network
+from iwdc_console.demo.ports import HOST
 
 DEADLINE_S = 20.0
 NODE = "instance-A"
