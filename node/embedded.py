@@ -23,7 +23,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from node.api.server import ApiServer
 from node.artifacts.errors import ContentError
@@ -57,6 +57,9 @@ from node.runtime.driver import Engine
 from node.runtime.lease import Lock
 from node.runtime.outcomes import CALL_TIMEOUT_S, LockLost, NodeError, OutcomeUnknown, Refused, expect
 
+if TYPE_CHECKING:
+    from node.observability.otlp import Exporter
+
 __all__ = ["Lock", "LockLost", "Node", "NodeError", "OutcomeUnknown", "Refused", "StartFailed", "run_node"]
 
 GC_THRESHOLD = (20_000, 100, 20)
@@ -78,6 +81,7 @@ class Node:
         self._api: ApiServer | None = None
         self._log: EventLog | None = None
         self._content: ContentService | None = None
+        self._exporter: Exporter | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -105,9 +109,11 @@ class Node:
                 opened.callback(journal.close)
                 await asyncio.to_thread(claim, config.data_dir, config.settings.id)
                 core = await asyncio.to_thread(self._core, journal)
-                engine = Engine(
-                    config.settings, core, journal, TraceRing(config.observability.trace_capacity), Metrics(), log
-                )
+                exporter = self._export(log)
+                if exporter is not None:
+                    opened.push_async_callback(asyncio.to_thread, exporter.close)
+                traces = TraceRing(config.observability.trace_capacity, exporter.offer if exporter else None)
+                engine = Engine(config.settings, core, journal, traces, Metrics(), log)
                 opened.push_async_callback(engine.stop)
                 content = ContentService(engine, config.content, self._signer())
                 opened.push_async_callback(content.stop)
@@ -123,6 +129,7 @@ class Node:
                 raise StartFailed(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from problem
             opened.pop_all()
         self._log, self._engine, self._api, self._content = log, engine, api, content
+        self._exporter = exporter
         log.info("started", listen=self.url, data_dir=str(config.data_dir), cluster=config.settings.cluster)
 
     async def stop(self) -> None:
@@ -136,6 +143,9 @@ class Node:
         await self._api.stop()
         await self._content.stop()
         await self._engine.stop()
+        if self._exporter is not None:
+            await asyncio.to_thread(self._exporter.close)
+            self._exporter = None
         if fault is None:
             self._log.info("stopped")
         else:
@@ -264,6 +274,19 @@ class Node:
     def status(self) -> StatusView:
         """The whole of this node at a glance."""
         return self.engine.core.view_status(self.engine.now())
+
+    def _export(self, log: EventLog) -> "Exporter | None":
+        """Who brings spans to the configured collector. Only who exports loads an HTTP client."""
+        settings, endpoint = self.config.settings, self.config.observability.otlp_endpoint
+        if endpoint is None:
+            return None
+        from node.observability.otlp import Exporter
+
+        return Exporter(
+            endpoint, settings.id, settings.cluster,
+            lambda why: log.warn("otlp_lost", endpoint=endpoint, why=why),
+            lambda: log.info("otlp_well", endpoint=endpoint),
+        )  # fmt: skip
 
     def _open_log(self) -> EventLog:
         options = self.config.observability

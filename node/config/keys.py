@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from node.artifacts.limits import ContentLimits, Role
 from node.config.instances import ID_RULE, is_id
@@ -117,6 +118,27 @@ def _address(given: Given) -> tuple[str, int]:
     return found[1].strip("[]"), int(found[2])
 
 
+def _endpoint(given: Given) -> str:
+    expected = "http://HOST:PORT of an OTLP collector, such as http://127.0.0.1:4318"
+    if not isinstance(given.value, str) or not given.value.isascii() or not given.value.isprintable():
+        raise Unfit(expected)
+    try:
+        url = urlsplit(given.value)
+        port = url.port
+    except ValueError:
+        raise Unfit(expected) from None
+    if (
+        url.scheme not in ("http", "https")
+        or not url.hostname
+        or port == 0
+        or url.query
+        or url.fragment
+        or url.username
+    ):
+        raise Unfit(expected)
+    return given.value
+
+
 _seconds = _number("a number of seconds greater than 0", lambda value: value > 0)
 _seconds_or_none = _number("a number of seconds from 0", lambda value: value >= 0)
 _positive = _number("a number greater than 0", lambda value: value > 0)
@@ -153,6 +175,7 @@ KEYS: Final[Mapping[str, Mapping[str, Read]]] = {
         "log_format": _choice(get_args(LogFormat)),
         "log_file": _path,
         "trace_capacity": _count,
+        "otlp_endpoint": _endpoint,
     },
 }
 """`[security.keys]`, signer = public key or a list of them, comes beside these and only from the file."""

@@ -35,12 +35,16 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class Observability:
-    """The event log and the traces. `log_file` None: standard error. `trace_capacity`: spans kept in memory."""
+    """The event log and the traces. `log_file` None: standard error. `trace_capacity`: spans kept in memory.
+
+    `otlp_endpoint`: the OpenTelemetry collector that is given them; None: nobody.
+    """
 
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     log_file: Path | None = None
     trace_capacity: int = DEFAULT_CAPACITY
+    otlp_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

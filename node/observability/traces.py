@@ -9,6 +9,7 @@ never push out the others.
 import random
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
@@ -123,32 +124,42 @@ class TraceRing:
     Recording is on the path of every vote, so it is one append; spans are made and sorted out when somebody looks.
     """
 
-    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(self, capacity: int = DEFAULT_CAPACITY, export: "Callable[[Kept], None] | None" = None) -> None:
+        """`export` is given every span that is not routine, as it is recorded."""
         routine = max(1, int(capacity * ROUTINE_SHARE))
-        self._routine: deque[_Kept] = deque(maxlen=routine)
-        self._others: deque[_Kept] = deque(maxlen=max(1, capacity - routine))
+        self._routine: deque[Kept] = deque(maxlen=routine)
+        self._others: deque[Kept] = deque(maxlen=max(1, capacity - routine))
+        self._export = export
 
     def __len__(self) -> int:
         return len(self._routine) + len(self._others)
 
     def record(self, span: Span) -> None:
         """Keep a finished span."""
-        (self._routine if span.name in ROUTINE else self._others).append(span)
+        self._keep(span.name, span)
 
     def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
         """Keep what the core observed as a span and return its trace id, a fresh one where nobody asked for it."""
         trace = observe.trace or new_trace_id()
-        (self._routine if observe.name in ROUTINE else self._others).append((trace, observe, now, instance))
+        self._keep(observe.name, (trace, observe, now, instance))
         return trace
+
+    def _keep(self, name: str, kept: "Kept") -> None:
+        if name in ROUTINE:
+            self._routine.append(kept)
+        else:
+            self._others.append(kept)
+            if self._export is not None:
+                self._export(kept)
 
     def get(self, trace: str) -> tuple[Span, ...]:
         """The spans of a trace on this instance, by start; empty when it is unknown or forgotten."""
-        found = [_span(kept) for ring in (self._routine, self._others) for kept in ring if _trace(kept) == trace]
+        found = [span_of(kept) for ring in (self._routine, self._others) for kept in ring if _trace(kept) == trace]
         return tuple(sorted(found, key=lambda span: (span.start_ms, -span.duration_ms)))
 
     def recent(self, limit: int, name: str | None = None) -> tuple[TraceSummary, ...]:
         """The latest traces, newest first: those with a span called `name`, or by default all that are not routine."""
-        by_trace: dict[str, list[_Kept]] = {}
+        by_trace: dict[str, list[Kept]] = {}
         for ring in (self._routine, self._others):
             for kept in ring:
                 by_trace.setdefault(_trace(kept), []).append(kept)
@@ -157,24 +168,24 @@ class TraceRing:
             for trace, spans in by_trace.items()
             if any(_name(kept) == name if name else _name(kept) not in ROUTINE for kept in spans)
         ]
-        summaries = [_summary(trace, [_span(kept) for kept in by_trace[trace]]) for trace in wanted]
+        summaries = [_summary(trace, [span_of(kept) for kept in by_trace[trace]]) for trace in wanted]
         summaries.sort(key=lambda summary: summary.start_ms, reverse=True)
         return tuple(summaries[:limit])
 
 
-_Kept = Span | tuple[str, Observe, Now, str]
+Kept = Span | tuple[str, Observe, Now, str]
 """A span, or what one is made of: trace id, what the core observed, when that was reported, the instance."""
 
 
-def _trace(kept: _Kept) -> str:
+def _trace(kept: Kept) -> str:
     return kept[0] if isinstance(kept, tuple) else kept.trace
 
 
-def _name(kept: _Kept) -> str:
+def _name(kept: Kept) -> str:
     return kept[1].name if isinstance(kept, tuple) else kept.name
 
 
-def _span(kept: _Kept) -> Span:
+def span_of(kept: Kept) -> Span:
     """The span itself. Its id follows from what it is made of, so that every look gives the same."""
     if isinstance(kept, Span):
         return kept
