@@ -153,7 +153,7 @@ def _fill(cluster: Cluster) -> None:
     from iwdc_console.demo import catalogue
 
     # What keeps the nodes from coming together, or from accepting, is on the screen.
-    with contextlib.suppress(DemoError, ClientError, OSError):
+    with contextlib.suppress(DemoError, ClientError, OSError, catalogue.NotPublished):
         catalogue.publish(cluster)
 
 

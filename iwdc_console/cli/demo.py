@@ -37,8 +37,8 @@ def demo(
         with _ending_on_signals(), Cluster(nodes) as cluster:
             try:
                 catalogue.publish(cluster)
-            except ClusterRefused as error:
-                say(f"The sample catalogue was not proposed: {error.message}")
+            except (ClusterRefused, catalogue.NotPublished) as error:
+                say(f"The sample catalogue was not published: {error}")
             say(_guide(cluster))
             read("status", Where(tuple(cluster.urls), watch=True))
     except DemoError as problem:

@@ -1,15 +1,19 @@
-"""The demo's catalogue: some four hundred small files as IWDC lays them out, and how its first version is proposed.
+"""The demo's catalogue: some four hundred small files as IWDC lays them out, and how its first version is published.
 
 Names and contents are partly Cyrillic, as a real catalogue's are. The same files come out every time.
 """
 
 import json
+import time
 from itertools import product
 from pathlib import Path
+from typing import Any, Final
 
 from iwdc_console.client import Client
 from iwdc_console.demo.cluster import Cluster
 
+LOOK_S: Final = 0.2
+PATIENCE_S: Final = 60.0
 FOLDER = "catalogue"
 VERSION = "1.0.0"
 CREATED_AT = "2026-01-15T09:30:00.000Z"
@@ -45,16 +49,35 @@ def write(folder: Path) -> str:
     return _root(folder)
 
 
-def publish(cluster: Cluster) -> None:
-    """Write the catalogue into the cluster's folder and, once the nodes can, put it to the vote as their first version.
+class NotPublished(Exception):
+    """The catalogue is not the nodes' first version; the message says why."""
 
-    Raises DemoError when the nodes do not come together, ClientError when it is not accepted.
+
+def publish(cluster: Cluster) -> None:
+    """Write the catalogue into the cluster's folder and, once the nodes can, publish it as their first version.
+
+    All nodes end up with its files. Raises DemoError when the nodes do not come together, ClientError when none
+    answers, NotPublished when the files could not be brought to enough of them or were not accepted.
     """
-    root = write(cluster.folder / FOLDER)
+    folder = cluster.folder / FOLDER
+    write(folder)
     cluster.await_leader()
-    Client(cluster.urls).post(
-        "distributed/propose-snapshot?wait=5", {"version": VERSION, "hash": root}, wait_s=5, idempotency_key="demo"
-    )
+    client = Client(cluster.urls[:1])
+    stored = _ended(client, client.post("snapshots/store", {"path": str(folder), "version": VERSION}).data)["stored"]
+    _ended(client, client.post("snapshots/publish", stored).data)
+
+
+def _ended(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """The job of a node once it is done: the node alone knows of it."""
+    gives_up_s = time.monotonic() + PATIENCE_S
+    while job["phase"] not in ("done", "failed"):
+        if time.monotonic() > gives_up_s:
+            raise NotPublished(f"still {job['phase']} after {PATIENCE_S:g} s")
+        time.sleep(LOOK_S)
+        job = client.get(f"snapshots/jobs/{job['id']}").data
+    if job["phase"] == "failed":
+        raise NotPublished(str(job.get("detail") or job.get("reason")))
+    return job
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -79,6 +79,11 @@ def test_summaries_say_what_people_look_for() -> None:
     changed: dict[str, Any] = {"from": "A", "to": "B", "term": 7, "reason": "silent"}
     assert summary(event(9, "LEADER_CHANGED", **changed), {}) == "A → B  term 7 (silent)"
     assert summary(event(9, "LEADER_ELECTED", leader="B", term=7), {}) == "B  term 7"
+    content: dict[str, Any] = {"version": "1.5.0", "content": "d8" * 32, "tookMs": 5}
+    fetched = event(9, "CONTENT_FETCHED", **content | {"bytes": 2_048, "from": {"instance-A": 2_048}})
+    assert summary(fetched, {}) == "1.5.0  2.0 KiB from instance-A"
+    failed = event(9, "CONTENT_FAILED", **content, reason="no space")
+    assert (summary(failed, {}), level(failed)) == ("1.5.0  (no space)", "alarm")
     seen = {"total": 3, "healthy": 1, "required": 2, "sufficient": False}
     skipped = event(9, "SKIPPED_QUORUM", kind="snapshot", version="1.5.0", quorum=seen)
     assert summary(skipped, {}) == "snapshot 1.5.0  healthy 1/3, required 2"

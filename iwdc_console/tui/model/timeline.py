@@ -4,6 +4,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from iwdc_console.cli.text import size
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.quantity import short_hash
 
@@ -13,6 +14,7 @@ VALUE_CHARS = 200
 """A payload's value is shown up to here in a line; all of it stands in the detail."""
 
 PROPOSAL, ACCEPT = "_PROPOSAL", "_ACCEPT"
+CONTENT = "CONTENT_"
 ELECTED, CHANGED, SKIPPED = "LEADER_ELECTED", "LEADER_CHANGED", "SKIPPED_QUORUM"
 
 Level = Literal["alarm", "change", "routine"]
@@ -21,6 +23,9 @@ _LEVELS: Mapping[str, Level] = {
     SKIPPED: "alarm",
     "CONFLICT_RESOLVED": "alarm",
     "ROUND_OPENED": "alarm",
+    "CONTENT_CORRUPT": "alarm",
+    "CONTENT_FAILED": "alarm",
+    "CONTENT_NOT_APPLIED": "alarm",
     CHANGED: "change",
     ELECTED: "change",
     "SNAPSHOT_ACCEPT": "change",
@@ -152,6 +157,8 @@ def summary(event: Event, names: Mapping[str, str]) -> str:
         return _leads(payload)
     if event.type == SKIPPED and isinstance(payload.get("quorum"), dict):
         return f"{subject(payload)}  {_want(payload['quorum'])}"
+    if event.type.startswith(CONTENT) and "version" in payload:
+        return _content(payload)
     votes = _votes(event)
     if votes:
         return ", ".join(_vote(vote, names) for vote in votes)
@@ -164,6 +171,18 @@ def _leads(payload: Mapping[str, object]) -> str:
     who = f"{payload['from']} → {new}" if payload.get("from") else f"{new}"
     reason = f" ({payload['reason']})" if payload.get("reason") else ""
     return f"{who}  term {payload.get('term')}{reason}"
+
+
+def _content(payload: Mapping[str, Any]) -> str:
+    """`1.5.0  82.0 KiB from instance-A`, `1.5.0  (no space)`: what became of a version's content on an instance."""
+    told = [str(payload["version"])]
+    if isinstance(payload.get("bytes"), int):
+        told.append(size(payload["bytes"]))
+    if isinstance(payload.get("from"), dict) and payload["from"]:
+        told[-1] += f" from {', '.join(payload['from'])}"
+    if payload.get("reason"):
+        told.append(f"({_value(payload['reason'])})")
+    return "  ".join(told)
 
 
 def _want(sees: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from iwdc_console.tui.model.matrix import short_names
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
+from iwdc_console.tui.model.overview import tally
 from iwdc_console.tui.model.quantity import NONE
 from iwdc_console.tui.model.table import Cell, Column, Row
 
@@ -203,7 +204,7 @@ def _origin(moment: Moment, version: Version) -> list[Line]:
     words = text("versions.proposed", what=title(proposal), instance=proposal.proposer, when=when)
     found = ballot(proposal, status.value if status is not None else None, moment.now_ms)
     votes: Line = [(f"{text('versions.field.votes'):<{LABEL}} ", "text-muted")]
-    votes.append((text("versions.votes", accepts=found.accepts, required=found.required), ""))
+    votes.append((tally(found.accepts, found.required), ""))
     short = short_names([line.voter for line in found.lines], 8)
     for line in found.lines:
         votes.append((f"  {line.shape} {short[line.voter].strip()}", line.tone))
