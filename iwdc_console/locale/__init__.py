@@ -26,6 +26,11 @@ def text(key: str, /, **values: object) -> str:
     return words.format(**values)
 
 
+def number(value: float, places: int = 0, *, signed: bool = False) -> str:
+    """A number as the language writes it: `4,812.5`, `4 812,5`."""
+    return f"{value:{'+' if signed else ''},.{places}f}".translate(_NUMBERS[_language])
+
+
 def language() -> str:
     """The code of the language in use."""
     return _language
@@ -78,3 +83,4 @@ def _russian(count: int) -> str:
 
 
 _PLURALS: Mapping[str, Callable[[int], str]] = {"en": _english, "ru": _russian}
+_NUMBERS: Mapping[str, Mapping[int, str]] = {"en": {}, "ru": str.maketrans({",": " ", ".": ","})}

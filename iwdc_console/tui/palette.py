@@ -44,7 +44,11 @@ class Palette(Provider):
     async def search(self, query: str) -> Hits:
         """What fits the words typed."""
         matcher = self.matcher(query)
+        nothing = True
         for words, key, run in self._actions():
             score = matcher.match(words)
             if score > 0:
+                nothing = False
                 yield Hit(score, matcher.highlight(words), run, help=key)
+        if nothing:
+            yield Hit(1, text("palette.nothing"), lambda: None)

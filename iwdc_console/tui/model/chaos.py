@@ -3,7 +3,7 @@
 from textwrap import wrap
 
 from iwdc_console.demo.faults import Impaired, Member, State
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Instance
 from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.marks import mark, tone
@@ -115,13 +115,13 @@ def outcome_lines(rehearsal: Rehearsal | None, problem: str, moment: Moment, wid
     ago = text("overview.ago", age=age(moment.now_ms - rehearsal.at_ms))
     lines: list[Line] = [[(rehearsal.words, "bold"), (f"  {ago}", "text-muted")]]
     sentences = [line for sentence in rehearsal.expected for line in wrap(sentence, max(20, width - NAME))]
-    for number, sentence in enumerate(sentences):
-        label = text("chaos.expected") if number == 0 else ""
+    for at, sentence in enumerate(sentences):
+        label = text("chaos.expected") if at == 0 else ""
         lines.append([(f"{label:<{NAME}}", "text-muted"), (sentence, "")])
     happened = followed(rehearsal, moment)
-    for number, (after_s, words) in enumerate(happened):
-        label = text("chaos.happened") if number == 0 else ""
-        after = text("unit.s", value=f"+{after_s:.1f}")
+    for at, (after_s, words) in enumerate(happened):
+        label = text("chaos.happened") if at == 0 else ""
+        after = text("unit.s", value=number(after_s, 1, signed=True))
         lines.append([(f"{label:<{NAME}}", "text-muted"), (f"{after:>8}  ", "text-accent"), (words, "")])
     if not happened:
         lines.append([(f"{text('chaos.happened'):<{NAME}}", "text-muted"), (text("chaos.seen.nothing"), "text-muted")])

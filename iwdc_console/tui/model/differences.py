@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Comparison, Counts, FileChanges, ObjectChanges
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.words import cut
@@ -87,7 +87,7 @@ def _sums(comparison: Comparison) -> Iterator[tuple[str, str]]:
         if counts != Counts():
             yield f"  {name}", "text-muted"
             for mark, count in zip(TONES, (counts.added, counts.removed, counts.changed), strict=True):
-                yield f" {mark}{count:,}", TONES[mark] if count else "text-muted"
+                yield f" {mark}{number(count)}", TONES[mark] if count else "text-muted"
 
 
 def _body(comparison: Comparison, width: int) -> Iterator[Line]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from iwdc_console.cli.text import wrap
-from iwdc_console.locale import language, text
+from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model.api import Drift, Instance, Status
 from iwdc_console.tui.model.marks import LEADER, UNREACHABLE
 from iwdc_console.tui.model.moment import Moment
@@ -116,7 +116,7 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
             "drift.measured", instance=drift.instance, reference=drift.reference, offset=offset(drift.offset_ms),
             error=milliseconds(drift.error_ms), age=age((drift.age_ms or 0) + aged_ms),
         )  # fmt: skip
-        pace = "" if drift.rate_ppm is None else "  " + text("drift.rate", ppm=f"{drift.rate_ppm:+.1f}")
+        pace = "" if drift.rate_ppm is None else "  " + text("drift.rate", ppm=number(drift.rate_ppm, 1, signed=True))
         whole = wrap(clean(measured + pace), width)
         lines += [[(measured, ""), (pace, "text-muted")]] if len(whole) == 1 else [[(line, "")] for line in whole]
     if drift.suspect:

@@ -1,8 +1,9 @@
 """What the Metrics screen says: one row for each series, and its help beneath the cursor."""
 
+import math
 from collections.abc import Sequence
 
-from iwdc_console.locale import language, text
+from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.meters import Meter
 from iwdc_console.tui.model.once import once
@@ -41,7 +42,7 @@ def _row(meter: Meter) -> Row:
         cells=(
             Cell(meter.name),
             Cell(labels, "text-muted"),
-            Cell(number(meter.value), "", meter.value),
+            Cell(brief(meter.value), "", meter.value),
             Cell(NONE if meter.rate_per_s is None else rate(meter.rate_per_s), "text-muted", meter.rate_per_s),
             Cell(_seconds(meter, meter.p50), "", meter.p50),
             Cell(_seconds(meter, meter.p95), "", meter.p95),
@@ -56,20 +57,20 @@ def _seconds(meter: Meter, value: float | None) -> str:
     if value is None:
         return "" if meter.kind != "histogram" else NONE
     if meter.name.endswith("_seconds"):
-        return text("unit.s", value=number(value))
-    return number(value)
+        return text("unit.s", value=brief(value))
+    return brief(value)
 
 
-def number(value: float) -> str:
+def brief(value: float) -> str:
     """A number without more digits than it has worth."""
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.3f}" if abs(value) < 1e6 else f"{value:.3e}"
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+        return number(value)
+    return number(value, 3) if abs(value) < 1e6 else f"{value:.3e}"
 
 
 def rate(per_s: float) -> str:
     """A rate in a cell of fixed shape."""
-    return text("unit.per_s", value=f"{per_s:,.1f}" if per_s < 1_000 else f"{per_s:,.0f}")
+    return text("unit.per_s", value=number(per_s, 1 if per_s < 1_000 else 0))
 
 
 def note(meter: Meter | None, left_out: int) -> list[tuple[str, str]]:
@@ -79,7 +80,7 @@ def note(meter: Meter | None, left_out: int) -> list[tuple[str, str]]:
         pieces.append((f"{meter.kind}  ", "text-muted"))
         pieces.append((meter.help, ""))
         if meter.mean is not None:
-            pieces.append(("  " + text("metrics.mean", value=number(meter.mean)), "text-muted"))
+            pieces.append(("  " + text("metrics.mean", value=brief(meter.mean)), "text-muted"))
     if left_out:
         pieces.append(("  " + text("metrics.left_out", count=left_out), "text-warning"))
     return pieces

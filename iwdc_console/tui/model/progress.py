@@ -1,10 +1,10 @@
 """What is said of a node's job: storing a folder, bringing it to voters, the vote, a check of files."""
 
-from iwdc_console.cli.text import size
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Job
 from iwdc_console.tui.model.bars import bar
 from iwdc_console.tui.model.overview import STATES, text_or
+from iwdc_console.tui.model.quantity import size
 
 Line = list[tuple[str, str]]
 
@@ -24,7 +24,7 @@ def lines(job: Job, width: int, most: int) -> list[Line]:
         done = 0 if job.phase == "staging" else job.bytes
         filled, empty = bar(done, job.total_bytes, BAR)
         head = [] if job.phase == "staging" else [(filled, "status-healthy"), (empty, "text-muted"), ("  ", "")]
-    counted = text("progress.counted", files=f"{job.files:,}", size=size(job.bytes)) if job.files else ""
+    counted = text("progress.counted", files=number(job.files), size=size(job.bytes)) if job.files else ""
     holders: Line = [(f"{name} {how}   ", "") for name, how in sorted(job.holders.items())]
     found = [[*head, (phase, "bold"), (f"  {counted}", "text-muted")], holders]
     return [line for line in found if line][:most]
@@ -32,7 +32,7 @@ def lines(job: Job, width: int, most: int) -> list[Line]:
 
 def _came_of(job: Job) -> str:
     if job.verified is not None and job.phase == "done":
-        words = text("progress.sound", count=f"{job.verified.checked:,}")
+        words = text("progress.sound", count=number(job.verified.checked))
         extra = job.verified.extra
         return words + (" " + text("progress.extra", names=_named(extra)) if extra else "")
     if job.phase == "failed":
@@ -40,7 +40,7 @@ def _came_of(job: Job) -> str:
     if job.proposal is not None:
         state = job.proposal.state
         return text("progress.verdict", version=job.version, state=text_or(f"state.{state}", state, STATES))
-    return text("progress.counted", files=f"{job.files:,}", size=size(job.bytes))
+    return text("progress.counted", files=number(job.files), size=size(job.bytes))
 
 
 def _damage(job: Job) -> list[Line]:

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from iwdc_console.cli.text import size
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model import differences, versions
 from iwdc_console.tui.model.api import Comparison, Stored
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.quantity import size
 
 SAMPLE = 0.1
 """The part of the files that a quick check reads."""
@@ -20,7 +20,7 @@ def follows(moment: Moment, stored: Stored, differs: object) -> str:
     required = status.value.quorum.required if status is not None else 0
     now = versions.current(moment)
     said = [
-        text("publication.found", files=f"{content.files:,}", size=size(content.bytes), root=stored.hash[:16]),
+        text("publication.found", files=number(content.files), size=size(content.bytes), root=stored.hash[:16]),
         _differs(now, differs) if now else text("publication.first"),
         text("publication.follows", required=required, count=len(versions.instance_names(moment))),
         text("publication.declined"),

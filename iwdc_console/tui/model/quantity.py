@@ -1,6 +1,6 @@
 """Durations, ages and numbers as people read them. Each form has a fixed shape, so that columns do not jump."""
 
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 
 _S, _MIN, _H, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
 NONE = "–"
@@ -11,7 +11,7 @@ def duration(ms: float | None) -> str:
     if ms is None:
         return NONE
     if ms < 100:
-        return text("unit.ms", value=f"{ms:.0f}")
+        return text("unit.ms", value=number(ms))
     return _coarse(ms)
 
 
@@ -22,9 +22,9 @@ def age(ms: float | None) -> str:
 
 def _coarse(ms: float) -> str:
     if ms < 9_950:
-        return text("unit.s", value=f"{ms / _S:.1f}")
+        return text("unit.s", value=number(ms / _S, 1))
     if ms < 59_500:
-        return text("unit.s", value=f"{ms / _S:.0f}")
+        return text("unit.s", value=number(ms / _S))
     seconds = round(ms / _S)
     if seconds < 3_600:
         return text("unit.min_s", minutes=seconds // 60, seconds=f"{seconds % 60:02d}")
@@ -35,14 +35,22 @@ def _coarse(ms: float) -> str:
 
 def milliseconds(ms: float | None) -> str:
     """A round trip in a cell, to the tenth: `0.8 ms`, `1204.0 ms`."""
-    return NONE if ms is None else text("unit.ms", value=f"{ms:.1f}")
+    return NONE if ms is None else text("unit.ms", value=number(ms, 1))
 
 
 def offset(ms: float | None) -> str:
     """A clock's offset in a cell, with its sign: `+3 ms`."""
-    return NONE if ms is None else text("unit.ms", value=f"{ms:+.0f}" if round(ms) else "0")
+    return NONE if ms is None else text("unit.ms", value=number(ms, signed=True) if round(ms) else "0")
 
 
 def short_hash(value: str) -> str:
     """Enough of a hash to tell it from others."""
     return value if len(value) <= 12 else f"{value[:8]}…"
+
+
+def size(count: int) -> str:
+    """Bytes in a cell: `312 B`, `4.0 KiB`, `1.5 GiB`."""
+    amount, unit, larger = float(count), "b", ["tib", "gib", "mib", "kib"]
+    while amount >= 1024 and larger:
+        amount, unit = amount / 1024, larger.pop()
+    return text(f"unit.{unit}", value=number(amount, 1 if unit != "b" else 0))

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from iwdc_console.locale import text
+
 Sortable = str | float | None
 
 
@@ -60,7 +62,7 @@ class Filter:
         try:
             self._regex = re.compile(source, re.IGNORECASE) if source else None
         except re.error as error:
-            raise BadFilter(str(error)) from error
+            raise BadFilter(text("table.bad_filter", at=(error.pos or 0) + 1)) from error
 
     def __bool__(self) -> bool:
         return self._regex is not None

@@ -5,8 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from iwdc_console.cli.text import size
-from iwdc_console.locale import language, text
+from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
 from iwdc_console.tui.model.ballots import ballot, title
 from iwdc_console.tui.model.matrix import short_names
@@ -14,7 +13,7 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import tally
-from iwdc_console.tui.model.quantity import NONE
+from iwdc_console.tui.model.quantity import NONE, size
 from iwdc_console.tui.model.table import Cell, Column, Row
 
 Line = list[tuple[str, str]]
@@ -111,7 +110,7 @@ def _row(version: Version, origin: Proposal | None, names: list[str], base: str)
             Cell(version.version, "bold" if is_current else ""),
             Cell(_state(version), "status-healthy" if is_current else "text-muted"),
             Cell(size(version.bytes) if version.files else NONE, "", version.bytes),
-            Cell(f"{version.files:,}" if version.files else NONE, "text-muted", version.files),
+            Cell(number(version.files) if version.files else NONE, "text-muted", version.files),
             Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms),
             *(_at(version.instances.get(name, NOTHING_TOLD), is_current, language()) for name in names),
         ),
@@ -180,11 +179,11 @@ def _contents(moment: Moment, version: Version) -> list[Line]:
         why = moment.observation.troubles.get("summary", "")
         return [*lines, [(text("versions.not_here" if why else moment.unknown, why=why), "text-muted")]]
     told = part.value
-    types = " · ".join(f"{name} {count:,}" for name, count in sorted(told.types.items()))
+    types = " · ".join(f"{name} {number(count)}" for name, count in sorted(told.types.items()))
     return [
         *lines,
         _field("made", told.created_at),
-        _field("files", f"{told.files:,}  ({types})"),
+        _field("files", f"{number(told.files)}  ({types})"),
         _field("size", size(told.bytes)),
     ]
 

@@ -15,7 +15,6 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from iwdc_console.cli.text import size
 from iwdc_console.locale import text
 from iwdc_console.tui import orders
 from iwdc_console.tui.hashing import Hashed, Hashing, Stopped
@@ -25,6 +24,7 @@ from iwdc_console.tui.model import proposals
 from iwdc_console.tui.model.api import Prediction
 from iwdc_console.tui.model.ballots import PENDING
 from iwdc_console.tui.model.draft import Draft, Kind, Line
+from iwdc_console.tui.model.quantity import size
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.words import content

@@ -1,22 +1,21 @@
 """The keys that work here, each with what it does."""
 
 from textual.content import Content
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
 
 from iwdc_console.tui.keymap import label
 
 NAMES = {
-    "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=", "minus": "-", "space": "␣",
-    "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "shift+left": "⇧←", "shift+right": "⇧→", "comma": ",", "full_stop": ".", "less_than_sign": "<",
-    "greater_than_sign": ">",
+    "slash": "/", "minus": "-", "space": "␣", "enter": "⏎", "tab": "⇥", "escape": "esc", "up": "↑", "down": "↓",
+    "left": "←", "right": "→", "shift+left": "⇧←", "shift+right": "⇧→",
 }  # fmt: skip
 
 
 def key_name(key: str) -> str:
     """A key as people know it."""
-    return NAMES.get(key, key.replace("ctrl+", "^"))
+    return NAMES.get(key) or key_to_character(key) or key.replace("ctrl+", "^")
 
 
 class Footer(Widget):
