@@ -47,8 +47,9 @@ PLAY_S = 0.1
 TICK_S = 1.0
 QUIET_S = 0.5
 """Ages are counted on with a tick when nothing was shown for so long."""
-GC_THRESHOLD = (20_000, 50, 50)
-"""Rows, lines and observations go by themselves: a look at all there is takes a tenth of a second, and comes seldom."""
+GC_THRESHOLD = (20_000, 20, 5)
+"""Rows and observations go by themselves, dialogs do not: a look at all there is takes a tenth of a second, and comes
+once in two million new objects."""
 LOUD_S = 3600.0
 """How long a notice stands that must not be missed."""
 FIRST = PLACES[0].name

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Acquire(ModalScreen[None]):
     """Enter in a field goes to the button. Leaving while it waits takes it out of the queue."""
 
+    AUTO_FOCUS = "#resource Input"
+    """The resource is what is missing."""
     CSS = """
     Acquire { align: center middle; background: $background 60%; }
     Acquire > Vertical {
@@ -65,9 +67,8 @@ class Acquire(ModalScreen[None]):
         self.query_one("#send", Button).disabled = bool(wrong)
 
     def on_mount(self) -> None:
-        """The resource is what is missing."""
+        """Say what is missing."""
         self._check()
-        self.query_one("#resource Input").focus()
 
     def _value(self, field: str) -> str:
         return self.query_one(f"#{field}", Field).value

@@ -20,6 +20,9 @@ from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
 
+SPARE = 500
+"""So many rows of events that are no longer remembered are kept before they are cleared away together."""
+
 
 class Events(View):
     """The newest stand at the end, and the cursor stays there until it is moved away (`G` brings it back)."""
@@ -86,7 +89,7 @@ class Events(View):
         self._filled = self._timeline.version
         table = self.query_one(Table)
         follows = not table.shown or table.cursor == table.shown[-1].key
-        if len(self._rows) > 2 * KEPT:
+        if len(self._rows) > KEPT + SPARE:
             self._rows = {event.id: self._rows[event.id] for event in self._timeline.events if event.id in self._rows}
         chosen = self._timeline.events
         if self._selection != ALL:

@@ -44,6 +44,8 @@ WIDTH = 72
 class Propose(ModalScreen[str]):
     """Enter in a field goes to the button; only the button, or ctrl+s, proposes. Gives the id of what was proposed."""
 
+    AUTO_FOCUS = "#path Input"
+    """The content is what is missing."""
     CSS = """
     Propose { align: center middle; background: $background 60%; }
     Propose > Vertical {
@@ -98,8 +100,7 @@ class Propose(ModalScreen[str]):
                 yield Button(text("propose.send", context=self.console.source.context), id="send", variant="primary")
 
     def on_mount(self) -> None:
-        """What is known is filled in; the content is what is missing."""
-        self.query_one("#path Input").focus()
+        """What is known is filled in."""
         self.set_interval(FOLLOW_S, self._tick)
         self._check()
 
