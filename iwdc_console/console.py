@@ -133,7 +133,10 @@ def _replay(file: Path) -> int:
     except RecordingError as problem:
         raise Failure(str(problem)) from problem
     chosen, notices = settings.load()
-    damage = [Notice("notice.recording", {"file": file, "damage": recording.damage})] if recording.damage else []
+    damage = []
+    if recording.damage is not None:
+        how, at_byte = recording.damage
+        damage.append(Notice(f"notice.recording.{how}", {"file": file, "at": at_byte}))
     source, start = NoSource(recording.heading.context), recording.tape.frame(0).observation
     console = Console(source, start, settings=chosen, notices=[*notices, *damage], replay=recording.tape)
     console.run(mouse=chosen.mouse)

@@ -26,9 +26,9 @@ def text(key: str, /, **values: object) -> str:
     return words.format(**values)
 
 
-def number(value: float, places: int = 0, *, signed: bool = False) -> str:
+def number(value: float, places: int = 0, *, signed: bool = False, grouped: bool = True) -> str:
     """A number as the language writes it: `4,812.5`, `4 812,5`."""
-    return f"{value:{'+' if signed else ''},.{places}f}".translate(_NUMBERS[_language])
+    return f"{value:{'+' if signed else ''}{',' if grouped else ''}.{places}f}".translate(_NUMBERS[_language])
 
 
 def language() -> str:

@@ -66,6 +66,9 @@ class Console(App[None]):
     CSS = """
     CommandPalette > Vertical { width: 72; max-width: 96%; }
     .-stale Table, .-stale Lines { text-style: dim; }
+    .panel.-maximized {
+        width: 100% !important; height: 100% !important; max-height: 100% !important; margin: 0 !important;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(bind(f"go.{place.name}", f"go('{place.name}')") for place in PLACES),

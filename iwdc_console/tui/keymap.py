@@ -76,6 +76,7 @@ ACTIONS = (
     Action("table.previous_hit", "N"),
     Action("table.copy", "y"),
     Action("table.export", "e"),
+    Action("panel.copy", "y", footer=True),
     Action("leadership.step_down", "D", footer=True),
     Action("leadership.elect", "E", footer=True),
     Action("proposals.snapshot", "p", footer=True),

@@ -59,7 +59,7 @@ def test_a_signal_ends_it_and_it_says_how_much(tmp_path: Path, nobody: str, numb
     assert process.returncode == 0, said
     assert f"recording {nobody} to {file}; ctrl-c ends it" in said
     assert f"{len(found.tape)} observations of " in said
-    assert found.damage == ""
+    assert found.damage is None
     assert refused(file)
 
 

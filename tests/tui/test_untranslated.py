@@ -44,8 +44,10 @@ def alien(words: locale.Words) -> locale.Words:
 def alphabet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The console speaks it."""
     spoken: Mapping[str, locale.Words] = {key: alien(value) for key, value in locale.table("en").items()}
+    for by_language in (locale.LANGUAGES, locale._PLURALS, locale._NUMBERS):
+        monkeypatch.setitem(by_language, "xx", by_language["en"])
     monkeypatch.setattr(locale, "table", lambda code: spoken)
-    locale.set_language("en")
+    locale.set_language("xx")
     yield
     locale.set_language("en")
 

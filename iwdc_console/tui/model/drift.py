@@ -57,7 +57,11 @@ def _rows(status: Part[Status], drift: Drift, measured: Mapping[str, Drift], spo
                     Cell(item.id, "text-muted" if gone else ""),
                     Cell(text("overview.reference") if leads else offset(None if gone else item.drift_ms)),
                     Cell(NONE if error_ms is None else "± " + milliseconds(error_ms), "text-muted", error_ms),
-                    Cell(NONE if pace is None else text("unit.ppm", value=f"{pace:+.1f}"), "text-muted", pace),
+                    Cell(
+                        NONE if pace is None else text("unit.ppm", value=number(pace, 1, signed=True)),
+                        "text-muted",
+                        pace,
+                    ),
                     Cell(words, tone),
                 ),
                 copy=f"{item.id} {item.drift_ms}",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model.bars import area, sparkline
 from iwdc_console.tui.model.history import Pulse
 from iwdc_console.tui.model.moment import Moment
@@ -27,7 +27,7 @@ def pulse_lines(moment: Moment, width: int, most: int) -> list[Line]:
     rates: list[float | None] = [
         max(0, new.events - old.events) * 1000 / max(1, new.at_ms - old.at_ms) for old, new in pairwise(pulses)
     ]
-    rate = text("unit.per_s", value=f"{rates[-1] or 0:.0f}")
+    rate = text("unit.per_s", value=number(rates[-1] or 0))
     lines = [_healthy(pulses, width)]
     height = min(TALLEST, (most - 1) // GRAPHS - 1)
     lines += _graph("overview.rate", rates, rate, RATE_LEAST, width, height)

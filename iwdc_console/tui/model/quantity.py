@@ -11,7 +11,7 @@ def duration(ms: float | None) -> str:
     if ms is None:
         return NONE
     if ms < 100:
-        return text("unit.ms", value=number(ms))
+        return text("unit.ms", value=number(ms, grouped=False))
     return _coarse(ms)
 
 
@@ -35,12 +35,12 @@ def _coarse(ms: float) -> str:
 
 def milliseconds(ms: float | None) -> str:
     """A round trip in a cell, to the tenth: `0.8 ms`, `1204.0 ms`."""
-    return NONE if ms is None else text("unit.ms", value=number(ms, 1))
+    return NONE if ms is None else text("unit.ms", value=number(ms, 1, grouped=False))
 
 
 def offset(ms: float | None) -> str:
     """A clock's offset in a cell, with its sign: `+3 ms`."""
-    return NONE if ms is None else text("unit.ms", value=number(ms, signed=True) if round(ms) else "0")
+    return NONE if ms is None else text("unit.ms", value=number(ms, signed=True, grouped=False) if round(ms) else "0")
 
 
 def short_hash(value: str) -> str:

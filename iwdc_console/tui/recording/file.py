@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 
@@ -92,12 +92,19 @@ class Writer:
         self.size += len(content)
 
 
+class Damage(NamedTuple):
+    """Where a file ends before its time: `cut` short there, or `damaged`."""
+
+    how: Literal["cut", "damaged"]
+    at_byte: int
+
+
 class Recording(NamedTuple):
-    """What a file holds. `damage` says where it ends before its time; empty when it is whole."""
+    """What a file holds; all of it unless there is a `damage`."""
 
     heading: Heading
     tape: Tape
-    damage: str = ""
+    damage: Damage | None = None
 
 
 class _Member(NamedTuple):
@@ -106,14 +113,14 @@ class _Member(NamedTuple):
     offset: int
     length: int
     lines: tuple[bytes, ...]
-    damage: str
+    damage: Damage | None
 
 
 def load(file: Path) -> Recording:
     """Read a recording: times and milestones at once, frames when they are looked at. Raises `RecordingError`."""
     heading: Heading | None = None
     blocks: list[Block] = []
-    damage = ""
+    damage: Damage | None = None
     try:
         for member in _members(file):
             damage = member.damage
@@ -135,7 +142,7 @@ def load(file: Path) -> Recording:
     return Recording(heading, tape, damage)
 
 
-def _block(file: Path, member: _Member) -> tuple[Block, str]:
+def _block(file: Path, member: _Member) -> tuple[Block, Damage | None]:
     """The block of a member, up to its first line that cannot be read; of a damaged one the lines are kept."""
     times: list[int] = []
     milestones: list[Milestone] = []
@@ -144,7 +151,7 @@ def _block(file: Path, member: _Member) -> tuple[Block, str]:
         try:
             told = decode(line)
         except msgspec.DecodeError:
-            damage = f"damaged near byte {member.offset}"
+            damage = Damage("damaged", member.offset)
             break
         times.append(told.at_ms)
         milestones += told.milestones
@@ -176,18 +183,19 @@ def _members(file: Path) -> Iterator[_Member]:
     """The members of a file one after the other; the last one may be cut short or damaged."""
     with file.open("rb") as source:
         offset, waiting = 0, b""
+        damage: Damage | None
         while waiting := waiting or source.read(_CHUNK_BYTES):
-            member, fed, content, damage = zlib.decompressobj(wbits=_GZIP), 0, bytearray(), ""
+            member, fed, content, damage = zlib.decompressobj(wbits=_GZIP), 0, bytearray(), None
             while waiting and not member.eof:
                 try:
                     content += member.decompress(waiting)
                 except zlib.error:
-                    damage = f"damaged near byte {offset + fed}"
+                    damage = Damage("damaged", offset + fed)
                     break
                 fed += len(waiting) - len(member.unused_data)
                 waiting = member.unused_data if member.eof else source.read(_CHUNK_BYTES)
             if not member.eof and not damage:
-                damage = f"cut short at byte {offset + fed}"
+                damage = Damage("cut", offset + fed)
             *lines, _ = bytes(content).split(b"\n")
             yield _Member(offset, fed, tuple(lines), damage)
             if damage:

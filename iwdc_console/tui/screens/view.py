@@ -35,6 +35,8 @@ class View(Screen[None]):
     NAME: ClassVar[str] = ""
     NEEDS: ClassVar[frozenset[PartName]] = frozenset()
     COMMAND: ClassVar[str] = ""
+    AUTO_FOCUS = "Table"
+    ALLOW_IN_MAXIMIZED_VIEW = "Header, TimelineBar, Prompt, Footer"
     VERDICT_LINES: ClassVar[int] = 2
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012 (as Textual has it)
     DEFAULT_CSS = """
@@ -47,6 +49,7 @@ class View(Screen[None]):
             padding: 0; border: blank $background; border-bottom: none; border-top: solid $surface-border;
         }
         &.-narrow .panel:focus { border-top: solid $action-primary; }
+        &.-maximized-view Header { dock: top; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,10 +1,14 @@
 """A titled panel of lines: what a function of the moment says, cut to the panel's width and height."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
+from iwdc_console.locale import text
+from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.widgets.panel import PANEL, entitle
 from iwdc_console.tui.widgets.words import content
@@ -14,13 +18,14 @@ Writer = Callable[[Moment, int, int], list[Line]]
 """Lines for a moment, a width and a height."""
 
 
-class Lines(Widget):
+class Lines(Widget, can_focus=True):
     """`writer` says what stands here; it is asked again whenever there is news, and painted when the words differ.
 
     With `most` the panel is as high as its lines, up to so many; otherwise its style says how high it is.
     """
 
     ALLOW_MAXIMIZE = True
+    BINDINGS: ClassVar[list[BindingType]] = [bind("panel.copy", "copy")]
     DEFAULT_CSS = """
     Lines { height: auto; }
     """
@@ -58,6 +63,11 @@ class Lines(Widget):
             grown = len(lines) != len(self._lines)
             self._lines = lines
             self.refresh(layout=grown and bool(self._most))
+
+    def action_copy(self) -> None:
+        """Copy what stands here: works over ssh, too."""
+        self.app.copy_to_clipboard("\n".join("".join(words for words, _ in line).rstrip() for line in self._lines))
+        self.notify(text("table.copied"))
 
     def render(self) -> Content:
         """The lines."""
