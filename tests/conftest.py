@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -19,6 +20,9 @@ settings.load_profile("project")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)  # not yet captured
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # In the background of a script ctrl-c is ignored, and would be by every command that a test interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
