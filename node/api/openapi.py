@@ -98,9 +98,8 @@ def _operation(route: Route, schema_of: dict[str, Any], components: dict[str, An
 
 def _is_needed(body: Any, components: dict[str, Any]) -> bool:
     """Whether a request must have this body: an object without required fields may be left out."""
-    return any(
-        "required" in components.get(getattr(kind, "__name__", ""), ("required",)) for kind in _alternatives(body)
-    )
+    names = [getattr(kind, "__name__", "") for kind in _alternatives(body)]
+    return all(components[name]["required"] for name in names if name in components)
 
 
 def _content(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:

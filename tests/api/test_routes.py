@@ -691,3 +691,23 @@ def test_openapi_lists_every_route_and_refers_to_nothing_missing() -> None:
             assert schemas["DiffBody"]["required"] == ["from", "to", "hash"]
 
     run(body)
+
+
+def test_openapi_says_which_bodies_may_be_left_out() -> None:
+    async def body() -> None:
+        async with served() as world:
+            paths = (await _openapi(world))["paths"]
+            needed = {
+                path.removeprefix("/api/v1/"): op["requestBody"]["required"]
+                for path, ops in paths.items()
+                for op in ops.values()
+                if "requestBody" in op
+            }
+            assert needed["distributed/propose-snapshot"]
+            assert needed["distributed/propose"]
+            assert needed["distributed/locks/{resource}/renew"]
+            assert not needed["distributed/leader/step-down"]
+            assert (await world.ask("POST", "/api/v1/distributed/locks/r/renew")).status == 400
+            assert (await world.ask("POST", "/api/v1/distributed/leader/step-down")).status != 400
+
+    run(body)
