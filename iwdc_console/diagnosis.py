@@ -16,6 +16,8 @@ LOW_DISK_SHARE = 0.05
 MAX_NAMED = 5
 """Proposals that are named one by one."""
 JUST_ELECTED_MS = 30_000
+LEGACY = "1.6"
+"""Members of this protocol know none of the questions: what the others see of them must do."""
 
 OWN_FAULTS = {
     "disk_full": ("its disk is full", "Free space there; it comes back by itself within seconds."),
@@ -119,6 +121,13 @@ def _network(seen: Evidence) -> Iterator[Said]:
             yield "bad", f"{who}: {look.why}", do
     if not answering:
         return
+    old: dict[str, list[str]] = defaultdict(list)
+    for observer, status in answering.items():
+        for item in status["instances"]:
+            if item["protocol"] == LEGACY and item["status"] == "unreachable":
+                old[item["id"]].append(observer)
+    for name, observers in sorted(old.items()):
+        yield "bad", f"{name} (v1.6) does not answer {', '.join(observers)}", "Look at its process and its host."
     blind = 0
     for observer, status in answering.items():
         for item in status["instances"]:
@@ -133,7 +142,7 @@ def _network(seen: Evidence) -> Iterator[Said]:
                 f"Look at firewalls and routes between their hosts, both ways: from {observer} to {item['url']}, "
                 f"and back to {_url(seen, observer)}.",
             )
-    if not blind and len(answering) == len(seen.looks):
+    if not old and not blind and len(answering) == len(seen.looks):
         slowest = max(seen.looks, key=lambda look: look.took_ms)
         yield (
             "ok",

@@ -16,7 +16,7 @@ from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import findings
 from iwdc_console.cli.views.screen import current_screen
 from iwdc_console.client import Client, ClientError, Unreachable
-from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, Look, diagnose, verdict
+from iwdc_console.diagnosis import LEGACY, Evidence, Finding, LocalConfig, LocalDisk, Look, diagnose, verdict
 
 ASK_TIMEOUT_S = 3.0
 MAX_AT_ONCE = 16
@@ -70,11 +70,13 @@ def examine(client: Client, config: Path | None, id: str | None) -> Evidence:
     """Ask all members at once, and look at what this machine has of a node."""
     local, disk, listed = _here(config, id)
     try:
-        members = [(item["id"], item["url"]) for item in client.get("distributed/instances").data]
+        listed = [
+            (item["id"], item["url"]) for item in client.get("distributed/instances").data if item["protocol"] != LEGACY
+        ]
     except Unreachable as error:
-        members = listed or [(url, url) for url, _ in error.tried]
-    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(members)))) as at_once:
-        looks = list(at_once.map(lambda member: _look(*member), members))
+        listed = listed or [(url, url) for url, _ in error.tried]
+    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(listed)))) as at_once:
+        looks = list(at_once.map(lambda member: _look(*member), listed))
     answering = [look.url for look in looks if look.status is not None]
     return Evidence(
         looks,
@@ -125,7 +127,7 @@ def _here(config: Path | None, id: str | None) -> tuple[LocalConfig | None, Loca
     if loaded.data_dir.is_dir():
         usage = shutil.disk_usage(loaded.data_dir)
         disk = LocalDisk(str(loaded.data_dir), usage.free, usage.total)
-    return LocalConfig(source, entries), disk, [(member.id, member.url) for member in listed]
+    return LocalConfig(source, entries), disk, [(member.id, member.url) for member in listed if member.votes]
 
 
 def _is_nobody(id_: str) -> bool:

@@ -75,6 +75,16 @@ def test_a_path_between_two_that_both_answer_here_is_named() -> None:
     assert "firewalls" in found.do
 
 
+def test_a_member_of_v16_is_judged_by_what_the_others_see_of_it() -> None:
+    old = samples.instance("old", "unreachable", protocol="1.6", reasons=["no_answer"])
+    views = [Look(name, URL, status(name, instances=[*status(name)["instances"], old])) for name in NAMES]
+    found = one(seen(*views), "network")
+    assert found.text.startswith("old (v1.6) does not answer instance-A, instance-B, instance-C")
+    well = old | {"status": "healthy", "reasons": []}
+    views = [Look(name, URL, status(name, instances=[*status(name)["instances"], well])) for name in NAMES]
+    assert not complaints(seen(*views))
+
+
 @pytest.mark.parametrize(("reason", "level"), [("disk_full", "bad"), ("slow_disk", "warn"), ("catching_up", "warn")])
 def test_a_member_s_own_complaint_comes_with_what_to_do(reason: str, level: str) -> None:
     found = one(seen(Look("instance-C", URL, status("instance-C", reasons=["cannot_vote", reason]))), "members")
@@ -156,6 +166,7 @@ def test_an_open_conflict_needs_a_person() -> None:
 def cluster_of_two(node_url: str, other_url: str) -> dict[str, Any]:
     """Answers of a node whose cluster has a member that is gone."""
     members = [
+        samples.instance("old", url="http://127.0.0.1:1/api/v1", protocol="1.6"),
         samples.instance("instance-A", url=f"{node_url}/api/v1"),
         samples.instance("instance-B", url=f"{other_url}/api/v1"),
         samples.instance("instance-C", url="http://127.0.0.1:1/api/v1"),
@@ -178,6 +189,7 @@ def test_doctor_asks_every_member_and_prints_fit_for_80_columns(
         assert main.run(["doctor", "--node", node.url]) == Exit.DONE
         out = capsys.readouterr().out
         assert other.requests("GET distributed/status")
+        assert "old does not answer" not in out
         assert "instance-C does not answer at http://127.0.0.1:1/api/v1: connection refused" in " ".join(out.split())
         assert max(map(len, out.splitlines())) <= 80
         assert main.run(["doctor", "--node", node.url, "--json"]) == Exit.DONE
