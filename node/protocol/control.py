@@ -100,6 +100,9 @@ class Control:
         self.index += 1
         apply_entry(self.state, entry)
         if isinstance(entry, Floor):
+            # A floor is large. Who lacks more than what came since the last one gets the state, which has this one.
+            while self._recent and self._recent[0][0] <= self._floor_index:
+                self._recent.popleft()
             self._floor_index = self.index
         self._recent.append((self.index, entry))
         self._fresh.append(entry)

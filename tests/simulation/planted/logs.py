@@ -103,7 +103,7 @@ def no_mark(patch: Patch) -> None:
     around(patch, control_, "apply_entry", apply)
 
 
-@bug("a late copy of a refused acquire is granted", "L2", "slow_link", "partition", weather=LOSSY)
+@bug("a late copy of a refused acquire is granted", "L2", "slow_link", "partition", weather=LOSSY, rare=True)
 def refused_and_granted(patch: Patch) -> None:
     def refuse(original: Callable[..., None], self: LockService, instance: str, call: LockCall, *why: Any) -> None:
         original(self, instance, call, *why)

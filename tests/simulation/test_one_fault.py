@@ -1,0 +1,56 @@
+"""One fault, one change of leader (E6), and nothing grows though the load goes on (C1)."""
+
+import pytest
+
+from node.protocol.requests import Publish
+from node.protocol.settings import Limits
+from node.simulation.scenario.play import Play
+from node.simulation.scenario.script import read_script
+from node.simulation.weight import objects
+from tests.simulation.stage import Stage
+
+FAULTS = (
+    "kill C",
+    "split A B | C",
+    "cut A -> C",
+    "cut C -> A",
+    "slow C -> A 3s",
+    "disk of C full",
+    "disk of C slower by 3s",
+    "disk of C unreadable",
+    "clock of C 1h",
+    "time of C runs 0.5",
+    "wipe C",
+)
+"""Each meets the leader."""
+
+
+@pytest.mark.parametrize("fault", ["pause C 20s", "split A B | C; wait 40s; connect", "kill C; wait 40s; start C"])
+def test_its_end_moves_leadership_once_at_most(fault: str) -> None:
+    """Who was away leads again by its rank, or does not: uptimes decide (E2)."""
+    script = f"nodes 3; form; expect leader C; wait 40s; {fault}; wait 90s"
+    play = Play(read_script(script.replace("; ", "\n"), fault))
+    play.run()
+    assert len(play.stage.world.checkers.leaders) <= 3
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_moves_leadership_once(fault: str) -> None:
+    play = Play(read_script(f"nodes 3\nform\nexpect leader C\nwait 40s\n{fault}\nwait 90s\n", fault))
+    play.run()
+    assert len(play.stage.world.checkers.leaders) <= 2
+
+
+def test_nothing_grows_under_a_steady_load() -> None:
+    """Events give way to floors, so twice the load leaves no more behind."""
+    stage = Stage(3, limits=Limits(retain_events=30, max_settled_kept=20, max_history_kept=20))
+    leader = stage.elect()
+    held = []
+    for turn in range(3):
+        for number in range(40):
+            stage.propose(leader, f"1.{turn}.{number}", "a")
+            stage.lock(leader, f"lock-{turn}-{number}", ttl_s=0.5)
+            stage.ask(leader, Publish("NOTE", {"n": number}))
+        stage.settle()
+        held.append(sum(objects(process.running) for process in stage.world.processes))
+    assert held[2] - held[1] < 0.05 * held[1], held
