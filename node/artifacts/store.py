@@ -220,14 +220,16 @@ class Store:
                 self._spare = spare
 
     def _take_spare(self, bases: Sequence[Holding]) -> tuple[Manifest, Path] | None:
-        """The spare, given away, if it is of one of `bases`."""
-        with self._lock:
+        """The spare, given away, if it is of one of `bases`. It goes to where nobody removes it."""
+        with self._lock, typed(self.layout.root):
             spare = self._spare
             base = next((each for each in bases if spare is not None and each.key == spare.key), None)
             if spare is None or base is None:
                 return None
-            self._spare = None
-        return self.manifest(base), spare.files
+            self._spare, files = None, self.layout.incoming / f".spare-{spare.key}"
+            remove_tree(files)
+            spare.files.rename(files)
+        return self.manifest(base), files
 
     def _drop_spare(self) -> None:
         self._spare = None

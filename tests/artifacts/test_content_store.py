@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from node.artifacts.errors import BadBlocks, BadContent, BadManifest, BadPath, ContentMissing, NoSpace, TooMuch
+from node.artifacts.incoming import Incoming
 from node.artifacts.intake import inspect, take_tree
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, compose
+from node.artifacts.manifest import FileEntry, Manifest, compose
 from node.artifacts.store import Holding, Store
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, found_in, installed, lay, store_at, trees
 
@@ -345,6 +346,24 @@ def test_spare_is_of_the_newest_and_goes_with_what_it_was_made_of(tmp_path: Path
     assert not store.layout.spare.exists()
     store.prepare()
     assert not store.layout.spare.exists()
+
+
+def test_spare_that_was_given_away_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, store = store_at(tmp_path / "there"), store_at(tmp_path / "data")
+    installed(store, tmp_path / "old", "1.0.0", OLD)
+    store.prepare()
+    holding = installed(there, tmp_path / "new", "1.1.0", NEW)
+    begin = Incoming.open
+
+    def begun_late(folder: Path, manifest: Manifest, spare: tuple[Manifest, Path] | None) -> Incoming:
+        store.prepare()
+        return begin(folder, manifest, spare)
+
+    monkeypatch.setattr(Incoming, "open", begun_late)
+    incoming = store.begin(there.manifest(holding).document)
+    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    assert found_in(store.finish(incoming).files) == dict(NEW)
+    assert found_in(spare_of(store)) == dict(OLD), "what was made meanwhile is another one"
 
 
 def test_what_was_edited_or_left_by_another_process_is_no_spare(tmp_path: Path) -> None:
