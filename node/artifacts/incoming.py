@@ -207,6 +207,12 @@ class Incoming:
                 "not here yet"
             )
         with typed(self.folder):
+            here = sum(len(names) for _, _, names in os.walk(self.files))
+            if here != self.manifest.count:
+                raise ContentMissing(
+                    f"{self.files}: there are {here:,} files, expected {self.manifest.count:,}; something else has "
+                    "changed the folder, and all of it will be looked at again"
+                )
             remove_tree(self.folder / PARTIAL_NAME)
             sync_tree(self.folder)
             move(self.folder, target)

@@ -68,6 +68,20 @@ def test_what_is_being_received_is_not_given_up(tmp_path: Path) -> None:
     assert here.unfinished() == [manifest.key]
 
 
+def test_what_was_removed_behind_our_back_is_asked_for_again(tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(tmp_path / "here")
+    holding = installed(there, tmp_path / "new", "1.0.0", NEW)
+    document = there.manifest(holding).document
+    incoming = here.begin(document)
+    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    (incoming.files / "seo/logo.bin").unlink()
+    with pytest.raises(ContentMissing, match="looked at again"):
+        here.finish(incoming)
+    assert here.holdings() == []
+    again = here.begin(document)
+    assert [each.path for each in again.missing()] == ["seo/logo.bin"]
+
+
 def test_one_content_under_many_names_is_asked_for_once(tmp_path: Path) -> None:
     here, there = store_at(tmp_path / "here"), store_at(tmp_path / "there")
     tree = {f"series/{number}.json": b"{}" for number in range(50)}
