@@ -16,7 +16,7 @@ from node.artifacts.intake import read_file
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService
-from node.runtime.content.serving import BadParts, send_parts, size_of
+from node.runtime.content.serving import BadParts, size_of
 from node.runtime.content.shapes import BYTES_TYPE, CHANGES_TYPE, MANIFEST_TYPE, Parts, Stage, Standing
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def parts(call: Call[None, Parts]) -> Bulk:
         raise bad_request(str(problem), "parts") from problem
 
     def send(sock: socket.socket) -> None:
-        send_parts(holding, listed, wanted, kept.keeper.sending, sock)
+        kept.keeper.sender.send(holding, listed, wanted, sock)
 
     return Bulk(size, send, BYTES_TYPE.encode(), headers(call.trace, call.now.wall_ms))
 

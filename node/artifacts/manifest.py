@@ -104,8 +104,11 @@ def category(path: str) -> str | None:
 
 def type_of(path: str) -> str:
     """The `type` of a file's entry."""
-    name = path.rpartition("/")[2]
-    return category(path) or name.rpartition(".")[2]
+    return category(path) or _ending(path)
+
+
+def _ending(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[2]
 
 
 def root_of(files: Iterable[FileEntry]) -> str:
@@ -192,14 +195,15 @@ def check_tree(paths: Sequence[str]) -> None:
 
 
 def _check_entry(entry: FileEntry, counted: bool) -> None:
-    if (category(entry.path) is not None) != counted or entry.type != type_of(entry.path):
+    found = category(entry.path)
+    if (found is not None) != counted or entry.type != (found or _ending(entry.path)):
         raise BadManifest(f"{entry.path[:200]!r} stands in the wrong list, or its type {entry.type[:50]!r} is wrong")
     blocks = block_count(entry.size) if entry.size > BLOCK_BYTES else 0
     if entry.size < 0 or len(entry.blocks) != blocks:
         raise BadManifest(
             f"{entry.path!r}: {len(entry.blocks)} blocks and {entry.size} bytes; expected {blocks} blocks"
         )
-    if not all(map(_HASH.fullmatch, (entry.hash, *entry.blocks))):
+    if _HASH.fullmatch(entry.hash) is None or not all(map(_HASH.fullmatch, entry.blocks)):
         raise BadManifest(f"{entry.path!r}: expected SHA-256 as 64 lower-case hex digits")
 
 

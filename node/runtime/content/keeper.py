@@ -32,6 +32,7 @@ from node.protocol.effects import ContentIs, Wanted
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Peer, PeerFailed
 from node.runtime.content.pull import Pull, Stopped, Unserved
+from node.runtime.content.serving import Sender
 from node.runtime.content.shapes import Standing, State
 from node.runtime.content.switching import Switching
 from node.runtime.content.telling import Teller
@@ -88,7 +89,7 @@ class Keeper:
         self._threads = ThreadPoolExecutor(PULLS + 2, "content")
         self.switching = Switching(self, engine, Applier(self.store, config.role, config.hooks))
         self._pace = Pace(config.bandwidth_bytes_per_s)
-        self.sending = Pace(config.bandwidth_bytes_per_s)
+        self.sender = Sender(Pace(config.bandwidth_bytes_per_s))
         self._pulling = asyncio.Semaphore(PULLS)
         self._nudged = asyncio.Event()
         self._core: dict[str, Wanted] = {}

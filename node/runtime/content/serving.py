@@ -7,6 +7,7 @@ peer finds the wrong hash, names this node and fetches it elsewhere.
 import os
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,8 @@ SMALL_BYTES: Final = 256 * 1024
 """Smaller pieces are gathered; larger ones the system copies from file to socket itself."""
 CHUNK_BYTES: Final = 256 * 1024
 FILE_BYTES: Final = 4 * 1024 * 1024
+MAX_PACKS: Final = 32
+"""Chunks that are kept: what a few requests of several targets ask for."""
 
 
 class BadParts(Exception):
@@ -37,26 +40,64 @@ def size_of(manifest: Manifest, parts: Sequence[Part]) -> int:
     return total
 
 
-def send_parts(holding: Holding, manifest: Manifest, parts: Sequence[Part], pace: Pace, sock: socket.socket) -> None:
-    """Write the pieces. Raises OSError when the peer is gone."""
-    gathered = bytearray()
-    never = threading.Event()
-    for index, offset, length in parts:
-        path = holding.path(manifest.entry(index))
-        if length < SMALL_BYTES:
-            gathered += _read(path, offset, length)
-        else:
-            sock.sendall(gathered)
-            gathered.clear()
-            for start in range(offset, offset + length, FILE_BYTES):
-                piece = min(FILE_BYTES, offset + length - start)
-                pace.take(piece, never)
-                _send_file(path, start, piece, sock)
-        if len(gathered) >= CHUNK_BYTES:
-            pace.take(len(gathered), never)
-            sock.sendall(gathered)
-            gathered.clear()
-    sock.sendall(gathered)
+class Packs:
+    """The last packs of small files that were read: several targets of one version ask for the same at one time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._packs: OrderedDict[tuple[str, tuple[Part, ...]], bytes] = OrderedDict()
+
+    def get(self, key: str, parts: tuple[Part, ...]) -> bytes | None:
+        """What was read for these pieces of a content."""
+        with self._lock:
+            return self._packs.get((key, parts))
+
+    def put(self, key: str, parts: tuple[Part, ...], data: bytes) -> None:
+        """Keep it until `MAX_PACKS` others have come."""
+        with self._lock:
+            self._packs[key, parts] = data
+            while len(self._packs) > MAX_PACKS:
+                self._packs.popitem(last=False)
+
+
+class Sender:
+    """Writes pieces of content to sockets: all that one node gives. Any thread may use it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._packs = Packs()
+        self._never = threading.Event()
+
+    def send(self, holding: Holding, manifest: Manifest, parts: Sequence[Part], sock: socket.socket) -> None:
+        """Write the pieces. Raises OSError when the peer is gone."""
+        small: list[Part] = []
+        gathered = 0
+        for part in parts:
+            index, offset, length = part
+            if length < SMALL_BYTES:
+                small.append(part)
+                gathered += length
+            if gathered >= CHUNK_BYTES or length >= SMALL_BYTES:
+                self._send_small(holding, manifest, tuple(small), sock)
+                small, gathered = [], 0
+            if length >= SMALL_BYTES:
+                self._send_large(holding.path(manifest.entry(index)), offset, length, sock)
+        self._send_small(holding, manifest, tuple(small), sock)
+
+    def _send_small(self, holding: Holding, manifest: Manifest, parts: tuple[Part, ...], sock: socket.socket) -> None:
+        data = self._packs.get(holding.key, parts)
+        if data is None:
+            pieces = (_read(holding.path(manifest.entry(index)), offset, length) for index, offset, length in parts)
+            data = b"".join(pieces)
+            self._packs.put(holding.key, parts, data)
+        self._pace.take(len(data), self._never)
+        sock.sendall(data)
+
+    def _send_large(self, path: str, offset: int, length: int, sock: socket.socket) -> None:
+        for start in range(offset, offset + length, FILE_BYTES):
+            piece = min(FILE_BYTES, offset + length - start)
+            self._pace.take(piece, self._never)
+            _send_file(path, start, piece, sock)
 
 
 def _read(path: str, offset: int, length: int) -> bytes:
