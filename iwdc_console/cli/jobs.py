@@ -7,7 +7,7 @@ from typing import Any
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.failures import NO_QUORUM_REASONS
 from iwdc_console.cli.text import safe, size
-from iwdc_console.client import Client
+from iwdc_console.client import Client, NotFound, Unreachable
 
 POLL_S = 0.2
 BAR = 24
@@ -52,12 +52,28 @@ def follow(client: Client, job: dict[str, Any]) -> dict[str, Any]:
         while job["phase"] not in ("done", "failed"):
             _show(bar, job)
             time.sleep(POLL_S)
-            job = client.get(f"snapshots/jobs/{job['id']}").data
+            job = _look(client, job)
     finally:
         bar.clear()
     if job["phase"] == "failed":
         raise _failure(job)
     return job
+
+
+def _look(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """How far the job is. Raises `Failure` when that cannot be known any more, and it may have come to a vote."""
+    try:
+        found: dict[str, Any] = client.get(f"snapshots/jobs/{job['id']}").data
+    except (Unreachable, NotFound) as lost:
+        if job["phase"] not in ("staging", "voting"):
+            raise
+        raise Failure(
+            f"Version {job['version']}: contact with the node was lost while {job['phase']}: {lost}. "
+            "The version may have been put to the vote.",
+            Exit.UNKNOWN,
+            "See: iwdc-distributed proposals. To publish again does nothing twice, and goes on where it was.",
+        ) from lost
+    return found
 
 
 def _show(bar: Bar, job: dict[str, Any]) -> None:

@@ -186,7 +186,7 @@ class Store:
         """The same, of a manifest that was checked."""
         self._remember(manifest)
         bases = self.bases(manifest.version)
-        spare = self._take_spare(bases)
+        spare = self._take_spare(manifest, bases)
         incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, spare)
         for base in bases:
             if not incoming.missing():
@@ -219,17 +219,24 @@ class Store:
             else:
                 self._spare = spare
 
-    def _take_spare(self, bases: Sequence[Holding]) -> tuple[Manifest, Path] | None:
-        """The spare, given away, if it is of one of `bases`. It goes to where nobody removes it."""
+    def _take_spare(self, manifest: Manifest, bases: Sequence[Holding]) -> tuple[Manifest, Path] | None:
+        """The spare, given away, if it is of one of `bases` and has more of `manifest` than would have to be removed.
+
+        It goes to where nobody removes it.
+        """
         with self._lock, typed(self.layout.root):
             spare = self._spare
             base = next((each for each in bases if spare is not None and each.key == spare.key), None)
             if spare is None or base is None:
                 return None
+            old = self.manifest(base)
+            known = {(entry.path, entry.hash) for entry in old.entries}
+            if 2 * sum((entry.path, entry.hash) in known for entry in manifest.entries) < old.count:
+                return None
             self._spare, files = None, self.layout.incoming / f".spare-{spare.key}"
             remove_tree(files)
             spare.files.rename(files)
-        return self.manifest(base), files
+        return old, files
 
     def _drop_spare(self) -> None:
         self._spare = None

@@ -80,6 +80,20 @@ def test_a_failed_job_has_its_exit_code(
     assert f"Version 1.2.0: {reason}: because" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("phase", ["staging", "voting"])
+def test_a_node_lost_while_it_publishes_leaves_the_outcome_open(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], phase: str
+) -> None:
+    node.routes["POST snapshots/publish"] = _job(phase=phase, id="forgotten")
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.UNKNOWN
+    assert "may have been put to the vote" in capsys.readouterr().err
+
+
+def test_a_node_lost_while_it_stores_has_proposed_nothing(node: FakeNode, tmp_path: Path) -> None:
+    node.routes["POST snapshots/store"] = _job(phase="storing", id="forgotten")
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.FAILED
+
+
 def test_list_shows_who_has_what(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["snapshot", "list"]) == Exit.DONE
     out = capsys.readouterr().out

@@ -199,3 +199,26 @@ def test_a_full_disk_stops_the_transfer_and_says_what_is_missing(tmp_path: Path)
         listed = _ask(made["instance-A"], "GET", "snapshots")[0]["instances"]
         assert listed["instance-B"]["state"] in ("waiting", "fetching")
         assert listed["instance-C"] == {"state": "has", "percent": 100, "applied": True}
+
+
+def test_what_keeps_a_version_from_being_applied_is_shown_and_told_once(tmp_path: Path) -> None:
+    with _small_disk(tmp_path / "small", 3), cluster(tmp_path / "cluster") as made:
+        small = made["instance-B"]
+        small.sets = [f"content.root={tmp_path / 'small' / 'data'}", "content.reserve_bytes=500000"]
+        made.start()
+        made.ready()
+        _publish(made["instance-A"], write_catalogue(tmp_path / "tree", 300), "1.0.0")
+        _applied(made, "1.0.0", "instance-A", "instance-C")
+        problems: set[str] = set()
+
+        def tried_again() -> bool:
+            problems.add(_here(small)["problem"] or "")
+            return len(problems - {""}) > 1
+
+        made.until("it was tried again", tried_again)
+        assert all("bytes are missing" in each for each in problems - {""})
+        listed = _ask(made["instance-A"], "GET", "snapshots")[0]["instances"]["instance-B"]
+        assert listed["state"] == "has"
+        assert "bytes are missing" in listed["problem"]
+        [event] = made.until("the cluster is told", lambda: _events(made["instance-A"], "CONTENT_NOT_APPLIED"))
+        assert event["origin"] == "instance-B"

@@ -30,6 +30,7 @@ AT = {
     "other": ("≠", "status-degraded"),
     "bad": ("✗", "status-unreachable"),
     "missing": ("○", "status-unreachable"),
+    "unlisted": ("□", "text-muted"),
     "unknown": ("?", "text-muted"),
 }
 """How a version stands at an instance: shape and tone."""

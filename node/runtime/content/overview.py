@@ -82,7 +82,7 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     return VersionView(
         version,
         "current" if current else "accepted" if settled is not None else "stored",
-        {name: _at(version, key, here) for name, here in told.items()},
+        {name: _at(version, key, here, current) for name, here in told.items()},
         key,
         settled.payload.hash if settled is not None else sample.root if sample is not None else None,
         sample.files if sample is not None else wanted.content.files if wanted is not None else 0,
@@ -90,13 +90,13 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     )
 
 
-def _at(version: str, key: str | None, here: Here | None) -> AtInstance:
+def _at(version: str, key: str | None, here: Here | None, current: bool) -> AtInstance:
     if here is None:
         return AtInstance("unknown")
     applied = here.applied is not None and here.applied.key == key
     keys = {each.key for each in here.held if each.version == version}
     if key in keys:
-        return AtInstance("has", 100, applied)
+        return AtInstance("has", 100, applied, here.problem if current and not applied else None)
     for each in here.under_way:
         if each.key == key:
             return AtInstance(each.state, 100 * each.done_bytes // max(1, each.total_bytes), applied, each.problem)

@@ -64,6 +64,8 @@ class Switching:
 
     async def _work(self) -> None:
         pause_s = FIRST_RETRY_S
+        told: object = None
+        """What the cluster was told of, and is not told again."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -72,14 +74,16 @@ class Switching:
                 await self._switch()
             except ContentError as problem:
                 # The disk is full, or fails: what was asked for still is.
-                if str(problem) != self.problem:
-                    self.problem = str(problem)
+                self.problem = str(problem)
+                trouble = self._target, type(problem)
+                if trouble != told:
+                    told = trouble
                     self._keeper.teller.not_applied(self._target[0] if self._target else None, str(problem))
                 await asyncio.sleep(pause_s)
                 pause_s = min(MAX_RETRY_S, pause_s * 2)
                 self._wake.set()
             else:
-                pause_s = FIRST_RETRY_S
+                pause_s, told = FIRST_RETRY_S, None
                 if not self._wake.is_set():
                     await self._prepare()
 
