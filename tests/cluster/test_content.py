@@ -204,7 +204,7 @@ def test_a_full_disk_stops_the_transfer_and_says_what_is_missing(tmp_path: Path)
 def test_what_keeps_a_version_from_being_applied_is_shown_and_told_once(tmp_path: Path) -> None:
     with _small_disk(tmp_path / "small", 3), cluster(tmp_path / "cluster") as made:
         small = made["instance-B"]
-        small.sets = [f"content.root={tmp_path / 'small' / 'data'}", "content.reserve_bytes=500000"]
+        small.sets = [f"content.root={tmp_path / 'small' / 'data'}", "content.reserve_bytes=1000000"]
         made.start()
         made.ready()
         _publish(made["instance-A"], write_catalogue(tmp_path / "tree", 300), "1.0.0")
