@@ -15,7 +15,8 @@ NAMES = {
 
 def key_name(key: str) -> str:
     """A key as people know it."""
-    return NAMES.get(key) or key_to_character(key) or key.replace("ctrl+", "^")
+    character = key_to_character(key) or ""
+    return NAMES.get(key) or (character if character.isprintable() else "") or key.replace("ctrl+", "^")
 
 
 class Footer(Widget):

@@ -1,0 +1,93 @@
+"""Every key on every screen and form leads to what it is for, or into the field that is typed in; and every panel of
+every screen can have the screen alone.
+"""
+
+from typing import Any
+
+import pytest
+from textual.actions import parse
+from textual.keys import key_to_character
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from iwdc_console.tui.app import Console
+from iwdc_console.tui.keymap import ACTIONS
+from iwdc_console.tui.screens.help import here
+from iwdc_console.tui.screens.places import PLACES, Place
+from iwdc_console.tui.widgets.lines import Lines
+from iwdc_console.tui.widgets.table import Table
+from tests.tui.stations import PLACE_KEYS, Round, visit
+
+FORMS = {
+    "a panel": ("tab",),
+    "time travel": ("t",),
+    "prompt": ("slash",),
+    "help": ("question_mark",),
+    "confirm": ("3", "D"),
+    "menu": ("X", "enter"),
+    "propose": ("4", "p"),
+    "picker": ("4", "p", "ctrl+o"),
+    "acquire": ("5", "a"),
+}
+SIGNS = {"minus": "-", "slash": "/"}
+"""What `key_to_character` does not know."""
+WHERE = (*PLACE_KEYS, *FORMS.items())
+reached: dict[str, set[str]] = {}
+"""Where the tests below have been: the actions that were reached there."""
+
+
+@pytest.mark.parametrize("where", WHERE, ids=lambda where: where[0])
+def test_every_key_does_what_it_is_said_to_do(where: tuple[str, tuple[str, ...]]) -> None:
+    async def look(app: Console, pilot: Pilot[Any]) -> None:
+        done: list[str] = []
+
+        async def run_action(action: str, *_: Any, **__: Any) -> bool:
+            name, parameters = parse(action)[1:]
+            if app.check_action(name, parameters):
+                done.append(action)
+            return bool(done)
+
+        keys = here(app.screen)
+        assert keys
+        app.run_action = run_action  # type: ignore[method-assign,assignment]
+        for active in keys:
+            done.clear()
+            await pilot.press(active.binding.key)
+            character = SIGNS.get(active.binding.key) or key_to_character(active.binding.key) or "\x1b"
+            typed = isinstance(app.focused, Input) and character.isprintable()
+            assert done == ([] if typed else [active.binding.action]), active.binding
+        reached[where[0]] = {active.binding.id or "" for active in keys}
+
+    visit(Round(where[0], (where,)), look)
+
+
+def test_no_action_is_left_out() -> None:
+    """Goes to all places itself where the tests above ran elsewhere."""
+    for where in WHERE:
+        if where[0] not in reached:
+            test_every_key_does_what_it_is_said_to_do(where)
+    assert {action.id for action in ACTIONS} - set().union(*reached.values()) == set()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_every_panel_can_have_the_screen_alone_and_be_copied(place: Place) -> None:
+    async def look(app: Console, pilot: Pilot[Any]) -> None:
+        panels = [widget for widget in app.screen.focus_chain if isinstance(widget, Table | Lines)]
+        assert panels
+        for panel in panels:
+            panel.focus()
+            await pilot.pause()
+            await pilot.press("z")
+            await pilot.pause()
+            assert app.screen.maximized is panel
+            assert panel.region.width == app.size.width
+            assert panel.region.height >= app.size.height - 3
+            app._clipboard = ""
+            await pilot.press("y")
+            await pilot.pause()
+            assert app.clipboard or not panel._lines, "what it says is copied"
+            await pilot.press("escape")
+            await pilot.pause()
+            assert app.screen.maximized is None
+
+    visit(Round(place.name, ((place.name, (place.key,)),)), look)
