@@ -71,6 +71,8 @@ class Election:
         self._yes: set[str] = set()
         self._best: tuple[int, int, ControlState] | None = None
         self._rounds = 0
+        self._late = 0
+        """Votes and promises of one that came after this node had given up its round."""
         self._review_at = 0.0
         self._handover_until = 0.0
         self._permit_sent = False
@@ -142,11 +144,11 @@ class Election:
         if ctx.mono < self._listen_until:
             ctx.wake(self._listen_until)
             return
-        if self.role != FOLLOWER and ctx.mono - self._campaign_started > self._answer_timeout_s:
+        if self.role != FOLLOWER and ctx.mono - self._campaign_started > self._patience_s:
             self.role = FOLLOWER
             self._campaign_at = None
         if self.role != FOLLOWER:
-            ctx.wake(self._campaign_started + self._answer_timeout_s + 0.001)
+            ctx.wake(self._campaign_started + self._patience_s + 0.001)
             return
         if self.hears_leader() and self._permit is None:
             self._campaign_at = None
@@ -188,6 +190,7 @@ class Election:
             return
         self.role = FOLLOWER
         self.leader = name
+        self._late = 0
         self._campaign_at, self._permit = None, None
         self.elected_ms = int(ctx.wall_ms)
         self._note_change(name)
@@ -206,6 +209,7 @@ class Election:
             self.see_term(answer.current)
             return
         if self.role != ASKING or answer.term != self.term + 1 or not answer.granted:
+            self._late += answer.granted and self.role == FOLLOWER and self.leader is None
             return
         self._yes.add(peer.member.id)
         if self._enough():
@@ -225,7 +229,7 @@ class Election:
         state = control.state if granted and control.position > (ask.stamp, ask.index) else None
         if granted:
             self._leader_heard = ctx.mono
-            self._schedule(self._answer_timeout_s)
+            self._schedule(self._patience_s)
         copied = None if state is None else copy_state(state)
         ctx.send(name, VoteAnswer(self.term, granted, *control.position, copied), ctx.persist_number)
 
@@ -235,6 +239,7 @@ class Election:
             self.see_term(answer.term)
             return
         if self.role != CANDIDATE or answer.term != self.term or not answer.granted:
+            self._late += answer.granted and self.leader is None
             return
         self._yes.add(peer.member.id)
         self._keep_greatest(answer)
@@ -358,6 +363,12 @@ class Election:
         """Hear the others' uptimes before ranking oneself; a leader that is there already is safe by the pre-vote."""
         self._listen_until = self._ctx.mono + min(self._ctx.settings.timing.heartbeat_interval / 2, 1.0)
 
+    @property
+    def _patience_s(self) -> float:
+        """How long answers are waited for: longer for each that came too late, up to `heartbeat_timeout` (E3)."""
+        longest_s = max(self._answer_timeout_s, self._ctx.settings.timing.heartbeat_timeout)
+        return min(self._answer_timeout_s * (1 + self._late), longest_s)
+
     def _may_campaign(self) -> bool:
         return self._members.can_vote and self._ctx.settings.id in self._members.voters
 
@@ -367,9 +378,9 @@ class Election:
         order = ranking(self._members.uptimes(), ctx.settings.timing.uptime_tolerance)
         own = ctx.settings.id
         rank = order.index(own) if own in order else len(order)
-        # Those who fail to agree wait longer, so that one of them gets through.
-        spread = self._rank_delay_s * min(1 + self._rounds, 8)
-        self._campaign_at = ctx.mono + delay_s + rank * self._rank_delay_s + ctx.rng.random() * spread / 2
+        # Those who fail to agree wait longer, so that one of them gets through, even where answers take long.
+        spread = max(self._rank_delay_s * min(1 + self._rounds, 8) / 2, self._patience_s - self._answer_timeout_s)
+        self._campaign_at = ctx.mono + delay_s + rank * self._rank_delay_s + ctx.rng.random() * spread
         ctx.wake(self._campaign_at)
 
     def _ask(self) -> None:
@@ -379,7 +390,7 @@ class Election:
         self._campaign_at = None
         self._rounds += 1
         self._yes = {ctx.settings.id}
-        ctx.wake(ctx.mono + self._answer_timeout_s + 0.001)
+        ctx.wake(ctx.mono + self._patience_s + 0.001)
         for name in self._members.voters:
             if name in self._members.peers:
                 ctx.send(name, PreVote(self.term + 1, self._permit))
@@ -419,7 +430,7 @@ class Election:
         self.leader = ctx.settings.id
         self.serving = False
         self.handing_to = None
-        self._rounds = 0
+        self._rounds = self._late = 0
         self._liked_since.clear()
         if self._best is not None:
             self._control.adopt(*self._best)
