@@ -45,7 +45,7 @@ def leader(screen: str) -> str:
 
 
 def test_propose_kill_the_leader_and_see_another_take_over(demo: Terminal) -> None:
-    demo.see("1.0.0")
+    demo.see(" v1.0.0")
     processes = nodes(demo)
     old = leader(demo.until("a leader", leader))
     demo.press("4", "p")
