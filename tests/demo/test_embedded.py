@@ -12,6 +12,7 @@ from tests.demo.terminal import Terminal, alive, descendants
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 CONSOLE = "iwdc_console.console"
+END_S = 5.0
 
 
 @pytest.fixture
@@ -55,12 +56,17 @@ def test_it_is_a_member_and_ends_in_good_order_with_the_console(two: Cluster, tm
     assert log.read_text().splitlines()[-1].endswith("stopped")
 
 
-def test_it_ends_with_a_console_that_was_killed(two: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["hang-up", "KILL"])
+def test_it_ends_with_a_console_that_was_killed_or_lost_its_terminal(two: Cluster, tmp_path: Path, how: str) -> None:
     with Terminal((CONSOLE, "--embedded", "--config", str(config_of(two, "instance-A"))), tmp_path) as terminal:
         terminal.see("here instance-A")
         pid = node_of(terminal)
-        terminal.process.send_signal(signal.SIGKILL)
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + END_S
+        if how == "hang-up":
+            terminal.hang_up()
+        else:
+            terminal.process.send_signal(signal.SIGKILL)
+        terminal.wait(END_S)
         while alive(pid):
             assert time.monotonic() < ends
             time.sleep(0.05)
