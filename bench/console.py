@@ -177,6 +177,8 @@ def keys(presses: int) -> None:
             if not place.demo:
                 os.write(keyboard, place.key.encode())
                 time.sleep(SETTLE_S / 3)
+                while select.select([painted], [], [], 0)[0]:
+                    painted.read(64)  # the first place of the cursor is painted, too
                 there, back = (UP, DOWN) if place.name == "events" else (DOWN, UP)
                 took = sorted(press(keyboard, painted, there if n % 40 < 20 else back) for n in range(presses))
                 p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
