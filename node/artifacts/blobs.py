@@ -17,6 +17,7 @@ from typing import Final
 from node.artifacts.errors import BadBlocks, BadContent, ContentMissing
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry, block_count
+from node.artifacts.system import start_writing
 
 READ_ONLY: Final = 0o444
 Bytes = bytes | bytearray | memoryview
@@ -110,6 +111,7 @@ class LargeBlob:
         at, written = block * BLOCK_BYTES, 0
         while written < len(data):
             written += os.pwrite(self._descriptor, memoryview(data)[written:], at + written)
+        start_writing(self._descriptor, at, written)
         with self._lock:
             self._here.add(block)
             if block == self._hashed:

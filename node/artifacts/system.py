@@ -17,6 +17,7 @@ from node.artifacts.errors import NoSpace
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
+_SYNC_FILE_RANGE_WRITE: Final = 2
 _UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP})
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -29,6 +30,7 @@ def _call(name: str) -> Callable[..., int] | None:
 
 _renameat2 = _call("renameat2")
 _syncfs = _call("syncfs")
+_sync_file_range = _call("sync_file_range")
 
 
 def exchange(one: Path, other: Path) -> bool:
@@ -58,6 +60,12 @@ def sync_tree(folder: Path) -> None:
             raise OSError(code, os.strerror(code), str(folder))
     finally:
         os.close(descriptor)
+
+
+def start_writing(descriptor: int, offset: int, length: int) -> None:
+    """Let the disk begin with a part of a file while more comes, where the system can: less is left to `sync_tree`."""
+    if _sync_file_range is not None:
+        _sync_file_range(descriptor, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
 
 
 def sync_folder(folder: Path) -> None:

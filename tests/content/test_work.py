@@ -7,7 +7,7 @@ from pathlib import Path
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry, Manifest, compose
-from node.runtime.content.work import Pack, Run, Work
+from node.runtime.content.work import RUN_BLOCKS, Pack, Run, Unit, Work
 
 CREATED = "2026-01-01T00:00:00.000Z"
 LENGTHS = (BLOCK_BYTES, BLOCK_BYTES, 100)
@@ -70,6 +70,28 @@ def test_a_wrong_block_goes_back_and_its_peer_is_named_and_shunned(tmp_path: Pat
     incoming.write(again.large.blob, 1, blocks[1])
     work.done(again, "honest", [])
     assert incoming.missing() == []
+
+
+def test_a_thread_stays_with_a_large_file_and_then_helps_with_another(tmp_path: Path) -> None:
+    size = (RUN_BLOCKS + 1) * BLOCK_BYTES
+    entries = [
+        FileEntry(f"models/{name}.bin", name * 64, size, "bin", (name * 64,) * (RUN_BLOCKS + 1)) for name in "abc"
+    ]
+    incoming = Incoming.open(tmp_path / "incoming", _manifest(*entries))
+    work = Work(incoming, {}, lambda _peer, _path: None)
+    one, other = work.take("peer"), work.take("peer")
+    assert [_told(one), _told(other)] == [("models/a.bin", 0), ("models/b.bin", 0)]
+    one = work.take("peer", one)
+    assert _told(one) == ("models/a.bin", RUN_BLOCKS)
+    one = work.take("peer", one)
+    assert _told(one) == ("models/c.bin", 0)
+    assert {_told(work.take("peer")) for _ in range(2)} == {("models/b.bin", RUN_BLOCKS), ("models/c.bin", RUN_BLOCKS)}
+    work.end()
+
+
+def _told(unit: Unit | None) -> tuple[str, int]:
+    assert isinstance(unit, Run)
+    return unit.large.blob.entry.path, unit.blocks[0]
 
 
 def test_small_files_are_packed_and_a_failed_peers_pack_goes_to_another(tmp_path: Path) -> None:

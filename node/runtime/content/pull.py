@@ -21,7 +21,7 @@ from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Answer, Peer, PeerFailed
 from node.runtime.content.shapes import Part
-from node.runtime.content.work import OnBad, Pack, Run, Work
+from node.runtime.content.work import OnBad, Pack, Run, Unit, Work
 
 THREADS: Final = 2
 """Connections of one pull."""
@@ -167,11 +167,12 @@ class Pull:
     def _fetch(self, incoming: Incoming, work: Work, name: str) -> None:
         """One thread's part of it."""
         buffer = memoryview(bytearray(BLOCK_BYTES))
+        done: Unit | None = None
         with Peer(self._members[name]) as peer:
             while not self._stop.is_set() and self._bad[name] < MAX_BAD:
                 unit = None
                 try:
-                    unit = work.take(name)
+                    unit = work.take(name, done)
                     if unit is None:
                         return
                     if isinstance(unit, Pack):

@@ -39,10 +39,14 @@ class Pack:
 
 @dataclass(slots=True, eq=False)
 class Large:
-    """A large file whose blocks are under way. `sources`: which peer gave a block. `left`: runs not done yet."""
+    """A large file whose blocks are under way. `runs`: not handed out yet, `left`: how many are not done yet.
+
+    `sources`: which peer gave a block.
+    """
 
     index: int
     blob: LargeBlob
+    runs: "deque[Run]" = field(default_factory=deque)
     left: int = 0
     sources: dict[int, str] = field(default_factory=dict)
 
@@ -76,13 +80,13 @@ class Work:
         self._open: set[Large] = set()
         self._ended = False
 
-    def _units(self) -> Iterator[Unit]:
+    def _units(self) -> Iterator[Pack | Large]:
         places = {entry.path: index for index, entry in enumerate(self._incoming.manifest.entries)}
         pack: list[tuple[int, FileEntry]] = []
         size = 0
         for entry in self._incoming.missing():
             if entry.blocks:
-                yield from self._runs(places[entry.path], entry)
+                yield self._large(places[entry.path], entry)
                 continue
             if pack and (size + entry.size > PACK_BYTES or len(pack) == PACK_FILES):
                 yield Pack(pack)
@@ -92,22 +96,21 @@ class Work:
         if pack:
             yield Pack(pack)
 
-    def _runs(self, index: int, entry: FileEntry) -> list[Run]:
+    def _large(self, index: int, entry: FileEntry) -> Large:
         large = Large(index, self._incoming.large(entry.hash))
         self._open.add(large)
         self._copy_blocks(large)
         blocks = large.blob.missing()
-        runs = []
         while blocks:
             length = 1
             while length < min(RUN_BLOCKS, len(blocks)) and blocks[length] == blocks[0] + length:
                 length += 1
-            runs.append(Run(large, range(blocks[0], blocks[0] + length)))
+            large.runs.append(Run(large, range(blocks[0], blocks[0] + length)))
             del blocks[:length]
-        large.left = len(runs)
-        if not runs:
+        large.left = len(large.runs)
+        if not large.left:
             self._finish(large)
-        return runs
+        return large
 
     def _copy_blocks(self, large: Large) -> None:
         """Take what has not changed since the older version. A block that has rotted there is fetched after all."""
@@ -125,23 +128,39 @@ class Work:
         except OSError:
             return
 
-    def take(self, peer: str) -> Unit | None:
-        """Something to fetch from a peer, waiting for what others may give back; None: there is nothing left for it."""
+    def take(self, peer: str, after: Unit | None = None) -> Unit | None:
+        """Something to fetch from a peer, waiting for what others may give back; None: there is nothing left for it.
+
+        `after`: what the same thread took before. It stays with a large file to its end, so that its hash runs along
+        with what comes and nothing is read again; once all files are under way, it helps with another.
+        """
         with self._changed:
             while not self._ended:
-                for unit in self._again:
-                    if peer not in unit.shunned:
-                        self._again.remove(unit)
-                        self._under_way += 1
-                        return unit
-                fresh = next(self._fresh, None)
-                if fresh is not None:
+                unit = self._returned(peer) or self._next(after)
+                if unit is not None:
                     self._under_way += 1
-                    return fresh
+                    return unit
                 if self._under_way == 0:
                     return None
                 self._changed.wait()
         return None
+
+    def _returned(self, peer: str) -> Unit | None:
+        for unit in self._again:
+            if peer not in unit.shunned:
+                self._again.remove(unit)
+                return unit
+        return None
+
+    def _next(self, after: Unit | None) -> Unit | None:
+        if isinstance(after, Run) and after.large.runs:
+            return after.large.runs.popleft()
+        for fresh in self._fresh:
+            if isinstance(fresh, Pack):
+                return fresh
+            if fresh.runs:
+                return fresh.runs.popleft()
+        return next((large.runs.popleft() for large in self._open if large.runs), None)
 
     def done(self, unit: Unit, peer: str, bad: list[tuple[int, FileEntry]]) -> None:
         """A unit came from a peer; `bad` of a pack was wrong. Raises BadContent, NoSpace, ContentFault."""
