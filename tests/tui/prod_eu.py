@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from iwdc_console import locale
 from iwdc_console.tui.app import ALONE, Console
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company
@@ -24,6 +25,7 @@ from iwdc_console.tui.model.api import (
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
+from iwdc_console.tui.settings import Settings
 
 NODE = "http://10.0.0.1:3000"
 NOW_S = 50_000.0
@@ -224,10 +226,12 @@ class Script:
 FIXED = Clock(lambda: NOW_S, lambda: NOW_MS)
 
 
-def console(known: Observation | None = None, *, history: bool = True, company: Company = ALONE) -> Console:
+def console(
+    known: Observation | None = None, *, history: bool = True, company: Company = ALONE, language: str = locale.DEFAULT
+) -> Console:
     """The console on a script, at a clock that stands still, a minute after it began to look."""
     start = Observation(context="prod-eu", nodes=(NODE,))
-    app = Console(Script([known or observation()]), start, FIXED, company=company)
+    app = Console(Script([known or observation()]), start, FIXED, company=company, settings=Settings(language=language))
     if history:
         app._history = History.of(watched())
     return app

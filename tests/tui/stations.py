@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from textual.pilot import Pilot
 
+from iwdc_console import locale
 from iwdc_console.demo.cluster import Cluster
 from iwdc_console.demo.faults import Impaired, Member, Order, State
 from iwdc_console.tui.app import Console
@@ -141,9 +142,12 @@ class Broken:
         return self.state
 
 
-def visit(round: Round, look: Look, size: tuple[int, int] = (120, 40), *, known: Observation | None = None) -> None:
+def visit(
+    round: Round, look: Look, size: tuple[int, int] = (120, 40), *, known: Observation | None = None,
+    language: str = locale.DEFAULT,
+) -> None:  # fmt: skip
     """Go there and look at each."""
-    app = prod_eu.console(known or round.known(), company=Company(demo=cast(Cluster, Broken())))
+    app = prod_eu.console(known or round.known(), company=Company(demo=cast(Cluster, Broken())), language=language)
     assert isinstance(app.source, Script)
     app.source.past = prod_eu.events()
 
