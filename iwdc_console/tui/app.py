@@ -3,7 +3,6 @@
 First paint comes before the first request: the source begins once the first screen has been painted.
 """
 
-import gc
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
@@ -17,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from iwdc_console.locale import set_language, text
-from iwdc_console.tui import commandline, orders, themes
+from iwdc_console.tui import commandline, forgetting, mouse, orders, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.holdings import Holdings
@@ -47,9 +46,6 @@ PLAY_S = 0.1
 TICK_S = 1.0
 QUIET_S = 0.5
 """Ages are counted on with a tick when nothing was shown for so long."""
-GC_THRESHOLD = (20_000, 20, 5)
-"""Rows and observations go by themselves, dialogs do not: a look at all there is takes a tenth of a second, and comes
-once in two million new objects."""
 LOUD_S = 3600.0
 """How long a notice stands that must not be missed."""
 FIRST = PLACES[0].name
@@ -78,6 +74,7 @@ class Console(App[None]):
         bind("app.last", "last"),
         bind("app.retry", "retry"),
         bind("app.palette", "palette"),
+        bind("app.mouse", "mouse"),
         bind("app.travel", "travel"),
         bind("travel.live", "travel_live"),
         bind("travel.play", "travel_play"),
@@ -119,6 +116,7 @@ class Console(App[None]):
         self._replays = replay is not None
         self.travel = Travel(replay, whole=True) if replay is not None else None
         self._ticked_s = 0.0
+        self._forgot_s = self.clock.mono_s()
         self._shown_s = float("-inf")
         self._last_place = FIRST
         self._selection = ""
@@ -148,7 +146,7 @@ class Console(App[None]):
         self.theme = name
         self._keep("theme", name)
 
-    def _keep(self, key: str, value: str) -> None:
+    def _keep(self, key: str, value: str | bool) -> None:
         hindered = save_setting(key, value)
         if hindered is not None:
             self.notify(hindered.words, severity="warning", markup=False, timeout=10)
@@ -166,6 +164,9 @@ class Console(App[None]):
         self.call_after_refresh(self._begin)
 
     def _tick(self) -> None:
+        if self.clock.mono_s() - self._forgot_s >= forgetting.EVERY_S:
+            self._forgot_s = self.clock.mono_s()
+            forgetting.forget()
         if self.clock.mono_s() - self._shown_s >= QUIET_S:
             self._show()
         complaint = "" if self._complained else self.company.complaint()
@@ -174,9 +175,8 @@ class Console(App[None]):
             self.notify(complaint, severity="error", markup=False, timeout=30)
 
     def _begin(self) -> None:
-        """The first paint is out. What is there now stays: no key waits for it to be searched for garbage."""
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLD)
+        """The first paint is out."""
+        forgetting.begin()
         self._listen()
 
     @work(exclusive=True)
@@ -399,6 +399,14 @@ class Console(App[None]):
         """Everything that can be done here, by its words."""
         if self.view is self.screen:
             self.push_screen(CommandPalette(providers=[Palette], placeholder=text("palette.placeholder")))
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, or take it back, and keep the choice."""
+        driver = self._driver
+        if driver is not None:
+            taken = mouse.turn(driver)
+            self.notify(text("mouse.on" if taken else "mouse.off"), markup=False)
+            self._keep("mouse", taken)
 
     def get_default_screen(self) -> Screen[None]:
         """Modes hold all screens; this one is never seen."""

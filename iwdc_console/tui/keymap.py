@@ -42,6 +42,7 @@ ACTIONS = (
     Action("app.last", "minus"),
     Action("app.retry", "r"),
     Action("app.palette", "ctrl+p"),
+    Action("app.mouse", "M"),
     Action("app.help", "question_mark", footer=True),
     Action("app.quit", "q", footer=True),
     Action("screen.zoom", "z"),

@@ -1,15 +1,20 @@
-"""The command palette: every screen and every action that works where one is, by its words."""
+"""The command palette: every screen, every action that works where one is, every theme and language, by its words."""
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
-from iwdc_console.locale import text
+from iwdc_console.locale import LANGUAGES, text
 from iwdc_console.tui.keymap import label
 from iwdc_console.tui.screens.help import here
 from iwdc_console.tui.widgets.footer import key_name
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.app import Console
 
 LEFT_TO_KEYS = frozenset(
     {"app.palette", *(f"table.{name}" for name in ("down", "up", "page_down", "page_up", "first", "last"))}
@@ -36,16 +41,24 @@ class Palette(Provider):
                 run = partial(self.app.run_action, active.binding.action, active.node)
                 yield words, text("palette.key", press=key_name(active.binding.key)), run
 
+    def _choices(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        """What can be chosen after `:` as well."""
+        console = cast("Console", self.app)
+        for name in console.themes.by_name:
+            yield text("palette.theme", name=name), f":theme {name}", partial(console.set_theme, name)
+        for code, name in LANGUAGES.items():
+            yield text("palette.language", name=name), f":language {code}", partial(console.set_language, code)
+
     async def discover(self) -> Hits:
         """Everything, while nothing is typed."""
-        for words, key, run in self._actions():
+        for words, key, run in chain(self._actions(), self._choices()):
             yield DiscoveryHit(words, run, help=key)
 
     async def search(self, query: str) -> Hits:
         """What fits the words typed."""
         matcher = self.matcher(query)
         nothing = True
-        for words, key, run in self._actions():
+        for words, key, run in chain(self._actions(), self._choices()):
             score = matcher.match(words)
             if score > 0:
                 nothing = False

@@ -1,15 +1,18 @@
 """Keys, filters, screens and questions, as a person meets them."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, OptionList
 
 from iwdc_console.cli.text import cells
+from iwdc_console.locale import language, set_language, text
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Link, Observation
 from iwdc_console.tui.screens.help import Help
@@ -222,6 +225,47 @@ def test_the_palette_finds_a_screen_by_its_words() -> None:
         await until(pilot, lambda: app.current_mode == "instances")
 
     drive(act)
+
+
+def found_first(app: Console, words: str) -> bool:
+    """Whether the palette proposes this before all else."""
+    found = app.screen.query_one(OptionList)
+    return found.highlighted == 0 and words in str(found.get_option_at_index(0).prompt)
+
+
+def test_the_palette_chooses_a_theme_and_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[str, object]] = []
+    monkeypatch.setattr(Console, "_keep", lambda self, key, value: kept.append((key, value)))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        for typed, found in (("theme nord", "Theme: nord"), ("language рус", "Language: Русский")):
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+            app.screen.query_one(Input).value = typed
+            await until(pilot, partial(found_first, app, found))
+            app.screen.query_one(OptionList).action_select()
+            await until(pilot, lambda: app.view is app.screen)
+        assert app.theme == "nord"
+        await until(pilot, lambda: "выход" in shown(app) and language() == "ru")
+
+    try:
+        drive(act)
+    finally:
+        set_language("en")
+    assert kept == [("theme", "nord"), ("language", "ru")]
+
+
+def test_the_mouse_is_left_to_the_terminal_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[str, object]] = []
+    monkeypatch.setattr(Console, "_keep", lambda self, key, value: kept.append((key, value)))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("M", "M")
+        await pilot.pause()
+        assert [notice.message for notice in app._notifications] == [text("mouse.off"), text("mouse.on")]
+
+    drive(act)
+    assert kept == [("mouse", False), ("mouse", True)]
 
 
 def test_equals_copies_the_command_that_shows_the_same() -> None:

@@ -8,7 +8,7 @@ from iwdc_console.cli.text import size
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.quantity import short_hash
 
-KEPT = 5_000
+KEPT = 2_000
 """Events the console remembers."""
 VALUE_CHARS = 200
 """A payload's value is shown up to here in a line; all of it stands in the detail."""

@@ -1,0 +1,29 @@
+"""Letting go of what dialogs and notices leave behind, so that memory stays flat over a day.
+
+They go as cycles, which Python finds only when it looks at everything, and it looks the less often the more there is.
+Textual also remembers the last thousand widgets' borders together with all their painted lines, whether they are still
+there or not.
+"""
+
+import gc
+
+from textual._styles_cache import StylesCache
+from textual.strip import Strip
+
+EVERY_S = 600.0
+"""A look at all there is takes less than a tenth of a second, which a key may have to wait for."""
+YOUNG, MIDDLE, OLD = 20_000, 20, 5
+"""How many new objects, and looks at new ones, come before a look at more. Rows and observations go by themselves."""
+
+
+def begin() -> None:
+    """What is there now stays: no key waits for it to be searched for what can go."""
+    gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
+
+
+def forget() -> None:
+    """Let go of all that nobody can see any more."""
+    StylesCache.get_inner_outer.cache_clear()
+    Strip.render_ansi.cache_clear()
+    gc.collect()
