@@ -28,8 +28,8 @@ from node.artifacts.spare import Spare, make_spare
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse
 
-MAX_MANIFESTS: Final = 3
-"""Manifests kept in memory: some 0.6 KB per file."""
+MAX_ENTRIES: Final = 60_000
+"""Files, of all manifests that are kept in memory: some 0.6 KB each. The manifest used last is kept, however long."""
 MAX_BASES: Final = 2
 """Versions that are searched for files of a new one."""
 
@@ -170,8 +170,11 @@ class Store:
     def _remember(self, manifest: Manifest) -> None:
         with self._lock:
             self._manifests[manifest.key] = manifest
-            while len(self._manifests) > MAX_MANIFESTS:
-                self._manifests.popitem(last=False)
+            self._manifests.move_to_end(manifest.key)
+            entries = sum(each.count for each in self._manifests.values())
+            while entries > MAX_ENTRIES and len(self._manifests) > 1:
+                _, dropped = self._manifests.popitem(last=False)
+                entries -= dropped.count
 
     # What comes in
 

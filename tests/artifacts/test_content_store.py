@@ -50,6 +50,20 @@ def test_versions_share_what_did_not_change(tmp_path: Path) -> None:
     assert store.find(old.key) is None
 
 
+def test_of_long_manifests_the_one_used_last_alone_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_at(tmp_path / "data")
+    one = take_tree(store, lay(tmp_path / "one", OLD), "1.0.0", CREATED_AT)
+    other = take_tree(store, lay(tmp_path / "other", NEW), "1.1.0", CREATED_AT)
+    kept = store.manifest(one)
+    assert store.manifest(other) is store.manifest(other)
+    assert store.manifest(one) is kept
+    monkeypatch.setattr("node.artifacts.store.MAX_ENTRIES", kept.count)
+    long = take_tree(store, lay(tmp_path / "long", NEW), "1.2.0", CREATED_AT)
+    assert store.manifest(long) is store.manifest(long)
+    assert store.manifest(one) is not kept
+    assert store.manifest(one) == kept
+
+
 def test_only_what_lacks_is_asked_for(tmp_path: Path) -> None:
     here, there = store_at(tmp_path / "here"), store_at(tmp_path / "there")
     old = installed(here, tmp_path / "old", "1.0.0", OLD)
