@@ -1,17 +1,19 @@
 """Giving content to peers, in threads: pieces of files, straight from the disk to the socket.
 
-The length is announced before the first byte is read. A file that has gone or shrunk since is padded with zeros: the
-peer finds the wrong hash, names this node and fetches it elsewhere.
+The length is announced before the first byte is read. Content that has moved since, as it does when it becomes a
+version, is looked for again. A file that has gone or shrunk is padded with zeros: the peer finds the wrong hash, names
+this node and fetches it elsewhere.
 """
 
 import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from node.artifacts.manifest import Manifest
+from node.artifacts.errors import ContentError
+from node.artifacts.manifest import FileEntry, Manifest
 from node.artifacts.store import Holding
 from node.runtime.content.pace import Pace
 from node.runtime.content.shapes import MAX_PARTS_BYTES, Part
@@ -20,6 +22,7 @@ SMALL_BYTES: Final = 256 * 1024
 """Smaller pieces are gathered; larger ones the system copies from file to socket itself."""
 CHUNK_BYTES: Final = 256 * 1024
 FILE_BYTES: Final = 4 * 1024 * 1024
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_PACKS: Final = 32
 """Chunks that are kept: what a few requests of several targets ask for."""
 
@@ -63,8 +66,10 @@ class Packs:
 class Sender:
     """Writes pieces of content to sockets: all that one node gives. Any thread may use it."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, find: Callable[[str], Holding | None]) -> None:
+        """`find`: where the content with a key lies now."""
         self._pace = pace
+        self._find = find
         self._packs = Packs()
         self._never = threading.Event()
 
@@ -81,48 +86,55 @@ class Sender:
                 self._send_small(holding, manifest, tuple(small), sock)
                 small, gathered = [], 0
             if length >= SMALL_BYTES:
-                self._send_large(holding.path(manifest.entry(index)), offset, length, sock)
+                self._send_large(holding, manifest.entry(index), offset, length, sock)
         self._send_small(holding, manifest, tuple(small), sock)
 
     def _send_small(self, holding: Holding, manifest: Manifest, parts: tuple[Part, ...], sock: socket.socket) -> None:
         data = self._packs.get(holding.key, parts)
         if data is None:
-            pieces = (_read(holding.path(manifest.entry(index)), offset, length) for index, offset, length in parts)
+            pieces = (self._read(holding, manifest.entry(index), offset, length) for index, offset, length in parts)
             data = b"".join(pieces)
             self._packs.put(holding.key, parts, data)
         self._pace.take(len(data), self._never)
         sock.sendall(data)
 
-    def _send_large(self, path: str, offset: int, length: int, sock: socket.socket) -> None:
-        for start in range(offset, offset + length, FILE_BYTES):
-            piece = min(FILE_BYTES, offset + length - start)
-            self._pace.take(piece, self._never)
-            _send_file(path, start, piece, sock)
+    def _send_large(self, holding: Holding, entry: FileEntry, offset: int, length: int, sock: socket.socket) -> None:
+        """The file is opened once: it stays the same whatever its name becomes."""
+        end = offset + length
+        sent = offset
+        descriptor = self._open(holding, entry)
+        if descriptor is not None:
+            with open(descriptor, "rb", buffering=0) as file:
+                while sent < end:
+                    piece = min(FILE_BYTES, end - sent)
+                    self._pace.take(piece, self._never)
+                    given = sock.sendfile(file, sent, piece)
+                    sent += given
+                    if given < piece:
+                        break
+        while sent < end:
+            padding = min(CHUNK_BYTES, end - sent)
+            sock.sendall(bytes(padding))
+            sent += padding
 
+    def _read(self, holding: Holding, entry: FileEntry, offset: int, length: int) -> bytes:
+        descriptor = self._open(holding, entry)
+        if descriptor is None:
+            return bytes(length)
+        try:
+            return os.pread(descriptor, length, offset).ljust(length, b"\0")
+        except OSError:
+            return bytes(length)
+        finally:
+            os.close(descriptor)
 
-def _read(path: str, offset: int, length: int) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return bytes(length)
-    try:
-        return os.pread(descriptor, length, offset).ljust(length, b"\0")
-    except OSError:
-        return bytes(length)
-    finally:
-        os.close(descriptor)
-
-
-def _send_file(path: str, offset: int, length: int, sock: socket.socket) -> None:
-    sent = 0
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        descriptor = -1
-    if descriptor >= 0:
-        with open(descriptor, "rb", buffering=0) as file:
-            sent = sock.sendfile(file, offset, length)
-    while sent < length:
-        padding = min(CHUNK_BYTES, length - sent)
-        sock.sendall(bytes(padding))
-        sent += padding
+    def _open(self, holding: Holding, entry: FileEntry) -> int | None:
+        """A file of the content, wherever it lies by now; None: it is gone."""
+        try:
+            try:
+                return os.open(holding.path(entry), _FLAGS)
+            except FileNotFoundError:
+                moved = self._find(holding.key)
+                return None if moved is None else os.open(moved.path(entry), _FLAGS)
+        except (OSError, ContentError):
+            return None

@@ -1,0 +1,49 @@
+"""Giving content: it may move while it is given, and what is gone does not keep the answer from its length."""
+
+import shutil
+import socket
+import threading
+from pathlib import Path
+
+from node.artifacts.intake import take_tree
+from node.artifacts.limits import BLOCK_BYTES
+from node.artifacts.manifest import Manifest
+from node.artifacts.store import Holding
+from node.runtime.content.pace import Pace
+from node.runtime.content.serving import Sender
+from node.runtime.content.shapes import Part
+from tests.artifacts.trees import CREATED_AT, lay, store_at
+
+TREE = {"series/труба.json": b'{"series":"1"}', "models/big.bin": b"\x07" * (BLOCK_BYTES + 1)}
+
+
+def _given(sender: Sender, holding: Holding, manifest: Manifest) -> bytes:
+    parts: list[Part] = [(at, 0, entry.size) for at, entry in enumerate(manifest.entries)]
+    size = manifest.size_bytes
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        giving = threading.Thread(target=sender.send, args=(holding, manifest, parts, ours))
+        giving.start()
+        data = b""
+        while len(data) < size:
+            data += theirs.recv(size - len(data))
+        giving.join()
+    return data
+
+
+def test_content_that_becomes_a_version_is_given_whole_from_where_it_lies_then(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = take_tree(store, lay(tmp_path / "source", TREE), "1.0.0", CREATED_AT)
+    manifest = store.manifest(holding)
+    expected = b"".join(Path(holding.path(entry)).read_bytes() for entry in manifest.entries)
+    store.install(holding.key)
+    assert not holding.files.exists()
+    assert _given(Sender(Pace(None), store.find), holding, manifest) == expected
+
+
+def test_what_is_gone_is_padded(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = take_tree(store, lay(tmp_path / "source", TREE), "1.0.0", CREATED_AT)
+    manifest = store.manifest(holding)
+    shutil.rmtree(holding.files)
+    assert _given(Sender(Pace(None), store.find), holding, manifest) == bytes(manifest.size_bytes)
