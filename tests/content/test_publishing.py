@@ -55,3 +55,20 @@ def test_what_nobody_would_vote_for_is_not_sent(tmp_path: Path) -> None:
             assert refused.value.reason == "would_be_rejected"
 
     asyncio.run(story())
+
+
+def test_a_build_whose_version_is_not_published_reads_why_in_the_log(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            await nodes[0].publish_snapshot(write_catalogue(tmp_path / "tree", 5), "2.0.0")
+            write_catalogue(nodes[0].config.content.root / "versions" / "1.0.0", 5, changed=1)
+            await nodes[0].publish("SNAPSHOT_CREATED", {"version": "1.0.0"})
+
+            def told() -> bool:
+                log = nodes[0].config.observability.log_file
+                said = "" if log is None else log.read_text()
+                return "content_job_failed" in said and "would_be_rejected" in said
+
+            await until(told, "the log says why")
+
+    asyncio.run(story())

@@ -44,7 +44,7 @@ def configs(root: Path, names: tuple[str, ...] = NAMES) -> list[Config]:
             data_dir=root / name,
             instances_path=root / "instances.json",
             content=Content(root / name / "content"),
-            observability=Observability(log_level="error", log_file=root / f"{name}.log"),
+            observability=Observability(log_level="warn", log_file=root / f"{name}.log"),
         )
         for name, port in zip(names, ports, strict=True)
     ]

@@ -185,9 +185,9 @@ class Publisher:
             await work(job)
             job.set(phase="done")
         except JobFailed as failure:
-            job.set(phase="failed", reason=failure.reason, detail=failure.detail)
+            self._failed(job, failure.reason, failure.detail)
         except ContentError as problem:
-            job.set(phase="failed", reason=reason_of(problem), detail=str(problem))
+            self._failed(job, reason_of(problem), str(problem))
         except asyncio.CancelledError:
             job.set(phase="failed", reason="stopping", detail="the node was stopped; begin again")
             raise
@@ -196,6 +196,11 @@ class Publisher:
             job.set(phase="failed", reason="internal", detail=f"internal error ({type(bug).__name__}: {bug})")
         finally:
             job.ended.set()
+
+    def _failed(self, job: Job, reason: str, detail: str) -> None:
+        """Told in the node's log as well: nobody watches a job that an event began."""
+        self._engine.log.warn("content_job_failed", version=job.view.version, reason=reason, problem=detail)
+        job.set(phase="failed", reason=reason, detail=detail)
 
     async def _store(self, job: Job, folder: Path, version: str) -> Stored:
         job.set(phase="storing")
