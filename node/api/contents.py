@@ -10,9 +10,9 @@ from node.api.bodies import Own
 from node.api.bulk import Bulk
 from node.api.call import BodyT, Call, QueryT
 from node.api.exchange import Response
+from node.artifacts.blobs import read_file
 from node.artifacts.changes import changes_between
 from node.artifacts.errors import ContentError
-from node.artifacts.intake import read_file
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService

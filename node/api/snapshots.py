@@ -20,7 +20,6 @@ from node.api.contents import service
 from node.api.exchange import Stream
 from node.artifacts.blobs import check_blob
 from node.artifacts.errors import ContentError, ContentMissing
-from node.artifacts.intake import read_file
 from node.artifacts.layout import META_NAME
 from node.artifacts.manifest import CATEGORIES, FileEntry
 from node.artifacts.store import Holding, Store, is_version
@@ -195,28 +194,28 @@ async def data(call: Call[None, None]) -> Stream:
 async def _data(call: Call[None, None], store: Store, holding: Holding) -> AsyncGenerator[bytes, None]:
     manifest = await asyncio.to_thread(store.manifest, holding)
     meta = [entry for entry in manifest.others if entry.path == META_NAME]
-    described = (await asyncio.to_thread(_objects, holding, meta))[0] if meta else b"null"
+    described = (await asyncio.to_thread(_objects, store, holding, meta))[0] if meta else b"null"
     said = (encode(manifest.version), encode(manifest.root), described)
     yield b'{"success":true,"data":{"version":%b,"root":%b,"meta":%b' % said
     for category in CATEGORIES:
         entries = [entry for entry in manifest.files if entry.type == category]
         yield b',"%b":[' % category.encode()
         for at in range(0, len(entries), BATCH):
-            objects = await asyncio.to_thread(_objects, holding, entries[at : at + BATCH])
+            objects = await asyncio.to_thread(_objects, store, holding, entries[at : at + BATCH])
             yield (b"," if at else b"") + b",".join(objects)
         yield b"]"
     yield b'},"meta":{"timestamp":%d,"traceId":"%b"}}' % (call.now.wall_ms, call.trace.encode())
 
 
-def _objects(holding: Holding, entries: list[FileEntry]) -> list[bytes]:
+def _objects(store: Store, holding: Holding, entries: list[FileEntry]) -> list[bytes]:
     """The JSON of files; null for one that is none, or not what it was."""
     found = []
     for entry in entries:
         try:
-            content = read_file(holding.path(entry))
+            content = store.read(holding, entry)
             check_blob(entry, content)
             msgspec.json.decode(content, type=msgspec.Raw)
-        except (OSError, ContentError, ValueError):
+        except (ContentError, ValueError):
             content = b"null"
         found.append(content)
     return found

@@ -81,6 +81,15 @@ def read_full(descriptor: int, most: int) -> bytes:
     return data
 
 
+def read_file(path: str) -> bytes:
+    """The bytes of a file that is no link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return read_full(descriptor, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
+
+
 class LargeBlob:
     """A file of more than one block in the making. `draft` may hold what an earlier process left there."""
 

@@ -24,7 +24,6 @@ from node.artifacts.blobs import check_blob
 from node.artifacts.changes import Changes, changes_between, rebuild
 from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase, typed
 from node.artifacts.incoming import Incoming
-from node.artifacts.intake import read_file
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import FileEntry, parse_manifest
 from node.artifacts.objects import CategoryChanges, Counts, compare_objects, summary
@@ -89,7 +88,7 @@ def compare(store: Store, base: Holding, target: Holding) -> dict[str, CategoryC
     gone = [entry for path, entry in sorted(known.items()) if path not in come or come[path].hash != entry.hash]
     fresh = [entry for path, entry in sorted(come.items()) if path not in known or known[path].hash != entry.hash]
     check_size(f"bytes that differ between {old.version} and {new.version}", [*gone, *fresh], store.limits)
-    return compare_objects(_contents(base, gone), _contents(target, fresh))
+    return compare_objects(_contents(store, base, gone), _contents(store, target, fresh))
 
 
 def make_diff(store: Store, base: Holding, target: Holding) -> bytes:
@@ -100,7 +99,7 @@ def make_diff(store: Store, base: Holding, target: Holding) -> bytes:
     check_size(f"bytes that are new in {target.version}", wanted.values(), store.limits)
     blobs = {
         entry.hash: _packed(data)
-        for entry, (_, data) in zip(wanted.values(), _contents(target, wanted.values()), strict=True)
+        for entry, (_, data) in zip(wanted.values(), _contents(store, target, wanted.values()), strict=True)
     }
     objects = compare(store, base, target)
     meta = DiffMeta(base.version, target.version, changes.created_at, DiffContent(changes, dict(sorted(blobs.items()))))
@@ -121,11 +120,10 @@ def _check_length(length: int, limits: ContentLimits) -> None:
         raise TooMuch("bytes of the diff", length, "max_diff_bytes", limits.max_diff_bytes)
 
 
-def _contents(holding: Holding, entries: Iterable[FileEntry]) -> Iterator[tuple[str, bytes]]:
+def _contents(store: Store, holding: Holding, entries: Iterable[FileEntry]) -> Iterator[tuple[str, bytes]]:
     """Path and verified bytes of each."""
     for entry in entries:
-        with typed(holding.files):
-            data = read_file(holding.path(entry))
+        data = store.read(holding, entry)
         check_blob(entry, data)
         yield entry.path, data
 

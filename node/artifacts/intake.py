@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.blobs import READ_ONLY, hash_file, read_full
+from node.artifacts.blobs import READ_ONLY, hash_file, read_file
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
 from node.artifacts.incoming import Incoming
 from node.artifacts.layout import META_NAME
@@ -207,15 +207,6 @@ def _copy_large(incoming: Incoming, entry: FileEntry, path: str) -> None:
         incoming.finish_large(blob)
     finally:
         blob.close()
-
-
-def read_file(path: str) -> bytes:
-    """The bytes of a file that is no link."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return read_full(descriptor, os.fstat(descriptor).st_size)
-    finally:
-        os.close(descriptor)
 
 
 def _take_in_place(store: Store, version: str, created_at: str, progress: Progress | None) -> Holding:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from node.artifacts.blobs import read_file
 from node.artifacts.errors import ContentError, ContentMissing, typed
 from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Incoming
 from node.artifacts.layout import Layout
@@ -121,6 +122,19 @@ class Store:
                 if holding is not None and holding.key == key:
                     return holding
         return None
+
+    def read(self, holding: Holding, entry: FileEntry) -> bytes:
+        """The bytes of a file, not verified. Content that has become a version since is looked for again.
+
+        Raises ContentFault.
+        """
+        with typed(holding.files):
+            try:
+                return read_file(holding.path(entry))
+            except FileNotFoundError:
+                if (moved := self.find(holding.key)) is None:
+                    raise
+                return read_file(moved.path(entry))
 
     def _held(self, folder: Path) -> Holding | None:
         if not (folder / FILES_NAME).is_dir():

@@ -43,6 +43,14 @@ def test_any_chain_of_diffs_gives_the_target(tmp_path_factory: pytest.TempPathFa
         )
 
 
+def test_content_that_became_a_version_meanwhile_is_compared_all_the_same(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    base = installed(store, tmp_path / "old", "1.0.0", OLD)
+    held = take_tree(store, lay(tmp_path / "new", NEW), "1.1.0", CREATED_AT)
+    store.install(held.key)
+    assert make_diff(store, base, held) == make_diff(store, base, store.installed("1.1.0") or base)
+
+
 def test_file_is_iwdcs(tmp_path: Path) -> None:
     _, data = diffed(tmp_path, OLD, NEW)
     document = json.loads(data)

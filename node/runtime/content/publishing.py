@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from node.artifacts.blobs import read_file
 from node.artifacts.diffs import build_target, make_diff, read_diff, save_diff
 from node.artifacts.errors import ContentError, ContentMissing
-from node.artifacts.intake import read_file, take_tree
+from node.artifacts.intake import take_tree
 from node.artifacts.store import Holding
 from node.artifacts.versions import verify
 from node.protocol.effects import ContentIs, Wanted
