@@ -13,11 +13,11 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from node.artifacts.blobs import read_file
 from node.artifacts.errors import ContentError, ContentMissing, typed
@@ -35,6 +35,7 @@ MAX_BASES: Final = 2
 """Versions that are searched for files of a new one."""
 
 Signature = tuple[int, int, int]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +124,22 @@ class Store:
                     return holding
         return None
 
-    def read(self, holding: Holding, entry: FileEntry) -> bytes:
-        """The bytes of a file, not verified. Content that has become a version since is looked for again.
+    def follow(self, holding: Holding, use: Callable[[Holding], R]) -> R:
+        """Use files of content that may become a version meanwhile: what has moved is looked for again.
 
-        Raises ContentFault.
+        Raises what `use` raises: FileNotFoundError if the content is gone, or the file from it.
         """
+        try:
+            return use(holding)
+        except FileNotFoundError:
+            if (moved := self.find(holding.key)) is None:
+                raise
+            return use(moved)
+
+    def read(self, holding: Holding, entry: FileEntry) -> bytes:
+        """The bytes of a file, not verified. Raises ContentFault."""
         with typed(holding.files):
-            try:
-                return read_file(holding.path(entry))
-            except FileNotFoundError:
-                if (moved := self.find(holding.key)) is None:
-                    raise
-                return read_file(moved.path(entry))
+            return self.follow(holding, lambda lies: read_file(lies.path(entry)))
 
     def _held(self, folder: Path) -> Holding | None:
         if not (folder / FILES_NAME).is_dir():
@@ -174,7 +179,7 @@ class Store:
                 self._manifests.move_to_end(holding.key)
                 return known
         with typed(holding.manifest_path):
-            document = holding.manifest_path.read_bytes()
+            document = self.follow(holding, lambda lies: lies.manifest_path.read_bytes())
         if hashlib.sha256(document).hexdigest() != holding.key:
             raise ContentMissing(f"{holding.manifest_path}: not the manifest that was written; pull the version again")
         manifest = parse_manifest(document, self.limits)

@@ -48,7 +48,11 @@ def test_content_that_became_a_version_meanwhile_is_compared_all_the_same(tmp_pa
     base = installed(store, tmp_path / "old", "1.0.0", OLD)
     held = take_tree(store, lay(tmp_path / "new", NEW), "1.1.0", CREATED_AT)
     store.install(held.key)
-    assert make_diff(store, base, held) == make_diff(store, base, store.installed("1.1.0") or base)
+    target = store.installed("1.1.0")
+    assert target is not None
+    assert make_diff(store, base, held) == make_diff(store, base, target)
+    anew = store_at(tmp_path / "data")  # which has read no manifest yet
+    assert anew.manifest(held) == store.manifest(target)
 
 
 def test_file_is_iwdcs(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_content_that_becomes_a_version_is_given_whole_from_where_it_lies_then(t
     expected = b"".join(Path(holding.path(entry)).read_bytes() for entry in manifest.entries)
     store.install(holding.key)
     assert not holding.files.exists()
-    assert _given(Sender(Pace(None), store.find), holding, manifest) == expected
+    assert _given(Sender(Pace(None), store), holding, manifest) == expected
 
 
 def test_what_is_gone_is_padded(tmp_path: Path) -> None:
@@ -46,4 +46,4 @@ def test_what_is_gone_is_padded(tmp_path: Path) -> None:
     holding = take_tree(store, lay(tmp_path / "source", TREE), "1.0.0", CREATED_AT)
     manifest = store.manifest(holding)
     shutil.rmtree(holding.files)
-    assert _given(Sender(Pace(None), store.find), holding, manifest) == bytes(manifest.size_bytes)
+    assert _given(Sender(Pace(None), store), holding, manifest) == bytes(manifest.size_bytes)

@@ -89,7 +89,7 @@ class Keeper:
         self._threads = ThreadPoolExecutor(PULLS + 2, "content")
         self.switching = Switching(self, engine, Applier(self.store, config.role, config.hooks))
         self._pace = Pace(config.bandwidth_bytes_per_s)
-        self.sender = Sender(Pace(config.bandwidth_bytes_per_s), self.store.find)
+        self.sender = Sender(Pace(config.bandwidth_bytes_per_s), self.store)
         self._pulling = asyncio.Semaphore(PULLS)
         self._nudged = asyncio.Event()
         self._core: dict[str, Wanted] = {}

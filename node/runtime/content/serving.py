@@ -9,12 +9,12 @@ import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from node.artifacts.errors import ContentError
 from node.artifacts.manifest import FileEntry, Manifest
-from node.artifacts.store import Holding
+from node.artifacts.store import Holding, Store
 from node.runtime.content.pace import Pace
 from node.runtime.content.shapes import MAX_PARTS_BYTES, Part
 
@@ -66,10 +66,9 @@ class Packs:
 class Sender:
     """Writes pieces of content to sockets: all that one node gives. Any thread may use it."""
 
-    def __init__(self, pace: Pace, find: Callable[[str], Holding | None]) -> None:
-        """`find`: where the content with a key lies now."""
+    def __init__(self, pace: Pace, store: Store) -> None:
         self._pace = pace
-        self._find = find
+        self._store = store
         self._packs = Packs()
         self._never = threading.Event()
 
@@ -131,10 +130,6 @@ class Sender:
     def _open(self, holding: Holding, entry: FileEntry) -> int | None:
         """A file of the content, wherever it lies by now; None: it is gone."""
         try:
-            try:
-                return os.open(holding.path(entry), _FLAGS)
-            except FileNotFoundError:
-                moved = self._find(holding.key)
-                return None if moved is None else os.open(moved.path(entry), _FLAGS)
+            return self._store.follow(holding, lambda lies: os.open(lies.path(entry), _FLAGS))
         except (OSError, ContentError):
             return None
