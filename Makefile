@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SEEDS ?= 1000
-JOBS ?= 2
+JOBS ?= 3
 UV ?= uv
 
 .DEFAULT_GOAL := help

@@ -74,7 +74,13 @@ def propose(running: Cluster, at: str, hash: str, version: str = "2.0.0") -> dic
     return dict(answer.data)
 
 
-@pytest.mark.parametrize("strategy", ["last-write-wins", "leader-wins", "reject-inconsistent"])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("last-write-wins", "leader-wins")),
+        "reject-inconsistent",
+    ],
+)
 def test_both_halves_of_four_accept_and_one_wins(tmp_path: Path, strategy: str) -> None:
     """Promise 4 under `half`: after healing one winner everywhere, the loser listed; by hand where so configured."""
     with networked(tmp_path, FOUR, f"conflicts.strategy={strategy}") as (running, network):

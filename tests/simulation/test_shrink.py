@@ -25,6 +25,7 @@ def failing() -> Case:
     raise AssertionError("no seed found the planted bug")
 
 
+@pytest.mark.slow
 def test_a_failing_seed_shrinks_and_still_breaks_the_same_promise(
     failing: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,13 @@ def test_the_alphabet_itself() -> None:
     assert words("эта строка, instance-A") == {"instance"}
 
 
-@pytest.mark.parametrize("round", ROUNDS, ids=lambda round: round.name)
+@pytest.mark.parametrize(
+    "round",
+    [
+        pytest.param(round, id=round.name, marks=[pytest.mark.slow] if round.name.startswith("every screen, ") else [])
+        for round in ROUNDS
+    ],
+)
 def test_no_word_is_left_in_english(round: Round) -> None:
     told = json.dumps(msgspec.to_builtins([round.known(), events()], str_keys=True), ensure_ascii=False)
     typed = words("".join(key for _, keys in round.stations for key in keys if len(key) == 1))
