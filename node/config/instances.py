@@ -130,12 +130,25 @@ def _entries(path: Path) -> list[object]:
         raise ConfigError(
             [Problem(str(path), f"byte {error.start} is not UTF-8", f"UTF-8 text, {expected}")]
         ) from error
+    problems: list[Problem] = []
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        entry = dict(pairs)
+        if len(entry) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            where = f"{path}: entry of {entry['id']}" if "id" in entry else str(path)
+            problems.append(Problem(where, f'"{twice}" more than once', "each field once"))
+        return entry
+
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise ConfigError([Problem(f"{path}:{error.lineno}", f"not JSON ({error.msg})", expected)]) from error
     except RecursionError as error:
         raise ConfigError([Problem(str(path), "JSON nested too deeply", expected)]) from error
+    if problems:
+        raise ConfigError(problems)
     if not isinstance(found, list):
         raise ConfigError([Problem(str(path), f"{_json_type(found)} at the top", expected)])
     return found

@@ -178,4 +178,4 @@ KEYS: Final[Mapping[str, Mapping[str, Read]]] = {
         "otlp_endpoint": _endpoint,
     },
 }
-"""`[security.keys]`, signer = public key or a list of them, comes beside these and only from the file."""
+"""`[security.keys]`, signer = public key or a list of them, comes beside these, from the file or `--set`."""

@@ -32,6 +32,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"{close[0]} (did you mean that?)" if close else "one of " + ", ".join(words)
 
 
+def resembles(word: str, known: Iterable[str]) -> bool:
+    """Whether a word is so like a known one that it can hardly be anything but a slip."""
+    return bool(difflib.get_close_matches(word, list(known), n=1, cutoff=0.8))
+
+
 def shown(value: object) -> str:
     """A value as its file would write it, cut to what fits a line."""
     if isinstance(value, bool):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.config.keys import KEYS, Given, Unfit
-from node.config.problems import ConfigError, Problem, nearest, shown
+from node.config.problems import ConfigError, Problem, nearest, resembles, shown
 from node.security.keys import KeyProblem, parse_public
 
 FLAGS: Final = {
@@ -19,6 +19,7 @@ FLAGS: Final = {
 }
 """Flags of the command line that stand for a key."""
 
+_VARIABLE = re.compile(r"IWDC_([^_]+)_(.+)")
 _NAME = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
 _SECTION = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]\s*(?:#.*)?")
@@ -86,22 +87,26 @@ class Sources:
                         self.give(f"{section}.{key}", Given(value, at, path.parent, text=False))
 
     def environment(self, environ: Mapping[str, str]) -> None:
-        """Take in `IWDC_<SECTION>_<KEY>`; an empty value counts as none."""
+        """Take in `IWDC_<SECTION>_<KEY>`; an empty value counts as none, and a slip in the section is told."""
         for variable, value in sorted(environ.items()):
-            for section in KEYS:
-                prefix = f"IWDC_{section.upper()}_"
-                if variable.startswith(prefix) and value:
-                    name = f"{section}.{variable.removeprefix(prefix).lower()}"
-                    self.give(name, Given(value, variable, Path(), text=True))
+            found = _VARIABLE.fullmatch(variable)
+            if found is None or not value:
+                continue
+            section = found[1].lower()
+            if section in KEYS or resembles(section, KEYS):
+                self.give(f"{section}.{found[2].lower()}", Given(value, variable, Path(), text=True))
 
     def sets(self, assignments: Sequence[str]) -> None:
         """Take in `--set section.key=value`."""
         for assignment in assignments:
-            name, equals, value = assignment.partition("=")
+            name, equals, value = (part.strip() for part in assignment.partition("="))
+            signer = name.removeprefix("security.keys.")
             if not equals or "." not in name:
                 self._problem(f"--set {assignment}", "no assignment", "section.key=value")
+            elif signer != name:
+                self._take_public_keys({signer: value}, "--set {}".format)
             else:
-                self.give(name.strip(), Given(value.strip(), f"--set {name.strip()}", Path(), text=True))
+                self.give(name, Given(value, f"--set {name}", Path(), text=True))
 
     def flags(self, flags: Mapping[str, str]) -> None:
         """Take in those flags that stand for a key."""

@@ -111,6 +111,10 @@ def test_byte_order_mark_is_tolerated(tmp_path: Path) -> None:
             [entry(), entry(id="b", url="http://h:1/distributed/sync")],
             ['i.json: entry 2 (b): url = "http://h:1/distributed/sync": expected another one: entry 1 has it already'],
         ),
+        (
+            '[{"id": "a", "url": "http://h:1/distributed/sync", "url": "http://h:2/distributed/sync"}]',
+            ['i.json: entry of a: "url" more than once: expected each field once'],
+        ),
         ([entry(publicKeys="x")], ['i.json: entry 1 (a): publicKeys = "x": expected a list of public keys in base64']),
         (
             [entry(publicKeys=["x!"])],

@@ -87,7 +87,15 @@ def test_precedence_is_flags_then_sets_then_environment_then_file() -> None:
 
 def test_environment_of_others_is_left_alone() -> None:
     config = load(
-        environ={"IWDC_NODE": "http://127.0.0.1:3000", "IWDC_DEBUG": "1", "IWDC_QUORUM_RULE": "", "PATH": "x"}
+        environ={
+            "IWDC_NODE": "http://127.0.0.1:3000",
+            "IWDC_DEBUG": "1",
+            "IWDC_LOCK_TOKEN": "7",
+            "IWDC_PREVIOUS_VERSION": "1.0.0",
+            "IWDC_QUORUM_RULE": "",
+            "IWDC_QOURUM_RULE": "",
+            "PATH": "x",
+        }
     )
     assert config.sources == {"node.id": "--id"}
 
@@ -257,6 +265,17 @@ def test_problem_of_the_file(text: str, expected: str) -> None:
             [],
             "IWDC_TIMING_LOKC_TTL: unknown key [timing] lokc_ttl: expected lock_ttl (did you mean that?)",
         ),
+        (
+            {"IWDC_QOURUM_RULE": "majority"},
+            [],
+            "IWDC_QOURUM_RULE: unknown section [qourum]: expected quorum (did you mean that?)",
+        ),
+        (
+            {},
+            ["security.keys.ops=abc"],
+            '--set security.keys.ops: [security.keys] ops = "abc": 2 bytes: '
+            "expected base64 of the 32 bytes of an Ed25519 public key",
+        ),
         ({}, ["lock_ttl=5"], "--set lock_ttl=5: no assignment: expected section.key=value"),
         ({}, ["timing.lock_ttl"], "--set timing.lock_ttl: no assignment: expected section.key=value"),
         ({}, ["node.insecure=maybe"], '--set node.insecure: [node] insecure = "maybe": expected true or false'),
@@ -375,6 +394,12 @@ def test_public_keys_of_both_files_are_joined() -> None:
     config = load(text, instances=[entry("A", publicKeys=[KEY])])
     assert config.security.public_keys == {"instance-A": (KEY, other), "ops": (KEY,)}
     assert config.settings.require_signatures
+
+
+def test_a_public_key_for_one_start_takes_the_place_of_the_signer_s_others() -> None:
+    config = load(f"[security.keys]\nops = 'f9dl{KEY[4:]}'\n", sets=[f"security.keys.ops={KEY}"])
+    assert config.security.public_keys == {"ops": (KEY,)}
+    assert config.sources["security.keys.ops"] == "--set security.keys.ops"
 
 
 def test_lines_of_keys() -> None:
