@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,8 @@ class DirectoryLock:
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            now_ns = time.time_ns()
+            os.utime(descriptor, ns=(now_ns, now_ns))  # the file system's own clock ticks in milliseconds
         except OSError as error:
             os.close(descriptor)
             raise DirectoryFault(f"{path}: {error.strerror}; expected room for a process id") from error
@@ -65,6 +68,14 @@ def is_held(data_dir: Path) -> bool:
         return not _locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
+
+
+def last_start(data_dir: Path) -> int:
+    """A number that every process which takes the directory changes; 0 where none ever did."""
+    try:
+        return (data_dir / LOCK_NAME).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _locked(descriptor: int, kind: int) -> bool:

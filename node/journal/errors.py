@@ -5,6 +5,7 @@ JournalError
   JournalFault       the disk refused a read or a write: the same call may be repeated
   JournalCorrupt     what is on the disk is not what was written
   JournalFormat      written by a newer program (F1)
+  JournalTaken       a node was started on it while it was looked at from outside: look again
   JournalClosed      used after it was closed
   JournalOrder       our own mistake: records that cannot follow what is stored
   DirectoryInUse     another process holds the directory
@@ -45,6 +46,13 @@ class JournalCorrupt(JournalError):
 
 class JournalFormat(JournalError):
     """The journal has a newer format than this program knows (F1)."""
+
+
+class JournalTaken(JournalError):
+    """A journal at rest was read, and a node began to write to it meanwhile: what was read may be of two moments."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: a node was started on it while it was read. Nothing is wrong with it; do it again")
 
 
 class JournalOrder(JournalError):

@@ -4,22 +4,24 @@ Nothing is changed. Each look is one read transaction, so it sees one moment of 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from node.journal import schema, wal
-from node.journal.directory import is_held
-from node.journal.errors import DirectoryFault, JournalCorrupt, typed
+from node.journal.directory import is_held, last_start
+from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, typed
 from node.journal.image import END, Events, damage, read_image, read_journals, read_page
 from node.protocol.events import Event
 from node.protocol.requests import SeedEvent
 from node.protocol.settings import Limits, Strategy
 from node.protocol.state import Fold
+
+T = TypeVar("T")
 
 MAX_PROBLEMS = 100
 """Problems that are listed; a file with more is not read by its list of them."""
@@ -70,6 +72,10 @@ def verify(path: Path) -> Report:
     Damage is reported, not raised. Raises `DirectoryFault` if there is no journal, `JournalFormat` if it is newer than
     this program (F1), `JournalCorrupt` if it cannot be read at all, `JournalFault` if the disk fails.
     """
+    return _of_one_moment(lambda: _verified(path))
+
+
+def _verified(path: Path) -> Report:
     firsts: dict[str, int] = {}
     lasts: dict[str, int] = {}
     events = 0
@@ -80,15 +86,16 @@ def verify(path: Path) -> Report:
         firsts.setdefault(event.journal, event.seq)
         lasts[event.journal] = event.seq
 
-    live = is_held(path.parent)
     with _looking_at(path) as conn:
         found = schema.format_of(conn, path)
     problems: list[str] = []
-    try:
-        if not live:
-            wal.check(path)
-    except JournalCorrupt as error:
-        problems.append(error.damage)
+    with _at_rest(path) as resting:
+        try:
+            if resting:
+                wal.check(path)
+        except JournalCorrupt as error:
+            problems.append(error.damage)
+    live = not resting
     with _looking_at(path) as conn:
         try:
             with typed(path):
@@ -123,7 +130,8 @@ def verify(path: Path) -> Report:
 def export(path: Path) -> Iterator[dict[str, Any]]:
     """The events above the floor in order of arrival, with the API's names, and each one's `journal`.
 
-    Raises as `verify`, and `JournalCorrupt` at the first damaged event.
+    Raises as `verify`, `JournalCorrupt` at the first damaged event, and `JournalTaken` at the end if a node was started
+    on a journal at rest meanwhile.
     """
     with _looking_at(path) as conn:
         schema.format_of(conn, path)
@@ -140,6 +148,10 @@ def replay(path: Path, strategy: Strategy, limits: Limits) -> Replay:
 
     Raises as `export`.
     """
+    return _of_one_moment(lambda: _replayed(path, strategy, limits))
+
+
+def _replayed(path: Path, strategy: Strategy, limits: Limits) -> Replay:
     fold = Fold(strategy, limits)
     events = 0
     with _looking_at(path) as conn:
@@ -162,13 +174,33 @@ def _events(conn: sqlite3.Connection, path: Path) -> Events:
     return Events(path, lambda after: read_page(conn, after, END), names, floor)
 
 
+def _of_one_moment(look: Callable[[], T]) -> T:
+    """What `look` finds when no node is started in the middle of it."""
+    while True:
+        try:
+            return look()
+        except JournalTaken:
+            continue
+
+
+@contextmanager
+def _at_rest(path: Path) -> Iterator[bool]:
+    """Whether no node runs on the journal. Raises `JournalTaken` if one was started before the end, whatever it met."""
+    started = last_start(path.parent)
+    resting = not is_held(path.parent)
+    try:
+        yield resting
+    finally:
+        if resting and last_start(path.parent) != started:
+            raise JournalTaken(path)
+
+
 @contextmanager
 def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise DirectoryFault(f"{path}: no journal; expected the data directory of a node that has run")
-    at_rest = not is_held(path.parent) and not wal.has_content(path)
-    with typed(path):
-        conn = schema.connect_reader(path, at_rest=at_rest)
+    with _at_rest(path) as resting, typed(path):
+        conn = schema.connect_reader(path, at_rest=resting and not wal.has_content(path))
         try:
             conn.execute("BEGIN")
             yield conn

@@ -5,13 +5,16 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from iwdc_console.cli.main import run
-from node.journal import DirectoryFault, Journal, JournalCorrupt, offline
+from node.journal import DirectoryFault, Journal, JournalCorrupt, offline, wal
+from node.journal.errors import JournalTaken
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.records import Appended, Floor, FloorReached, Identity, Record, Vote
 from node.protocol.settings import Limits
@@ -221,3 +224,25 @@ def test_replay_command(
     assert run(["journal", "replay", directory, "--node", url]) == 1
     captured = capsys.readouterr()
     assert "another state" in captured.err
+
+
+def test_a_node_that_starts_during_a_look_is_no_damage(resting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of a journal at rest is read as a file: under a node that has just started, it moves."""
+    running = ExitStack()
+
+    def check_late(path: Path) -> None:
+        running.enter_context(Journal.open(path)).commit(appended([4], "ja"))
+        raise JournalCorrupt(path, "frame 1 of the log is torn")
+
+    late = SimpleNamespace(check=check_late, has_content=wal.has_content, path_of=wal.path_of)
+    monkeypatch.setattr(offline, "wal", late)
+    with running:
+        report = offline.verify(resting)
+    assert (report.live, report.problems, report.extents[0].last) == (True, (), 4)
+
+
+def test_an_export_that_a_node_s_start_cut_through_says_so(resting: Path) -> None:
+    lines = offline.export(resting)
+    next(lines)
+    with Journal.open(resting), pytest.raises(JournalTaken, match="do it again"):
+        list(lines)
