@@ -237,8 +237,9 @@ def _spare(core: "Core", quorum: QuorumView) -> str:
     spare = quorum.healthy - quorum.required
     if min(spare, locks) < 0:
         return "Locks have no majority."
-    left = min(spare, locks)
-    return f"{left} more may fail before writes stop." if left else "Writes stop when one more fails."
+    if spare != locks:
+        return f"May still fail: {locks} for locks, {spare} for proposals."
+    return f"{spare} more may fail before writes stop." if spare else "Writes stop when one more fails."
 
 
 def _warnings(core: "Core") -> tuple[str, ...]:

@@ -73,15 +73,23 @@ def test_many_that_are_gone_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("healthy", "required", "voters_up", "left"),
-    [(5, 3, 5, 2), (4, 3, 4, 1), (3, 3, 3, 0), (3, 2, 2, -1), (4, 2, 3, 0)],
+    ("healthy", "required", "voters_up", "left", "said"),
+    [
+        (5, 3, 5, (2, 2), "2 more may fail before writes stop."),
+        (4, 3, 4, (1, 1), "One more may fail before writes stop."),
+        (3, 3, 3, (0, 0), "Writes stop when one more fails."),
+        (3, 2, 2, (1, -1), "Locks have no majority."),
+        (4, 2, 3, (2, 0), "May still fail: 0 for locks, 2 for proposals."),
+    ],
 )
-def test_locks_need_a_strict_majority_whatever_the_rule(healthy: int, required: int, voters_up: int, left: int) -> None:
+def test_locks_need_a_strict_majority_whatever_the_rule(
+    healthy: int, required: int, voters_up: int, left: tuple[int, int], said: str
+) -> None:
     candidates = tuple(
         Candidate(name, 1, "healthy" if place < voters_up else "unreachable") for place, name in enumerate(NAMES)
     )
     status = prod_eu.status(quorum=Quorum(5, healthy, required, True), leader=Leader("instance-B", 1, 0, 0, candidates))
-    assert spare(status) == left
+    assert (spare(status), of(status).next) == (left, said)
 
 
 def test_before_the_first_answer_the_first_line_says_whom_it_asks() -> None:

@@ -90,7 +90,7 @@ def gauge(status: Status) -> list[tuple[str, str]]:
         pieces.append((" ", ""))
     pieces.append((f"{quorum.healthy}/{quorum.total}", "" if quorum.sufficient else "status-unreachable"))
     pieces.append((" " + text("frame.need", required=quorum.required), "text-muted"))
-    left = spare(status)
+    left = min(spare(status))
     words = text("frame.may_lose", count=left) if left > 0 else text("frame.may_lose_none")
     if quorum.sufficient and left >= 0:
         pieces.append((", " + words, "text-muted" if left else "status-degraded"))

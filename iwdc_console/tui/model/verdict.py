@@ -101,17 +101,19 @@ def _gone(status: Status, instances: list[Instance]) -> str:
 
 
 def _spare(status: Status) -> str:
-    left = spare(status)
-    if left < 0:
+    proposals, locks = spare(status)
+    if locks < 0:
         return text("verdict.no_majority")
-    return text("verdict.spare", count=left) if left else text("verdict.no_spare")
+    if locks != proposals:
+        return text("verdict.spare_apart", locks=locks, proposals=proposals)
+    return text("verdict.spare", count=locks) if locks else text("verdict.no_spare")
 
 
-def spare(status: Status) -> int:
+def spare(status: Status) -> tuple[int, int]:
     """How many more may fail: for proposals by the rule, for locks by the strict majority of the voters.
 
-    Below zero when locks have no majority already.
+    Below zero where there are too few already.
     """
     voters = status.leader.candidates
     alive = sum(1 for voter in voters if voter.status != UNREACHABLE)
-    return min(status.quorum.healthy - status.quorum.required, alive - (len(voters) // 2 + 1))
+    return status.quorum.healthy - status.quorum.required, alive - (len(voters) // 2 + 1)
