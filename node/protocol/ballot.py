@@ -2,9 +2,9 @@
 
 Rules, for a proposal k of content c in slots S(k), and votes per key, never pooled:
 - Accepted: in some round, accept votes of distinct voters reach `required`. Final.
-- A voter is *lost* to k when it rejected k for a reason of its own, abstained (it is past the deadline, and will be
-  so in every round), or accepted another content that was accepted in a slot of k. It is *elsewhere* in round r when
-  it accepted another content in a slot of k in round r or later. Neither will accept k any more.
+- A voter is *lost* to k when it rejected k for a reason of its own or abstained (it says so again in every round,
+  whatever its clock says by then), or accepted another content that was accepted in a slot of k. It is *elsewhere* in
+  round r when it accepted another content in a slot of k in round r or later. Neither will accept k any more.
 - Rejected: in no known round can accepts plus voters that may still accept reach `required`, nor in a further round.
   There is no further round when something was accepted in round 0 of every slot of k; else the voters not lost must
   be fewer than `required`.
@@ -143,6 +143,16 @@ class ProposalState:
             self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
         elif vote.reason != CONFLICTING_VOTE:
             self.hard |= {vote.voter}
+
+    def lasting(self, voter: str) -> Cast | None:
+        """The vote of this voter that no round lifts. Others count on it: it says the same in every further round."""
+        if voter not in self.hard:
+            return None
+        return next(
+            vote
+            for vote in self.votes.values()
+            if vote.voter == voter and vote.vote != "accept" and vote.reason != CONFLICTING_VOTE
+        )
 
     def recall(self, votes: Sequence[Cast], openings: Sequence[Opening]) -> bool:
         """These are its votes and openings, and no others. Whether that is news."""

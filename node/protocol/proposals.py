@@ -354,7 +354,12 @@ class Proposals:
                 continue
             if state.verdict != "pending" and round_ > 0:
                 continue
-            judged = self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned)
+            lasting = state.lasting(own)
+            judged = (
+                (lasting.vote, lasting.reason)
+                if lasting is not None
+                else self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned)
+            )
             if judged is None:
                 self._hold(key, round_, state.payload)
                 continue

@@ -130,6 +130,21 @@ def round_too_early(patch: Patch) -> None:
     patch.setattr(ballot, "can_win", lambda proposal, up_to=None: False)
 
 
+@bug(
+    "a further round lifts a rejection that others count on",
+    "P5",
+    "partition",
+    "flap",
+    "wall_step",
+    rule="majority",
+    nodes=5,
+    think_s=0.05,
+    rare=True,
+)
+def rejection_lifted(patch: Patch) -> None:
+    patch.setattr(ProposalState, "lasting", lambda self, voter: None)
+
+
 @bug("no further round is opened", "P5", "partition", "flap", rule="majority", nodes=4, think_s=0.05, rare=True)
 def no_further_round(patch: Patch) -> None:
     patch.setattr(Proposals, "_open_rounds", lambda self: None)
