@@ -16,6 +16,7 @@ from node.protocol.control_state import apply_entry
 from node.protocol.membership import Membership
 from node.protocol.messages import ControlAck, ControlAppend, ControlReset
 from node.protocol.peer import Peer
+from node.protocol.promptness import Promptness
 from node.protocol.records import ControlAppended, ControlEntry, ControlReplaced, ControlState, Floor
 
 RECENT_ENTRIES = 4_096
@@ -30,9 +31,10 @@ def copy_state(state: ControlState) -> ControlState:
 class Control:
     """One node's copy of the control log, and the leader's work on it."""
 
-    def __init__(self, ctx: Context, members: Membership) -> None:
+    def __init__(self, ctx: Context, members: Membership, prompt: Promptness) -> None:
         self._ctx = ctx
         self._members = members
+        self._prompt = prompt
         self.stamp = 0
         self.index = 0
         self.commit = 0
@@ -42,6 +44,8 @@ class Control:
         self._floor_index = 0
         self._recent: deque[tuple[int, ControlEntry]] = deque(maxlen=RECENT_ENTRIES)
         self._fresh: list[ControlEntry] = []
+        self._asking: set[str] = set()
+        """Peers whose clients wait for what is fresh."""
         self._own_durable = 0
         self._unsynced: deque[tuple[int, int]] = deque()
         self._match: dict[str, int] = {}
@@ -94,9 +98,10 @@ class Control:
         self._confirming.clear()
         self._unsynced.clear()
         self._fresh.clear()
+        self._asking.clear()
 
-    def append(self, entry: ControlEntry, done: Callable[[], None] | None = None) -> None:
-        """Write an entry; `done` is called when a strict majority holds it."""
+    def append(self, entry: ControlEntry, done: Callable[[], None] | None = None, asked_by: str | None = None) -> None:
+        """Write an entry for the instance `asked_by`; `done` is called when a strict majority holds it."""
         self.index += 1
         apply_entry(self.state, entry)
         if isinstance(entry, Floor):
@@ -106,6 +111,8 @@ class Control:
             self._floor_index = self.index
         self._recent.append((self.index, entry))
         self._fresh.append(entry)
+        if asked_by is not None:
+            self._asking.add(asked_by)
         number = self._ctx.persist(ControlAppended(self.term, self.index, entry))
         self._unsynced.append((number, self.index))
         if done is not None:
@@ -124,12 +131,15 @@ class Control:
     def flush(self) -> None:
         """End of a step: send what was appended in it, and ask for confirmation if somebody waits for one."""
         while self.leading and (self._fresh or self._ask_round):
-            first = self.index - len(self._fresh) + 1
-            append = ControlAppend(self.term, first, tuple(self._fresh), self.commit, self._round)
+            start = self.index - len(self._fresh) + 1
+            append = ControlAppend(self.term, start, tuple(self._fresh), self.commit, self._round)
+            # Who asked is to be told the outcome: nobody else's ack takes as few deliveries.
+            first = self._prompt.first(quorum.strict_majority(len(self._members.voters)) - 1, self._asking)
             self._fresh, self._ask_round = [], False
+            self._asking.clear()
             for name in self._members.voters:
                 if name in self._members.peers:
-                    self._ctx.send(name, append)
+                    self._ctx.send(name, append, lazy=name not in first)
             self._advance()
 
     def synced(self, number: int) -> None:
@@ -155,7 +165,10 @@ class Control:
                 self._send_state(name)
         elif ack.index > self._match.get(name, 0):
             self._match[name] = ack.index
+        known = self.commit
         self._advance()
+        if self.commit > known:
+            self._prompt.decided(name)
 
     def catch_up(self) -> None:
         """Send again to those who have not acked all: messages get lost. Called with every heartbeat."""

@@ -57,6 +57,7 @@ from node.protocol.messages import (
     VoteRequest,
 )
 from node.protocol.peer import Peer, Told
+from node.protocol.promptness import Promptness
 from node.protocol.proposals import Proposals
 from node.protocol.publishing import Publishing
 from node.protocol.reconfiguration import Reconfiguration, check_step
@@ -121,13 +122,14 @@ class Core:
         identity = Identity(identity.journal, identity.ready, identity.starts + 1)
         ctx.persist(identity)
         self.members = Membership(ctx)
-        self.control = Control(ctx, self.members)
+        prompt = Promptness(self.members)
+        self.control = Control(ctx, self.members, prompt)
         self.election = Election(ctx, self.members, self.control)
         self.replication = Replication(ctx, self.clock, self.members, identity.journal)
         self.fold = Fold(settings.strategy, settings.limits)
         self.contents = Contents(ctx, self.members, self.fold)
         self.proposals = Proposals(
-            ctx, self.clock, self.members, self.election, self.replication, self.fold, self.contents, verify
+            ctx, self.clock, self.members, prompt, self.election, self.replication, self.fold, self.contents, verify
         )
         self.publishing = Publishing(ctx, self.members, self.replication)
         self.lock_service = LockService(ctx, self.control, self.members)

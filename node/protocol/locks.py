@@ -148,7 +148,7 @@ class LockService:
             self._lease(lock.resource, ttl_ms)
             renewed = LockRecord(lock.resource, lock.owner, lock.instance, lock.token, ttl_ms, lock.request_id)
             self._control.append(
-                Renew(lock.resource, lock.token, ttl_ms), lambda: self._granted(instance, call, renewed)
+                Renew(lock.resource, lock.token, ttl_ms), lambda: self._granted(instance, call, renewed), instance
             )
 
     def _release(self, instance: str, call: LockCall) -> None:
@@ -160,7 +160,9 @@ class LockService:
             or (call.request_id != "" and call.request_id == lock.request_id)
         )
         if lock is not None and matches:
-            self._free(lock, "force" if force else "release", lambda: self._released(instance, call, lock.token))
+            self._free(
+                lock, "force" if force else "release", lambda: self._released(instance, call, lock.token), instance
+            )
             return
         if call.request_id and self._cancel(call.resource, call.request_id, None):
             self._mark(instance, call)
@@ -177,18 +179,19 @@ class LockService:
         self._control.append(
             Release(call.resource, 0, "release", call.request_id),
             lambda: self._released(instance, call, 0, already=True),
+            instance,
         )
 
     def _grant(self, instance: str, call: LockCall) -> None:
         state = self._control.state
         lock = LockRecord(call.resource, call.owner, instance, state.token + 1, call.ttl_ms, call.request_id)
         self._lease(call.resource, call.ttl_ms)
-        self._control.append(Grant(lock), lambda: self._granted(instance, call, lock))
+        self._control.append(Grant(lock), lambda: self._granted(instance, call, lock), instance)
 
-    def _free(self, lock: LockRecord, cause: str, done: Callable[[], None] | None) -> None:
+    def _free(self, lock: LockRecord, cause: str, done: Callable[[], None] | None, asked_by: str | None = None) -> None:
         self._deadlines.pop(lock.resource, None)
         self._remember(lock.request_id)
-        self._control.append(Release(lock.resource, lock.token, cause, lock.request_id), done)
+        self._control.append(Release(lock.resource, lock.token, cause, lock.request_id), done, asked_by)
         self._next(lock.resource)
 
     def _next(self, resource: str) -> None:

@@ -28,6 +28,7 @@ from node.protocol.events import (
 )
 from node.protocol.membership import Membership
 from node.protocol.peer import UNREACHABLE
+from node.protocol.promptness import Promptness
 from node.protocol.proposal import EVENT_TYPE, Content, Proposal, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
@@ -56,12 +57,13 @@ class Proposals:
     """What this node does about proposals."""
 
     def __init__(
-        self, ctx: Context, clock: HybridClock, members: Membership, election: Election, replication: Replication,
-        fold: Fold, contents: Contents, verify: Verify | None,
+        self, ctx: Context, clock: HybridClock, members: Membership, prompt: Promptness, election: Election,
+        replication: Replication, fold: Fold, contents: Contents, verify: Verify | None,
     ) -> None:  # fmt: skip
         self._ctx = ctx
         self._clock = clock
         self._members = members
+        self._prompt = prompt
         self._election = election
         self._replication = replication
         self._fold = fold
@@ -162,6 +164,8 @@ class Proposals:
                 continue
             self._contents.note(state)
             if verdict != "pending":
+                if state.origin == self._ctx.settings.id:
+                    self._prompt.decided(event.origin)
                 self._decided(state)
         if new:
             self._ctx.count("distributed_proposals_total", new, type=kind.split("_", 1)[0].lower())
@@ -261,7 +265,11 @@ class Proposals:
         if not drafts:
             return
         payload, trace = to_event([draft.proposal for draft in drafts])
-        event = self._replication.append(EVENT_TYPE[drafts[0].ask.kind], payload, trace)
+        accepts_missing = max(d.proposal.required - (d.proposal.vote == ACCEPT) for d in drafts)
+        self._ctx.hurry()
+        event = self._replication.append(
+            EVENT_TYPE[drafts[0].ask.kind], payload, trace, urgent_to=self._prompt.first(accepts_missing)
+        )
         for index, draft in enumerate(drafts):
             key = proposal_key(event.id, index)
             self._note_unsynced(key, self._ctx.persist_number)
