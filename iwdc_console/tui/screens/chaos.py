@@ -29,7 +29,7 @@ class Chaos(View):
     NAME = "chaos"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
     COMMAND = "instances"
-    CSS = """
+    DEFAULT_CSS = """
     Chaos {
         #links { width: 3fr; height: 1fr; }
         #force { width: 2fr; height: 1fr; }

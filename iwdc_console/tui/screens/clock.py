@@ -20,7 +20,7 @@ class Clock(View):
     NAME = "clock"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"drift", "clocks"})
     COMMAND = "drift"
-    CSS = """
+    DEFAULT_CSS = """
     Clock {
         #clocks { height: auto; max-height: 40%; }
         #plot { height: 1fr; }

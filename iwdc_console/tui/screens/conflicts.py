@@ -26,7 +26,7 @@ class Conflicts(View):
     NAME = "conflicts"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"conflicts"})
     COMMAND = "conflicts"
-    CSS = """
+    DEFAULT_CSS = """
     Conflicts {
         #slots { height: 1fr; }
         #candidates { height: 1fr; }

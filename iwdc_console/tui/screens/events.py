@@ -30,7 +30,7 @@ class Events(View):
     NAME = "events"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
     COMMAND = "events --follow"
-    CSS = """
+    DEFAULT_CSS = """
     Events {
         #timeline { height: 2fr; }
         #detail { height: 1fr; display: none; }

@@ -22,7 +22,7 @@ class Instances(View):
     NAME = "instances"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"drift"})
     COMMAND = "instances"
-    CSS = """
+    DEFAULT_CSS = """
     Instances {
         #members { height: auto; max-height: 60%; }
         #lower { height: 1fr; }

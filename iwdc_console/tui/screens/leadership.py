@@ -24,7 +24,7 @@ class Leadership(View):
     NAME = "leadership"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"elections", "leader"})
     COMMAND = "leader"
-    CSS = """
+    DEFAULT_CSS = """
     Leadership {
         #candidates { height: auto; max-height: 50%; }
         #changes { height: 1fr; }

@@ -22,7 +22,7 @@ class Metrics(View):
     NAME = "metrics"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"metrics"})
     COMMAND = "metrics"
-    CSS = """
+    DEFAULT_CSS = """
     Metrics {
         #series { height: 1fr; }
     }

@@ -28,7 +28,7 @@ class Overview(View):
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"locks", "proposals", "events", "drift"})
     COMMAND = "status"
     VERDICT_LINES = 3
-    CSS = """
+    DEFAULT_CSS = """
     Overview {
         #top { height: 5; max-height: 60%; }
         #bottom { height: 1fr; }

@@ -26,7 +26,7 @@ class Proposals(View):
     NAME = "proposals"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"proposals"})
     COMMAND = "proposals"
-    CSS = """
+    DEFAULT_CSS = """
     Proposals {
         #split { height: 1fr; }
         #history { height: 1fr; }

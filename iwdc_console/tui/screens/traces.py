@@ -23,7 +23,7 @@ class Traces(View):
     NAME = "traces"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"traces", "trace"})
     COMMAND = "traces"
-    CSS = """
+    DEFAULT_CSS = """
     Traces {
         #traces { height: 1fr; }
         #waterfall { height: 2fr; }

@@ -32,7 +32,7 @@ class Versions(View):
     NAME = "versions"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"versions", "summary", "comparison", "proposals"})
     COMMAND = "snapshot list"
-    CSS = """
+    DEFAULT_CSS = """
     Versions {
         #matrix { height: 1fr; }
         #detail { height: 10; }

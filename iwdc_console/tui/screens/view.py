@@ -57,6 +57,11 @@ class View(Screen[None]):
         bind("screen.back", "back"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Its styles are parsed with the theme in use when it is added: all styles again would be the same ones.
+        self._css_update_count = self.app._css_update_count
+
     def compose(self) -> ComposeResult:
         """The frame around the body."""
         yield Header()

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 
 from iwdc_console.locale import text
@@ -38,6 +39,7 @@ class Lines(Widget, can_focus=True):
         self._writer = writer
         self._moment: Moment | None = None
         self._lines: list[Line] = []
+        self._width = 0
 
     def show(self, moment: Moment) -> None:
         """Show what is said of this moment."""
@@ -54,11 +56,20 @@ class Lines(Widget, can_focus=True):
         """Another width, other lines."""
         self._write()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """With `most`, said at the width it is given, so that it is laid out once."""
+        if not self._most or self._moment is None:
+            return super().get_content_height(container, viewport, width)
+        if width != self._width:
+            self._lines, self._width = self._writer(self._moment, width, self._most), width
+        return max(1, len(self._lines))
+
     def _write(self) -> None:
         width, height = self.content_size
         if self._moment is None or not width:
             return
         lines = self._writer(self._moment, width, self._most or max(1, height))
+        self._width = width
         if lines != self._lines:
             grown = len(lines) != len(self._lines)
             self._lines = lines

@@ -24,6 +24,8 @@ class TimelineBar(Widget):
 
     def show(self, travel: Travel | None) -> None:
         """Show where the journey is, or nothing."""
+        if travel is None and self._travel is None:
+            return
         self._travel = travel
         self.display = travel is not None
         self.refresh()

@@ -1,6 +1,7 @@
 """Is it safe now? The first words of every screen."""
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 
 from iwdc_console.cli.text import wrap
@@ -38,12 +39,17 @@ class VerdictLine(Widget):
             self._verdict = found
             for status in SHAPES:
                 self.set_class(found.status == status, f"-{status}")
-            self.refresh(layout=len(self._lines()) != self.content_size.height)
+            width, height = self.content_size
+            self.refresh(layout=len(self._lines(width)) != height)
 
-    def _lines(self) -> list[str]:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Said at the width it is given, so that it is laid out once."""
+        return len(self._lines(width))
+
+    def _lines(self, width: int) -> list[str]:
         """Sentence, reason, outlook: wrapped to the width, cut to the height."""
         found = self._verdict
-        room = max(10, self.content_size.width - MARGIN)
+        room = max(10, width - MARGIN)
         lines = wrap(clean("  ".join(part for part in (found.sentence, found.reason, found.next) if part)), room)
         if len(lines) > self._most:
             return [*lines[: self._most - 1], lines[self._most - 1][: room - 1] + "…"]
@@ -53,6 +59,6 @@ class VerdictLine(Widget):
         """A shape, then the words."""
         found = self._verdict
         mark = shape(found.status) if found.status else "…"
-        whole = Content("\n  ".join(self._lines()))
+        whole = Content("\n  ".join(self._lines(self.content_size.width)))
         whole = whole.stylize("bold", 0, min(len(whole), len(clean(found.sentence))))
         return Content.assemble((f"{mark} ", f"bold {toned(tone(found.status))}"), whole)
