@@ -9,12 +9,15 @@ is unknown (`OutcomeUnknown`), never "failed".
 """
 
 import contextlib
-import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
 
 API = "/api/v1"
 DEFAULT_NODE = "http://127.0.0.1:3000"
@@ -201,7 +204,7 @@ class Client:
             except (_NotSent, _NoAnswer) as error:
                 tried.append((node, str(error)))
                 continue
-            if status != http.client.OK:
+            if status != HTTPStatus.OK:
                 raise ServerFault(f"{node} answered {status} to {path}", node=node)
             self._settle(node, tried)
             return Answer(body.decode("utf-8", "replace"), node, "", time.monotonic())
@@ -297,9 +300,11 @@ _ASK_ANOTHER = frozenset({"no_leader", "recovering", "cannot_vote"})
 """Refusals that speak of the node asked, not of the cluster: another may know better."""
 
 
-def _connect(node: str, timeout_s: float) -> http.client.HTTPConnection:
+def _connect(node: str, timeout_s: float) -> "HTTPConnection":
+    from http.client import HTTPConnection, HTTPSConnection  # heavy, and of no use to whoever asks nothing yet
+
     parts = urlsplit(node)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=min(CONNECT_TIMEOUT_S, timeout_s))
     try:
         connection.connect()
@@ -314,6 +319,8 @@ def _exchange(
     node: str, method: str, path: str, body: dict[str, Any] | None, headers: Mapping[str, str], timeout_s: float
 ) -> tuple[int, Mapping[str, str], bytes]:
     """One request: status, headers, body. Raises `_NotSent` or `_NoAnswer`."""
+    from http.client import HTTPException
+
     connection = _connect(node, timeout_s)
     sent = {"Accept": "application/json", "Connection": "close", **headers}
     payload = None
@@ -324,7 +331,7 @@ def _exchange(
         connection.request(method, path, payload, sent)
         with connection.getresponse() as response:
             content = response.read(MAX_ANSWER_BYTES + 1)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         raise _NoAnswer(_why(error, "answer", timeout_s), isinstance(error, TimeoutError)) from error
     finally:
         connection.close()
@@ -334,11 +341,13 @@ def _exchange(
 
 
 def _why(error: Exception, doing: str, timeout_s: float) -> str:
+    from http.client import RemoteDisconnected
+
     if isinstance(error, TimeoutError):
         return f"no {doing} within {timeout_s:g} s" if doing == "answer" else f"no connection within {timeout_s:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, RemoteDisconnected):
         return "connection closed without an answer"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
@@ -353,7 +362,7 @@ def _answer(node: str, status: int, headers: Mapping[str, str], content: bytes) 
         envelope = None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
         # A gateway's 5xx says nothing about what happened behind it; anything else was not taken by a node.
-        kind = _NoAnswer if status >= http.client.INTERNAL_SERVER_ERROR else _NotSent
+        kind = _NoAnswer if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _NotSent
         raise kind(f"answered {status}, but not as a node does: is this an IWDC node?")
     data = envelope.get("data")
     meta = envelope.get("meta")
@@ -368,13 +377,13 @@ def _answer(node: str, status: int, headers: Mapping[str, str], content: bytes) 
 
 def _error_class(status: int, data: Any) -> type[ClientError]:
     reason = data.get("reason") if isinstance(data, dict) else None
-    if status == http.client.GATEWAY_TIMEOUT or reason == "maybe":
+    if status == HTTPStatus.GATEWAY_TIMEOUT or reason == "maybe":
         return OutcomeUnknown
-    if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return NotAllowed
-    if status == http.client.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return NotFound
-    if status in (http.client.OK, http.client.CONFLICT, http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE):
+    if status in (HTTPStatus.OK, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return ClusterRefused
     return BadRequest if 400 <= status < 500 else ServerFault
 
@@ -386,29 +395,33 @@ def refused(outcome: Mapping[str, Any], node: str) -> ClientError:
     return _error_class(int(outcome["status"]), data)(message, node=node, data=data)
 
 
-def _open_stream(node: str, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+def _open_stream(node: str, path: str) -> "tuple[HTTPConnection, HTTPResponse]":
     """A stream that a node has begun. Raises `_NotSent`, `_NoAnswer` or what a refusal stands for."""
+    from http.client import HTTPException
+
     with contextlib.ExitStack() as undo:
         connection = undo.enter_context(contextlib.closing(_connect(node, STREAM_SILENCE_S)))
         try:
             connection.request("GET", path, headers={"Accept": "text/event-stream"})
             response = undo.enter_context(connection.getresponse())
-            content = b"" if response.status == http.client.OK else response.read(MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException) as error:
+            content = b"" if response.status == HTTPStatus.OK else response.read(MAX_ANSWER_BYTES)
+        except (OSError, HTTPException) as error:
             raise _NoAnswer(_why(error, "answer", STREAM_SILENCE_S)) from error
-        if response.status == http.client.OK:
+        if response.status == HTTPStatus.OK:
             undo.pop_all()
             return connection, response
     _answer(node, response.status, {}, content)
     raise _NotSent(f"answered {response.status} instead of a stream")
 
 
-def _events(node: str, response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
+def _events(node: str, response: "HTTPResponse") -> Iterator[StreamEvent]:
+    from http.client import HTTPException
+
     name, cursor, data = "message", "", ""
     while True:
         try:
             raw = response.readline(MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException):
+        except (OSError, HTTPException):
             return  # a broken stream ends; the caller resumes from its cursor
         if not raw.endswith(b"\n"):
             return

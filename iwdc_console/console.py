@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import sys
 import threading
 from collections.abc import Sequence
@@ -90,6 +91,7 @@ def _nodes(given: argparse.Namespace) -> list[str]:
 
 
 def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool) -> int:
+    gc.disable()  # what is made before the first paint stays: `tui/forgetting.py` begins after it
     from iwdc_console.tui import settings
     from iwdc_console.tui.app import Console
     from iwdc_console.tui.model.observation import Link, Observation
@@ -122,6 +124,7 @@ def _record(file: Path, nodes: Sequence[str], context: str) -> int:
 
 def _replay(file: Path) -> int:
     """The screens on a recording."""
+    gc.disable()
     from iwdc_console.tui import settings
     from iwdc_console.tui.app import Console
     from iwdc_console.tui.notice import Notice

@@ -7,7 +7,7 @@ value `count` chooses the form, by the rules of the language (CLDR).
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "ru": "Русский"}
 """Each language by its code, in its own words."""
@@ -56,7 +56,7 @@ def from_environment(environment: Mapping[str, str]) -> str:
 def table(code: str) -> Mapping[str, Words]:
     """All words of a language by key."""
     found: dict[str, Words] = {}
-    _flatten("", tomllib.loads((files(__package__) / f"{code}.toml").read_text(encoding="utf-8")), found)
+    _flatten("", tomllib.loads(Path(__file__).with_name(f"{code}.toml").read_text(encoding="utf-8")), found)
     return found
 
 

@@ -1,46 +1,43 @@
 """The console: takes observations from a source and shows the newest to the screen in front.
 
-First paint comes before the first request: the source begins once the first screen has been painted.
+First paint comes before the first request: the source begins once the first screen has been painted. What the first
+screen does not show is imported where it is first used.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
-from functools import partial
-from typing import ClassVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
-from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
 from iwdc_console.locale import set_language, text
-from iwdc_console.tui import commandline, forgetting, mouse, orders, themes
+from iwdc_console.tui import commandline, forgetting, mouse, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
-from iwdc_console.tui.holdings import Holdings
 from iwdc_console.tui.keymap import bind, keymap
-from iwdc_console.tui.leaving import may_leave
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
 from iwdc_console.tui.model.observation import Observation
-from iwdc_console.tui.model.retold import Retold
 from iwdc_console.tui.notice import Notice
-from iwdc_console.tui.orders import Order, Outcome
-from iwdc_console.tui.palette import Palette
-from iwdc_console.tui.recording.ring import Ring
-from iwdc_console.tui.recording.tape import Tape
-from iwdc_console.tui.screens.help import Help, here
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.settings import Settings
 from iwdc_console.tui.settings import save as save_setting
-from iwdc_console.tui.source.source import Source
-from iwdc_console.tui.travel import Travel
-from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.timeline_bar import TimelineBar
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.holdings import Holdings
+    from iwdc_console.tui.orders import Order, Outcome
+    from iwdc_console.tui.recording.ring import Ring
+    from iwdc_console.tui.recording.tape import Tape
+    from iwdc_console.tui.source.source import Source
+    from iwdc_console.tui.travel import Travel
 
 PLAY_S = 0.1
 TICK_S = 1.0
@@ -92,18 +89,17 @@ class Console(App[None]):
 
     def __init__(
         self,
-        source: Source,
+        source: "Source",
         observation: Observation,
         clock: Clock | None = None,
         company: Company = ALONE,
         settings: Settings | None = None,
         read_only: bool = False,
         notices: Iterable[Notice] = (),
-        replay: Tape | None = None,
+        replay: "Tape | None" = None,
     ) -> None:
         super().__init__()
         self.company = company
-        self.holdings = Holdings(lambda: self.nodes, self._lock_lost)
         self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
         self.read_only = read_only
         self._complained = False
@@ -112,9 +108,8 @@ class Console(App[None]):
         self._newest = observation
         self._held: Observation | None = None
         self._history = History()
-        self._ring = Ring()
         self._replays = replay is not None
-        self.travel = Travel(replay, whole=True) if replay is not None else None
+        self.travel = None if replay is None else _journey(replay, whole=True)
         self._ticked_s = 0.0
         self._forgot_s = self.clock.mono_s()
         self._shown_s = float("-inf")
@@ -122,6 +117,19 @@ class Console(App[None]):
         self._selection = ""
         self.themes = themes.load()
         self._notices = [*notices, *self._use(settings or Settings())]
+
+    @cached_property
+    def holdings(self) -> "Holdings":
+        """The locks that are held here."""
+        from iwdc_console.tui.holdings import Holdings
+
+        return Holdings(lambda: self.nodes, self._lock_lost)
+
+    @cached_property
+    def _ring(self) -> "Ring":
+        from iwdc_console.tui.recording.ring import Ring
+
+        return Ring()
 
     def _use(self, settings: Settings) -> Iterator[Notice]:
         """Look and speak as the person wants it. What of it cannot be done is told."""
@@ -276,7 +284,7 @@ class Console(App[None]):
             self.notify(text("travel.nothing_yet"), markup=False)
             return
         self._held = None
-        self.travel = Travel(tape)
+        self.travel = _journey(tape)
         self._ask_journal(self.travel)
         self.refresh_bindings()
         self._show()
@@ -296,7 +304,9 @@ class Console(App[None]):
             self._show()
 
     @work(exclusive=True, group="journal")
-    async def _ask_journal(self, travel: Travel) -> None:
+    async def _ask_journal(self, travel: "Travel") -> None:
+        from iwdc_console.tui.model.retold import Retold
+
         events = await self.source.journal()
         travel.tell(Retold(events, self.source.context, self._newest.link.node))
         self._show()
@@ -343,22 +353,28 @@ class Console(App[None]):
 
     # Orders
 
-    async def order(self, order: Order, title: str, consequence: str, act: str) -> Outcome | None:
+    async def order(self, order: "Order", title: str, consequence: str, act: str) -> "Outcome | None":
         """Ask, say what will happen, and give a dangerous order; None when it was not given."""
+        from iwdc_console.tui.widgets.confirm import Confirm
+
         if not self.may_change():
             return None
         if not await self.push_screen_wait(Confirm(title, consequence, self.source.context, act)):
             return None
         return await self.give(order)
 
-    async def give(self, order: Order) -> Outcome:
+    async def give(self, order: "Order") -> "Outcome":
         """Give an order and tell what came of it."""
+        from iwdc_console.tui import orders
+
         outcome = await orders.give(self.nodes, order)
         self.tell(outcome)
         return outcome
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: "Outcome") -> None:
         """Say what came of an order, and look at what is now so."""
+        from iwdc_console.tui import orders
+
         self.notify(outcome.words, severity=orders.SEVERITY[outcome.kind], markup=False, timeout=10)
         self.source.retry()
 
@@ -374,6 +390,8 @@ class Console(App[None]):
     @work(exclusive=True, group="leave")
     async def leave(self) -> None:
         """End the console, unless the person stays for the locks it holds."""
+        from iwdc_console.tui.leaving import may_leave
+
         if await may_leave(self):
             self.exit()
 
@@ -391,12 +409,18 @@ class Console(App[None]):
 
     def action_help(self) -> None:
         """What this screen shows, and its keys."""
+        from iwdc_console.tui.screens.help import Help, here
+
         view = self.view
         if view is not None and view is self.screen:
             self.push_screen(Help(view.NAME, here(view)))
 
     def action_palette(self) -> None:
         """Everything that can be done here, by its words."""
+        from textual.command import CommandPalette
+
+        from iwdc_console.tui.palette import Palette
+
         if self.view is self.screen:
             self.push_screen(CommandPalette(providers=[Palette], placeholder=text("palette.placeholder")))
 
@@ -411,3 +435,9 @@ class Console(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """Modes hold all screens; this one is never seen."""
         return Screen()
+
+
+def _journey(tape: "Tape", *, whole: bool = False) -> "Travel":
+    from iwdc_console.tui.travel import Travel
+
+    return Travel(tape, whole=whole)

@@ -20,6 +20,7 @@ def begin() -> None:
     """What is there now stays: no key waits for it to be searched for what can go."""
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)
+    gc.enable()
 
 
 def forget() -> None:

@@ -6,7 +6,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from iwdc_console.caller import default_owner
 from iwdc_console.client import (
@@ -21,7 +21,9 @@ from iwdc_console.client import (
 )
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
-from iwdc_console.tui.model.draft import Draft
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.model.draft import Draft
 
 Kind = Literal["done", "refused", "maybe", "unreachable"]
 SEVERITY: dict[Kind, Literal["information", "warning", "error"]] = {
@@ -86,12 +88,12 @@ def resolve(slot: str, key: str) -> Order:
     return lambda client: client.post(f"distributed/conflicts/{segment(slot)}/resolve", {"key": key}, repeatable=True)
 
 
-def propose(draft: Draft, key: str) -> Order:
+def propose(draft: "Draft", key: str) -> Order:
     """Put it to the vote. Repeated with the same `key` it is the same proposal (P6)."""
     return lambda client: client.post(f"distributed/propose-{draft.kind}", draft.body(), idempotency_key=key)
 
 
-def predict(draft: Draft) -> Order:
+def predict(draft: "Draft") -> Order:
     """What it would meet; changes nothing."""
     return lambda client: client.post(f"distributed/propose-{draft.kind}?dryRun=true", draft.body(), repeatable=True)
 

@@ -12,7 +12,6 @@ from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.table import BadFilter, Filter
-from iwdc_console.tui.widgets.export import export
 from iwdc_console.tui.widgets.footer import Footer
 from iwdc_console.tui.widgets.header import Header, Tabs
 from iwdc_console.tui.widgets.lines import Lines
@@ -132,6 +131,8 @@ class View(Screen[None]):
     def _asked(self, message: Table.Asked) -> None:
         table, prompt = message.table, self.query_one(Prompt)
         if message.what == "export":
+            from iwdc_console.tui.widgets.export import export
+
             prompt.ask(text("prompt.export"), f"{self.NAME}.csv", done=lambda path: export(self, table, path))
             return
 

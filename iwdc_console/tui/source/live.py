@@ -17,7 +17,6 @@ from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.api import Drift, Event, Instance, Span, Status, Trace
 from iwdc_console.tui.model.marks import UNREACHABLE
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
-from iwdc_console.tui.model.retold import TELLING
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import Follower
 from iwdc_console.tui.source.thrift import worth_asking
@@ -104,6 +103,8 @@ class LiveSource:
 
     async def journal(self) -> tuple[Event, ...]:
         """The newest events that tell of leaders and proposals; none where the node does not answer."""
+        from iwdc_console.tui.model.retold import TELLING
+
         if self._client is None:
             return ()
         path = f"distributed/events?limit={MOST_EVENTS}&type={','.join(TELLING)}"

@@ -1,5 +1,7 @@
 """The timeline: two lines at the foot while one travels in time. What was, where one stands, how it moves."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.widget import Widget
 
@@ -7,8 +9,10 @@ from iwdc_console.locale import text
 from iwdc_console.tui.model.lately import date_and_time
 from iwdc_console.tui.model.milestones import SHAPES, TONES
 from iwdc_console.tui.model.track import track
-from iwdc_console.tui.travel import Travel
 from iwdc_console.tui.widgets.words import Piece, content
+
+if TYPE_CHECKING:
+    from iwdc_console.tui.travel import Travel
 
 
 class TimelineBar(Widget):
@@ -22,7 +26,7 @@ class TimelineBar(Widget):
         super().__init__(id="timeline-bar")
         self._travel: Travel | None = None
 
-    def show(self, travel: Travel | None) -> None:
+    def show(self, travel: "Travel | None") -> None:
         """Show where the journey is, or nothing."""
         if travel is None and self._travel is None:
             return
@@ -43,7 +47,7 @@ class TimelineBar(Widget):
         """Cells between the two times of the ends."""
         return max(1, width - len(left) - len(right) - 2)
 
-    def _ends(self, travel: Travel) -> tuple[str, str]:
+    def _ends(self, travel: "Travel") -> tuple[str, str]:
         shown = travel.track()
         return date_and_time(shown.start_ms, travel.last_ms), date_and_time(shown.end_ms, travel.last_ms)
 
@@ -54,7 +58,7 @@ class TimelineBar(Widget):
             return 1
         return self.track_width(self.content_size.width, *self._ends(self._travel))
 
-    def _track(self, travel: Travel, width: int) -> Content:
+    def _track(self, travel: "Travel", width: int) -> Content:
         shown = travel.track()
         left, right = self._ends(travel)
         cells = track(
@@ -63,7 +67,7 @@ class TimelineBar(Widget):
         )  # fmt: skip
         return content((f"{left} ", "text-muted"), *cells, (f" {right}", "text-muted"))
 
-    def _words(self, travel: Travel) -> Content:
+    def _words(self, travel: "Travel") -> Content:
         pace = text("travel.plays" if travel.playing else "travel.stands", speed=travel.speed)
         pieces: list[Piece] = [
             (date_and_time(travel.position_ms, travel.last_ms), "bold"), (f"  {pace}", "action-accent"),
