@@ -5,14 +5,17 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widget import Widget
 
 from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.words import clean
+from iwdc_console.tui.widgets.looks import Looks, cropped
 from iwdc_console.tui.widgets.panel import PANEL, entitle
-from iwdc_console.tui.widgets.words import content
+from iwdc_console.tui.widgets.words import content, toned
 
 Line = list[tuple[str, str]]
 Writer = Callable[[Moment, int, int], list[Line]]
@@ -20,7 +23,7 @@ Writer = Callable[[Moment, int, int], list[Line]]
 
 
 class Lines(Widget, can_focus=True):
-    """`writer` says what stands here; it is asked again whenever there is news, and painted when the words differ.
+    """`writer` says what stands here; it is asked again whenever there is news. Lines that differ are painted again.
 
     With `most` the panel is as high as its lines, up to so many; otherwise its style says how high it is.
     """
@@ -40,6 +43,8 @@ class Lines(Widget, can_focus=True):
         self._moment: Moment | None = None
         self._lines: list[Line] = []
         self._width = 0
+        self._looks = Looks(self)
+        self._strips: dict[int, Strip] = {}
 
     def show(self, moment: Moment) -> None:
         """Show what is said of this moment."""
@@ -62,6 +67,7 @@ class Lines(Widget, can_focus=True):
             return super().get_content_height(container, viewport, width)
         if width != self._width:
             self._lines, self._width = self._writer(self._moment, width, self._most), width
+            self._strips.clear()
         return max(1, len(self._lines))
 
     def _write(self) -> None:
@@ -69,18 +75,41 @@ class Lines(Widget, can_focus=True):
         if self._moment is None or not width:
             return
         lines = self._writer(self._moment, width, self._most or max(1, height))
-        self._width = width
-        if lines != self._lines:
-            grown = len(lines) != len(self._lines)
+        if width != self._width:
+            self._width = width
+            self._strips.clear()
+        if len(lines) != len(self._lines):
             self._lines = lines
-            self.refresh(layout=grown and bool(self._most))
+            self._strips.clear()
+            self.refresh(layout=bool(self._most))
+            return
+        changed = [y for y, (old, new) in enumerate(zip(self._lines, lines, strict=True)) if old != new]
+        self._lines = lines
+        for y in changed:
+            self._strips.pop(y, None)
+            self.refresh(Region(0, y, width, 1))
 
     def action_copy(self) -> None:
         """Copy what stands here: works over ssh, too."""
         self.app.copy_to_clipboard("\n".join("".join(words for words, _ in line).rstrip() for line in self._lines))
         self.notify(text("table.copied"))
 
+    def render_line(self, y: int) -> Strip:
+        """One line: the same strip as long as it says the same. What is being selected Textual marks itself."""
+        width = self.content_size.width
+        if self.text_selection is not None:
+            return super().render_line(y)
+        if self._looks.renewed():
+            self._strips.clear()
+        if y >= len(self._lines):
+            return self._looks.strip((), width)
+        if y not in self._strips:
+            pieces = cropped(((clean(words), toned(tone)) for words, tone in self._lines[y]), width)
+            line = self._looks.words(pieces).apply_offsets(0, y)
+            self._strips[y] = line.adjust_cell_length(width, self._looks.ground)
+        return self._strips[y]
+
     def render(self) -> Content:
-        """The lines."""
+        """The lines, to be measured and selected from."""
         width = max(1, self.content_size.width)
         return Content("\n").join(content(*line).truncate(width, ellipsis=True) for line in self._lines)

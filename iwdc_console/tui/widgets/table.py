@@ -6,8 +6,6 @@ Only lines that changed are painted again. A row is one line, or two when it has
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -20,6 +18,7 @@ from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
 from iwdc_console.tui.model.words import cut, fitted
+from iwdc_console.tui.widgets.looks import Looks
 from iwdc_console.tui.widgets.panel import PANEL, entitle
 from iwdc_console.tui.widgets.words import Piece, toned
 
@@ -124,8 +123,7 @@ class Table(ScrollView, can_focus=True):
         self._widths: list[int] = []
         self._empty = empty
         self._copies = copies
-        self._looks_of: tuple[object, ...] = ()
-        self._looks: dict[tuple[str, str], Style] = {}
+        self._looks = Looks(self)
 
     # What is shown
 
@@ -218,36 +216,18 @@ class Table(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         self._widths = widths(self.columns, width)
         if y == 0:
-            return self._strip(self._heading(), width)
+            return self._looks.strip(self._heading(), width)
         at = self.scroll_offset.y + y - HEADING_LINES
         if at >= len(self._lines):
             if not self._lines and y == 1:
                 words = text("table.filtered_out") if self._rows else text(self._empty)
-                return self._strip([(cut(words, width), "$text-muted")], width)
+                return self._looks.strip([(cut(words, width), "$text-muted")], width)
             return Strip.blank(width, self.visual_style.rich_style)
         row, is_note = self._lines[at]
         line = [(cut(f"    {row.note}", width), toned(row.note_tone))] if is_note else self._row(row)
         if row.key == self.cursor:
-            return self._strip(line, width, CURSOR if self.has_focus else CURSOR_IDLE)
-        return self._strip(line, width)
-
-    def _strip(self, pieces: Sequence[Piece], width: int, over: str = "") -> Strip:
-        """Words with their styles on the table's own, and on the style `over` it."""
-        base = self._look(over)
-        segments = [Segment(words, self._look(over, style) if style else base) for words, style in pieces]
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _look(self, over: str, style: str = "") -> Style:
-        """A style on the style `over` on the table's own. There are few, and each is used by many cells."""
-        own = self.visual_style, self.app.theme
-        if own != self._looks_of:
-            self._looks_of, self._looks = own, {}
-        if (over, style) not in self._looks:
-            parse, look = self.app.stylesheet.parse_style, self.visual_style
-            for each in filter(None, (over, style)):
-                look += parse(each)
-            self._looks[over, style] = look.rich_style
-        return self._looks[over, style]
+            return self._looks.strip(line, width, CURSOR if self.has_focus else CURSOR_IDLE)
+        return self._looks.strip(line, width)
 
     def _heading(self) -> list[Piece]:
         pieces: list[Piece] = []

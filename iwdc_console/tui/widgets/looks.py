@@ -1,0 +1,70 @@
+"""Words with their styles as strips of cells: what is painted often is put together without Textual's `Content`."""
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from iwdc_console.tui.widgets.words import Piece
+
+ELLIPSIS = "…"
+
+
+class Looks:
+    """The styles of one widget's words. There are few, and each is used by many cells."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._own: tuple[object, ...] = ()
+        self._known: dict[tuple[str, str], Style] = {}
+
+    def renewed(self) -> bool:
+        """Whether the widget or the theme looks otherwise than when this was last asked."""
+        own = self._widget.visual_style, self._widget.app.theme
+        if own == self._own:
+            return False
+        self._own, self._known = own, {}
+        return True
+
+    def words(self, pieces: Iterable[Piece], over: str = "") -> Strip:
+        """Words, each in its style, on the style `over` on the widget's own."""
+        self.renewed()
+        base = self._look(over, "")
+        return Strip([Segment(words, self._look(over, style) if style else base) for words, style in pieces if words])
+
+    def strip(self, pieces: Iterable[Piece], width: int, over: str = "") -> Strip:
+        """The same, filled up to `width` cells."""
+        return self.words(pieces, over).adjust_cell_length(width, self._look(over, ""))
+
+    @property
+    def ground(self) -> Style:
+        """The widget's background alone: what stands where there are no words."""
+        return Style(bgcolor=self._look("", "").bgcolor)
+
+    def _look(self, over: str, style: str) -> Style:
+        if (over, style) not in self._known:
+            look = self._widget.visual_style
+            for each in filter(None, (over, style)):
+                look += self._widget.app.stylesheet.parse_style(each)
+            self._known[over, style] = look.rich_style
+        return self._known[over, style]
+
+
+def cropped(pieces: Iterable[Piece], width: int) -> list[Piece]:
+    """As much as fits into `width` cells; where something is left out, an ellipsis says so."""
+    whole = list(pieces)
+    if sum(cell_len(words) for words, _ in whole) <= width:
+        return whole
+    left = max(0, width - cell_len(ELLIPSIS))
+    found: list[Piece] = []
+    for words, style in whole:
+        cells = cell_len(words)
+        if cells > left:
+            found.append((set_cell_size(words, left) + ELLIPSIS, style))
+            break
+        found.append((words, style))
+        left -= cells
+    return found
