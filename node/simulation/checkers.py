@@ -204,9 +204,25 @@ class Checkers:
 
     def left(self, process: "Process", effect: Send | Reply | Emit) -> None:
         """An effect leaves a process: from now on it may have consequences."""
+        if isinstance(effect, Send):
+            if type(effect.message) in _TELLING:
+                self._told(process, effect)
+            return
         match effect:
-            case Send(_, message) if type(message) not in _TELLING:
-                pass
+            case Reply(_, LockGranted() as granted):
+                self._rests_on_majority(process, granted.lock)
+            case Reply(_, ProposalAnswer() as answer):
+                self._ballots.founded(answer.proposal, process.name)
+            case Reply(_, Published() as answer):
+                if answer.seq > process.disk.vector.get(answer.journal, 0):
+                    self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
+            case Emit(events):
+                for event in events:
+                    if event.seq > process.disk.vector.get(event.journal, 0):
+                        self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
+
+    def _told(self, process: "Process", send: Send) -> None:
+        match send:
             case Send(to, PreVoteAnswer(term, True)):
                 self._encouraged.setdefault((to, term), set()).add(process.id)
             case Send(_, VoteRequest(term)):
@@ -220,17 +236,6 @@ class Checkers:
                 self._carries(process, reset)
             case Send(_, ControlAppend() as append):
                 self._leads(process, append.term)
-            case Reply(_, LockGranted() as granted):
-                self._rests_on_majority(process, granted.lock)
-            case Reply(_, ProposalAnswer() as answer):
-                self._ballots.founded(answer.proposal, process.name)
-            case Reply(_, Published() as answer):
-                if answer.seq > process.disk.vector.get(answer.journal, 0):
-                    self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
-            case Emit(events):
-                for event in events:
-                    if event.seq > process.disk.vector.get(event.journal, 0):
-                        self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
 
     def _leads(self, process: "Process", term: int) -> None:
         leader = self._leaders.get(term)

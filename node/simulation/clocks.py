@@ -51,7 +51,10 @@ class Clocks:
 
     def now(self, t: float) -> Now:
         """What the process reads at true time `t`."""
-        return Now(self._mono.at(t), EPOCH_MS + self._wall.at(t) * 1000.0)
+        mono, wall = self._mono, self._wall
+        # `_Line.at`, without the calls: every step asks.
+        wall_s = wall.value + (t - wall.since) * wall.rate
+        return Now(mono.value + (t - mono.since) * mono.rate, EPOCH_MS + wall_s * 1000.0)
 
     def wall_offset_s(self, t: float) -> float:
         """Wall clock minus true time, seconds."""
@@ -59,10 +62,11 @@ class Clocks:
 
     def true_time_of(self, mono: float, t: float) -> float:
         """The true time, not before `t`, at which the monotonic clock will show `mono`; infinite if it stands still."""
-        behind = mono - self._mono.at(t)
+        line = self._mono
+        behind = mono - (line.value + (t - line.since) * line.rate)
         if behind <= 0:
             return t
-        return t + behind / self._mono.rate if self._mono.rate > 0 else math.inf
+        return t + behind / line.rate if line.rate > 0 else math.inf
 
     def bent(self, since: float) -> bool:
         """Whether either clock was stepped or changed its rate after true time `since`."""

@@ -11,12 +11,8 @@ from node.protocol.locks import ACQUIRE
 from node.protocol.messages import (
     ControlAck,
     ControlReset,
-    Heartbeat,
-    HeartbeatAck,
     LockCall,
     PreVote,
-    Pull,
-    Push,
     RecoverAnswer,
     VoteAnswer,
 )
@@ -57,13 +53,13 @@ MARKS = (
 """What a campaign must have reached."""
 
 
-_PLAIN = frozenset({Heartbeat, HeartbeatAck, Push, Pull})
-"""Messages that show nothing; most are of these kinds."""
+_TELLING = frozenset({PreVote, VoteAnswer, ControlAck, ControlReset, LockCall, RecoverAnswer})
+"""Messages that may show something; most are of other kinds."""
 
 
 def of_message(send: Send) -> str | None:
     """What a message on its way shows."""
-    if type(send.message) in _PLAIN:
+    if type(send.message) not in _TELLING:
         return None
     match send.message:
         case PreVote(permit=permit) if permit is not None:

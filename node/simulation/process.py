@@ -1,8 +1,7 @@
 """One node of the world: a core, driven by the rules of the real driver, that can be killed, paused and restarted.
 
-The rules: effects leave in order; one that names a persist in `after` waits until it is durable; persists gather while
-a commit runs and are committed together; `Persisted` of the highest comes back. A crash may fall between any two
-effects and into any commit, of which then a prefix is on the disk.
+The rules: effects leave in order; one that names a persist in `after` waits until it is durable (`commits`). A crash may
+fall between any two effects and into any commit.
 """
 
 import traceback
@@ -17,7 +16,6 @@ from node.protocol.effects import (
     Called,
     Cancelled,
     ContentIs,
-    DiskState,
     Effect,
     Emit,
     Fetch,
@@ -28,7 +26,6 @@ from node.protocol.effects import (
     Now,
     Observe,
     Persist,
-    Persisted,
     Received,
     Reply,
     Send,
@@ -42,9 +39,10 @@ from node.protocol.requests import Answer, Request
 from node.protocol.settings import Settings
 from node.simulation import marks
 from node.simulation.clocks import Clocks
+from node.simulation.commits import Commits
 from node.simulation.disk import Disk
 from node.simulation.story import tell_effect, tell_input
-from node.simulation.transport import ANSWER_WAIT_S, Transport, received
+from node.simulation.transport import Transport, received
 from node.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -55,12 +53,12 @@ OnAnswer = Callable[[Answer | None], None]
 
 TICK_LATE_S = 1e-6
 """A timer fires this much after its time, never before, whatever the rounding."""
-SLOW_COMMIT_S = 1.0
 FETCH_S = 5.0
 """Content that can be had is here within this time."""
 LOST_CONTENT = "lost"
 """Keys that begin so name content that nobody has."""
-RETRY_COMMIT_S = 0.5
+_DEPENDENT = (Send, Reply, Emit)
+"""Effects that may have to wait for a persist."""
 
 
 class Process:
@@ -83,18 +81,12 @@ class Process:
         self._clear()
 
     def _clear(self) -> None:
-        self._durable = 0
-        self._gathered: list[Persist] = []
-        self._committing: list[Persist] = []
-        self._waiting: list[Send | Reply | Emit] = []
-        self._answers: list[tuple[int, Callable[[], None]]] = []
+        self.commits = Commits(self)
         self._calls: dict[int, OnAnswer] = {}
         self._called: list[Called] = []
         self._numbers = 0
         self._tick_at = float("inf")
         self._tick = 0
-        self._fault: str | None = None
-        self._slow = False
         self._stepping = False
 
     @property
@@ -118,11 +110,6 @@ class Process:
         """Whether its disk says that it may vote, promise and ack (D1)."""
         identity = self.disk.now.identity
         return identity is not None and identity.ready
-
-    @property
-    def owed(self) -> int:
-        """How many effects and persists are held back: zero again whenever the disk has caught up."""
-        return len(self._waiting) + len(self._gathered) + len(self._committing) + len(self._answers)
 
     # Life and death.
 
@@ -160,9 +147,7 @@ class Process:
         if self.core is None:
             return
         self.note(why)
-        survives = self.world.rng.randrange(len(self._committing) + 1) if self._committing else 0
-        for persist in self._committing[:survives] if self.disk.fault is None else ():
-            self._write(persist)
+        self.commits.crash()
         calls = list(self._calls.values())
         self.core = self.transport = None
         self.paused = False
@@ -228,8 +213,7 @@ class Process:
             self._perform(effect)
             if self.core is not core:
                 return 0
-        if self._gathered and not self._committing:
-            self._commit()
+        self.commits.begin()
         if self.boots == life:
             self._arm()
         return last
@@ -294,16 +278,10 @@ class Process:
         def answer() -> None:
             transport.answer(peer, asker, number)
 
-        if last <= self._durable:
+        if last <= self.commits.durable:
             answer()
-            return
-        self._answers.append((last, answer))
-        world.schedule.after(ANSWER_WAIT_S, self._answer_late, last, answer)
-
-    def _answer_late(self, number: int, answer: Callable[[], None]) -> None:
-        if (number, answer) in self._answers:
-            self._answers.remove((number, answer))
-            answer()
+        else:
+            self.commits.hold_answer(last, answer)
 
     def call(self, request: Request, on_answer: OnAnswer) -> int:
         """A client's request; returns its number, with which it can be cancelled."""
@@ -343,66 +321,66 @@ class Process:
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
+        world = self.world
         if self.crash_in is not None:
             self.crash_in -= 1
             if self.crash_in < 0:
-                self.world.count("crash between effects")
-                self.world.happened(self.name, "crashes between two effects")
+                world.count("crash between effects")
+                world.happened(self.name, "crashes between two effects")
                 self.stop("crashes between two effects")
                 return
-        if isinstance(effect, Send | Reply | Emit):
-            if effect.after > self._durable:
-                self._waiting.append(effect)
+        if isinstance(effect, _DEPENDENT):
+            if effect.after > self.commits.durable:
+                self.commits.hold(effect)
             else:
-                self._leave(effect)
+                self.leave(effect)
             return
         match effect:
             case Persist(_, records):
-                self.world.checkers.intended(self, records)
-                self._gathered.append(effect)
-                if self.world.trace.show:
-                    self.note(tell_effect(effect))
+                world.checkers.intended(self, records)
+                self.commits.gather(effect)
+            case Observe(name):
+                world.count(f"observed {name}")
+                if name == "TIME_DRIFT_MEASURE":
+                    world.sights.measured(self, effect)
+                elif name == "FLOOR_REACHED":
+                    world.sights.forgets(self)
+                world.happened(self.name, effect)
             case Fetch(wanted):
                 for each in wanted:
                     self._fetch(each)
+                return
             case Install(content) | Apply(content):
-                self.world.checkers.used(self, content)
-                self.world.count(f"content {type(effect).__name__}")
-                if self.world.trace.show:
-                    self.note(tell_effect(effect))
+                world.checkers.used(self, content)
+                world.count(f"content {type(effect).__name__}")
             case Ship(to, number, have):
-                delay = self.world.rng.random() * 0.005
-                self.world.schedule.after(delay, self._ship, self.boots, to, number, have)
-            case Observe(name):
-                self.world.count(f"observed {name}")
-                if name == "TIME_DRIFT_MEASURE":
-                    self.world.sights.measured(self, effect)
-                elif name == "FLOOR_REACHED":
-                    self.world.sights.forgets(self)
-                self.world.happened(self.name, effect)
-                if self.world.trace.show:
-                    self.note(tell_effect(effect))
-
-    def _leave(self, effect: Send | Reply | Emit) -> None:
-        self.world.checkers.left(self, effect)
-        if self.world.trace.show:
+                delay = world.rng.random() * 0.005
+                world.schedule.after(delay, self._ship, self.boots, to, number, have)
+                return
+        if world.trace.show:
             self.note(tell_effect(effect))
-        match effect:
-            case Send(to, message, _, lazy):
-                mark = marks.of_message(effect)
-                if mark:
-                    self.world.count(mark)
-                if self.transport:
-                    self.transport.send(to, message, lazy)
-            case Reply(call, answer):
-                on_answer = self._calls.pop(call, None)
-                if on_answer:
-                    self.world.schedule.after(0.0001, on_answer, answer)
-            case Emit(events):
-                self.world.sights.shows(self, effect)
-                for event in events:
-                    self.world.count(f"emitted {event.type}")
-                    self.world.happened(self.name, event)
+
+    def leave(self, effect: Send | Reply | Emit) -> None:
+        """An effect that waits for nothing more has its consequences."""
+        world = self.world
+        world.checkers.left(self, effect)
+        if world.trace.show:
+            self.note(tell_effect(effect))
+        if isinstance(effect, Send):
+            mark = marks.of_message(effect)
+            if mark:
+                world.count(mark)
+            if self.transport:
+                self.transport.send(effect.to, effect.message, effect.lazy)
+        elif isinstance(effect, Reply):
+            on_answer = self._calls.pop(effect.call, None)
+            if on_answer:
+                world.schedule.after(0.0001, on_answer, effect.answer)
+        else:
+            world.sights.shows(self, effect)
+            for event in effect.events:
+                world.count(f"emitted {event.type}")
+                world.happened(self.name, event)
 
     def _ship(self, life: int, to: str, number: int, have: dict[str, int]) -> None:
         if not self.up or self.boots != life:
@@ -414,7 +392,7 @@ class Process:
             self.world.count("a read that failed")
             return  # The node logs it; who asked asks again.
         events, more = self.disk.read(have, self.settings.limits.max_events_per_push)
-        self._leave(Send(to, Push(events, more, number), 0))
+        self.leave(Send(to, Push(events, more, number), 0))
 
     # Content: held some time after it was wanted, or never.
 
@@ -434,74 +412,6 @@ class Process:
             return
         self.disk.contents.add(key)
         self.step(ContentIs(key, "held"))
-
-    # The disk.
-
-    def _commit(self) -> None:
-        self._committing, self._gathered = self._gathered, []
-        took = self.world.plan.fsync_s * (0.5 + self.world.rng.random()) + self.disk.slow_s
-        self.world.schedule.after(took, self._committed, self.boots, took)
-
-    def _committed(self, life: int, took: float) -> None:
-        if not self.up or self.boots != life:
-            return
-        if self.disk.fault:
-            self._faulty(self.disk.fault)
-            self.world.schedule.after(RETRY_COMMIT_S, self._committed, life, took)
-            return
-        for persist in self._committing:
-            self._write(persist)
-        number = self._committing[-1].number
-        self._committing = []
-        self._report(life, number, took)
-
-    def _faulty(self, fault: str) -> None:
-        if self.paused:
-            self.inbox.append((self._faulty, (fault,)))
-        elif self._fault is None:
-            self._fault = fault
-            self.step(DiskState(fault))
-
-    def _write(self, persist: Persist) -> None:
-        records = self.disk.write(persist.records)
-        for record in records:
-            self.world.histories.written(self.name, record)
-            for mark in marks.of_record(record):
-                self.world.count(mark)
-        self.world.checkers.committed(self, records)
-
-    def _report(self, life: int, number: int, took: float) -> None:
-        """A commit is durable: the core hears of it, and what waited leaves."""
-        if not self.up or self.boots != life:
-            return
-        if self.paused:
-            self.inbox.append((self._report, (life, number, took)))
-            return
-        self._durable = number
-        slow = took > SLOW_COMMIT_S
-        if self._fault or slow != self._slow:
-            self._fault, self._slow = None, slow
-            self.step(DiskState(None, slow))
-        if self.boots == life and self.up:
-            if self.world.plan.release_first:
-                self._release()
-            if self.up:
-                self.step(Persisted(number))
-            self._release()
-        if self.up and self.boots == life and self._gathered and not self._committing:
-            self._commit()
-
-    def _release(self) -> None:
-        free = [e for e in self._waiting if e.after <= self._durable]
-        self._waiting = [e for e in self._waiting if e.after > self._durable]
-        life = self.boots
-        for effect in free:
-            if self.up and self.boots == life:
-                self._leave(effect)
-        answers = [a for a in self._answers if a[0] <= self._durable]
-        self._answers = [a for a in self._answers if a[0] > self._durable]
-        for _, answer in answers:
-            answer()
 
     def note(self, what: str) -> None:
         """A line in the trace."""

@@ -13,11 +13,11 @@ class Schedule:
         self.t = 0.0
         self.done = 0
         self._queue: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
-        self._numbers = count()
+        self._number = count().__next__
 
     def after(self, delay_s: float, do: Callable[..., None], *args: object) -> None:
         """Call `do(*args)` in `delay_s` seconds of true time."""
-        heappush(self._queue, (self.t + delay_s, next(self._numbers), do, args))
+        heappush(self._queue, (self.t + delay_s, self._number(), do, args))
 
     def run(self, until: float) -> None:
         """Let time pass up to true time `until`."""

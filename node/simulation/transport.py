@@ -21,8 +21,6 @@ _decoder = msgspec.msgpack.Decoder(Envelope)
 
 LAZY_S = 0.010
 """How long a lazy message waits for company."""
-ANSWER_WAIT_S = 0.050
-"""How long an answer waits for the commit that its request caused."""
 MAX_QUEUED = 1_000
 """Messages waiting for one peer; beyond it the oldest are dropped."""
 

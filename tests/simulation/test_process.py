@@ -83,9 +83,9 @@ def test_what_depends_on_a_persist_leaves_once_it_is_durable() -> None:
     process = made.hosts["A"]
     process.call(Elect(), answers.append)
     made.run_for(0.4)
-    assert (answers, process.disk.writes, process.owed) == ([], 0, 3)
+    assert (answers, process.disk.writes, process.commits.owed) == ([], 0, 3)
     made.run_for(2.0)
-    assert (answers, process.disk.now.hard.term, process.owed) == ([Accepted("1")], 1, 0)
+    assert (answers, process.disk.now.hard.term, process.commits.owed) == ([Accepted("1")], 1, 0)
     (delivery,) = [g for g in core(made, "B").given if isinstance(g, Received)]
     assert delivery.envelope.messages == (TimeProbe(1),)
 
