@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
-from node.protocol.proposal import STALE_VERSION, proposal_key
+from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, proposal_key
 from node.protocol.requests import ProposalView
 from node.simulation.violation import Violation
 
@@ -24,6 +24,9 @@ class Ballots:
         self._accepted: set[str] = set()
         self._maimed: set[str] = set()
         self._keyed: dict[tuple[str, str], str] = {}
+        self._cast: dict[tuple[str, str, int], Place] = {}
+        self._refused: set[tuple[str, str]] = set()
+        """Journal and proposal that its voter refused for a reason of its own."""
 
     def take(self, event: Event) -> None:
         """Count an event that has become durable somewhere."""
@@ -46,7 +49,15 @@ class Ballots:
         elif event.type == VOTES:
             self._places[place] = tuple(vote["proposal"] for vote in payload["votes"])
             for vote in payload["votes"]:
-                if vote["vote"] == "accept":
+                key, round_ = vote["proposal"], vote["round"]
+                if self._cast.setdefault((event.journal, key, round_), place) != place:
+                    raise Violation("P3", event.origin, f"votes again on {key} in round {round_}")
+                if vote["vote"] != "accept":
+                    if vote.get("reason") != CONFLICTING_VOTE:
+                        self._refused.add((event.journal, key))
+                elif (event.journal, key) in self._refused:
+                    raise Violation("P3", event.origin, f"accepts {key} in round {round_}, and had refused it")
+                else:
                     self._accepts[vote["proposal"], vote["round"]].setdefault(event.origin, place)
                     self._decide(vote["proposal"])
 

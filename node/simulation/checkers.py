@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FINAL = ("accepted", "rejected")
 _TELLING = frozenset({PreVoteAnswer, VoteRequest, ControlReset, ControlAppend})
 """Messages that say something of which promises are made; most others are beats and events."""
+FLOOR_LOOKS_AT = 100
+"""How many proposals, the newest, are looked at when a floor is in place: at most once in a `heartbeat_timeout`."""
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -64,6 +66,9 @@ class Checkers:
         self._lost: set[tuple[str, int]] = set()
         self._ballots = Ballots(plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
+        self._refusals: set[tuple[str, str]] = set()
+        """Process and proposal that it showed as rejected, once a floor had made that final."""
+        self._looked: dict[str, float] = {}
         self._requests: dict[int, str] = {}
         self._acked: dict[int, tuple[str, str]] = {}
         self._ended: set[int] = set()
@@ -356,6 +361,22 @@ class Checkers:
                 "promise 3", process.name, f"proposal {proposal.key} is {proposal.state} here, {verdict} at {where}"
             )
 
+    def floor_reached(self, process: "Process") -> None:
+        """A floor is in place: what is rejected now stays so, whatever is heard later (C1)."""
+        t = self._world.schedule.t
+        if t - self._looked.get(process.name, float("-inf")) < self._world.plan.timing.heartbeat_timeout:
+            return
+        self._looked[process.name] = t
+        for view in process.running.view_proposals(process.now, FLOOR_LOOKS_AT):
+            self._stays(process, view)
+
+    def _stays(self, process: "Process", view: ProposalView) -> None:
+        shown = process.name, view.key
+        if view.state == "rejected":
+            self._refusals.add(shown)
+        elif shown in self._refusals:
+            self._fail("C1", process.name, f"{view.key} is {view.state}, and was rejected at a floor")
+
     # After the faults.
 
     def nothing_lost(self) -> None:
@@ -369,4 +390,6 @@ class Checkers:
                     self._fail("promise 3", process.name, f"acknowledged event {event_id} {place} is missing")
             for view in process.running.view_proposals(process.now, process.settings.limits.max_settled_kept):
                 self.told(process, view)
+                if (process.name, view.key) in self._refusals:
+                    self._stays(process, view)
                 self._ballots.agree(view, process.name)

@@ -8,6 +8,7 @@ new breaks.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from math import exp, log
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ from node.simulation.strangers import accost
 if TYPE_CHECKING:
     from node.simulation.process import Process
     from node.simulation.world import World
+
+SLOW_LEADER = 0.4
+"""Seconds that pass for a slow leader in one second: it trusts in its lease longer than others wait."""
 
 
 class Faults:
@@ -168,8 +172,73 @@ class Faults:
         slowed = self._rng.sample(links, self._rng.randint(1, len(links)))
         extra_s, seconds = self._last(0.05, 8), self._last(5, 120)
         self._begin("slow_link", f"{len(slowed)} links slower by {extra_s:.2f} s for {seconds:.1f} s")
-        self._world.network.slow(slowed, extra_s)
-        self._until(seconds, lambda: self._world.network.slow(slowed, -extra_s))
+        self._slow(slowed, extra_s, seconds)
+
+    def _slow(self, links: list[Link], extra_s: float, seconds: float) -> None:
+        self._world.network.slow(links, extra_s)
+        self._until(seconds, lambda: self._world.network.slow(links, -extra_s))
+
+    # The leader.
+
+    def _serving(self, but: "Process | None" = None) -> "Process | None":
+        for process in self._world.processes:
+            if process.up and process is not but:
+                seen = process.running.view_leader(process.now)
+                if seen.id == process.id and seen.lease_remaining_ms:
+                    return process
+        return None
+
+    def _contest(self) -> None:
+        """The leader, whose clocks run slow, is cut off until another is voted for; then it reaches the voter again.
+
+        It still takes itself for the leader, and its word comes before its successor's.
+        """
+        leader, world = self._serving(), self._world
+        if leader is None:
+            return
+        timeout_s = world.plan.timing.heartbeat_timeout
+        term, ends = leader.disk.now.hard.term, world.schedule.t + 3 * timeout_s
+        links = list(permutations(world.hosts, 2))
+        cut, others = [k for k in links if leader.id in k], [k for k in links if leader.id not in k]
+        self._begin("contest", f"{leader.id} leads, is slow and cut off until another is voted for")
+        self._run_at(leader, SLOW_LEADER, 3 * timeout_s)
+        world.network.cut(cut)
+
+        def look() -> None:
+            votes = [p.disk.now.hard for p in world.processes if p.disk.now.hard.term > term]
+            if len(votes) < 2 and world.schedule.t < ends:
+                self._until(timeout_s / 1000, look)
+                return
+            rivals = {vote.voted_for for vote in votes}
+            kept = [link for link in cut if rivals & set(link)]
+            world.network.mend(set(cut) - set(kept))
+            self._until(timeout_s, partial(world.network.mend, kept))
+            self._slow(others, timeout_s / 2, timeout_s)
+
+        look()
+
+    def _chase(self) -> None:
+        """The leader is cut off until another serves; then that one is, and the former is back among the others."""
+        former = self._serving()
+        if former is None:
+            return
+        world, timeout_s = self._world, self._world.plan.timing.heartbeat_timeout
+        cut = [link for link in permutations(world.hosts, 2) if former.id in link]
+        ends = world.schedule.t + 4 * timeout_s
+        self._begin("chase", f"{former.id} leads and is cut off until another does")
+        world.network.cut(cut)
+
+        def look() -> None:
+            heir = self._serving(but=former)
+            if heir is None and world.schedule.t < ends:
+                self._until(timeout_s / 50, look)
+                return
+            world.network.mend(cut)
+            if heir is not None:
+                links = [link for link in permutations(world.hosts, 2) if heir.id in link]
+                self._cut("chase", f"{heir.id} leads now and is cut off in its turn", links, 2 * timeout_s)
+
+        look()
 
     # Disks.
 
@@ -339,6 +408,9 @@ class Faults:
         process = self._rng.choice(self._world.processes)
         rate = self._rng.choice((0.0, self._rng.uniform(0.5, 2.0)))
         self._begin("clock_rate", f"{process.name}'s clocks run at {rate:.4f}")
+        self._run_at(process, rate, self._last(1, 60))
+
+    def _run_at(self, process: "Process", rate: float, seconds: float) -> None:
         process.clocks.set_rate(self._world.schedule.t, rate)
         process.rearm()
 
@@ -346,4 +418,4 @@ class Faults:
             process.clocks.set_rate(self._world.schedule.t, 1.0)
             process.rearm()
 
-        self._until(self._last(1, 60), mend)
+        self._until(seconds, mend)

@@ -33,7 +33,9 @@ FAMILIES = (
     "duplicate",
     "stranger",
 )
-"""Families of faults."""
+"""Families of faults, of which each seed draws some."""
+AIMED = ("contest", "chase")
+"""Families that look for the leader: run by name."""
 
 RULES: tuple[Rule, ...] = ("half", "majority")
 STRATEGIES: tuple[Strategy, ...] = ("last-write-wins", "leader-wins", "reject-inconsistent")
@@ -69,6 +71,8 @@ class Plan:
     fault_every_s: float = 30.0
     clients: int = 3
     think_s: float = 2.0
+    resources: tuple[str, ...] = ("catalogue", "index", "builds")
+    """What clients lock."""
     members: tuple[Member, ...] = ()
     """The members by name, `nodes` of them; A, B, C and so on if there are none."""
     timings: Timing | None = None
@@ -78,7 +82,7 @@ class Plan:
     @property
     def clocks_agree(self) -> bool:
         """Whether exclusion in real time is promised (L4); otherwise only fencing tokens are."""
-        return self.fastest <= self.slowest * RATES_AGREE and "clock_rate" not in self.families
+        return self.fastest <= self.slowest * RATES_AGREE and not {"clock_rate", "contest"} & set(self.families)
 
     @property
     def timing(self) -> Timing:

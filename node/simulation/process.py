@@ -1,7 +1,7 @@
 """One node of the world: a core, driven by the rules of the real driver, that can be killed, paused and restarted.
 
-The rules: effects leave in order; one that names a persist in `after` waits until it is durable (`commits`). A crash may
-fall between any two effects and into any commit.
+The rules: effects leave in order; one that names a persist in `after` waits until it is durable (`commits`). A crash
+may fall between any two effects and into any commit.
 """
 
 import traceback
@@ -345,6 +345,7 @@ class Process:
                     world.sights.measured(self, effect)
                 elif name == "FLOOR_REACHED":
                     world.sights.forgets(self)
+                    world.checkers.floor_reached(self)
                 world.happened(self.name, effect)
             case Fetch(wanted):
                 for each in wanted:

@@ -43,7 +43,6 @@ BURST, BURST_SHARE = 3, 0.2
 """Proposals that come in the same moment as another one, and how often that is so."""
 CONTENT_EVERY, LOST_EVERY = 3, 21
 """Of so many requests one may be a snapshot that content comes with, or one whose content nobody has."""
-RESOURCES = ("catalogue", "index", "builds")
 REFUSED = Refusal("unreachable", "the node's host refuses connections")
 
 
@@ -217,7 +216,7 @@ class Workload:
         machine = self._anyone()
         """The client runs beside this node and measures by its monotonic clock."""
         owner = self._fresh(client)
-        resource, ttl_s = rng.choice(RESOURCES), timing.lock_ttl * rng.choice((0.2, 1.0))
+        resource, ttl_s = rng.choice(self._plan.resources), timing.lock_ttl * rng.choice((0.2, 1.0))
         wait_s = rng.choice((0.0, 0.0, timing.lock_ttl))
         acquire = AcquireLock(resource, owner, self._fresh("request"), ttl_s, wait_s)
         process = machine

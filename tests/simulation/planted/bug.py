@@ -18,6 +18,8 @@ LOSSY = Weather(delay_s=0.005, jitter_s=0.05, loss=0.1, duplicate=0.1, straggle=
 CRASHES = ("crash", "crash_between_effects", "restart_all", "partition")
 CUTS = ("partition", "isolate", "one_way", "crash")
 MOST_SEEDS = 2_000
+MANY = tuple(f"resource-{number}" for number in range(20))
+"""What clients lock where many entries of the control log are wanted."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def strangers_heard(patch: Patch) -> None:
     around(patch, Core, "_receive", receive)
 
 
-@bug("two members are changed at once", "M3", "members", "partition", "restart_all", nodes=None, rare=True)
+@bug("two members are changed at once", "M3", "members", nodes=5, rare=True)
 def two_at_once(patch: Patch) -> None:
     patch.setattr(core_, "check_step", lambda last, settings, force: None)
 

@@ -13,7 +13,7 @@ from node.protocol.events import LEADER_ELECTED
 from node.protocol.messages import ControlAppend, ControlReset, VoteAnswer, VoteRequest
 from node.protocol.peer import Peer
 from node.protocol.records import Durable, Vote
-from tests.simulation.planted.bug import CUTS, STORM, bug
+from tests.simulation.planted.bug import CUTS, MANY, STORM, bug
 from tests.simulation.planted.patches import around, on_disk
 
 Patch = pytest.MonkeyPatch
@@ -55,8 +55,8 @@ def resumed(patch: Patch) -> None:
 
 
 @bug(
-    "appends of a lower term are taken", "E1", "one_way", "isolate", "partition", "slow_link",
-    weather=STORM, nodes=3, think_s=0.05, clients=6, fault_every_s=0.5, rare=True,
+    "appends of a lower term are taken", "E1", "contest",
+    think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0,
 )  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
     def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
@@ -103,7 +103,7 @@ def own_log(patch: Patch) -> None:
     patch.setattr(Election, "_keep_greatest", lambda self, answer: None)
 
 
-@bug("the log is chosen by length", "E4", *CUTS, "crash_between_effects", nodes=5, rare=True)
+@bug("the log is chosen by length", "E4", "chase", think_s=0.2, clients=8, resources=MANY, fault_every_s=6.0)
 def longest_log(patch: Patch) -> None:
     def keep(self: Election, answer: VoteAnswer) -> None:
         best = self._best[1] if self._best else self._control.index
