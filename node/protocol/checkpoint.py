@@ -2,7 +2,8 @@
 
 Final is every decision, and every settlement that is not an open conflict. Carried over whole are pending proposals,
 open conflicts, and whatever shares a slot with them. A pending proposal becomes final, as `stale_version`, when its
-deadline lies before the floor's time and the versions have passed it: nobody may accept it any more (P3). Bounds
+deadline lies before the floor's time, the versions have passed it, and too few voters are left that may have accepted
+it unheard: behind a split they may have told so. For the same reason a floor says nothing of what lies above it. Bounds
 (`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay.
 """
 
@@ -59,13 +60,6 @@ def is_above(atom: Atom | Cast, vector: VersionVector) -> bool:
     return atom.seq > vector.get(atom.journal, 0)
 
 
-def is_stale(proposal: ProposalState, floor: Checkpoint) -> bool:
-    """Whether a proposal above the floor came after its deadline, when the versions had passed it (C1)."""
-    if proposal.payload.deadline_hlc >= floor.hlc:
-        return False
-    return not matters(proposal, parse(floor.highest) if floor.highest else None, floor.current)
-
-
 def passed(
     known: Mapping[str, ProposalState], highest: VersionKey | None, vector: VersionVector, floor: Checkpoint
 ) -> list[ProposalState] | None:
@@ -82,7 +76,7 @@ def passed(
     for p in known.values():
         if is_above(p.birth, vector):
             strays = (cast for cast in p.votes.values() if not is_above(cast, vector))
-            if p.final is not is_stale(p, floor) or not all((p.key, cast) in early for cast in strays):
+            if not all((p.key, cast) in early for cast in strays):
                 return None
         elif p.key not in kept:
             if p.verdict == "pending" or p.openings:
@@ -118,10 +112,11 @@ def keep(
     proposals: Iterable[ProposalState],
     lineage: Lineage,
     hlc: int,
+    latest: Mapping[str, int],
     highest: VersionKey | None,
     limits: Limits,
 ) -> tuple[Kept, ...]:
-    """What the checkpoint keeps of all proposals, oldest first (C1)."""
+    """What the checkpoint keeps of all proposals, oldest first (C1). `latest`: the last word of each instance."""
     current = lineage.current.payload.version if lineage.current else None
     open_: list[ProposalState] = []
     settled: list[ProposalState] = []
@@ -129,7 +124,7 @@ def keep(
     history: list[ProposalState] = []
     expired: set[str] = set()
     for p in sorted(proposals, key=lambda p: (p.hlc, p.key)):
-        if p.verdict == "pending" and p.payload.deadline_hlc < hlc and not matters(p, highest, current):
+        if p.verdict == "pending" and _is_over(p, hlc, latest) and not matters(p, highest, current):
             expired.add(p.key)
             history.append(p)
         elif p.verdict == "pending" or (p.verdict == "accepted" and p.settled is None):
@@ -154,6 +149,16 @@ def keep(
         _kept(p, p.key in expired, p.payload.version in lineage.reachable and p.payload.base not in versions)
         for p in sorted(chosen.values(), key=lambda p: (p.hlc, p.key))
     )
+
+
+def _is_over(proposal: ProposalState, hlc: int, latest: Mapping[str, int]) -> bool:
+    """Whether the deadline has passed, and what voters may have said in time without being heard cannot accept it."""
+    body = proposal.payload
+    if body.deadline_hlc >= hlc:
+        return False
+    accepts = {voter for (voter, _), vote in proposal.votes.items() if vote.vote == "accept"}
+    unheard = {v for v in body.voters if v not in proposal.hard and latest.get(v, 0) <= body.deadline_hlc}
+    return len(accepts | unheard) < body.required
 
 
 def _newest(ordered: list[ProposalState], count: int) -> list[ProposalState]:

@@ -360,7 +360,7 @@ class Proposals:
             state = fold.get(key)
             if state is None or (own, round_) in state.votes or own not in state.payload.voters:
                 continue
-            if state.verdict != "pending" and round_ > 0:
+            if state.verdict != "pending" and (round_ > 0 or state.final):
                 continue
             lasting = state.lasting(own)
             judged = (

@@ -13,12 +13,11 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.checkpoint import Checkpoint, floor_time, is_above, is_stale, keep, passed
+from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed
 from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
     PROPOSAL_TYPES,
-    STALE_VERSION,
     Atom,
     Birth,
     Cast,
@@ -112,8 +111,6 @@ class Fold:
             return
         p = self._decisions.admit(birth, order)
         self._note_time(birth.origin, birth.hlc)
-        if is_stale(p, self._floor):
-            self._decisions.freeze(p, "rejected", STALE_VERSION)
         for opening in self._early_openings.pop(birth.key, ()):
             p.open(opening)
         own: list[Change] = []
@@ -340,7 +337,14 @@ class Fold:
             hlc,
             self._decisions.highest,
             lineage.current.payload.version if lineage.current is not None else None,
-            keep(self._decisions.register.by_key.values(), lineage, hlc, self._decisions.highest_order, self._limits),
+            keep(
+                self._decisions.register.by_key.values(),
+                lineage,
+                hlc,
+                self._latest,
+                self._decisions.highest_order,
+                self._limits,
+            ),
             tuple((void.low_text, void.high_text) for void in lineage.voids),
             tuple(early[-bound:]),
             tuple(openings[-bound:]),

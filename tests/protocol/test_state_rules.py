@@ -643,14 +643,32 @@ def test_c1_a_pending_proposal_past_its_deadline_that_versions_have_passed_is_st
     for _ in range(3):
         newer = writer.snapshot("A", "2.0.0")
         writer.vote("B", newer)
+    assert verdict(floored(writer), old) == "pending", "C may have accepted it, behind a split"
+    writer.vote("C", newer)
     fold = floored(writer)
     assert (verdict(fold, old), reason(fold, old)) == ("rejected", "stale_version")
     assert (verdict(fold, ahead), verdict(fold, young)) == ("pending", "pending")
-    late = writer.snapshot("C", "1.7.0", deadline_hlc=5, required=1)
-    assert fold.apply(late) == (Change(late.id, "rejected", True),)
-    assert reason(fold, late) == "stale_version"
-    in_time = writer.snapshot("C", "1.8.0", required=1)
-    assert fold.apply(in_time) == (Change(in_time.id, "accepted", True),)
+
+
+def test_c1_what_was_accepted_behind_a_split_stays_so_above_a_floor_that_had_not_heard_of_it() -> None:
+    """Whatever the floor's time and versions: its clients have been told (promise 3)."""
+    writer = Writer()
+    for version in ("1.0.0", "2.0.0"):
+        accepted(writer, writer.snapshot("A", version))
+    known = dict(writer.vector)
+    behind = [
+        writer.snapshot("B", "2.1.0", deadline_hlc=9, required=1),
+        writer.snapshot("B", "1.5.0", deadline_hlc=9, required=1),
+        writer.rollback("B", "2.1.0", "2.0.0", deadline_hlc=9, required=1),
+    ]
+    for version in ("2.2.0", "2.3.0"):
+        writer.vote("C", writer.snapshot("A", version))
+    vector = writer.vector | {"jB": known["jB"]}
+    fold = writer.fold()
+    floor = fold.checkpoint(vector)
+    assert (floor["highest"], floor["hlc"]) == ("2.3.0", writer.hlc - 1)
+    fold.reset(vector, floor)
+    assert [verdict(fold, event) for event in behind] == ["accepted"] * 3
 
 
 def test_c1_one_clock_that_runs_ahead_does_not_end_deadlines() -> None:
