@@ -361,8 +361,11 @@ class Core:
         if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
             members.heard_stranger(peer)
             for message in envelope.messages:
-                if isinstance(message, Recover) and envelope.digest == members.digest:
-                    self.recovery.on_recover(peer, message, envelope.boot)
+                if envelope.digest == members.digest:
+                    if isinstance(message, Recover):
+                        self.recovery.on_recover(peer, message, envelope.boot)
+                    elif isinstance(message, Heartbeat):
+                        self.recovery.on_replaced(peer, envelope.journal)
             return
         members.heard(peer, envelope.boot, envelope.digest)
         peer.start = (envelope.journal, envelope.start)
@@ -433,7 +436,10 @@ class Core:
             case Recover():
                 self.recovery.on_recover(peer, message, envelope.boot)
             case RecoverAnswer():
-                self.recovery.on_answer(peer, message)
+                if self.recovery.is_replaced(peer, message):
+                    self._begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
+                else:
+                    self.recovery.on_answer(peer, message)
             case TimeProbe():
                 self.timesync.on_probe(peer, message)
             case TimeAnswer():

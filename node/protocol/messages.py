@@ -199,7 +199,8 @@ class RecoverAnswer(msgspec.Struct, frozen=True, array_like=True, tag="X"):
     """`journal` repeats the one now durably noted. `vector` is what the recovering node must hold before it votes.
 
     `ready`: the answerer itself may vote; `known`: it knew a former journal of the asker; `floor`: the one it applied.
-    `refusal` says why the journal was not noted: the old one is still heard (duplicate id, D2).
+    `refusal` says why the journal was not noted: the old one is still heard (duplicate id, D2). `replaced_by`, to a
+    node that recovers no more: the journal noted in place of its own, and not heard any more.
     """
 
     journal: str
@@ -212,6 +213,7 @@ class RecoverAnswer(msgspec.Struct, frozen=True, array_like=True, tag="X"):
     vector: dict[str, int]
     floor: Floor | None = None
     refusal: str = ""
+    replaced_by: str = ""
 
 
 class TimeProbe(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="t"):

@@ -47,6 +47,8 @@ class Recovery:
         self.floor: Floor | None = None
         self._replaced: set[str] = set()
         """Journals that were replaced since this node started: whoever still speaks of one is late."""
+        self._began = 0.0
+        self._noted_at: dict[str, float] = {}
         self._answers: dict[str, RecoverAnswer] = {}
         self._without: set[str] = set()
         self._next_ask = 0.0
@@ -61,6 +63,7 @@ class Recovery:
     def start(self, identity: Identity, noted: dict[str, PeerJournal], *, fresh: bool) -> None:
         """Begin with what the disk says of itself and of the others' journals; `fresh`: it was made just now."""
         ctx = self._ctx
+        self._began = ctx.mono
         self.ready = identity.ready
         self.starts = identity.starts
         self.noted = noted
@@ -171,7 +174,6 @@ class Recovery:
 
     def on_recover(self, peer: Peer, ask: Recover, boot: str) -> None:
         """A peer's disk is new: note it, unless its old one is still heard (D2), and tell what we know."""
-        ctx = self._ctx
         name = peer.member.id
         noted = self.noted.get(name)
         if ask.journal in self._replaced:
@@ -186,10 +188,37 @@ class Recovery:
                 self._note(PeerJournal(name, ask.journal, replaced=True))
                 peer.mark = None
                 peer.heard = None
+        self._answer(name, ask.journal, refusal=refusal)
+
+    def on_replaced(self, peer: Peer, journal: str) -> None:
+        """A peer speaks from a disk that another was taken for the replacement of (D2).
+
+        If that one is heard no more, it may have been a second process that others refused, and never became ready.
+        Whether it did, only the peer can tell: by whether others still take what it says.
+        """
+        noted = self.noted[peer.member.id]
+        since = max(self._noted_at.get(noted.instance, self._began), peer.heard or float("-inf"))
+        gone = self._ctx.mono - since > self._ctx.settings.timing.heartbeat_timeout
+        if self.ready and noted.replaced and gone:
+            self._answer(peer.member.id, journal, replaced_by=noted.journal)
+
+    def is_replaced(self, peer: Peer, answer: RecoverAnswer) -> bool:
+        """Whether `peer` alone has taken another disk for this one's replacement: others still note this one (D2).
+
+        So that other disk has never been ready, which takes everybody's note, and this one may be noted anew.
+        """
+        own = self._replication.journal
+        if not self.ready or answer.journal != own or not answer.replaced_by:
+            return False
+        oldest = self._ctx.mono - self._ctx.settings.timing.heartbeat_timeout
+        others = (self._members.peers[name] for name in self._others() - {peer.member.id})
+        return any(other.quoted == own and other.heard is not None and other.heard > oldest for other in others)
+
+    def _answer(self, name: str, journal: str, *, refusal: str = "", replaced_by: str = "") -> None:
+        ctx, control = self._ctx, self._control
         known = name in self.noted and self.noted[name].replaced
-        control = self._control
         answer = RecoverAnswer(
-            journal=ask.journal,
+            journal=journal,
             ready=self.ready,
             known=known or bool(refusal),
             term=self._election.term,
@@ -199,6 +228,7 @@ class Recovery:
             vector=dict(self._replication.vector),
             floor=self.floor,
             refusal=refusal,
+            replaced_by=replaced_by,
         )
         ctx.send(name, answer, ctx.persist_number)
 
@@ -230,6 +260,7 @@ class Recovery:
             self._replaced.add(former.journal)
             self._replaced.discard(record.journal)
         self.noted[record.instance] = record
+        self._noted_at[record.instance] = self._ctx.mono
         self._ctx.persist(record)
 
     def _still_heard(self, peer: Peer, boot: str) -> bool:

@@ -52,3 +52,24 @@ def test_an_image_from_before_a_change_of_members_is_refused_and_emptied(seed: s
     report = run_plan(Case(seed, 3, 3, ("members", "roll_back"), 2).plan())
     assert report.ok, report.violation
     assert report.counts["an image from before a change of members was refused"]
+
+
+def test_a_second_process_that_one_member_took_for_a_replacement_costs_the_first_nothing_for_long() -> None:
+    """D2: B had not heard A for a while when a second A began; the others refused it, and it ended before it was ready.
+
+    B was deaf to A for ever.
+    """
+    stage = Stage(3)
+    stage.settle()
+    former = stage["A"].running.journal_id
+    stage.split("A", "B")
+    stage.world.run_for(stage.world.plan.timing.heartbeat_timeout + 1)
+    stage.heal()
+    double = stage.world.double_of(stage["A"])
+    double.start()
+    stage.until(lambda: stage["B"].disk.now.peer_journals["A"].journal == double.running.journal_id, 2)
+    double.stop("is killed")
+    assert stage["C"].disk.now.peer_journals["A"].journal == former
+    stage.settle()
+    assert stage["A"].ready
+    assert stage["B"].disk.now.peer_journals["A"].journal == stage["A"].running.journal_id
