@@ -16,8 +16,12 @@ from node.runtime.writer import Commit, Writer
 
 SLOW_COMMIT_S = 1.0
 """A commit that takes longer makes the node `degraded: slow_disk` (H1)."""
-LAZY_S = 0.005
-"""How long records that nobody waits for may wait for others."""
+LAZY_S, MAX_LAZY_S = 0.005, 0.05
+"""How long records that nobody waits for may wait for others: so long, or `LAZY_COMMITS` commits on a slower disk."""
+LAZY_COMMITS = 5
+"""What somebody asks for while they are written has to wait for it, so that they should seldom go alone."""
+RECENT_SHARE = 0.25
+"""What the last commit counts in how long one takes lately."""
 SLOW_MEMORY_S = 60.0
 """An idle disk that was slow counts as slow for this long."""
 FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
@@ -58,6 +62,7 @@ class GroupCommit:
         self._gathered: list[Persist] = []
         self._writing: list[Persist] = []
         self._started = 0.0
+        self._usual_s = 0.0
         self._due = False
         self._pressing = False
         self._lazy: asyncio.TimerHandle | None = None
@@ -81,7 +86,8 @@ class GroupCommit:
             self.urgent = persist.number
             self._press()
         elif self._lazy is None:
-            self._lazy = self._loop.call_later(LAZY_S, self._press)
+            wait_s = min(MAX_LAZY_S, max(LAZY_S, LAZY_COMMITS * self._usual_s))
+            self._lazy = self._loop.call_later(wait_s, self._press)
 
     def look(self) -> None:
         """Notice a commit that hangs; called now and then."""
@@ -127,6 +133,7 @@ class GroupCommit:
     def _done(self, seconds: float, error: Exception | None) -> None:
         if error is None:
             self._retry_s = 0.0
+            self._usual_s += RECENT_SHARE * (seconds - self._usual_s)
             self.durable = self._writing[-1].number
             self._writing = []
             self._on_free()

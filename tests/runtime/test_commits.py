@@ -1,13 +1,14 @@
 """Group commit: what gathers together is written together, and nobody waits for what nobody waits for."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 
 from node.protocol.effects import DiskState, Persist
 from node.protocol.records import Record, Vote
-from node.runtime.commits import GroupCommit
+from node.runtime.commits import LAZY_S, MAX_LAZY_S, GroupCommit
 
 DEADLINE_S = 5.0
 
@@ -16,6 +17,7 @@ class Disk:
     """Takes commits; tells what it was given and how it went."""
 
     def __init__(self) -> None:
+        self.takes_s = 0.0
         self.commits: list[int] = []
         self.durable: asyncio.Queue[int] = asyncio.Queue()
         self.states: list[DiskState] = []
@@ -29,6 +31,7 @@ class Disk:
         )
 
     def _write(self, records: Sequence[Record]) -> None:
+        time.sleep(self.takes_s)
         self.commits.append(len(records))
 
     def _failed(self, error: Exception) -> None:
@@ -63,6 +66,22 @@ def test_what_is_not_urgent_is_written_soon_all_the_same() -> None:
         assert disk.group.urgent == 0
         await disk.reaches(1)
         assert disk.commits == [1]
+        disk.group.close()
+
+    asyncio.run(scenario())
+
+
+def test_on_a_slow_disk_it_waits_longer_so_that_it_is_seldom_in_the_way() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        disk.takes_s = MAX_LAZY_S
+        disk.add(1, urgent=True)
+        await disk.reaches(1)
+        disk.takes_s = 0.0
+        began = time.monotonic()
+        disk.add(2, urgent=False)
+        await disk.reaches(2)
+        assert time.monotonic() - began > 2 * LAZY_S
         disk.group.close()
 
     asyncio.run(scenario())
