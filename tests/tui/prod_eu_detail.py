@@ -125,8 +125,8 @@ def conflicts() -> tuple[Conflict, ...]:
         accepted("d-3", "1.4.2", "dddd4444", "instance-D", 80_000),
     )
     return (
-        Conflict("version:1.3.0", old, "b-9", "last-write-wins", "instance-B wrote last", open=False),
-        Conflict("version:1.4.2", new, None, "reject-inconsistent", "a person must choose", open=True),
+        Conflict("version:1.3.0", old, "b-9", "last-write-wins", "the configured strategy decides", open=False),
+        Conflict("version:1.4.2", new, None, "reject-inconsistent", "the configured strategy decides", open=True),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from iwdc_console.tui import holdings, orders
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.holdings import Holdings
 from iwdc_console.tui.model import locks
+from iwdc_console.tui.model.overview import lock_lines
 from iwdc_console.tui.orders import Order, Outcome
 from iwdc_console.tui.screens.acquire import Acquire
 from iwdc_console.tui.widgets.confirm import Confirm
@@ -22,6 +23,7 @@ from iwdc_console.tui.widgets.menu import Menu
 from tests.tui import prod_eu
 from tests.tui.driving import SIZES, drive, shown, until
 from tests.tui.prod_eu import NOW_S
+from tests.tui.test_overview import plain
 
 TTL_MS = 3_000
 """Long enough for a busy machine, short enough to see renewals."""
@@ -32,8 +34,16 @@ def test_a_lease_runs_on_between_answers_and_stands_still_in_the_past() -> None:
         return [row.cells[4].text for row in locks.rows(prod_eu.moment(now_s=now_s, **more), frozenset())]
 
     assert left(NOW_S + 1.6) == ["22 s", "2.0 s"]
-    assert left(NOW_S + 60) == ["0 ms", "0 ms"]
+    assert left(NOW_S + 60) == ["over?", "over?"], "it may have been renewed since"
     assert left(NOW_S + 60, mode="past") == ["24 s", "4.0 s"]
+
+
+def test_of_a_lease_that_ended_unseen_it_is_said_that_it_may_have_been_renewed() -> None:
+    catalogue, reindex = locks.rows(prod_eu.moment(now_s=NOW_S + 13.6), frozenset())
+    assert (catalogue.cells[4].text, catalogue.note) == ("10 s", "")
+    assert (reindex.cells[4].text, reindex.cells[4].sort) == ("over?", 0)
+    assert reindex.note == "its lease ran out 10 s ago, unless it was renewed since: nobody could be asked"
+    assert "over?" in plain(lock_lines(prod_eu.moment(now_s=NOW_S + 13.6), 60, 9))
 
 
 def test_a_lock_of_this_console_is_marked_and_a_low_lease_stands_out() -> None:

@@ -10,6 +10,7 @@ from iwdc_console.tui.model.frame import fields
 from iwdc_console.tui.model.lately import entries
 from iwdc_console.tui.model.matrix import matrix_lines
 from iwdc_console.tui.model.observation import Link, Observation
+from iwdc_console.tui.model.overview import proposal_lines
 from iwdc_console.tui.model.verdict import Verdict, spare, verdict
 from tests.tui import prod_eu
 from tests.tui.prod_eu import NAMES, NOW_S, instance, moment, observation
@@ -64,6 +65,26 @@ def test_the_worst_is_said_first() -> None:
     assert of(msgspec.structs.replace(base, instances=own)) == Verdict(
         "unreachable", "instance-A does not take part.", "it cannot write its journal"
     )
+
+
+def test_where_nobody_can_be_elected_no_election_is_promised() -> None:
+    members = prod_eu.instances()
+    voters = tuple(Candidate(item.id, item.uptime_ms, item.status) for item in members)
+    halved = tuple(msgspec.structs.replace(each, status="unreachable") for each in voters[2:4])
+    base = prod_eu.status(leader=Leader(None, 15, None, 0, (*voters[:2], *halved)), quorum=Quorum(4, 2, 2, True))
+    assert of(base).next == "Nobody can be elected: 2 of 4 voters are there, 3 are needed."
+    there = msgspec.structs.replace(base, leader=Leader(None, 15, None, 0, voters[:4]))
+    assert of(there).next == "An election is due."
+
+
+def test_what_lost_its_conflict_is_not_called_accepted() -> None:
+    known = observation()
+    won, lost = (msgspec.structs.replace(prod_eu.proposals()[1], key=key, settled=key == "w") for key in "wl")
+    assert known.proposals is not None
+    part = msgspec.structs.replace(known.proposals, value=(won, lost))
+    lines = plain(proposal_lines(moment(msgspec.structs.replace(known, proposals=part)), 60, 9)).split("\n")
+    assert ["accepted" in line for line in lines] == [True, False]
+    assert ["lost" in line for line in lines] == [False, True]
 
 
 def test_many_that_are_gone_are_counted() -> None:
@@ -155,7 +176,7 @@ def test_reasons_bring_their_measurement() -> None:
     assert proof("drift", members[3]) == "+1204 ms against the leader"
     assert proof("refused", members[4]) == "last heard 41 s ago"
     assert proof("slow_disk", members[3]) == ""
-    assert note(Instance(id="x", status="unreachable")) == "does not answer"
+    assert note(Instance(id="x", status="unreachable")) == "no answer"
 
 
 def test_open_proposals_come_first_with_their_votes() -> None:
@@ -172,7 +193,7 @@ def test_the_lock_that_expires_first_stands_first_and_ticks() -> None:
     assert lines[0].rstrip().endswith("3.6 s")
     assert lines[1].endswith("+2")
     later = plain(overview.lock_lines(moment(now_s=NOW_S + 10), 40, 6)).split("\n")
-    assert later[0].rstrip().endswith("0 ms")
+    assert later[0].rstrip().endswith("over?")
 
 
 def test_lately_joins_events_and_what_was_seen_from_here() -> None:

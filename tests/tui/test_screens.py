@@ -183,6 +183,9 @@ def test_an_open_conflict_is_resolved_by_choosing_the_winner(monkeypatch: pytest
 
     async def act(app: Console, pilot: Pilot[Any]) -> None:
         assert "It stays open until a person chooses" in shown(app)
+        assert "reject-inconsistent: none wins until a person decides" in shown(app)
+        assert "last-write-wins: what was proposed last wins" in shown(app)
+        assert "bbbb2222 of instance-B" in shown(app)
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, Menu))
         await pilot.press("down", "enter")
@@ -195,6 +198,14 @@ def test_an_open_conflict_is_resolved_by_choosing_the_winner(monkeypatch: pytest
         await until(pilot, lambda: "Nothing is open here." in told(app))
 
     at("c", act)
+
+
+def test_nothing_is_said_to_be_settled_before_that_is_known() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("c", "R")
+        await until(pilot, lambda: "is not known yet" in told(app))
+
+    drive(act, prod_eu.console(msgspec.structs.replace(detailed(), conflicts=None)))
 
 
 def test_a_console_that_only_looks_gives_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import subject
-from iwdc_console.tui.model.quantity import NONE, age
+from iwdc_console.tui.model.quantity import NONE, age, short_hash
 from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
 
@@ -23,6 +24,13 @@ COLUMNS = (
 )
 LABEL = 12
 LEAST_COLUMN = 22
+STRATEGIES = ("last-write-wins", "leader-wins", "reject-inconsistent")
+WHY = {
+    "settled for good at the compaction floor": "floor",
+    "a person decided": "resolution",
+    "the configured strategy decides": "strategy",
+}
+"""What a node says of who decided."""
 
 
 def rows(moment: Moment) -> list[Row]:
@@ -49,13 +57,21 @@ def _row(conflict: Conflict, now_ms: int) -> Row:
             Cell(conflict.slot),
             Cell(text(f"conflicts.{state}"), tone),
             Cell(str(len(conflict.candidates)), "", len(conflict.candidates)),
-            Cell(f"{subject(winner)} ({winner.proposer})" if winner else NONE),
+            Cell(text("conflicts.of", hash=short_hash(winner.hash), proposer=winner.proposer) if winner else NONE),
             Cell(conflict.strategy, "text-muted"),
             Cell(NONE if newest_ms is None else age(now_ms - newest_ms), "text-muted", newest_ms),
         ),
-        note=conflict.why,
+        note=why(conflict),
         copy=conflict.slot,
     )
+
+
+def why(conflict: Conflict) -> str:
+    """Who decided and by which rule (S1); what is not known here, as the node says it."""
+    by = WHY.get(conflict.why)
+    if by == "strategy" and conflict.strategy in STRATEGIES:
+        return text(f"conflicts.why.{conflict.strategy}")
+    return text(f"conflicts.why.{by}") if by in ("floor", "resolution") else conflict.why
 
 
 def find(moment: Moment, slot: str) -> Conflict | None:
@@ -76,10 +92,10 @@ def side_by_side(moment: Moment, slot: str, width: int, most: int) -> list[Line]
     for name, values in _fields(candidates):
         differ = len(set(values)) > 1
         tone = "status-degraded" if differ else ""
-        label = text(f"column.{name}")
-        lines.append([(f"{label[: LABEL - 1]:<{LABEL}}", "text-muted"), *((_cell(v, column), tone) for v in values)])
+        label = fitted(text(f"column.{name}"), LABEL - 1)
+        lines.append([(f"{label} ", "text-muted"), *((_cell(v, column), tone) for v in values)])
     lines.append([])
-    lines.append([(conflict.why, "text-muted")])
+    lines.append([(why(conflict), "text-muted")])
     if len(conflict.candidates) > fitting:
         lines.append([(text("conflicts.more", count=len(conflict.candidates) - fitting), "text-muted")])
     if conflict.open:
@@ -110,4 +126,4 @@ def _votes(proposal: Proposal) -> str:
 
 
 def _cell(words: str, width: int) -> str:
-    return f"{words[: width - 2]:<{width}}"
+    return fitted(words, width - 2) + "  "

@@ -6,7 +6,7 @@ from iwdc_console.tui.model.bars import bar
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
-from iwdc_console.tui.model.quantity import NONE, duration
+from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.table import Cell, Column, Row
 
 COLUMNS = (
@@ -34,13 +34,13 @@ def rows(moment: Moment, held: frozenset[str]) -> list[Row]:
     if part is None:
         return []
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
-    return _rows(part, round(aged_ms / STEP_MS) * STEP_MS, held, language())
+    return _rows(part, round(aged_ms / STEP_MS) * STEP_MS, moment.stale, held, language())
 
 
 @once
-def _rows(part: Part[tuple[Lock, ...]], aged_ms: int, held: frozenset[str], spoken: str) -> list[Row]:
+def _rows(part: Part[tuple[Lock, ...]], aged_ms: int, stale: bool, held: frozenset[str], spoken: str) -> list[Row]:
     chosen = sorted(part.value, key=lambda lock: lock.resource)
-    return [_row(lock, left_ms(lock, aged_ms), lock.resource in held) for lock in chosen]
+    return [_row(lock, aged_ms, stale, lock.resource in held) for lock in chosen]
 
 
 def left_ms(lock: Lock, aged_ms: float) -> float | None:
@@ -48,7 +48,13 @@ def left_ms(lock: Lock, aged_ms: float) -> float | None:
     return None if lock.remaining_ms is None else max(0.0, lock.remaining_ms - aged_ms)
 
 
-def _row(lock: Lock, left: float | None, ours: bool) -> Row:
+def left_words(left: float | None) -> str:
+    """What is left of a lease, in a cell. Where nothing is, it may have been renewed since that was told."""
+    return NONE if left is None else duration(left) if left > 0 else text("locks.over")
+
+
+def _row(lock: Lock, aged_ms: float, stale: bool, ours: bool) -> Row:
+    left = left_ms(lock, aged_ms)
     share = 1.0 if left is None or not lock.ttl_ms else left / lock.ttl_ms
     tone = "text-muted" if left is None else "status-degraded" if share < LOW else "status-healthy"
     return Row(
@@ -58,15 +64,23 @@ def _row(lock: Lock, left: float | None, ours: bool) -> Row:
             Cell(lock.resource, "bold" if ours else ""),
             Cell(lock.owner),
             Cell(f"#{lock.fencing_token}", "", lock.fencing_token),
-            Cell(NONE if left is None else duration(left), "", left),
+            Cell(left_words(left), "", left),
             Cell("" if left is None else "".join(bar(left, lock.ttl_ms, BAR)), tone, left),
             Cell(str(lock.waiters) if lock.waiters else NONE, "status-degraded" if lock.waiters else "", lock.waiters),
             Cell(lock.instance, "text-muted"),
             Cell(duration(lock.ttl_ms), "text-muted", lock.ttl_ms),
         ),
-        note=text("locks.held_here") if ours else "",
+        note=_note(lock, aged_ms, stale, ours),
         copy=f"{lock.resource} {lock.fencing_token}",
     )
+
+
+def _note(lock: Lock, aged_ms: float, stale: bool, ours: bool) -> str:
+    if ours:
+        return text("locks.held_here")
+    if stale and lock.remaining_ms is not None and aged_ms >= lock.remaining_ms:
+        return text("locks.over_since", age=age(aged_ms - lock.remaining_ms))
+    return ""
 
 
 def find(moment: Moment, resource: str) -> Lock | None:

@@ -5,6 +5,7 @@ from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
 from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.history import History, Pulse
+from iwdc_console.tui.model.locks import left_ms, left_words
 from iwdc_console.tui.model.marks import UNREACHABLE, mark, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
@@ -120,15 +121,26 @@ def state_word(state: str) -> str:
     return text_or(f"state.{state}", state, STATES)
 
 
+def standing(item: Proposal) -> str:
+    """The state in a word; one that was accepted and lost its conflict is not called accepted."""
+    return text("state.lost") if item.settled is False else state_word(item.state)
+
+
+def standing_tone(item: Proposal) -> str:
+    """The tone of that word."""
+    if item.settled is False:
+        return "proposal-rejected"
+    return f"proposal-{item.state}" if item.state in STATES else ""
+
+
 def _proposal_line(item: Proposal, now_ms: int, width: int) -> Line:
-    shade = f"proposal-{item.state}" if item.state in STATES else ""
     if item.state == "pending":
         when = text("overview.left", time=duration(max(0, item.deadline - now_ms)))
     else:
         when = text("overview.ago", age=age(max(0, now_ms - (item.decided_at or item.created_at))))
-    state = f"{state_word(item.state):<{STATE}} "
+    state = f"{standing(item):<{STATE}} "
     room = max(8, width - len(state) - WHEN - 1)
-    return [(fitted(subject(item), room) + " ", ""), (state, shade), (f"{when:>{WHEN}}", "text-muted")]
+    return [(fitted(subject(item), room) + " ", ""), (state, standing_tone(item)), (f"{when:>{WHEN}}", "text-muted")]
 
 
 def _votes_line(item: Proposal, width: int) -> Line:
@@ -180,10 +192,10 @@ def _lock_line(lock: Lock, aged_ms: float, width: int) -> Line:
     if lock.remaining_ms is None:
         line.append((fitted(text("overview.ttl", time=duration(lock.ttl_ms)), LOCK_BAR + LEFT), "text-muted"))
     else:
-        left = max(0.0, lock.remaining_ms - aged_ms)
+        left = left_ms(lock, aged_ms) or 0.0
         filled, empty = bar(left, lock.ttl_ms, LOCK_BAR)
         shade = "status-degraded" if left < lock.ttl_ms / 4 else "status-healthy"
-        line += [(filled, shade), (empty, "text-muted"), (f"{duration(left):>{LEFT}}", "")]
+        line += [(filled, shade), (empty, "text-muted"), (f"{left_words(left):>{LEFT}}", "")]
     waiting = f"+{lock.waiters}" if lock.waiters else ""
     line.append((f"{waiting:>{WAITERS}}", "status-degraded"))
     return line

@@ -8,7 +8,7 @@ from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
-from iwdc_console.tui.model.overview import STATES, state_word, subject, tally, text_or
+from iwdc_console.tui.model.overview import standing, standing_tone, subject, tally, text_or
 from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
 from iwdc_console.tui.model.table import Cell, Column, Row
 from iwdc_console.tui.model.words import fitted
@@ -26,6 +26,8 @@ COLUMNS = (
     Column("time", 12, drop=3),
 )
 MARKS = {"pending": "◌", "accepted": "✓", "rejected": "✗", "expired": "–"}
+LOST = "▽"
+"""Accepted, and another won the conflict."""
 VOTES = (ballots.ACCEPT, ballots.REJECT, ballots.ABSTAIN, ballots.WAITING, ballots.ABSENT)
 BAR, LABEL, VOTER, VOTE = 24, 11, 16, 10
 
@@ -45,12 +47,12 @@ def _rows(part: Part[tuple[Proposal, ...]], now_ms: int, spoken: str) -> list[Ro
 
 
 def _row(proposal: Proposal, now_ms: int) -> Row:
-    tone = _tone(proposal)
+    tone = standing_tone(proposal)
     accepts = sum(vote.vote == ballots.ACCEPT for vote in proposal.votes.values())
     return Row(
         key=proposal.key,
         cells=(
-            Cell(MARKS.get(proposal.state, "?"), tone),
+            Cell(_mark(proposal), tone),
             Cell(subject(proposal)),
             Cell(standing(proposal), tone),
             Cell(f"{accepts}/{proposal.required}", "", accepts),
@@ -64,15 +66,8 @@ def _row(proposal: Proposal, now_ms: int) -> Row:
     )
 
 
-def standing(proposal: Proposal) -> str:
-    """The state in a word; one that was accepted and lost its conflict is not called accepted."""
-    return text("state.lost") if proposal.settled is False else state_word(proposal.state)
-
-
-def _tone(proposal: Proposal) -> str:
-    if proposal.settled is False:
-        return "proposal-rejected"
-    return f"proposal-{proposal.state}" if proposal.state in STATES else ""
+def _mark(proposal: Proposal) -> str:
+    return LOST if proposal.settled is False else MARKS.get(proposal.state, "?")
 
 
 def find(moment: Moment, key: str) -> Proposal | None:
@@ -97,8 +92,8 @@ def board_lines(moment: Moment, key: str, width: int, most: int) -> list[Line]:
 def vote_lines(proposal: Proposal, status: Status | None, now_ms: int, width: int) -> list[Line]:
     """What it is and how it stands, the bar, then a line for every voter."""
     found = ballot(proposal, status, now_ms)
-    tone = _tone(proposal)
-    head: Line = [(f"{MARKS.get(proposal.state, '?')} ", tone), (subject(proposal), "bold"), ("  ", "")]
+    tone = standing_tone(proposal)
+    head: Line = [(f"{_mark(proposal)} ", tone), (subject(proposal), "bold"), ("  ", "")]
     head.append((standing(proposal), tone))
     if proposal.reason:
         head.append((f": {proposal.reason}", tone))

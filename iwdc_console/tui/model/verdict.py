@@ -76,7 +76,7 @@ def _of_status(status: Status) -> Verdict:
         )  # fmt: skip
         return Verdict(UNREACHABLE, sentence, gone, text("verdict.writes_wait"))
     if status.leader.id is None:
-        return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, text("verdict.locks_wait"))
+        return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, _election(status))
     spare = _spare(status)
     if status.open_conflicts:
         return Verdict(DEGRADED, text("verdict.conflicts", count=status.open_conflicts), gone, spare)
@@ -109,11 +109,24 @@ def _spare(status: Status) -> str:
     return text("verdict.spare", count=locks) if locks else text("verdict.no_spare")
 
 
+def _election(status: Status) -> str:
+    """Whether there can be a leader: one needs a strict majority of the voters."""
+    voters, alive, needed = _majority(status)
+    if voters and alive < needed:
+        return text("verdict.no_election", alive=alive, voters=voters, needed=needed)
+    return text("verdict.locks_wait")
+
+
+def _majority(status: Status) -> tuple[int, int, int]:
+    """How many vote for a leader, how many of them are there, how many it takes."""
+    voters = status.leader.candidates
+    return len(voters), sum(1 for voter in voters if voter.status != UNREACHABLE), len(voters) // 2 + 1
+
+
 def spare(status: Status) -> tuple[int, int]:
     """How many more may fail: for proposals by the rule, for locks by the strict majority of the voters.
 
     Below zero where there are too few already.
     """
-    voters = status.leader.candidates
-    alive = sum(1 for voter in voters if voter.status != UNREACHABLE)
-    return status.quorum.healthy - status.quorum.required, alive - (len(voters) // 2 + 1)
+    _, alive, needed = _majority(status)
+    return status.quorum.healthy - status.quorum.required, alive - needed

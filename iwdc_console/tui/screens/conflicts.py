@@ -57,9 +57,11 @@ class Conflicts(View):
     @work(exclusive=True, group="order")
     async def action_resolve(self) -> None:
         """Choose who shall win an open conflict."""
-        conflict = conflicts.find(self.console.moment(), self.query_one(Table).cursor)
+        moment = self.console.moment()
+        conflict = conflicts.find(moment, self.query_one(Table).cursor)
         if conflict is None or not conflict.open:
-            self.notify(text("conflicts.nothing_open"))
+            known = moment.observation.conflicts is not None
+            self.notify(text("conflicts.nothing_open" if known else "conflicts.not_known"))
             return
         candidates = conflict.candidates
         names = [f"{subject(each)}  {each.hash[:12]}  {each.proposer}" for each in candidates]
