@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from iwdc_console.locale import set_language, text
-from iwdc_console.tui import commandline, forgetting, mouse, themes
+from iwdc_console.tui import commandline, forgetting, mouse, styles, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.keymap import bind, keymap
@@ -56,13 +56,7 @@ class Console(App[None]):
     ENABLE_COMMAND_PALETTE = False
     MODES: ClassVar[dict[str, object]] = {place.name: place.open for place in PLACES}  # type: ignore[assignment]
     DEFAULT_MODE = FIRST
-    CSS = """
-    CommandPalette > Vertical { width: 72; max-width: 96%; }
-    .-stale Table, .-stale Lines { text-style: dim; }
-    .panel.-maximized {
-        width: 100% !important; height: 100% !important; max-height: 100% !important; margin: 0 !important;
-    }
-    """
+    CSS = styles.CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         *(bind(f"go.{place.name}", f"go('{place.name}')") for place in PLACES),
         bind("app.command", "command"),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 from textual.pilot import Pilot
+from textual.theme import Theme
 
 from iwdc_console import locale
 from iwdc_console.demo.cluster import Cluster
@@ -144,12 +145,15 @@ class Broken:
 
 def visit(
     round: Round, look: Look, size: tuple[int, int] = (120, 40), *, known: Observation | None = None,
-    language: str = locale.DEFAULT,
+    language: str = locale.DEFAULT, theme: Theme | None = None,
 ) -> None:  # fmt: skip
     """Go there and look at each."""
     app = prod_eu.console(known or round.known(), company=Company(demo=cast(Cluster, Broken())), language=language)
     assert isinstance(app.source, Script)
     app.source.past = prod_eu.events()
+    if theme is not None:
+        app.register_theme(theme)
+        app.theme = theme.name
 
     async def act(console: Console, pilot: Pilot[Any]) -> None:
         for _, keys in round.stations:

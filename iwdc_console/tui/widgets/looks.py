@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from iwdc_console.tui.widgets.words import Piece
+from iwdc_console.tui.widgets.words import OLD, Piece
 
 ELLIPSIS = "…"
 
@@ -23,11 +23,16 @@ class Looks:
 
     def renewed(self) -> bool:
         """Whether the widget or the theme looks otherwise than when this was last asked."""
-        own = self._widget.visual_style, self._widget.app.theme
+        own = self._widget.visual_style, self._widget.app.theme, self._last
         if own == self._own:
             return False
         self._own, self._known = own, {}
         return True
+
+    @property
+    def _last(self) -> str:
+        """What decides after all else."""
+        return OLD if self._widget.screen.has_class("-stale") else ""
 
     def words(self, pieces: Iterable[Piece], over: str = "") -> Strip:
         """Words, each in its style, on the style `over` on the widget's own."""
@@ -47,7 +52,9 @@ class Looks:
     def _look(self, over: str, style: str) -> Style:
         if (over, style) not in self._known:
             look = self._widget.visual_style
-            for each in filter(None, (over, style)):
+            # On a cursor in reverse, tones would make patches.
+            alike = "$foreground" if over and self._widget.app.current_theme.ansi else ""
+            for each in filter(None, (over, style, self._last, alike)):
                 look += self._widget.app.stylesheet.parse_style(each)
             self._known[over, style] = look.rich_style
         return self._known[over, style]

@@ -13,6 +13,10 @@ def toned(tone: str) -> str:
     return tone if not tone or " " in tone or tone in ("bold", "dim", "reverse") else f"${tone}"
 
 
+OLD = "$text-muted"
+"""What may no longer be so is shown without colours: none of them is claimed to be true still."""
+
+
 def content(*pieces: Piece) -> Content:
     """Pieces side by side."""
     return Content.assemble(*((clean(words), toned(tone)) if tone else clean(words) for words, tone in pieces))
