@@ -401,6 +401,10 @@ class Console(App[None]):
             self.notify(text(why), severity="warning")
         return not why
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy what can be written; a name may hold half a character."""
+        super().copy_to_clipboard(text.encode(errors="replace").decode())
+
     def action_help(self) -> None:
         """What this screen shows, and its keys."""
         from iwdc_console.tui.screens.help import Help, here

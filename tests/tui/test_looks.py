@@ -1,18 +1,32 @@
 """How the screens look, at three sizes: pictures to compare with."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from iwdc_console.demo.cluster import Cluster
 from iwdc_console.locale import set_language
 from iwdc_console.tui import themes
+from iwdc_console.tui.company import Company
+from iwdc_console.tui.screens.places import PLACES, Place
 from tests.tui import prod_eu
 from tests.tui.prod_eu import observation
-from tests.tui.prod_eu_versions import with_versions
+from tests.tui.prod_eu_versions import everything, with_versions
+from tests.tui.stations import OPEN, Broken, lost
 
 SIZES = [(80, 24), (120, 40), (220, 60)]
-named = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SEEN = ("overview", "instances", "versions")
+"""Screens that have pictures of their own."""
+
+
+def told(size: tuple[int, int]) -> str:
+    """A size as an id."""
+    return f"{size[0]}x{size[1]}"
+
+
+named = pytest.mark.parametrize("size", SIZES, ids=told)
 
 
 async def settled(pilot: Pilot[Any], *keys: str) -> None:
@@ -54,6 +68,34 @@ def test_what_differs(snap_compare: Any, size: tuple[int, int]) -> None:
         await settled(pilot, "0", "d")
 
     assert snap_compare(prod_eu.console(with_versions()), terminal_size=size, run_before=keys)
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place.name not in SEEN], ids=lambda place: place.name)
+@pytest.mark.parametrize(
+    "size", [pytest.param(size, marks=pytest.mark.slow) for size in SIZES[1:]] + SIZES[:1], ids=told
+)
+def test_every_other_screen(snap_compare: Any, place: Place, size: tuple[int, int]) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        await settled(pilot, place.key)
+
+    app = prod_eu.console(everything(), company=Company(demo=cast(Cluster, Broken())))
+    assert snap_compare(app, terminal_size=size, run_before=keys)
+
+
+@pytest.mark.parametrize("name", ["propose a snapshot", "step down", "resolve", "chaos menu", "palette"])
+def test_dialogs(snap_compare: Any, name: str) -> None:
+    async def keys(pilot: Pilot[Any]) -> None:
+        pilot.app.animation_level = "none"
+        await settled(pilot, *OPEN[name])
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+
+    app = prod_eu.console(everything(), company=Company(demo=cast(Cluster, Broken())))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=keys)
+
+
+def test_nobody_answers(snap_compare: Any) -> None:
+    assert snap_compare(prod_eu.console(lost()), terminal_size=(80, 24), run_before=settled)
 
 
 def test_all_well(snap_compare: Any) -> None:
