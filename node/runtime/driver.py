@@ -202,6 +202,7 @@ class Engine:
     def deliver(self, envelope: Envelope) -> Envelope | Awaitable[Envelope | None] | None:
         """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.
 
+        What is in a hurry and need not wait for that commit is the answer: it would need a delivery of its own.
         The messages of the answer are already encoded (`msgspec.Raw`): encode the envelope, do not read it.
         """
         if not self._running:
@@ -210,15 +211,14 @@ class Engine:
         if link is None:
             self.received(envelope)
             return None
-        urgent = self._disk.urgent
+        urgent, pressing = self._disk.urgent, link.pressing
         link.heard()
         try:
             self.received(envelope)
         finally:
             link.answering = False
-        if self._disk.urgent == urgent or not self._running:
+        if self._disk.urgent == urgent or link.pressing > pressing or not self._running:
             return link.take()
-        link.go_on()
         answer: asyncio.Future[Envelope | None] = self._loop.create_future()
         self._deliveries.append(_Delivery(self._disk.urgent, link, answer, self._loop.time() + DELIVERY_WAIT_S))
         if self._deliveries_timer is None:

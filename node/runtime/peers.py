@@ -100,6 +100,11 @@ class Link:
         """Whether the connection is open."""
         return self._connection is not None
 
+    @property
+    def pressing(self) -> bool:
+        """Whether something in a hurry waits."""
+        return self._urgent
+
     def send(self, message: msgspec.Raw, lazy: bool) -> None:
         """Put an encoded message into the next envelope; a lazy one waits up to `LAZY_S` for company."""
         if not self._reachable:
@@ -154,11 +159,6 @@ class Link:
         if self._connection is None:
             self._reachable = True
             self._nudged.set()
-
-    def go_on(self) -> None:
-        """The answer takes longer: what is urgent does not wait for it."""
-        if self._urgent:
-            self._flush_soon()
 
     async def close(self) -> None:
         """Close the connection and stop trying."""

@@ -307,3 +307,27 @@ def test_a_delivery_does_not_wait_long_for_a_slow_disk(monkeypatch: pytest.Monke
         await sink.stop()
 
     asyncio.run(scenario())
+
+
+def test_what_need_not_wait_for_the_commit_is_the_answer_and_the_rest_comes_by_itself() -> None:
+    async def scenario() -> None:
+        sink = await PeerServer(quiet).start()
+
+        def script(input: Input) -> list[Effect]:
+            if isinstance(input, Received):
+                return [Persist(1, (Vote(1, "B"),)), Send("B", Permit(1), 0), Send("B", Permit(2), 1)]
+            return []
+
+        journal = MemoryJournal()
+        node, _ = engine(script, journal, settings("A", ("B", sink.url)))
+        await node.start()
+        journal.gate.clear()
+        answer = await delivered(node, envelope("B", "A"))
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Envelope).messages == (Permit(1),)
+        journal.gate.set()
+        await until(lambda: bool(sink.got), "what waited for the record")
+        assert [got.messages for got in sink.got] == [(Permit(2),)]
+        await node.stop()
+        await sink.stop()
+
+    asyncio.run(scenario())
