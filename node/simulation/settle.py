@@ -72,8 +72,12 @@ def stall(world: "World") -> tuple[str, str] | None:
         if view.open_proposals:
             proposals = process.running.view_proposals(process.now, process.settings.limits.max_open_proposals)
             # A voter that is no member any more may have accepted without having told: until the floor, nobody knows.
+            # What was proposed by a clock that ran ahead may be voted for until its deadline, which is far off.
+            latest_ms = process.now.wall_ms + world.plan.timing.proposal_timeout * 1000
             waiting = [
-                p for p in proposals if p.state in ("pending", "expired") and set(p.voters) <= world.hosts.keys()
+                p
+                for p in proposals
+                if p.state in ("pending", "expired") and set(p.voters) <= world.hosts.keys() and p.deadline <= latest_ms
             ]
             if waiting:
                 return process.name, f"{len(waiting)} proposals are open: {', '.join(p.id for p in waiting)}"
