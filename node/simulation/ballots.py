@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
-from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, proposal_key
+from node.protocol.proposal import CONFLICTING_VOTE, proposal_key
 from node.protocol.requests import ProposalView
 from node.simulation.violation import Violation
 
@@ -101,8 +101,6 @@ class Ballots:
         """A core's verdict is what the votes say."""
         if view.key in self._maimed or view.key not in self._proposals:
             return
-        if view.state == "rejected" and view.reason == STALE_VERSION:
-            return  # A floor may have said so before the last votes were heard; then they change nothing (C1).
         if (view.state == "accepted") != (view.key in self._accepted):
             counted = "accepted" if view.key in self._accepted else "not accepted"
             raise Violation("promise 3", where, f"{view.key} is {view.state}, but by the votes it is {counted}")

@@ -16,7 +16,6 @@ import msgspec
 from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
-from node.protocol.proposal import STALE_VERSION
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalAnswer, ProposalView, Published
@@ -352,10 +351,6 @@ class Checkers:
         if proposal.state not in FINAL:
             return
         verdict, where = self._verdicts.setdefault(proposal.key, (proposal.state, process.name))
-        if (verdict, proposal.state, proposal.reason) == ("accepted", "rejected", STALE_VERSION):
-            # A floor made by those who had not heard the votes, of a version that greater ones had passed (C1).
-            self._world.count("an accepted version, passed since, is closed by a floor")
-            return
         if verdict != proposal.state and not self._ballots.maimed(proposal.key):
             self._fail(
                 "promise 3", process.name, f"proposal {proposal.key} is {proposal.state} here, {verdict} at {where}"

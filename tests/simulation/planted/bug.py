@@ -14,6 +14,8 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 STORM = Weather(delay_s=0.02, jitter_s=0.3, straggle=0.1, straggle_s=3.0)
 """Answers so late that several stand for election at once."""
+LATE = Weather(delay_s=0.02, jitter_s=0.3)
+"""Packets overtake one another, and none is lost."""
 LOSSY = Weather(delay_s=0.005, jitter_s=0.05, loss=0.1, duplicate=0.1, straggle=0.1, straggle_s=2.0)
 CRASHES = ("crash", "crash_between_effects", "restart_all", "partition")
 CUTS = ("partition", "isolate", "one_way", "crash")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol import decisions, state
+from node.protocol import checkpoint, decisions, state
 from node.protocol.ballot import ProposalState
 from node.protocol.compaction import Compaction
 from node.protocol.control import Control
@@ -14,11 +14,12 @@ from node.protocol.core import Core
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
 from node.protocol.state import Fold
-from tests.simulation.planted.bug import CUTS, bug
+from tests.simulation.planted.bug import CUTS, LATE, bug
 from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
 SMALL = Limits(retain_events=8, max_events_per_push=4)
+SLOW_PUSHES = Limits(retain_events=8, max_events_per_push=1)
 SPLITS = ("partition", "isolate", "crash", "flap")
 
 
@@ -126,18 +127,18 @@ def floor_without_state(patch: Patch) -> None:
     around(patch, Core, "_on_floor", reach)
 
 
-@bug("late votes below the floor still count", "C1", *SPLITS, limits=SMALL, think_s=0.1, rare=True)
-def late_votes(patch: Patch) -> None:
-    def add(original: Callable[..., None], self: Fold, key: str, *args: Any) -> None:
-        p = self.get(key)
-        if p is not None and p.verdict == "rejected":
-            p.final = False
-        original(self, key, *args)
-
-    around(patch, Fold, "_add_vote", add)
+@bug(
+    "a floor ends what unheard voters may have accepted", "C1", *SPLITS,
+    limits=SMALL, nodes=5, think_s=0.05, clients=6, weather=LATE, duration_s=60.0, rare=True,
+)  # fmt: skip
+def unheard_voters(patch: Patch) -> None:
+    patch.setattr(checkpoint, "_is_over", lambda proposal, hlc, latest: proposal.payload.deadline_hlc < hlc)
 
 
-@bug("a floor drops the votes that came before their proposal", "C1", *CUTS, limits=SMALL, think_s=0.05, rare=True)
+@bug(
+    "a floor drops the votes that came before their proposal", "C1", "one_way", "slow_link",
+    limits=SLOW_PUSHES, nodes=4, rule="half", think_s=0.03, clients=6, duration_s=120.0,
+)  # fmt: skip
 def early_votes_dropped(patch: Patch) -> None:
     patch.setattr(state, "lies_above", lambda key, vector: False)
 

@@ -12,7 +12,7 @@ from node.protocol.context import Context
 from node.protocol.core import Core
 from node.protocol.proposals import Proposals
 from node.protocol.voting import ACCEPT, Voting
-from tests.simulation.planted.bug import CRASHES, CUTS, STORM, bug
+from tests.simulation.planted.bug import CRASHES, LATE, STORM, bug
 from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
@@ -117,14 +117,9 @@ def deadline_rejects(patch: Patch) -> None:
 
 
 @bug(
-    "a round is opened although the last may still be won",
-    "P5",
-    *CUTS,
-    rule="majority",
-    nodes=5,
-    think_s=0.05,
-    rare=True,
-)
+    "a round is opened although the last may still be won", "P5", "slow_link",
+    rule="majority", nodes=5, think_s=0.02, clients=8, weather=LATE, duration_s=20.0, rare=True,
+)  # fmt: skip
 def round_too_early(patch: Patch) -> None:
     patch.setattr(Slot, "dead_up_to", lambda self: max(r for p in self.proposals for r in p.rounds()))
     patch.setattr(ballot, "can_win", lambda proposal, up_to=None: False)
