@@ -46,6 +46,14 @@ def test_our_own_timings_are_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert away[2] < away[0] / 3
 
 
+def test_a_node_that_others_can_reach_is_simulated_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was refused without `--insecure`, which only a node that listens can be given."""
+    Path("node.toml").write_text('[node]\nid = "node-1"\nlisten = "0.0.0.0:3000"\n')
+    line = ["simulate", "--what-if", "wait 1s", "--instances", instances(), "--config", "node.toml", "--json"]
+    assert run(line) == 0
+    assert json.loads(capsys.readouterr().out)["leaders"]
+
+
 def test_the_table_tells_what_clients_felt(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--what-if", "kill A B; wait 20s; heal"]) == 0
     shown = capsys.readouterr()
@@ -99,6 +107,7 @@ def test_a_seed(capsys: pytest.CaptureFixture[str]) -> None:
         (["--seed", "1", "--what-if", "kill A"], "one of --what-if, --scenario and --seed"),
         (["--what-if", "kil A"], "--what-if, command 1: 'kil A': expected kill (did you mean that?)"),
         (["--what-if", "kill A; wait soon"], "command 2: 'soon' is no duration: expected one such as 20s"),
+        (["--what-if", " ; "], "--what-if: no command in it: expected at least one, such as `wait 20s`"),
         (["--what-if", "kill X"], "command 1: no instance 'X': expected one of A, B, C"),
         (["--what-if", "lock build via A"], "expected lock RESOURCE by OWNER via NODES"),
         (["--what-if", "rule majority"], "'rule majority' comes too late: expected it before anything happens"),

@@ -1,5 +1,6 @@
 """The language of scenario scripts: what it takes, what it says to the rest, and that it is documented."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from node.simulation.scenario.conditions import conditions
 from node.simulation.scenario.language import Language, ScriptError, Unfit
 from node.simulation.scenario.play import LANGUAGES, Failed, Play
-from node.simulation.scenario.script import one_line, read_script
+from node.simulation.scenario.script import Script, one_line, read_script
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text().replace("\\|", "|")
 
@@ -48,6 +49,7 @@ def test_a_usage_makes_its_command() -> None:
         ("    1.0 s A: is well\n", "story:1: indented, but no command stands above"),
         ("form\nwait -3s\n", "story:2: '-3s' is in the past: expected a duration of 0s or more"),
         ("form\nclock of A runs 11\n", "story:2: '11' is no rate: expected a rate between 0 and 10"),
+        ("form\nuntil leader X\n", "story:2: no instance 'X': expected one of A, B, C"),
         ("form\nuntil A sleeps\n", "story:2: 'A sleeps': expected one of "),
         ("form\nsplit A B\n", "story:2: split A B: expected sides with a bar between them"),
         ("form\nkill A\nkill A\n", "story:3: A does not run: expected `start A` before this"),
@@ -89,6 +91,13 @@ def test_one_line_is_a_script_too() -> None:
         ("--what-if, command 1", "kill A"),
         ("--what-if, command 3", "wait 20s"),
     ]
+
+
+@pytest.mark.parametrize(("read", "text"), [(one_line, " ; "), (read_script, "# Only words.\n")])
+def test_a_script_without_a_command_is_refused(read: Callable[[str, str], Script], text: str) -> None:
+    """It was played, and told that nobody led."""
+    with pytest.raises(ScriptError, match="plan: no command in it: expected at least one, such as `wait 20s`"):
+        read(text, "plan")
 
 
 def test_a_story_is_the_same_every_time() -> None:

@@ -11,6 +11,7 @@ conditions = Language()
 
 @conditions.add("leader NODE [on NODES]")
 def _leader(stage: Stage, node: str, nodes: Sequence[str] | None) -> str:
+    stage.node(node)
     for name in stage.chosen(nodes):
         known = stage.status(name).leader.id
         if known != node:

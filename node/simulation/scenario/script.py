@@ -37,7 +37,7 @@ class Script:
 
 
 def read_script(text: str, name: str) -> Script:
-    """The script in a file's `text`. Raises `ScriptError` for output that no command stands before."""
+    """The script in a file's `text`. Raises `ScriptError` for output that no command stands before, and for none."""
     lines: list[Line] = []
     comments: list[tuple[str, ...]] = []
     comment: list[str] = []
@@ -54,11 +54,17 @@ def read_script(text: str, name: str) -> Script:
         else:
             last = lines[-1]
             lines[-1] = Line(last.where, last.text, (*last.printed, raw.strip()))
-    return Script(tuple(lines), (*comments, tuple(comment)))
+    return _not_empty(Script(tuple(lines), (*comments, tuple(comment))), name)
 
 
 def one_line(text: str, name: str) -> Script:
     """A script given on a command line: commands between semicolons."""
     parts = [part.strip() for part in text.split(";")]
     lines = tuple(Line(f"{name}, command {number}", part) for number, part in enumerate(parts, 1) if part)
-    return Script(lines, ((),) * (len(lines) + 1))
+    return _not_empty(Script(lines, ((),) * (len(lines) + 1)), name)
+
+
+def _not_empty(script: Script, name: str) -> Script:
+    if not script.lines:
+        raise ScriptError(name, "no command in it", "at least one, such as `wait 20s`")
+    return script
