@@ -1,11 +1,9 @@
 """One node's protocol, composed: `step(now, input)` in, effects out. No clock, disk, network or randomness of its own.
 
-The parts know one another only as they must; everything that passes between them is wired here. A message is taken
-only from a listed member, under the journal noted for it (D1); promises, acks and votes only between equal
-configs (M2).
+The parts know one another only as they must; everything that passes between them is wired here.
 """
 
-from node.protocol import orders, views
+from node.protocol import deliveries, orders, views
 from node.protocol.compaction import Compaction
 from node.protocol.contents import Contents
 from node.protocol.context import Context, Rng
@@ -32,29 +30,9 @@ from node.protocol.lock_calls import LockCalls
 from node.protocol.locks import LockService
 from node.protocol.membership import CANNOT_VOTE, Membership
 from node.protocol.messages import (
-    ConfigView,
-    ControlAck,
-    ControlAppend,
-    ControlReset,
     Envelope,
-    Heartbeat,
-    HeartbeatAck,
-    Held,
-    LockAnswer,
-    LockCall,
     Mark,
     Message,
-    Permit,
-    PreVote,
-    PreVoteAnswer,
-    Pull,
-    Push,
-    Recover,
-    RecoverAnswer,
-    TimeAnswer,
-    TimeProbe,
-    VoteAnswer,
-    VoteRequest,
 )
 from node.protocol.peer import Peer, Told
 from node.protocol.promptness import Promptness
@@ -91,12 +69,6 @@ from node.protocol.timesync import TimeSync
 from node.protocol.voting import Verify
 
 LAG_WARN_S = 0.5
-
-NEEDS_EQUAL_CONFIG = (
-    PreVote, PreVoteAnswer, VoteRequest, VoteAnswer, ControlReset, ControlAppend, ControlAck, Permit,
-    LockCall, LockAnswer, Recover, RecoverAnswer,
-)  # fmt: skip
-"""Promises, acks, votes and what leads to them (M2)."""
 
 
 class Core:
@@ -156,7 +128,7 @@ class Core:
         ctx.mono, ctx.wall_ms = now.mono, now.wall_ms
         match given:
             case Received(envelope=envelope):
-                self._receive(envelope)
+                deliveries.receive(self, envelope)
             case Called(call=call, request=request):
                 self._call(call, request)
             case Gathered(calls=calls):
@@ -345,106 +317,6 @@ class Core:
             case ResolveConflict():
                 self.proposals.resolve(call, request)
 
-    def _receive(self, envelope: Envelope) -> None:
-        ctx, members = self.ctx, self.members
-        peer = members.peers.get(envelope.sender)
-        if peer is None or envelope.to != self.settings.id or envelope.cluster != self.settings.cluster:
-            ctx.count("distributed_sync_errors_total", type="stranger")
-            return
-        # Even of a journal that is not the one noted: an older image of our disk may not know the peer's new one.
-        if envelope.quoted == self.journal_id and envelope.quote is not None and self._rolled_back(envelope.quote):
-            self._begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
-            return
-        if self.recovery.is_late(peer, envelope.journal, envelope.start):
-            ctx.count("distributed_sync_errors_total", type="former_boot")
-            return
-        if not self.recovery.accepts(peer, envelope.journal, envelope.boot):
-            members.heard_stranger(peer)
-            for message in envelope.messages:
-                if envelope.digest == members.digest:
-                    if isinstance(message, Recover):
-                        self.recovery.on_recover(peer, message, envelope.boot)
-                    elif isinstance(message, Heartbeat):
-                        self.recovery.on_replaced(peer, envelope.journal)
-            return
-        members.heard(peer, envelope.boot, envelope.digest)
-        peer.start = (envelope.journal, envelope.start)
-        peer.quoted = envelope.quoted
-        self.clock.receive(envelope.hlc, ctx.wall_ms)
-        if peer.mark is None or _further(envelope.mark, peer.mark):
-            peer.mark = envelope.mark
-        self.recovery.heard(peer.member.id)
-        equal = envelope.digest == members.digest
-        for message in envelope.messages:
-            if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
-                self._take(peer, message, envelope)
-        members.judge(peer)
-
-    def _take(self, peer: Peer, message: Message, envelope: Envelope) -> None:
-        election, control, may_ack = self.election, self.control, self.members.can_vote
-        match message:
-            case Push():
-                if not self.replication.on_push(peer, message, envelope.journal):
-                    self._begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
-            case Heartbeat():
-                if peer.digest == self.members.digest:
-                    election.on_heartbeat(peer, message)
-                if self.members.on_heartbeat(peer, message):
-                    self.replication.on_vector(peer)
-            case HeartbeatAck():
-                self.members.on_ack(peer, message)
-            case ControlAppend() | ControlReset():
-                if message.term < election.term:
-                    self.ctx.send(peer.member.id, ControlAck(election.term, 0, gap=True), self.ctx.persist_number)
-                    return
-                election.see_term(message.term)
-                election.accept_leader(peer.member.id)
-                if isinstance(message, ControlReset):
-                    control.on_reset(peer, message, may_ack)
-                else:
-                    control.on_append(peer, message, may_ack)
-            case ControlAck():
-                if not message.gap:
-                    peer.mark = _shown(peer.mark, message.term, (message.term, message.index))
-                if message.term > election.term:
-                    election.see_term(message.term)
-                else:
-                    control.on_ack(peer, message)
-            case LockCall():
-                self.lock_service.handle(peer.member.id, message)
-            case LockAnswer():
-                self.locks.on_answer(message)
-            case Held():
-                self.replication.on_held(peer, message)
-            case Pull():
-                self.replication.on_pull(peer, message)
-            case PreVote():
-                election.on_prevote(peer, message)
-            case PreVoteAnswer():
-                election.on_prevote_answer(peer, message)
-            case VoteRequest():
-                peer.mark = _shown(peer.mark, message.term, (0, 0))
-                election.on_vote_request(peer, message)
-            case VoteAnswer():
-                if message.granted:
-                    peer.mark = _shown(peer.mark, message.term, (0, 0))
-                election.on_vote(peer, message)
-            case Permit():
-                election.on_permit(peer, message)
-            case ConfigView(entries=entries):
-                peer.entries = entries
-            case Recover():
-                self.recovery.on_recover(peer, message, envelope.boot)
-            case RecoverAnswer():
-                if self.recovery.is_replaced(peer, message):
-                    self._begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
-                else:
-                    self.recovery.on_answer(peer, message)
-            case TimeProbe():
-                self.timesync.on_probe(peer, message)
-            case TimeAnswer():
-                self.timesync.on_answer(peer, message)
-
     def _finish(self) -> list[Effect]:
         """End of a step: cast the votes it asked for, push what it wrote, note what will be durable when."""
         ctx = self.ctx
@@ -509,7 +381,7 @@ class Core:
     def _mark(self) -> Mark:
         return Mark(self.replication.seq, self.election.term, self.control.stamp, self.control.index)
 
-    def _begin_anew(self, why: str) -> None:
+    def begin_anew(self, why: str) -> None:
         """A new journal on this disk (D1): of the former one's events nothing is said any more, not even at once."""
         self.recovery.begin_anew(why)
         self._unsynced_marks.clear()
@@ -521,21 +393,3 @@ class Core:
         if mark is not None and mark.seq >= held:
             return mark
         return Mark(held, mark.term, mark.stamp, mark.index) if mark is not None else Mark(held, 0, 0, 0)
-
-    def _rolled_back(self, quote: Mark) -> bool:
-        return (
-            quote.seq > self.replication.seq
-            or quote.term > self.election.term
-            or (quote.stamp, quote.index) > self.control.position
-        )
-
-
-def _further(mark: Mark, than: Mark) -> bool:
-    return (mark.seq, mark.term, mark.stamp, mark.index) > (than.seq, than.term, than.stamp, than.index)
-
-
-def _shown(mark: Mark | None, term: int, position: tuple[int, int]) -> Mark:
-    """The mark that a vote or an ack proves: it left once it was durable, perhaps before the mark did (D1)."""
-    known = mark or Mark(0, 0, 0, 0)
-    stamp, index = max((known.stamp, known.index), position)
-    return Mark(known.seq, max(known.term, term), stamp, index)

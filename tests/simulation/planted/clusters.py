@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from node.protocol import core as core_
+from node.protocol import deliveries
 from node.protocol.core import Core
 from node.protocol.events import HybridClock
 from node.protocol.membership import Membership
@@ -21,11 +22,11 @@ Patch = pytest.MonkeyPatch
 
 @bug("who is no member is heard", "M1", "stranger", "partition")
 def strangers_heard(patch: Patch) -> None:
-    def receive(original: Callable[..., None], self: Core, envelope: Envelope) -> None:
-        name = next(iter(self.members.peers)) if envelope.sender == "stranger" else envelope.sender
-        original(self, msgspec.structs.replace(envelope, sender=name, cluster=self.settings.cluster))
+    def receive(original: Callable[..., None], core: Core, envelope: Envelope) -> None:
+        name = next(iter(core.members.peers)) if envelope.sender == "stranger" else envelope.sender
+        original(core, msgspec.structs.replace(envelope, sender=name, cluster=core.settings.cluster))
 
-    around(patch, Core, "_receive", receive)
+    around(patch, deliveries, "receive", receive)
 
 
 @bug("two members are changed at once", "M3", "members", nodes=5, rare=True)
@@ -70,9 +71,9 @@ def whole_way(patch: Patch) -> None:
 
 @bug("a delivery is taken whatever disk it came from", "D1", "wipe", "duplicate", "crash", rare=True)
 def any_journal(patch: Patch) -> None:
-    def receive(original: Callable[..., None], self: Core, envelope: Any) -> None:
+    def receive(original: Callable[..., None], core: Core, envelope: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(self.recovery, "accepts", lambda peer, journal, boot: True)
-            original(self, envelope)
+            inner.setattr(core.recovery, "accepts", lambda peer, journal, boot: True)
+            original(core, envelope)
 
-    around(patch, Core, "_receive", receive)
+    around(patch, deliveries, "receive", receive)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from node.protocol import core as core_
+from node.protocol import deliveries
 from node.protocol import recovery as recovery_
 from node.protocol.context import Context
 from node.protocol.core import Core
@@ -117,7 +118,7 @@ def journal_reused(patch: Patch) -> None:
 
 @bug("a disk that was rolled back is not found out", "D1", "roll_back", "crash")
 def roll_back_unnoticed(patch: Patch) -> None:
-    patch.setattr(Core, "_rolled_back", lambda self, quote: False)
+    patch.setattr(deliveries, "rolled_back", lambda core, quote: False)
 
 
 @bug("a second process under one id is let in", "D2", "duplicate", "crash")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from node.protocol import deliveries, quorum
 from node.protocol import election as election_
-from node.protocol import quorum
 from node.protocol.core import Core
 from node.protocol.election import LEADER, Election, ranking
 from node.protocol.events import LEADER_ELECTED
@@ -59,15 +59,15 @@ def resumed(patch: Patch) -> None:
     think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0,
 )  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
-    def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
-        if isinstance(message, ControlReset) and message.term < self.election.term:
-            self.control.on_reset(peer, message, self.members.can_vote)
-        elif isinstance(message, ControlAppend) and message.term < self.election.term:
-            self.control.on_append(peer, message, self.members.can_vote)
+    def take(original: Callable[..., None], core: Core, peer: Peer, message: Any, envelope: Any) -> None:
+        if isinstance(message, ControlReset) and message.term < core.election.term:
+            core.control.on_reset(peer, message, core.members.can_vote)
+        elif isinstance(message, ControlAppend) and message.term < core.election.term:
+            core.control.on_append(peer, message, core.members.can_vote)
         else:
-            original(self, peer, message, envelope)
+            original(core, peer, message, envelope)
 
-    around(patch, Core, "_take", take)
+    around(patch, deliveries, "take", take)
 
 
 @bug("the shortest uptime leads", "E2", "crash", "pause", "isolate")
@@ -154,11 +154,11 @@ def by_way_of_the_second(patch: Patch) -> None:
 
 @bug("a leader does not step down before a higher term", "E7", *CUTS, rare=True)
 def stubborn(patch: Patch) -> None:
-    def take(original: Callable[..., None], self: Core, peer: Peer, message: Any, envelope: Any) -> None:
-        if self.election.role != LEADER or getattr(message, "term", 0) <= self.election.term:
-            original(self, peer, message, envelope)
+    def take(original: Callable[..., None], core: Core, peer: Peer, message: Any, envelope: Any) -> None:
+        if core.election.role != LEADER or getattr(message, "term", 0) <= core.election.term:
+            original(core, peer, message, envelope)
 
-    around(patch, Core, "_take", take)
+    around(patch, deliveries, "take", take)
 
 
 @bug("a strict majority is half", "E5", *CUTS, nodes=4)

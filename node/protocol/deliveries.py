@@ -1,0 +1,167 @@
+"""A peer's delivery: whether it is taken, and which part each of its messages is for.
+
+A message is taken only from a listed member, under the journal noted for it (D1); promises, acks and votes only between
+equal configs (M2).
+"""
+
+from typing import TYPE_CHECKING
+
+from node.protocol.messages import (
+    ConfigView,
+    ControlAck,
+    ControlAppend,
+    ControlReset,
+    Envelope,
+    Heartbeat,
+    HeartbeatAck,
+    Held,
+    LockAnswer,
+    LockCall,
+    Mark,
+    Message,
+    Permit,
+    PreVote,
+    PreVoteAnswer,
+    Pull,
+    Push,
+    Recover,
+    RecoverAnswer,
+    TimeAnswer,
+    TimeProbe,
+    VoteAnswer,
+    VoteRequest,
+)  # fmt: skip
+from node.protocol.peer import Peer
+
+if TYPE_CHECKING:
+    from node.protocol.core import Core
+
+NEEDS_EQUAL_CONFIG = (
+    PreVote, PreVoteAnswer, VoteRequest, VoteAnswer, ControlReset, ControlAppend, ControlAck, Permit,
+    LockCall, LockAnswer, Recover, RecoverAnswer,
+)  # fmt: skip
+"""Promises, acks, votes and what leads to them (M2)."""
+
+
+def receive(core: "Core", envelope: Envelope) -> None:
+    """Take in what a peer sent, or say why not."""
+    ctx, members = core.ctx, core.members
+    peer = members.peers.get(envelope.sender)
+    if peer is None or envelope.to != core.settings.id or envelope.cluster != core.settings.cluster:
+        ctx.count("distributed_sync_errors_total", type="stranger")
+        return
+    # Even of a journal that is not the one noted: an older image of our disk may not know the peer's new one.
+    if envelope.quoted == core.journal_id and envelope.quote is not None and rolled_back(core, envelope.quote):
+        core.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
+        return
+    if core.recovery.is_late(peer, envelope.journal, envelope.start):
+        ctx.count("distributed_sync_errors_total", type="former_boot")
+        return
+    if not core.recovery.accepts(peer, envelope.journal, envelope.boot):
+        members.heard_stranger(peer)
+        for message in envelope.messages:
+            if envelope.digest == members.digest:
+                if isinstance(message, Recover):
+                    core.recovery.on_recover(peer, message, envelope.boot)
+                elif isinstance(message, Heartbeat):
+                    core.recovery.on_replaced(peer, envelope.journal)
+        return
+    members.heard(peer, envelope.boot, envelope.digest)
+    peer.start = (envelope.journal, envelope.start)
+    peer.quoted = envelope.quoted
+    core.clock.receive(envelope.hlc, ctx.wall_ms)
+    if peer.mark is None or _further(envelope.mark, peer.mark):
+        peer.mark = envelope.mark
+    core.recovery.heard(peer.member.id)
+    equal = envelope.digest == members.digest
+    for message in envelope.messages:
+        if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
+            take(core, peer, message, envelope)
+    members.judge(peer)
+
+
+def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None:
+    """One message, to the part it is for."""
+    election, control, may_ack = core.election, core.control, core.members.can_vote
+    match message:
+        case Push():
+            if not core.replication.on_push(peer, message, envelope.journal):
+                core.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
+        case Heartbeat():
+            if peer.digest == core.members.digest:
+                election.on_heartbeat(peer, message)
+            if core.members.on_heartbeat(peer, message):
+                core.replication.on_vector(peer)
+        case HeartbeatAck():
+            core.members.on_ack(peer, message)
+        case ControlAppend() | ControlReset():
+            if message.term < election.term:
+                core.ctx.send(peer.member.id, ControlAck(election.term, 0, gap=True), core.ctx.persist_number)
+                return
+            election.see_term(message.term)
+            election.accept_leader(peer.member.id)
+            if isinstance(message, ControlReset):
+                control.on_reset(peer, message, may_ack)
+            else:
+                control.on_append(peer, message, may_ack)
+        case ControlAck():
+            if not message.gap:
+                peer.mark = _shown(peer.mark, message.term, (message.term, message.index))
+            if message.term > election.term:
+                election.see_term(message.term)
+            else:
+                control.on_ack(peer, message)
+        case LockCall():
+            core.lock_service.handle(peer.member.id, message)
+        case LockAnswer():
+            core.locks.on_answer(message)
+        case Held():
+            core.replication.on_held(peer, message)
+        case Pull():
+            core.replication.on_pull(peer, message)
+        case PreVote():
+            election.on_prevote(peer, message)
+        case PreVoteAnswer():
+            election.on_prevote_answer(peer, message)
+        case VoteRequest():
+            peer.mark = _shown(peer.mark, message.term, (0, 0))
+            election.on_vote_request(peer, message)
+        case VoteAnswer():
+            if message.granted:
+                peer.mark = _shown(peer.mark, message.term, (0, 0))
+            election.on_vote(peer, message)
+        case Permit():
+            election.on_permit(peer, message)
+        case ConfigView(entries=entries):
+            peer.entries = entries
+        case Recover():
+            core.recovery.on_recover(peer, message, envelope.boot)
+        case RecoverAnswer():
+            if core.recovery.is_replaced(peer, message):
+                core.begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
+            else:
+                core.recovery.on_answer(peer, message)
+        case TimeProbe():
+            core.timesync.on_probe(peer, message)
+        case TimeAnswer():
+            core.timesync.on_answer(peer, message)
+
+
+def rolled_back(core: "Core", quote: Mark) -> bool:
+    """Whether a peer has seen more of this disk than there is on it (D1)."""
+    return (
+        quote.seq > core.replication.seq
+        or quote.term > core.election.term
+        or (quote.stamp, quote.index) > core.control.position
+    )
+
+
+def _further(mark: Mark, than: Mark) -> bool:
+    return (mark.seq, mark.term, mark.stamp, mark.index) > (than.seq, than.term, than.stamp, than.index)
+
+
+def _shown(mark: Mark | None, term: int, position: tuple[int, int]) -> Mark:
+    """The mark that a vote or an ack proves: it left once it was durable, perhaps before the mark did (D1)."""
+    known = mark or Mark(0, 0, 0, 0)
+    stamp, index = max((known.stamp, known.index), position)
+    return Mark(known.seq, max(known.term, term), stamp, index)
