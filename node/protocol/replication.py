@@ -47,7 +47,7 @@ class Replication:
         self._pull_number = 0
         self._awaiting: dict[int, Awaiting] = {}
         timing = ctx.settings.timing
-        self._grace_s = min(max(timing.heartbeat_interval / 10, 0.02), 0.3)
+        self._grace_s = min(max(timing.heartbeat_interval / 10, 0.05), 0.3)
         self._pull_timeout_s = max(timing.heartbeat_interval, 0.5)
 
     @property

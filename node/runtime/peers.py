@@ -32,8 +32,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 """What may wait for one peer; beyond it the oldest message is dropped."""
 MAX_WAITING_MESSAGES = 20_000
-LAZY_S = 0.010
-"""How long a lazy message waits for company."""
+LAZY_S = 0.025
+"""How long a lazy message waits for company: several verdicts of a lone client."""
 MAX_RETRY_S = 5.0
 FIRST_RETRY_S = 0.05
 

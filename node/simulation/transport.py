@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
 
-LAZY_S = 0.010
+LAZY_S = 0.025
 """How long a lazy message waits for company."""
 MAX_QUEUED = 1_000
 """Messages waiting for one peer; beyond it the oldest are dropped."""
@@ -39,6 +39,8 @@ def decode(data: bytes) -> Envelope:
 class _Link:
     queue: list[Message] = field(default_factory=list)
     armed: bool = False
+    hurried: bool = False
+    """Armed for something in a hurry, or for the end of a pause."""
     request: int = 0
     """Number of the request in flight, 0 when there is none."""
     refused: bool = False
@@ -80,7 +82,8 @@ class Transport:
         if len(link.queue) > MAX_QUEUED:
             del link.queue[0]
             self._world.count("dropped from a full queue")
-        if not link.armed and not link.request:
+        if not link.request and not (link.armed if lazy else link.hurried):
+            link.hurried = not lazy
             self._arm(to, link, LAZY_S if lazy else 0.0)
 
     def _arm(self, to: str, link: _Link, delay_s: float) -> None:
@@ -89,7 +92,7 @@ class Transport:
 
     def _flush(self, to: str) -> None:
         process, link = self._process, self._links[to]
-        link.armed = False
+        link.armed = link.hurried = False
         if process.transport is not self or link.request or not link.queue:
             return
         if process.paused:
@@ -164,6 +167,7 @@ class Transport:
 
     def _resume(self, peer: str, link: _Link, delay_s: float) -> None:
         if self._process.transport is self and link.queue and not link.armed:
+            link.hurried = True
             self._arm(peer, link, delay_s)
 
     def evidence(self, peer: str, refused: bool) -> None:

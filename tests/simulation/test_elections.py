@@ -41,7 +41,7 @@ def test_leaders_and_locks_in_a_storm(exchange: bool) -> None:
     for number in range(3):
         counts += explored(f"elections-{number}", 3 + number, exchange, duration_s=12.0)
     assert counts["terms"] > 10
-    assert counts["observed LEADER_RESIGNED"] > 5
+    assert counts["observed LEADER_RESIGNED"] > 2
     assert counts["outcome AcquireLock LockGranted"] > 50
 
 
