@@ -63,6 +63,7 @@ class Checkers:
         self._events: dict[tuple[str, int], str] = {}
         self._published: dict[tuple[str, int], str] = {}
         self._lost: set[tuple[str, int]] = set()
+        self._disks_lost: set[str] = set()
         self._ballots = Ballots(plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
         self._refusals: set[tuple[str, str]] = set()
@@ -95,6 +96,7 @@ class Checkers:
 
     def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
+        self._disks_lost.add(process.name)
         others = [p.disk.vector for p in self._world.processes if p is not process]
         for journal, seq in before.items():
             kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
@@ -161,6 +163,8 @@ class Checkers:
         if not process.ready:
             return  # A recovering disk counts terms as promised, to itself, without having voted (D1).
         former = self._votes.get((name, vote.term))
+        if vote.voted_for is None and name in self._disks_lost:
+            return  # A disk of before its vote hears of the term before others tell it so (D1).
         if former is not None and former != vote.voted_for:
             self._fail("E1", name, f"in term {vote.term} voted for {former}, then for {vote.voted_for}")
         self._votes[name, vote.term] = vote.voted_for
