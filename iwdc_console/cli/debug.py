@@ -13,12 +13,13 @@ from typing import Annotated
 import typer
 
 from iwdc_console.cli import options, target
-from iwdc_console.cli.doctor import ASK_TIMEOUT_S, MAX_AT_ONCE, examine, report
+from iwdc_console.cli.doctor import gather, report
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Nodes
 from iwdc_console.cli.output import Format, json_text, say, write
 from iwdc_console.client import Client, ClientError
 from iwdc_console.diagnosis import Evidence, Look, diagnose
+from iwdc_console.examination import ASK_TIMEOUT_S, MAX_AT_ONCE
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -59,7 +60,7 @@ def bundle(
     Example: iwdc-distributed debug bundle /tmp/for-support.tar.gz
     """
     where = options.where(node, context, Format.TABLE, False)
-    seen = examine(target.connect(where.nodes, where.context), config, id)
+    seen = gather(target.connect(where.nodes, where.context), config, id)
     path = file or Path(time.strftime("iwdc-bundle-%Y%m%d-%H%M%S.tar.gz"))
     answering = [look for look in seen.looks if look.status is not None]
     with tarfile.open(path, "w:gz") as archive:

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,12 +13,9 @@ from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import findings
 from iwdc_console.cli.views.screen import current_screen
-from iwdc_console.client import Client, ClientError, Unreachable
-from iwdc_console.diagnosis import LEGACY, Evidence, Finding, LocalConfig, LocalDisk, Look, diagnose, verdict
-
-ASK_TIMEOUT_S = 3.0
-MAX_AT_ONCE = 16
-PROPOSALS = 200
+from iwdc_console.client import Client
+from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, diagnose, verdict
+from iwdc_console.examination import examine
 
 
 def doctor(
@@ -44,7 +39,7 @@ def doctor(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
-    seen = examine(client, config, id)
+    seen = gather(client, config, id)
     show(seen, where.output)
     if not seen.answering:
         raise Failure("No member answers.", Exit.UNREACHABLE)
@@ -66,47 +61,10 @@ def report(found: list[Finding]) -> dict[str, object]:
     return {"verdict": verdict(found), "findings": [finding._asdict() for finding in found]}
 
 
-def examine(client: Client, config: Path | None, id: str | None) -> Evidence:
-    """Ask all members at once, and look at what this machine has of a node."""
+def gather(client: Client, config: Path | None, id: str | None) -> Evidence:
+    """Ask all members, and look at what this machine has of a node."""
     local, disk, listed = _here(config, id)
-    try:
-        listed = [
-            (item["id"], item["url"]) for item in client.get("distributed/instances").data if item["protocol"] != LEGACY
-        ]
-    except Unreachable as error:
-        listed = listed or [(url, url) for url, _ in error.tried]
-    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(listed)))) as at_once:
-        looks = list(at_once.map(lambda member: _look(*member), listed))
-    answering = [look.url for look in looks if look.status is not None]
-    return Evidence(
-        looks,
-        _list(answering, "distributed/proposals", limit=PROPOSALS),
-        _list(answering, "distributed/conflicts"),
-        local,
-        disk,
-    )
-
-
-def _look(name: str, url: str) -> Look:
-    started, wall_ms = time.monotonic(), time.time() * 1000
-    try:
-        status = Client([url], ASK_TIMEOUT_S).get("distributed/status").data
-        took_ms = (time.monotonic() - started) * 1000
-        return Look(status["id"], url, status, "", took_ms, status["at"] - wall_ms - took_ms / 2)
-    except Unreachable as error:
-        return Look(name, url, None, "; ".join(why for _, why in error.tried))
-    except (ClientError, KeyError, TypeError) as error:
-        return Look(name, url, None, str(error))
-
-
-def _list(nodes: list[str], path: str, **query: object) -> list[dict[str, Any]]:
-    if not nodes:
-        return []
-    try:
-        answer: list[dict[str, Any]] = Client(nodes, ASK_TIMEOUT_S).get(path, **query).data
-    except ClientError:
-        return []
-    return answer
+    return examine(client, listed)._replace(config=local, disk=disk)
 
 
 def _here(config: Path | None, id: str | None) -> tuple[LocalConfig | None, LocalDisk | None, list[tuple[str, str]]]:

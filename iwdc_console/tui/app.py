@@ -64,6 +64,7 @@ class Console(App[None]):
         bind("app.as_command", "as_command"),
         bind("app.last", "last"),
         bind("app.retry", "retry"),
+        bind("app.doctor", "doctor"),
         bind("app.palette", "palette"),
         bind("app.mouse", "mouse"),
         bind("app.travel", "travel"),
@@ -412,6 +413,17 @@ class Console(App[None]):
         view = self.view
         if view is not None and view is self.screen:
             self.push_screen(Help(view.NAME, here(view)))
+
+    def action_doctor(self) -> None:
+        """What is wrong, and what to do next."""
+        from iwdc_console.tui.screens.doctor import Doctor
+
+        if self._replays:
+            self.notify(text("doctor.no_cluster"), markup=False)
+        elif self.view is self.screen:
+            status = self._newest.status
+            listed = [(item.id, item.url) for item in status.value.instances] if status is not None else []
+            self.push_screen(Doctor(self.nodes, listed))
 
     def action_palette(self) -> None:
         """Everything that can be done here, by its words."""

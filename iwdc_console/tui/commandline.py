@@ -1,4 +1,4 @@
-"""The line after `:`: the name of a screen or the beginning of one, `theme NAME`, `language CODE`, `quit`."""
+"""The line after `:`: the name of a screen or the beginning of one, `theme NAME`, `language CODE`, `doctor`, `quit`."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def words(console: "Console") -> list[str]:
     """Everything that can be said there."""
     looks = [f"theme {name}" for name in console.themes.by_name] + [f"language {code}" for code in LANGUAGES]
-    return [*(place.name for place in console.places), "quit", *looks]
+    return [*(place.name for place in console.places), "doctor", "quit", *looks]
 
 
 def run(console: "Console", line: str) -> str | None:
@@ -19,6 +19,9 @@ def run(console: "Console", line: str) -> str | None:
     word, _, rest = line.strip().casefold().partition(" ")
     if word in ("q", "quit"):
         console.leave()
+        return None
+    if word == "doctor":
+        console.action_doctor()
         return None
     if word in ("theme", "language") and rest:
         return _choose(console, word, rest.strip())

@@ -1,7 +1,7 @@
 """Every place of the console that can be looked at, and the keys that lead there: tests of all of them rest on this."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -28,6 +28,9 @@ Station = tuple[str, tuple[str, ...]]
 """What it is called, and the keys that lead there from the station before."""
 
 
+REFUSED = f"{prod_eu.NODE}: connection refused"
+
+
 def nothing() -> Observation:
     """No node has answered yet."""
     return Observation(context="prod-eu", nodes=(prod_eu.NODE,))
@@ -35,13 +38,15 @@ def nothing() -> Observation:
 
 def never() -> Observation:
     """None ever did, though all were asked."""
-    link = Link(node=prod_eu.NODE, error="", next_try_s=NOW_S + 4, tried=(prod_eu.NODE,))
+    link = Link(node=prod_eu.NODE, error=REFUSED, next_try_s=NOW_S + 4, tried=(prod_eu.NODE,))
     return msgspec.structs.replace(nothing(), link=link)
 
 
 def lost() -> Observation:
     """None answers any more."""
-    link = Link(node=prod_eu.NODE, answered_s=NOW_S - 134, next_try_s=NOW_S + 4, tried=("n", "m", "o"))
+    link = Link(
+        node=prod_eu.NODE, answered_s=NOW_S - 134, error=REFUSED, next_try_s=NOW_S + 4, tried=("n", "m", "o")
+    )  # fmt: skip
     return msgspec.structs.replace(everything(), link=link)
 
 
@@ -124,6 +129,11 @@ ROUNDS: tuple[Round, ...] = (
     *(Round(name, ((name, keys),)) for name, keys in OPEN.items()),
     *(Round(each.__name__, ((each.__name__, ()),), each) for each in (never, well)),
 )
+
+
+def in_turn(names: Iterable[str]) -> Round:
+    """What is opened on screens, one after another in one console. Time travel is not left so: it comes last."""
+    return Round("in turn", tuple((name, ("escape", "escape", *OPEN[name])) for name in names))
 
 
 class Broken:

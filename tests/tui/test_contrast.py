@@ -23,7 +23,7 @@ from textual.widget import Widget
 from iwdc_console.tui import themes
 from iwdc_console.tui.app import Console
 from tests.tui.driving import until
-from tests.tui.stations import OPEN, PLACE_KEYS, ROUNDS, Round, lost, visit
+from tests.tui.stations import PLACE_KEYS, ROUNDS, Round, in_turn, lost, visit
 from tests.tui.test_themes import NAMES_16, OURS, contrast, palettes
 
 WORDS, MARKS = 4.5, 3.0
@@ -33,10 +33,7 @@ EDGES = " ▔▁▎▊"
 SAMPLE = (
     Round("screens", PLACE_KEYS),
     Round("screens, lost", PLACE_KEYS, lost),
-    *(
-        Round(name, ((name, OPEN[name]),))
-        for name in ("a version that is none", "step down", "palette", "filter", "past")
-    ),
+    in_turn(("a version that is none", "step down", "palette", "filter", "past")),
     Round("help", (("help", ("question_mark",)),)),
 )
 

@@ -11,7 +11,7 @@ from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Observation
 from tests.tui.driving import shown
 from tests.tui.prod_eu_versions import everything
-from tests.tui.stations import OPEN, PLACE_KEYS, Round, visit
+from tests.tui.stations import PLACE_KEYS, Round, in_turn, visit
 from tests.tui.test_console import HOSTILE
 
 OURS = frozenset({"context", "node", "nodes", "link"})
@@ -71,9 +71,8 @@ def test_every_screen_shows_each_hostile_word_as_text(words: str) -> None:
     look_everywhere(words)
 
 
-@pytest.mark.parametrize("name", DIALOGS)
-def test_every_dialog_shows_hostile_words_as_text(name: str) -> None:
+def test_every_dialog_shows_hostile_words_as_text() -> None:
     async def look(app: Console, pilot: Pilot[Any]) -> None:
         harmless(app, ALL)
 
-    visit(Round(name, ((name, OPEN[name]),)), look, (WIDTH, 40), known=hostile(ALL))
+    visit(in_turn(DIALOGS), look, (WIDTH, 40), known=hostile(ALL))

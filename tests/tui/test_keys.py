@@ -24,6 +24,7 @@ FORMS = {
     "prompt": ("slash",),
     "help": ("question_mark",),
     "confirm": ("3", "D"),
+    "doctor": ("w",),
     "menu": ("X", "enter"),
     "propose": ("4", "p"),
     "picker": ("4", "p", "ctrl+o"),

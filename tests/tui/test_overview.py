@@ -124,7 +124,7 @@ def test_before_the_first_answer_the_first_line_says_whom_it_asks() -> None:
         "unreachable",
         "No node of prod-eu answers (1 tried).",
         "http://a:1: connection refused.",
-        "Next try in 4 s; r tries now.",
+        "Next try in 4 s; r tries now, w looks for the cause.",
     )
 
 
@@ -135,7 +135,7 @@ def test_a_lost_cluster_keeps_what_was_known_and_counts_down() -> None:
     assert shown.stale
     said = verdict(shown)
     assert said.sentence == "No node of prod-eu answers (3 tried, last answer 2m 14s ago)."
-    assert said.next == "Next try in 4 s; r tries now."
+    assert said.next == "Next try in 4 s; r tries now, w looks for the cause."
     assert verdict(moment(lost, NOW_S + 4)).next == "Trying now."
     past = moment(lost, mode="past")
     assert not past.stale
