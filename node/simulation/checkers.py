@@ -119,6 +119,14 @@ class Checkers:
                     self._fail("V2", process.name, f"writes an event {ahead_ms:.0f} ms ahead of its own wall clock")
             if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
                 self._ended.add(record.entry.token)
+            heard = process.hearing
+            if heard is None or heard.digest == process.settings.digest:
+                continue
+            if isinstance(record, ControlAppended | ControlReplaced) or (
+                isinstance(record, Vote) and record.voted_for == heard.sender
+            ):
+                story = f"takes a {type(record).__name__} from {heard.sender}, which runs another configuration"
+                self._fail("M2", process.name, story)
 
     def committed(self, process: "Process", records: tuple[Record, ...]) -> None:
         """A persist has become durable."""

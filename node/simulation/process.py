@@ -33,7 +33,7 @@ from node.protocol.effects import (
     Tick,
     Wanted,
 )
-from node.protocol.messages import Push
+from node.protocol.messages import Envelope, Push
 from node.protocol.reconfiguration import MembersRefused
 from node.protocol.requests import Answer, Request
 from node.protocol.settings import Settings
@@ -78,6 +78,8 @@ class Process:
         self.boots = 0
         self.crash_in: int | None = None
         """Crash after so many more effects."""
+        self.hearing: Envelope | None = None
+        """The delivery that it takes in this step."""
         self._clear()
 
     def _clear(self) -> None:
@@ -250,7 +252,10 @@ class Process:
             self.note(f"< {crc32(data):08x}")
         given = received(data)
         self.world.sights.heard(self, given.envelope.sender)
-        return self.step(given)
+        self.hearing = given.envelope
+        last = self.step(given)
+        self.hearing = None
+        return last
 
     def packet(self, data: bytes) -> None:
         """A datagram arrives."""

@@ -29,6 +29,11 @@ def strangers_heard(patch: Patch) -> None:
     around(patch, deliveries, "receive", receive)
 
 
+@bug("votes and appends pass between different configurations", "M2", "old_config", "isolate", "crash", nodes=4)
+def any_configuration(patch: Patch) -> None:
+    patch.setattr(deliveries, "NEEDS_EQUAL_CONFIG", ())
+
+
 @bug("two members are changed at once", "M3", "members", nodes=5, rare=True)
 def two_at_once(patch: Patch) -> None:
     patch.setattr(core_, "check_step", lambda last, settings, force: None)
