@@ -53,7 +53,7 @@ async def main() -> None:
     """Both sets, one after the other."""
     if shutil.which("rsync") is None:
         raise Missing("rsync is not installed")
-    place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()
+    place = Path.cwd() / (sys.argv[1] if len(sys.argv) > 1 else "")
     for data in SETS:
         if len(sys.argv) > 2 and sys.argv[2] not in data.name:
             continue
@@ -83,7 +83,6 @@ async def compare(data: Data, root: Path) -> None:
                 change(source / name_of(number), data, number)
             second.append(await move(nodes, source, f"1.{turn}.1"))
             await settle(nodes, f"1.{turn}.1")
-            shutil.rmtree(source)
         report(data, ours, second, rsync, copies)
         peaks = ", ".join(f"{process.peak_rss_mib:.0f}" for process in nodes.processes)
         print(f"  peak memory of the nodes: {peaks} MiB (bound {MAX_MIB})", flush=True)

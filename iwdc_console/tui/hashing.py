@@ -40,7 +40,7 @@ class Hashing:
 
     def tree(self) -> Hashed:
         """IWDC's root of a folder. Raises ContentError, Stopped."""
-        entries = hash_tree(self.path, survey(self.path, ContentLimits()), self._progress)
+        entries = list(hash_tree(self.path, survey(self.path, ContentLimits()), self._progress))
         counted = [entry for entry in entries if category(entry.path) is not None]
         if not counted:
             raise ContentMissing(f"{self.path}: no .json file below {', '.join(CATEGORIES)}")

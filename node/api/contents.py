@@ -16,7 +16,7 @@ from node.artifacts.errors import ContentError
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService
-from node.runtime.content.serving import BadParts, size_of
+from node.runtime.content.serving import BadParts, pieces_of, size_of
 from node.runtime.content.shapes import BYTES_TYPE, CHANGES_TYPE, MANIFEST_TYPE, Parts, Stage, Standing
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ async def manifest(call: Call[ManifestQuery, None]) -> Response:
         for each in store.bases(holding.version) if base is not None else ():
             known = store.manifest(each)
             if each.key != holding.key and known.tree == base:
-                return CHANGES_TYPE.encode(), msgspec.json.encode(changes_between(known, found))
+                changes = changes_between(known, found)
+                if 2 * len(changes.entries) < found.count:
+                    return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
         return MANIFEST_TYPE.encode(), found.document
 
     content_type, body = await kept.keeper.run(look)
@@ -81,14 +83,14 @@ async def parts(call: Call[None, Parts]) -> Bulk:
     holding = await _holding(call)
     listed = await kept.keeper.run(lambda: store.manifest(holding))
     try:
-        size = size_of(listed, wanted)
+        pieces = pieces_of(listed, wanted)
     except BadParts as problem:
         raise bad_request(str(problem), "parts") from problem
 
     def send(sock: socket.socket) -> None:
-        kept.keeper.sender.send(holding, listed, wanted, sock)
+        kept.keeper.sender.send(holding, pieces, sock)
 
-    return Bulk(size, send, BYTES_TYPE.encode(), headers(call.trace, call.now.wall_ms))
+    return Bulk(size_of(pieces), send, BYTES_TYPE.encode(), headers(call.trace, call.now.wall_ms))
 
 
 async def diff(call: Call[None, None]) -> Bulk:

@@ -21,7 +21,8 @@ from node.api.exchange import Stream
 from node.artifacts.blobs import check_blob
 from node.artifacts.errors import ContentError, ContentMissing
 from node.artifacts.layout import META_NAME
-from node.artifacts.manifest import CATEGORIES, FileEntry
+from node.artifacts.manifest import CATEGORIES, FileEntry, Manifest
+from node.artifacts.portions import portions
 from node.artifacts.store import Holding, Store, is_version
 from node.config.instances import is_loopback
 from node.protocol.requests import Refusal
@@ -164,7 +165,10 @@ async def summary(call: Call[None, None]) -> Summary:
     """What a version here consists of, though it may not be accepted yet."""
     kept, version = service(call), _version_of(call.path[0])
     with _content_faults():
-        manifest = await kept.keeper.run(lambda: kept.keeper.store.manifest(kept.publisher.holding(version)))
+        return await kept.keeper.run(lambda: _summary(kept.keeper.store.manifest(kept.publisher.holding(version))))
+
+
+def _summary(manifest: Manifest) -> Summary:
     types: dict[str, int] = {}
     for entry in manifest.entries:
         types[entry.type] = types.get(entry.type, 0) + 1
@@ -198,11 +202,11 @@ async def _data(call: Call[None, None], store: Store, holding: Holding) -> Async
     said = (encode(manifest.version), encode(manifest.root), described)
     yield b'{"success":true,"data":{"version":%b,"root":%b,"meta":%b' % said
     for category in CATEGORIES:
-        entries = [entry for entry in manifest.files if entry.type == category]
         yield b',"%b":[' % category.encode()
-        for at in range(0, len(entries), BATCH):
-            objects = await asyncio.to_thread(_objects, store, holding, entries[at : at + BATCH])
-            yield (b"," if at else b"") + b",".join(objects)
+        separator = b""
+        for entries in portions((entry for entry in manifest.files if entry.type == category), BATCH):
+            yield separator + b",".join(await asyncio.to_thread(_objects, store, holding, entries))
+            separator = b","
         yield b"]"
     yield b'},"meta":{"timestamp":%d,"traceId":"%b"}}' % (call.now.wall_ms, call.trace.encode())
 

@@ -5,10 +5,14 @@ manifest, carries the changes alone. `base` is the tree hash of the manifest the
 whoever listed it), `key` the key of the one they lead to.
 """
 
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
 import msgspec
 
 from node.artifacts.errors import BadDiff, WrongBase
-from node.artifacts.manifest import FileEntry, Manifest, compose
+from node.artifacts.manifest import FileEntry, Manifest, category, compose, matched
 
 
 class Changes(msgspec.Struct, frozen=True, rename="camel"):
@@ -24,15 +28,20 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
 
 def changes_between(base: Manifest, target: Manifest) -> Changes:
     """What leads from `base` to `target`."""
-    old = {entry.path: entry for entry in base.entries}
-    new = {entry.path: entry for entry in target.entries}
+    removed: list[str] = []
+    entries: list[FileEntry] = []
+    for old, new in matched(base, target):
+        if new is None and old is not None:
+            removed.append(old.path)
+        elif new is not None and new != old:
+            entries.append(new)
     return Changes(
         version=target.version,
         created_at=target.created_at,
         key=target.key,
         base=base.tree,
-        removed=sorted(old.keys() - new.keys()),
-        entries=[new[path] for path in sorted(new) if old.get(path) != new[path]],
+        removed=sorted(removed),
+        entries=sorted(entries, key=_path),
     )
 
 
@@ -47,15 +56,31 @@ def rebuild(base: Manifest, changes: Changes) -> Manifest:
             f"the changes to {changes.version} were made from other content than {base.version} has here "
             f"({base.tree[:12]}..., expected {changes.base[:12]}...); pull {changes.version} whole"
         )
-    entries = {entry.path: entry for entry in base.entries}
-    for path in changes.removed:
-        if entries.pop(path, None) is None:
-            raise BadDiff(f"the changes to {changes.version} remove {path[:200]!r}, which {base.version} does not have")
-    entries |= {entry.path: entry for entry in changes.entries}
-    rebuilt = compose(changes.version, changes.created_at, entries.values())
+    gone, come = set(changes.removed), {entry.path: entry for entry in changes.entries}
+
+    def merged(known: Iterable[FileEntry], counted: bool) -> Iterator[FileEntry]:
+        fresh = [entry for entry in come.values() if (category(entry.path) is not None) == counted]
+        return heapq.merge(kept(known), fresh, key=_path)
+
+    def kept(known: Iterable[FileEntry]) -> Iterator[FileEntry]:
+        for entry in known:
+            if entry.path in gone:
+                gone.discard(entry.path)
+            elif entry.path not in come:
+                yield entry
+
+    entries = chain(merged(base.files, True), merged(base.others, False))
+    rebuilt = compose(changes.version, changes.created_at, entries)
+    if gone:
+        path = min(gone)[:200]
+        raise BadDiff(f"the changes to {changes.version} remove {path!r}, which {base.version} does not have")
     if rebuilt.key != changes.key:
         raise BadDiff(
             f"the changes to {changes.version} lead to {rebuilt.key[:12]}..., expected {changes.key[:12]}...; "
             "pull the version whole"
         )
     return rebuilt
+
+
+def _path(entry: FileEntry) -> str:
+    return entry.path

@@ -25,7 +25,7 @@ from node.artifacts.changes import Changes, changes_between, rebuild
 from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase, typed
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, parse_manifest
+from node.artifacts.manifest import FileEntry, parse_manifest, side_by_side
 from node.artifacts.objects import CategoryChanges, Counts, compare_objects, summary
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import write_durable
@@ -83,10 +83,12 @@ def compare(store: Store, base: Holding, target: Holding) -> dict[str, CategoryC
     ContentFault.
     """
     old, new = store.manifest(base), store.manifest(target)
-    known = {entry.path: entry for entry in old.files}
-    come = {entry.path: entry for entry in new.files}
-    gone = [entry for path, entry in sorted(known.items()) if path not in come or come[path].hash != entry.hash]
-    fresh = [entry for path, entry in sorted(come.items()) if path not in known or known[path].hash != entry.hash]
+    gone, fresh = list[FileEntry](), list[FileEntry]()
+    for one, other in side_by_side(old.files, new.files):
+        if one is not None and other is not None and one.hash == other.hash:
+            continue
+        gone += [] if one is None else [one]
+        fresh += [] if other is None else [other]
     check_size(f"bytes that differ between {old.version} and {new.version}", [*gone, *fresh], store.limits)
     return compare_objects(_contents(store, base, gone), _contents(store, target, fresh))
 
@@ -177,19 +179,20 @@ def build_target(store: Store, diff: Diff) -> Holding:
 
 def _fill(incoming: Incoming, blobs: Mapping[str, Blob]) -> None:
     """Put what the diff brings."""
-    for entry in incoming.missing():
+    for lacking in incoming.missing():
+        place, entry = lacking
         blob = blobs.get(entry.hash)
         if blob is None:
             raise BadDiff(f"neither the diff nor its base has the content of {entry.path!r}")
         data = _unpacked(entry, blob)
         if not entry.blocks:
-            incoming.put(entry.hash, data)
+            incoming.put(lacking, data)
             continue
         check_blob(entry, data)
-        with closing(incoming.large(entry.hash)) as large:
+        with closing(incoming.large(lacking)) as large:
             for block in large.missing():
                 incoming.write(large, block, data[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES])
-            incoming.finish_large(large)
+            incoming.finish_large(place, large)
 
 
 def _unpacked(entry: FileEntry, blob: Blob) -> bytes:

@@ -9,13 +9,14 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import compress, count
 from pathlib import Path
 from typing import Final, Self
 
 from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, hash_file, write_file
-from node.artifacts.errors import ContentError, ContentMissing, fault, typed
+from node.artifacts.errors import BadContent, ContentError, ContentMissing, fault, typed
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest
+from node.artifacts.manifest import BATCH, FileEntry, Manifest, matched
 from node.artifacts.system import check_space, move, remove_tree, sync_tree
 
 MANIFEST_NAME: Final = "manifest.json"
@@ -23,19 +24,37 @@ FILES_NAME: Final = "files"
 PARTIAL_NAME: Final = "partial"
 _DISK_BLOCK: Final = 4_096
 
+Lacking = tuple[int, FileEntry]
+"""A content that has to come: its place in the manifest, and its entry."""
+
 
 class Incoming:
-    """Content in the making, below `folder`. Any thread may `put`; one at a time may do the rest."""
+    """Content in the making, below `folder`. Any thread may `put`; one at a time may do the rest.
+
+    Files are known by their places in the manifest. Those with the same bytes are one content: it is asked for once, at
+    the first of their places.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
         self.files = folder / FILES_NAME
         self._prefix = f"{self.files}/"
-        self._lock = threading.Lock()
-        self._missing: dict[str, list[FileEntry]] = {}
-        for entry in manifest.entries:
-            self._missing.setdefault(entry.hash, []).append(entry)
+        self._writing = threading.Lock()
+        self._lacking = bytearray(b"\1") * manifest.count
+        """A 1 at each place whose content has to come."""
+        self._twins: dict[int, list[int]] = {}
+        """A place -> all that have the same content, if there are others."""
+        self._find_twins()
+
+    def _find_twins(self) -> None:
+        first: dict[int, int] = {}
+        for place, entry in enumerate(self.manifest.entries):
+            known = first.setdefault(hash(entry.hash), place)
+            if known != place and self.manifest.entry(known).hash == entry.hash:
+                self._twins[place] = twins = self._twins.setdefault(known, [known])
+                twins.append(place)
+                self._lacking[place] = 0
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, spare: tuple[Manifest, Path] | None = None) -> Self:
@@ -58,10 +77,8 @@ class Incoming:
 
     def _resume(self) -> None:
         """Keep what is whole, remove the rest."""
-        for entries in list(self._missing.values()):
-            whole = [entry for entry in entries if self._is_whole(entry)]
-            if whole:
-                self._spread([*whole, *(entry for entry in entries if entry not in whole)])
+        for place in [place for place, entry in enumerate(self.manifest.entries) if self._is_whole(entry)]:
+            self._spread(place)
 
     def _is_whole(self, entry: FileEntry) -> bool:
         path = self._path(entry)
@@ -74,15 +91,20 @@ class Incoming:
 
     def _adopt(self, base: Manifest, files: Path) -> None:
         """Begin from a folder that has the files of `base`, all of them, and is given away."""
-        old = {entry.path: entry.hash for entry in base.entries}
-        same = {entry.path for entry in self.manifest.entries if old.get(entry.path) == entry.hash}
-        self._remove(files, old.keys() - same)
+        gone: list[str] = []
+        same = bytearray(self.manifest.count)
+        place = 0
+        for old, new in matched(base, self.manifest):
+            if new is not None:
+                same[place] = old is not None and old.hash == new.hash
+                place += 1
+            if old is not None and (new is None or old.hash != new.hash):
+                gone.append(old.path)
+        self._remove(files, gone)
         self.folder.mkdir(parents=True, exist_ok=True)
         os.rename(files, self.files)
-        for entries in list(self._missing.values()):
-            whole = [entry for entry in entries if entry.path in same]
-            if whole:
-                self._spread([*whole, *(entry for entry in entries if entry.path not in same)])
+        for place in compress(count(), same):
+            self._spread(place)
 
     def _remove(self, files: Path, paths: Iterable[str]) -> None:
         """Remove what is not in the manifest, and the folders that it does not need."""
@@ -99,20 +121,33 @@ class Incoming:
             check_space(self.folder, self._wanted_bytes(), reserve_bytes)
 
     def _wanted_bytes(self) -> int:
-        sizes = (entry.size for entry in self.missing())
-        whole = sum(-(-size // _DISK_BLOCK) * _DISK_BLOCK for size in sizes)
+        whole = sum(-(-entry.size // _DISK_BLOCK) * _DISK_BLOCK for _, entry in self.missing())
         drafts = (self.folder / PARTIAL_NAME).iterdir()
         return max(0, whole - sum(draft.stat().st_blocks * 512 for draft in drafts))
 
-    def missing(self) -> list[FileEntry]:
-        """What has to be fetched, each content once, in the order of the manifest."""
-        with self._lock:
-            return [entries[0] for entries in self._missing.values()]
+    @property
+    def whole(self) -> bool:
+        """Whether nothing has to be fetched any more."""
+        return 1 not in self._lacking
+
+    @property
+    def lacking(self) -> int:
+        """How many contents have to be fetched."""
+        return self._lacking.count(1)
+
+    def missing(self) -> Iterator[Lacking]:
+        """What has to be fetched, each content once, in the order of the manifest; as it is when its turn comes."""
+        start = self._lacking.find(1)
+        while start >= 0:
+            end = self._lacking.find(0, start, start + BATCH)
+            end = end if end >= 0 else min(start + BATCH, len(self._lacking))
+            yield from enumerate(self.manifest.span(start, end), start)
+            start = self._lacking.find(1, end)
 
     @property
     def missing_bytes(self) -> int:
         """How many bytes have to be fetched; a large file counts whole until its last block is here."""
-        return sum(entry.size for entry in self.missing())
+        return sum(entry.size for _, entry in self.missing())
 
     def reuse(self, base: Manifest, files: Path) -> int:
         """Link what a version that is here (`base`, its files below `files`) has of this one; returns how many.
@@ -120,61 +155,72 @@ class Incoming:
         A file with another size than it had is passed over. One that rotted in place is not found here: `verify` finds
         it, and no content is applied without being hashed once more.
         """
-        with self._lock:
-            wanted = self._missing.keys() & {entry.hash for entry in base.entries}
+        wanted = {hash(entry.hash): place for place, entry in self.missing()}
         if not wanted:
             return 0
+        linked = 0
         with typed(self.folder):
-            return sum(self._link(f"{files}/{entry.path}", entry) for entry in base.entries if entry.hash in wanted)
+            for entry in base.entries:
+                place = wanted.get(hash(entry.hash))
+                if place is not None and self._lacking[place]:
+                    linked += self._link(f"{files}/{entry.path}", entry, place)
+        return linked
 
-    def _link(self, source: str, entry: FileEntry) -> bool:
-        wanted = self._missing.get(entry.hash)
-        if wanted is None:
-            return False
+    def _link(self, source: str, known: FileEntry, place: int) -> bool:
+        entry = self.manifest.entry(place)
         try:
-            if not is_unchanged(source, entry):
+            if entry.hash != known.hash or not is_unchanged(source, known):
                 return False
-            os.link(source, self._path(wanted[0]), follow_symlinks=False)
+            os.link(source, self._path(entry), follow_symlinks=False)
         except OSError:
             return False
-        self._spread(wanted)
+        self._spread(place)
         return True
 
-    def put(self, hash_: str, data: Bytes) -> None:
+    def put(self, lacking: Lacking, data: Bytes) -> None:
         """Take one content of one block. What is here already is passed over.
 
         Raises BadContent if it is something else, NoSpace, ContentFault. Nothing of it stays then.
         """
-        wanted = self._missing.get(hash_)
-        if wanted is None:
+        place, entry = lacking
+        if not self._lacking[place]:
             return
-        check_blob(wanted[0], data)
+        check_blob(entry, data)
         try:
-            write_file(self._path(wanted[0]), data)
-            self._spread(wanted)
+            write_file(self._prefix + entry.path, data)
+            self._spread(place)
         except FileExistsError:
             return  # another thread was given the same, and is faster
         except OSError as error:
             raise self._fault(error) from error
 
-    def put_all(self, contents: Iterable[tuple[str, Bytes]]) -> None:
-        """`put` of each."""
-        for hash_, data in contents:
-            self.put(hash_, data)
+    def put_all(self, contents: Iterable[tuple[Lacking, Bytes]]) -> list[Lacking]:
+        """`put` of each; those that are something else are returned.
 
-    def large(self, hash_: str) -> LargeBlob:
+        One thread at a time: small files are made by the system, and two threads would wait for one another's calls.
+        """
+        bad = []
+        with self._writing:
+            for lacking, data in contents:
+                try:
+                    self.put(lacking, data)
+                except BadContent:
+                    bad.append(lacking)
+        return bad
+
+    def large(self, lacking: Lacking) -> LargeBlob:
         """The draft of a file of more than one block, for `finish_large`. Raises ContentMissing, ContentFault."""
-        wanted = self._missing.get(hash_)
-        if wanted is None or wanted[0].size <= BLOCK_BYTES:
-            raise ContentMissing(f"{hash_}: no large file of version {self.manifest.version} that is missing")
+        place, entry = lacking
+        if not self._lacking[place] or entry.size <= BLOCK_BYTES:
+            raise ContentMissing(f"{entry.path}: no large file of version {self.manifest.version} that is missing")
         with typed(self.folder):
-            return LargeBlob(wanted[0], self.folder / PARTIAL_NAME / hash_)
+            return LargeBlob(entry, self.folder / PARTIAL_NAME / entry.hash)
 
-    def finish_large(self, blob: LargeBlob) -> None:
+    def finish_large(self, place: int, blob: LargeBlob) -> None:
         """Take a large file whose blocks are all here. Raises as `LargeBlob.finish`."""
         with typed(self.folder):
             blob.finish(Path(self._path(blob.entry)))
-            self._spread(self._missing[blob.entry.hash])
+            self._spread(place)
 
     def write(self, blob: LargeBlob, block: int, data: Bytes) -> None:
         """Take one block of a large file. Raises BadContent for a wrong length, NoSpace, ContentFault."""
@@ -187,23 +233,29 @@ class Incoming:
         """What a failed write means, with what is missing on a full disk."""
         return fault(self.folder, error, self._wanted_bytes())
 
-    def _spread(self, entries: list[FileEntry]) -> None:
-        """The first of `entries` is here: link the others, which have the same bytes, and count them all."""
-        for entry in entries[1:]:
-            path = self._path(entry)
+    def _spread(self, place: int) -> None:
+        """The file of a place is here: link those that have the same bytes, and count the content as come."""
+        twins = self._twins.get(place)
+        if twins is not None:
+            self._link_twins(place, twins)
+            place = twins[0]
+        self._lacking[place] = 0
+
+    def _link_twins(self, place: int, twins: Iterable[int]) -> None:
+        source = self._path(self.manifest.entry(place))
+        for each in twins:
+            path = self._path(self.manifest.entry(each))
             if not os.path.lexists(path):
-                link_or_copy(self._path(entries[0]), path)
-        with self._lock:
-            self._missing.pop(entries[0].hash, None)
+                link_or_copy(source, path)
 
     def _path(self, entry: FileEntry) -> str:
         return self._prefix + entry.path
 
     def finish(self, target: Path) -> None:
         """Make it durable and move it to `target`. Raises ContentMissing if something lacks, NoSpace, ContentFault."""
-        if self._missing:
+        if not self.whole:
             raise ContentMissing(
-                f"version {self.manifest.version}: {len(self._missing):,} files with {self.missing_bytes:,} bytes are "
+                f"version {self.manifest.version}: {self.lacking:,} files with {self.missing_bytes:,} bytes are "
                 "not here yet"
             )
         with typed(self.folder):

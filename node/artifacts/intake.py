@@ -8,10 +8,10 @@ and devices are refused: a version consists of files.
 """
 
 import hashlib
+import heapq
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,17 +19,17 @@ import msgspec
 
 from node.artifacts.blobs import READ_ONLY, hash_file, read_file
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
-from node.artifacts.incoming import Incoming
+from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import FileEntry, Manifest, check_limits, check_tree, compose, type_of
+from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import sync_tree, write_durable
 
 Progress = Callable[[int, int], None]
 """Is told the files and bytes done so far; may be called from any thread."""
 
-WORKERS: Final = min(4, os.cpu_count() or 1)
 _BATCH: Final = 64
 
 
@@ -86,8 +86,8 @@ def _size(entry: "os.DirEntry[str]", path: str, limits: ContentLimits) -> int:
     return size
 
 
-def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = None) -> list[FileEntry]:
-    """The entries of the files found below `folder`, hashed in parallel. Raises ContentFault."""
+def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = None) -> Iterator[FileEntry]:
+    """The entries of the files found below `folder`, in their order, hashed in parallel. Raises ContentFault."""
     tally = Tally(progress)
 
     def hashed(batch: Sequence[Found]) -> list[FileEntry]:
@@ -98,8 +98,9 @@ def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = 
             tally.add(size)
         return entries
 
-    with typed(folder), ThreadPoolExecutor(WORKERS, "hash") as pool:
-        return [entry for entries in pool.map(hashed, batches(found)) for entry in entries]
+    with typed(folder):
+        for entries in in_threads("hash", hashed, batches(found)):
+            yield from entries
 
 
 class Tally:
@@ -138,16 +139,15 @@ def inspect(
     A folder without a `meta.json` gets one. Raises as `survey`, BadManifest if it says that it is another version.
     """
     check_meta(folder, version)
-    manifest = _compose(version, created_at, hash_tree(folder, survey(folder, limits), progress))
+    manifest = _compose(folder, version, created_at, hash_tree(folder, survey(folder, limits), progress))
     check_limits(manifest, limits)
     return manifest
 
 
-def _compose(version: str, created_at: str, entries: list[FileEntry]) -> Manifest:
-    """The manifest of these files, with a `meta.json` made for them if there is none."""
-    if not any(entry.path == META_NAME for entry in entries):
-        entries = [*entries, entry_of(META_NAME, meta_document(version, created_at))]
-    return compose(version, created_at, entries)
+def _compose(folder: Path, version: str, created_at: str, entries: Iterable[FileEntry]) -> Manifest:
+    """The manifest of the files below a folder, with a `meta.json` made for them if there is none."""
+    made = [] if (folder / META_NAME).exists() else [entry_of(META_NAME, meta_document(version, created_at))]
+    return compose(version, created_at, heapq.merge(entries, made, key=lambda entry: entry.path))
 
 
 def take_tree(store: Store, folder: Path, version: str, created_at: str, progress: Progress | None = None) -> Holding:
@@ -159,52 +159,56 @@ def take_tree(store: Store, folder: Path, version: str, created_at: str, progres
     check_meta(folder, version)
     if folder.resolve() == store.layout.version(version).resolve():
         return _take_in_place(store, version, created_at, progress)
-    entries = hash_tree(folder, survey(folder, store.limits), progress)
-    if (known := _taken(store, version, entries)) is not None:
+    manifest = inspect(folder, version, created_at, store.limits, progress)
+    if (known := _taken(store, folder, manifest)) is not None:
         return known
-    manifest = _compose(version, created_at, entries)
-    check_limits(manifest, store.limits)
     with store.receiving(manifest) as incoming:
-        if not (folder / META_NAME).exists():
-            meta = meta_document(version, created_at)
-            incoming.put(entry_of(META_NAME, meta).hash, meta)
         _copy(incoming, folder)
         return store.finish(incoming)
 
 
-def _taken(store: Store, version: str, entries: list[FileEntry]) -> Holding | None:
+def _taken(store: Store, folder: Path, manifest: Manifest) -> Holding | None:
     """What an earlier call made of the same files: taken again under its own time they have its key."""
+    made = not (folder / META_NAME).exists()
     for holding in store.holdings():
-        if holding.version == version:
+        if holding.version == manifest.version:
             created_at = store.manifest(holding).created_at
-            if _compose(version, created_at, entries).key == holding.key:
+            entries = (entry for entry in manifest.entries if not (made and entry.path == META_NAME))
+            if _compose(folder, manifest.version, created_at, entries).key == holding.key:
                 return holding
     return None
 
 
 def _copy(incoming: Incoming, folder: Path) -> None:
-    def copied(batch: Sequence[FileEntry]) -> None:
-        for entry in batch:
-            path = os.path.join(folder, entry.path)
-            if entry.blocks:
-                _copy_large(incoming, entry, path)
-            else:
-                incoming.put(entry.hash, read_file(path))
+    manifest = incoming.manifest
 
-    missing = incoming.missing()
-    with typed(folder), ThreadPoolExecutor(WORKERS, "copy") as pool:
-        for _ in pool.map(copied, [missing[at : at + _BATCH] for at in range(0, len(missing), _BATCH)]):
+    def data(entry: FileEntry) -> bytes:
+        path = folder / entry.path
+        if entry.path == META_NAME and not path.exists():
+            return meta_document(manifest.version, manifest.created_at)
+        return read_file(str(path))
+
+    def copied(batch: Sequence[Lacking]) -> None:
+        for lacking in batch:
+            _, entry = lacking
+            if entry.blocks:
+                _copy_large(incoming, lacking, os.path.join(folder, entry.path))
+            else:
+                incoming.put(lacking, data(entry))
+
+    with typed(folder):
+        for _ in in_threads("copy", copied, portions(incoming.missing(), _BATCH)):
             continue
 
 
-def _copy_large(incoming: Incoming, entry: FileEntry, path: str) -> None:
-    blob = incoming.large(entry.hash)
+def _copy_large(incoming: Incoming, lacking: Lacking, path: str) -> None:
+    blob = incoming.large(lacking)
     try:
         with open(path, "rb") as file:
             for block in blob.missing():
                 file.seek(block * BLOCK_BYTES)
                 incoming.write(blob, block, file.read(BLOCK_BYTES))
-        incoming.finish_large(blob)
+        incoming.finish_large(lacking[0], blob)
     finally:
         blob.close()
 

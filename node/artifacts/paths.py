@@ -8,7 +8,7 @@ manifest no two paths may be one where letters' case or Unicode's forms do not c
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from node.artifacts.errors import BadPath
@@ -67,7 +67,37 @@ def _fault(part: str) -> str | None:
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """`check_path` of each; raises BadPath for the first that clashes with another as well."""
+    """`check_path` of each; raises BadPath for the first that clashes with another as well.
+
+    Sorted paths take least time. They are gone through once more if a clash is suspected: of names that were seen only
+    a number each is remembered.
+    """
+    seen: set[int] = set()
+    last = ""
+    for path in paths:
+        check_path(path)
+        folder = path[: path.rfind("/") + 1]
+        names = [path] if last.startswith(folder) else [path, *_folders(folder, last)]
+        for name in names:
+            number = hash(fold(name))
+            if number in seen:
+                _check_spelling(paths)
+                return
+            seen.add(number)
+        last = folder
+
+
+def _folders(folder: str, known: str) -> Iterator[str]:
+    """`folder` and all above it, without those above `known`."""
+    end = folder.find("/")
+    while end >= 0:
+        if not known.startswith(folder[: end + 1]):
+            yield folder[:end]
+        end = folder.find("/", end + 1)
+
+
+def _check_spelling(paths: Iterable[str]) -> None:
+    """The same with all names in memory, to tell a clash from two names that share a number."""
     spelled: dict[str, str] = {}
     """Folded path of every folder (with a final `/`) and file -> how it is spelled."""
     known: set[str] = set()

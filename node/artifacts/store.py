@@ -24,13 +24,13 @@ from node.artifacts.errors import ContentError, ContentMissing, typed
 from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Incoming
 from node.artifacts.layout import Layout
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, parse_manifest
+from node.artifacts.manifest import FileEntry, Manifest, matched, parse_manifest, read_manifest
 from node.artifacts.spare import Spare, make_spare
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse
 
-MAX_ENTRIES: Final = 60_000
-"""Files, of all manifests that are kept in memory: some 0.6 KB each. The manifest used last is kept, however long."""
+MAX_DOCUMENTS_BYTES: Final = 16 * 1024**2
+"""Of all manifests that are kept in memory. The one used last is kept, however long."""
 MAX_BASES: Final = 2
 """Versions that are searched for files of a new one."""
 
@@ -182,7 +182,7 @@ class Store:
             document = self.follow(holding, lambda lies: lies.manifest_path.read_bytes())
         if hashlib.sha256(document).hexdigest() != holding.key:
             raise ContentMissing(f"{holding.manifest_path}: not the manifest that was written; pull the version again")
-        manifest = parse_manifest(document, self.limits)
+        manifest = read_manifest(document)
         self._remember(manifest)
         return manifest
 
@@ -190,10 +190,10 @@ class Store:
         with self._lock:
             self._manifests[manifest.key] = manifest
             self._manifests.move_to_end(manifest.key)
-            entries = sum(each.count for each in self._manifests.values())
-            while entries > MAX_ENTRIES and len(self._manifests) > 1:
+            kept = sum(len(each.document) for each in self._manifests.values())
+            while kept > MAX_DOCUMENTS_BYTES and len(self._manifests) > 1:
                 _, dropped = self._manifests.popitem(last=False)
-                entries -= dropped.count
+                kept -= len(dropped.document)
 
     # What comes in
 
@@ -211,7 +211,7 @@ class Store:
         spare = self._take_spare(manifest, bases)
         incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, spare)
         for base in bases:
-            if not incoming.missing():
+            if incoming.whole:
                 break
             incoming.reuse(self.manifest(base), base.files)
         incoming.check_space(self.limits.reserve_bytes)
@@ -252,8 +252,9 @@ class Store:
             if spare is None or base is None:
                 return None
             old = self.manifest(base)
-            known = {(entry.path, entry.hash) for entry in old.entries}
-            if 2 * sum((entry.path, entry.hash) in known for entry in manifest.entries) < old.count:
+            pairs = matched(old, manifest)
+            same = sum(one is not None and other is not None and one.hash == other.hash for one, other in pairs)
+            if 2 * same < old.count:
                 return None
             self._spare, files = None, self.layout.incoming / f".spare-{spare.key}"
             remove_tree(files)

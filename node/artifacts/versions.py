@@ -2,14 +2,14 @@
 
 import os
 import random
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from node.artifacts.blobs import hash_file
 from node.artifacts.errors import typed
-from node.artifacts.intake import WORKERS, Progress, Tally
+from node.artifacts.intake import Progress, Tally
 from node.artifacts.manifest import FileEntry
+from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding, Store
 from node.protocol.versions import parse
 
@@ -31,55 +31,55 @@ class Verified:
         return not self.missing and not self.corrupt
 
 
-def _has_size(path: str, size: int) -> bool:
-    try:
-        return os.stat(path, follow_symlinks=False).st_size == size
-    except FileNotFoundError:
-        return False
-
-
 def verify(store: Store, holding: Holding, sample: float = 1.0, progress: Progress | None = None) -> Verified:
     """Read and hash the files of a holding: all of them, or a random part `sample` (0 to 1], at least one.
 
-    That every file is there with its size is looked at whatever the sample. Raises ContentMissing, ContentFault.
+    That every file is there with its size is looked at whatever the sample. What becomes a version meanwhile is looked
+    at where it lies then. Raises ContentMissing, ContentFault.
     """
-    entries = list(store.manifest(holding).entries)
     with typed(holding.files):
-        missing = [each.path for each in entries if not _has_size(holding.path(each), each.size)]
-        lacking = set(missing)
-        present = [each for each in entries if each.path not in lacking]
-        chosen = present
-        if sample < 1 and present:
-            chosen = random.sample(present, max(1, round(sample * len(present))))
-        corrupt = corrupt_files(holding, chosen, progress)
-        known = {each.path for each in entries}
-        extra = sorted(path for path in _files_below(holding) if path not in known)
-    return Verified(len(chosen), tuple(missing), tuple(sorted(corrupt)), tuple(extra))
+        found = _look(store, holding, sample, progress)
+        moved = None if found.sound else store.find(holding.key)
+        if moved is not None and moved.files != holding.files:
+            found = _look(store, moved, sample, progress)
+    return found
 
 
-def corrupt_files(holding: Holding, entries: Sequence[FileEntry], progress: Progress | None = None) -> list[str]:
-    """The paths of those files whose bytes are not what they were."""
-    tally = Tally(progress)
+def _look(store: Store, holding: Holding, sample: float, progress: Progress | None) -> Verified:
+    manifest, tally = store.manifest(holding), Tally(progress)
+    places = range(manifest.count)
+    chosen = places if sample >= 1 else set(random.sample(places, max(1, round(sample * len(places)))))
 
-    def wrong(batch: Sequence[FileEntry]) -> list[str]:
-        found = []
-        for entry in batch:
-            if hash_file(holding.path(entry), entry.size)[0] != entry.hash:
-                found.append(entry.path)
-            tally.add(entry.size)
-        return found
+    def look(portion: Sequence[tuple[int, FileEntry]]) -> tuple[int, list[str], list[str]]:
+        read, missing, corrupt = 0, list[str](), list[str]()
+        for place, entry in portion:
+            try:
+                if os.stat(holding.path(entry), follow_symlinks=False).st_size != entry.size:
+                    missing.append(entry.path)
+                elif place in chosen:
+                    if hash_file(holding.path(entry), entry.size)[0] != entry.hash:
+                        corrupt.append(entry.path)
+                    read += 1
+                    tally.add(entry.size)
+            except FileNotFoundError:
+                missing.append(entry.path)
+        return read, missing, corrupt
 
-    with ThreadPoolExecutor(WORKERS, "verify") as pool:
-        portions = [entries[at : at + _BATCH] for at in range(0, len(entries), _BATCH)]
-        return [path for found in pool.map(wrong, portions) for path in found]
+    looked = list(in_threads("verify", look, portions(enumerate(manifest.entries), _BATCH)))
+    known = {hash(entry.path) for entry in manifest.entries}
+    return Verified(
+        sum(read for read, _, _ in looked),
+        tuple(sorted(path for _, missing, _ in looked for path in missing)),
+        tuple(sorted(path for _, _, corrupt in looked for path in corrupt)),
+        tuple(sorted(path for path in _files_below(holding) if hash(path) not in known)),
+    )
 
 
-def _files_below(holding: Holding) -> list[str]:
-    return [
-        os.path.relpath(os.path.join(place, name), holding.files)
-        for place, _, names in os.walk(holding.files)
-        for name in names
-    ]
+def _files_below(holding: Holding) -> Iterator[str]:
+    start = len(str(holding.files)) + 1
+    for place, _, names in os.walk(holding.files):
+        for name in names:
+            yield os.path.join(place, name)[start:]
 
 
 def set_aside_corrupt(store: Store, holding: Holding, found: Verified) -> None:
@@ -88,9 +88,10 @@ def set_aside_corrupt(store: Store, holding: Holding, found: Verified) -> None:
     `Store.begin` with the same manifest then asks for what lacks alone. Raises ContentFault.
     """
     with typed(holding.files):
+        lies = store.find(holding.key) or holding
         for path in found.corrupt:
-            os.unlink(os.path.join(holding.files, path))
-        store.reopen(holding)
+            os.unlink(os.path.join(lies.files, path))
+        store.reopen(lies)
 
 
 def prunable(store: Store, keep: int, needed: Collection[str]) -> list[Holding]:

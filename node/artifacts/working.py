@@ -7,16 +7,15 @@ stays in the version.
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from node.artifacts.blobs import read_full
 from node.artifacts.errors import BadContent
-from node.artifacts.intake import WORKERS
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry, Manifest
+from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding
 
 _BATCH: Final = 64
@@ -34,17 +33,15 @@ def lay_out(holding: Holding, manifest: Manifest, tree: Path) -> None:
 
     Raises BadContent if a file of the version is not what its manifest says, OSError.
     """
-    files = list(working_files(manifest))
-    for place in sorted({path.rpartition("/")[0] for _, path in files}):
+    for place in sorted({path.rpartition("/")[0] for _, path in working_files(manifest)}):
         (tree / place).mkdir(parents=True, exist_ok=True)
 
     def copied(batch: Sequence[tuple[FileEntry, str]]) -> None:
         for entry, path in batch:
             copy_verified(holding.path(entry), os.path.join(tree, path), entry)
 
-    with ThreadPoolExecutor(WORKERS, "apply") as pool:
-        for _ in pool.map(copied, [files[at : at + _BATCH] for at in range(0, len(files), _BATCH)]):
-            continue
+    for _ in in_threads("apply", copied, portions(working_files(manifest), _BATCH)):
+        continue
 
 
 def copy_verified(source: str, target: str, entry: FileEntry) -> None:

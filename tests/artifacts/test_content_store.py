@@ -20,8 +20,7 @@ from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, found_in, installe
 def moved(holding: Holding, source: Store, target: Store) -> Holding:
     """Bring content from one store to another as a transfer does: by hash, what is missing alone."""
     incoming = target.begin(source.manifest(holding).document)
-    for entry in incoming.missing():
-        incoming.put(entry.hash, Path(holding.path(entry)).read_bytes())
+    assert incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing()) == []
     return target.finish(incoming)
 
 
@@ -57,7 +56,7 @@ def test_of_long_manifests_the_one_used_last_alone_is_kept(tmp_path: Path, monke
     kept = store.manifest(one)
     assert store.manifest(other) is store.manifest(other)
     assert store.manifest(one) is kept
-    monkeypatch.setattr("node.artifacts.store.MAX_ENTRIES", kept.count)
+    monkeypatch.setattr("node.artifacts.store.MAX_DOCUMENTS_BYTES", len(kept.document))
     long = take_tree(store, lay(tmp_path / "long", NEW), "1.2.0", CREATED_AT)
     assert store.manifest(long) is store.manifest(long)
     assert store.manifest(one) is not kept
@@ -70,14 +69,14 @@ def test_only_what_lacks_is_asked_for(tmp_path: Path) -> None:
     there.install(moved(old, here, there).key)
     new = take_tree(here, lay(tmp_path / "new", NEW), "1.1.0", CREATED_AT)
     incoming = there.begin(here.manifest(new).document)
-    assert {entry.path for entry in incoming.missing()} == {*(NEW.keys() - {"series/труба.json"}), "meta.json"}
+    assert {entry.path for _, entry in incoming.missing()} == {*(NEW.keys() - {"series/труба.json"}), "meta.json"}
 
 
 def test_what_is_being_received_is_not_given_up(tmp_path: Path) -> None:
     there, here = store_at(tmp_path / "there"), store_at(tmp_path / "here")
     manifest = there.manifest(installed(there, tmp_path / "old", "1.0.0", OLD))
     with here.receiving(manifest) as incoming:
-        assert incoming.missing() != []
+        assert not incoming.whole
         assert here.unfinished() == []
     assert here.unfinished() == [manifest.key]
 
@@ -87,13 +86,13 @@ def test_what_was_removed_behind_our_back_is_asked_for_again(tmp_path: Path) -> 
     holding = installed(there, tmp_path / "new", "1.0.0", NEW)
     document = there.manifest(holding).document
     incoming = here.begin(document)
-    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing())
     (incoming.files / "seo/logo.bin").unlink()
     with pytest.raises(ContentMissing, match="looked at again"):
         here.finish(incoming)
     assert here.holdings() == []
     again = here.begin(document)
-    assert [each.path for each in again.missing()] == ["seo/logo.bin"]
+    assert [entry.path for _, entry in again.missing()] == ["seo/logo.bin"]
 
 
 def test_one_content_under_many_names_is_asked_for_once(tmp_path: Path) -> None:
@@ -101,7 +100,7 @@ def test_one_content_under_many_names_is_asked_for_once(tmp_path: Path) -> None:
     tree = {f"series/{number}.json": b"{}" for number in range(50)}
     holding = installed(here, tmp_path / "source", "1.0.0", tree)
     incoming = there.begin(here.manifest(holding).document)
-    assert len(incoming.missing()) == 2
+    assert len(list(incoming.missing())) == incoming.lacking == 2
     assert found_in(moved(holding, here, there).files) == tree
 
 
@@ -109,10 +108,11 @@ def test_wrong_bytes_leave_nothing(tmp_path: Path) -> None:
     here, there = store_at(tmp_path / "here"), store_at(tmp_path / "there")
     holding = installed(here, tmp_path / "source", "1.0.0", OLD)
     incoming = there.begin(here.manifest(holding).document)
-    entry = incoming.missing()[0]
+    lacking = next(incoming.missing())
     with pytest.raises(BadContent, match="fetched again"):
-        incoming.put(entry.hash, b"something else")
-    assert entry in incoming.missing()
+        incoming.put(lacking, b"something else")
+    assert incoming.put_all([(lacking, b"something else")]) == [lacking]
+    assert lacking in incoming.missing()
     assert found_in(incoming.files) == {}
     with pytest.raises(ContentMissing, match="not here yet"):
         there.finish(incoming)
@@ -125,12 +125,12 @@ def test_goes_on_where_a_crash_stopped_it(tmp_path: Path) -> None:
     document = here.manifest(holding).document
     incoming = there.begin(document)
     first, second, *rest = incoming.missing()
-    incoming.put(first.hash, Path(holding.path(first)).read_bytes())
-    Path(incoming.files, second.path).write_bytes(b"half-wri")
+    incoming.put(first, Path(holding.path(first[1])).read_bytes())
+    Path(incoming.files, second[1].path).write_bytes(b"half-wri")
     again = store_at(tmp_path / "there")
     assert again.unfinished() == [holding.key]
     incoming = again.begin(document)
-    assert incoming.missing() == [second, *rest]
+    assert list(incoming.missing()) == [second, *rest]
     assert found_in(moved(holding, here, again).files) == dict(NEW)
     assert again.unfinished() == []
 
@@ -191,19 +191,19 @@ def test_large_file_comes_in_any_order_and_survives_a_restart(tmp_path: Path) ->
     document = compose("1.0.0", CREATED_AT, [entry]).document
     store = store_at(tmp_path)
     incoming = store.begin(document)
-    blob = incoming.large(entry.hash)
+    blob = incoming.large(next(incoming.missing()))
     for number in (3, 1):
         incoming.write(blob, number, block(data, number))
     blob.close()
     store = store_at(tmp_path)
     incoming = store.begin(document)
-    blob = incoming.large(entry.hash)
+    blob = incoming.large(next(incoming.missing()))
     assert blob.missing() == [0, 2]
     with pytest.raises(ContentMissing, match="2 blocks"):
-        incoming.finish_large(blob)
+        incoming.finish_large(0, blob)
     for number in (2, 0):
         incoming.write(blob, number, block(data, number))
-    incoming.finish_large(blob)
+    incoming.finish_large(0, blob)
     holding = store.finish(incoming)
     assert Path(holding.path(entry)).read_bytes() == data
 
@@ -212,18 +212,18 @@ def test_bad_blocks_are_named_and_only_they_are_fetched_again(tmp_path: Path) ->
     data, entry = large(4 * BLOCK_BYTES)
     store = store_at(tmp_path)
     incoming = store.begin(compose("1.0.0", CREATED_AT, [entry]).document)
-    blob = incoming.large(entry.hash)
+    blob = incoming.large(next(incoming.missing()))
     for number in range(4):
         incoming.write(blob, number, block(data, number) if number % 2 else bytes(BLOCK_BYTES))
     with pytest.raises(BadBlocks) as refused:
-        incoming.finish_large(blob)
+        incoming.finish_large(0, blob)
     assert refused.value.blocks == (0, 2)
     assert blob.missing() == [0, 2]
     with pytest.raises(BadContent, match="5 bytes"):
         incoming.write(blob, 0, b"short")
     for number in (0, 2):
         incoming.write(blob, number, block(data, number))
-    incoming.finish_large(blob)
+    incoming.finish_large(0, blob)
     assert Path(store.finish(incoming).path(entry)).read_bytes() == data
 
 
@@ -231,11 +231,11 @@ def test_manifest_that_contradicts_itself_is_not_the_peers_fault(tmp_path: Path)
     data, entry = large(2 * BLOCK_BYTES)
     lying = FileEntry(entry.path, "0" * 64, entry.size, entry.type, entry.blocks)
     incoming = store_at(tmp_path).begin(compose("1.0.0", CREATED_AT, [lying]).document)
-    blob = incoming.large(lying.hash)
+    blob = incoming.large(next(incoming.missing()))
     for number in range(2):
         incoming.write(blob, number, block(data, number))
     with pytest.raises(BadContent):
-        incoming.finish_large(blob)
+        incoming.finish_large(0, blob)
     blob.close()
 
 
@@ -351,7 +351,7 @@ def test_any_version_may_begin_from_the_spare_of_any_other(
     incoming = here.begin(there.manifest(holding).document)
     same = sum(new.get(path) == data for path, data in old.items())
     assert spare.exists() == (2 * same < len(old) + 1), "a spare is of use where most of it is the same"
-    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing())
     here.install(here.finish(incoming).key)
     assert found_in(here.layout.version("1.1.0")) == dict(new)
     assert found_in(here.layout.version("1.0.0")) == dict(old)
@@ -392,7 +392,7 @@ def test_spare_that_was_given_away_is_left_alone(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Incoming, "open", begun_late)
     incoming = store.begin(there.manifest(holding).document)
-    incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+    incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing())
     assert found_in(store.finish(incoming).files) == changed
     assert found_in(spare_of(store)) == dict(OLD), "what was made meanwhile is another one"
 

@@ -57,9 +57,8 @@ def test_damaged_version_is_mended_by_what_lacks_alone(tmp_path: Path) -> None:
     set_aside_corrupt(store, holding, verify(store, holding))
     assert store.find(holding.key) is None
     incoming = store.begin(document)
-    assert {entry.path for entry in incoming.missing()} == {"seo/logo.bin", "seo/index.json"}
-    for entry in incoming.missing():
-        incoming.put(entry.hash, NEW[entry.path])
+    assert {entry.path for _, entry in incoming.missing()} == {"seo/logo.bin", "seo/index.json"}
+    assert incoming.put_all((each, NEW[each[1].path]) for each in incoming.missing()) == []
     assert found_in(store.install(store.finish(incoming).key).files) == dict(NEW)
 
 

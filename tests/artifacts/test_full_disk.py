@@ -56,15 +56,15 @@ def test_full_in_the_middle(small_disk: Path, tmp_path: Path) -> None:
     incoming = here.begin(there.manifest(holding).document)
     weight = ballast(small_disk, free_bytes=1_000_000)
     with pytest.raises(NoSpace) as refused:
-        incoming.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in incoming.missing())
+        incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing())
     assert refused.value.missing_bytes > 1_000_000
     assert here.holdings() == []
     for path, data in found_in(incoming.files).items():
         assert tree[path] == data, "what is there is whole"
     weight.unlink()
     again = here.begin(there.manifest(holding).document)
-    assert 0 < len(again.missing()) < 41
-    again.put_all((each.hash, Path(holding.path(each)).read_bytes()) for each in again.missing())
+    assert 0 < again.lacking < 41
+    again.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in again.missing())
     assert found_in(here.finish(again).files) == tree
 
 
@@ -72,17 +72,17 @@ def test_full_in_a_large_file(small_disk: Path, tmp_path: Path) -> None:
     there, here = store_at(tmp_path / "there"), store_at(small_disk / "data")
     big = bytes(range(256)) * (BLOCK_BYTES // 256) + b"end"
     holding = installed(there, tmp_path / "source", "1.0.0", {"seo/big.bin": big})
-    entry = next(each for each in there.manifest(holding).entries if each.blocks)
     incoming = here.begin(there.manifest(holding).document)
     weight = ballast(small_disk, free_bytes=2_000_000)
-    blob = incoming.large(entry.hash)
+    place, entry = next(each for each in incoming.missing() if each[1].blocks)
+    blob = incoming.large((place, entry))
     with pytest.raises(NoSpace):
         incoming.write(blob, 0, big[:BLOCK_BYTES])
     assert blob.missing() == [0, 1]
     weight.unlink()
     incoming.write(blob, 0, big[:BLOCK_BYTES])
     incoming.write(blob, 1, big[BLOCK_BYTES:])
-    incoming.finish_large(blob)
+    incoming.finish_large(place, blob)
     assert (incoming.files / "seo/big.bin").read_bytes() == big
 
 

@@ -10,7 +10,7 @@ from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding
 from node.runtime.content.pace import Pace
-from node.runtime.content.serving import Sender
+from node.runtime.content.serving import Sender, pieces_of
 from node.runtime.content.shapes import Part
 from tests.artifacts.trees import CREATED_AT, lay, store_at
 
@@ -22,7 +22,7 @@ def _given(sender: Sender, holding: Holding, manifest: Manifest) -> bytes:
     size = manifest.size_bytes
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        giving = threading.Thread(target=sender.send, args=(holding, manifest, parts, ours))
+        giving = threading.Thread(target=sender.send, args=(holding, pieces_of(manifest, parts), ours))
         giving.start()
         data = b""
         while len(data) < size:

@@ -39,7 +39,7 @@ def test_blocks_of_an_older_version_are_not_fetched(tmp_path: Path) -> None:
     incoming.write(unit.large.blob, 1, new[1])
     work.done(unit, "peer", [])
     assert work.take("peer") is None
-    assert incoming.missing() == []
+    assert incoming.whole
     assert (incoming.files / "models/large.bin").read_bytes() == b"".join(new)
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_block_goes_back_and_its_peer_is_named_and_shunned(tmp_path: Pat
     assert list(again.blocks) == [1]
     incoming.write(again.large.blob, 1, blocks[1])
     work.done(again, "honest", [])
-    assert incoming.missing() == []
+    assert incoming.whole
 
 
 def test_a_thread_stays_with_a_large_file_and_then_helps_with_another(tmp_path: Path) -> None:

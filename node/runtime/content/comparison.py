@@ -3,7 +3,7 @@
 import msgspec
 
 from node.artifacts.diffs import compare
-from node.artifacts.manifest import FileEntry
+from node.artifacts.manifest import Manifest, side_by_side
 from node.artifacts.objects import CategoryChanges, Counts, summary
 from node.artifacts.store import Holding, Store
 
@@ -33,14 +33,17 @@ def compare_versions(store: Store, base: Holding, target: Holding, most: int) ->
         name: CategoryChanges(each.added[:most], each.removed[:most], each.changed[:most])
         for name, each in found.items()
     }
-    others = _files(store.manifest(base).others, store.manifest(target).others, most)
+    others = _files(store.manifest(base), store.manifest(target), most)
     return Comparison(base.version, target.version, summary(found), shown, others)
 
 
-def _files(before: tuple[FileEntry, ...], after: tuple[FileEntry, ...], most: int) -> FileChanges:
-    old, new = ({entry.path: entry.hash for entry in entries} for entries in (before, after))
-    return FileChanges(
-        added=sorted(new.keys() - old.keys())[:most],
-        removed=sorted(old.keys() - new.keys())[:most],
-        changed=sorted(path for path in new.keys() & old.keys() if new[path] != old[path])[:most],
-    )
+def _files(before: Manifest, after: Manifest, most: int) -> FileChanges:
+    found = FileChanges([], [], [])
+    for old, new in side_by_side(before.others, after.others):
+        if old is None and new is not None:
+            found.added.append(new.path)
+        elif new is None and old is not None:
+            found.removed.append(old.path)
+        elif old is not None and new is not None and old.hash != new.hash:
+            found.changed.append(new.path)
+    return FileChanges(found.added[:most], found.removed[:most], found.changed[:most])

@@ -9,11 +9,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import Final
 
 from node.artifacts.changes import Changes, rebuild
-from node.artifacts.errors import BadContent, BadDiff, BadManifest, BadPath
-from node.artifacts.incoming import Incoming
+from node.artifacts.errors import BadDiff, BadManifest, BadPath
+from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest
 from node.artifacts.store import Holding, Store
@@ -79,12 +80,12 @@ class Pull:
         with self._store.receiving(manifest) as incoming:
             self.total_bytes = manifest.size_bytes
             self.done_bytes = self.total_bytes - incoming.missing_bytes
-            if incoming.missing():
+            if not incoming.whole:
                 self._fetch_all(incoming, holders)
             if self._stop.is_set():
                 raise Stopped
-            if incoming.missing():
-                raise Unserved(f"{len(incoming.missing()):,} files are still missing{self._told()}")
+            if not incoming.whole:
+                raise Unserved(f"{incoming.lacking:,} files are still missing{self._told()}")
             return self._store.finish(incoming)
 
     def _holders(self) -> list[str]:
@@ -195,26 +196,22 @@ class Pull:
                     if unit is not None:
                         work.back(unit)
 
-    def _take_pack(self, incoming: Incoming, peer: Peer, pack: Pack, buffer: memoryview) -> list[tuple[int, FileEntry]]:
+    def _take_pack(self, incoming: Incoming, peer: Peer, pack: Pack, buffer: memoryview) -> list[Lacking]:
         """Fetch small files; those that came wrong are returned."""
         size = pack.size
         if size > len(buffer):
             buffer = memoryview(bytearray(size))
-        parts: list[Part] = [(index, 0, entry.size) for index, entry in pack.files]
+        parts: list[Part] = [(place, 0, entry.size) for place, entry in pack.files]
         self._read(peer.parts(self._key, parts), peer.id, buffer[:size])
-        bad, at = [], 0
-        for index, entry in pack.files:
-            try:
-                incoming.put(entry.hash, buffer[at : at + entry.size])
-            except BadContent:
-                bad.append((index, entry))
-            at += entry.size
-        return bad
+        ends = accumulate(entry.size for _, entry in pack.files)
+        return incoming.put_all(
+            (lacking, buffer[end - lacking[1].size : end]) for lacking, end in zip(pack.files, ends, strict=True)
+        )
 
     def _take_run(self, incoming: Incoming, peer: Peer, run: Run, buffer: memoryview) -> None:
         blob = run.large.blob
         lengths = [blob.length(block) for block in run.blocks]
-        answer = peer.parts(self._key, [(run.large.index, run.blocks[0] * BLOCK_BYTES, sum(lengths))])
+        answer = peer.parts(self._key, [(run.large.place, run.blocks[0] * BLOCK_BYTES, sum(lengths))])
         for block, length in zip(run.blocks, lengths, strict=True):
             self._read(answer, peer.id, buffer[:length])
             incoming.write(blob, block, buffer[:length])

@@ -31,16 +31,27 @@ class BadParts(Exception):
     """The pieces asked for are not in the content."""
 
 
-def size_of(manifest: Manifest, parts: Sequence[Part]) -> int:
-    """How many bytes the pieces have. Raises BadParts."""
-    total = 0
-    for index, offset, length in parts:
-        if index >= manifest.count or offset + length > manifest.entry(index).size:
-            raise BadParts(f"part [{index}, {offset}, {length}]: not in the content")
-        total += length
+Piece = tuple[Part, FileEntry]
+"""A part, and the file it is of."""
+
+
+def pieces_of(manifest: Manifest, parts: Sequence[Part]) -> list[Piece]:
+    """The parts with what they are of. Raises BadParts."""
+    if any(place >= manifest.count for place, _, _ in parts):
+        raise BadParts(f"parts: expected places below {manifest.count:,}, which is how many files there are")
+    pieces = list(zip(parts, manifest.pick(place for place, _, _ in parts), strict=True))
+    for (place, offset, length), entry in pieces:
+        if offset + length > entry.size:
+            raise BadParts(f"part [{place}, {offset}, {length}]: not in the content")
+    total = size_of(pieces)
     if total > MAX_PARTS_BYTES:
         raise BadParts(f"the parts have {total:,} bytes, at most {MAX_PARTS_BYTES:,} are given at once")
-    return total
+    return pieces
+
+
+def size_of(pieces: Sequence[Piece]) -> int:
+    """How many bytes they have."""
+    return sum(length for (_, _, length), _ in pieces)
 
 
 class Packs:
@@ -72,27 +83,27 @@ class Sender:
         self._packs = Packs()
         self._never = threading.Event()
 
-    def send(self, holding: Holding, manifest: Manifest, parts: Sequence[Part], sock: socket.socket) -> None:
+    def send(self, holding: Holding, pieces: Sequence[Piece], sock: socket.socket) -> None:
         """Write the pieces. Raises OSError when the peer is gone."""
-        small: list[Part] = []
+        small: list[Piece] = []
         gathered = 0
-        for part in parts:
-            index, offset, length = part
+        for piece in pieces:
+            (_, offset, length), entry = piece
             if length < SMALL_BYTES:
-                small.append(part)
+                small.append(piece)
                 gathered += length
             if gathered >= CHUNK_BYTES or length >= SMALL_BYTES:
-                self._send_small(holding, manifest, tuple(small), sock)
+                self._send_small(holding, small, sock)
                 small, gathered = [], 0
             if length >= SMALL_BYTES:
-                self._send_large(holding, manifest.entry(index), offset, length, sock)
-        self._send_small(holding, manifest, tuple(small), sock)
+                self._send_large(holding, entry, offset, length, sock)
+        self._send_small(holding, small, sock)
 
-    def _send_small(self, holding: Holding, manifest: Manifest, parts: tuple[Part, ...], sock: socket.socket) -> None:
+    def _send_small(self, holding: Holding, pieces: Sequence[Piece], sock: socket.socket) -> None:
+        parts = tuple(part for part, _ in pieces)
         data = self._packs.get(holding.key, parts)
         if data is None:
-            pieces = (self._read(holding, manifest.entry(index), offset, length) for index, offset, length in parts)
-            data = b"".join(pieces)
+            data = b"".join([self._read(holding, entry, offset, length) for (_, offset, length), entry in pieces])
             self._packs.put(holding.key, parts, data)
         self._pace.take(len(data), self._never)
         sock.sendall(data)

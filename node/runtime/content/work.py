@@ -15,7 +15,7 @@ from typing import Final
 
 from node.artifacts.blobs import LargeBlob
 from node.artifacts.errors import BadBlocks
-from node.artifacts.incoming import Incoming
+from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry
 
@@ -26,9 +26,9 @@ RUN_BLOCKS: Final = 4
 
 @dataclass(slots=True, eq=False)
 class Pack:
-    """Small files, each with its place among the manifest's entries, to be fetched by one request."""
+    """Small files, to be fetched by one request."""
 
-    files: list[tuple[int, FileEntry]]
+    files: list[Lacking]
     shunned: frozenset[str] = frozenset()
 
     @property
@@ -44,7 +44,7 @@ class Large:
     `sources`: which peer gave a block.
     """
 
-    index: int
+    place: int
     blob: LargeBlob
     runs: "deque[Run]" = field(default_factory=deque)
     left: int = 0
@@ -81,23 +81,23 @@ class Work:
         self._ended = False
 
     def _units(self) -> Iterator[Pack | Large]:
-        places = {entry.path: index for index, entry in enumerate(self._incoming.manifest.entries)}
-        pack: list[tuple[int, FileEntry]] = []
+        pack: list[Lacking] = []
         size = 0
-        for entry in self._incoming.missing():
+        for lacking in self._incoming.missing():
+            _, entry = lacking
             if entry.blocks:
-                yield self._large(places[entry.path], entry)
+                yield self._large(lacking)
                 continue
             if pack and (size + entry.size > PACK_BYTES or len(pack) == PACK_FILES):
                 yield Pack(pack)
                 pack, size = [], 0
-            pack.append((places[entry.path], entry))
+            pack.append(lacking)
             size += entry.size
         if pack:
             yield Pack(pack)
 
-    def _large(self, index: int, entry: FileEntry) -> Large:
-        large = Large(index, self._incoming.large(entry.hash))
+    def _large(self, lacking: Lacking) -> Large:
+        large = Large(lacking[0], self._incoming.large(lacking))
         self._open.add(large)
         self._copy_blocks(large)
         blocks = large.blob.missing()
@@ -162,7 +162,7 @@ class Work:
                 return fresh.runs.popleft()
         return next((large.runs.popleft() for large in self._open if large.runs), None)
 
-    def done(self, unit: Unit, peer: str, bad: list[tuple[int, FileEntry]]) -> None:
+    def done(self, unit: Unit, peer: str, bad: list[Lacking]) -> None:
         """A unit came from a peer; `bad` of a pack was wrong. Raises BadContent, NoSpace, ContentFault."""
         with self._changed:
             self._under_way -= 1
@@ -195,7 +195,7 @@ class Work:
 
     def _finish(self, large: Large) -> None:
         try:
-            self._incoming.finish_large(large.blob)
+            self._incoming.finish_large(large.place, large.blob)
         except BadBlocks as problem:
             for block in problem.blocks:
                 giver = large.sources.get(block, "")
