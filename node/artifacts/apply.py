@@ -243,7 +243,7 @@ def _environment(now: Applied, kind: Kind, previous: str | None, tree: Path) -> 
         "IWDC_PREVIOUS_VERSION": previous or "",
         "IWDC_KIND": kind,
         "IWDC_ROOT": now.root,
-        "IWDC_TREE": str(tree),
+        "IWDC_TREE": str(tree.absolute()),
     }
 
 

@@ -5,16 +5,19 @@ the disk at once and then renames the folder: content is held from that moment o
 it, whatever a crash leaves is looked at again by `Incoming.open`: a file counts as there only if its hash is right.
 """
 
+import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import compress, count
 from pathlib import Path
 from typing import Final, Self
 
 from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, hash_file, write_file
-from node.artifacts.errors import BadContent, ContentError, ContentMissing, fault, typed
+from node.artifacts.errors import ContentError, ContentMissing, fault, typed
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import BATCH, FileEntry, Manifest, matched
 from node.artifacts.system import check_space, move, remove_tree, sync_tree
@@ -57,19 +60,19 @@ class Incoming:
                 self._lacking[place] = 0
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest, spare: tuple[Manifest, Path] | None = None) -> Self:
-        """Start, or go on where an earlier process stopped.
+    def open(cls, folder: Path, manifest: Manifest, begun: "Begun | None" = None) -> Self:
+        """Start, from a folder that is given away if there is one, or go on where an earlier process stopped.
 
-        `spare`: what the files below a folder that is given away are. Raises NoSpace, ContentFault.
+        Raises NoSpace, ContentFault.
         """
         found = cls(folder, manifest)
         with typed(folder):
             known = found.files.exists()
-            if not known and spare is not None:
-                found._adopt(*spare)
-            for place in sorted(places(manifest)):
-                (found.files / place).mkdir(parents=True, exist_ok=True)
-            (folder / PARTIAL_NAME).mkdir(exist_ok=True)
+            if not known and begun is not None:
+                found._adopt(begun)
+            else:
+                make_places(found.files, places(manifest))
+            (folder / PARTIAL_NAME).mkdir(parents=True, exist_ok=True)
             (folder / MANIFEST_NAME).write_bytes(manifest.document)
             if known:
                 found._resume()
@@ -89,31 +92,17 @@ class Incoming:
         os.unlink(path)
         return False
 
-    def _adopt(self, base: Manifest, files: Path) -> None:
-        """Begin from a folder that has the files of `base`, all of them, and is given away."""
-        gone: list[str] = []
-        same = bytearray(self.manifest.count)
-        place = 0
-        for old, new in matched(base, self.manifest):
-            if new is not None:
-                same[place] = old is not None and old.hash == new.hash
-                place += 1
-            if old is not None and (new is None or old.hash != new.hash):
-                gone.append(old.path)
-        self._remove(files, gone)
+    def _adopt(self, begun: "Begun") -> None:
+        for path in begun.gone:
+            os.unlink(begun.files / path)
+        for above in sorted({each for path in begun.gone for each in _parents(path)}, reverse=True):
+            with suppress(OSError):  # something else is in it
+                os.rmdir(begun.files / above)
         self.folder.mkdir(parents=True, exist_ok=True)
-        os.rename(files, self.files)
-        for place in compress(count(), same):
+        os.rename(begun.files, self.files)
+        make_places(self.files, begun.places)
+        for place in compress(count(), begun.same):
             self._spread(place)
-
-    def _remove(self, files: Path, paths: Iterable[str]) -> None:
-        """Remove what is not in the manifest, and the folders that it does not need."""
-        needed = {"", *(each for place in places(self.manifest) for each in _with_parents(place))}
-        for path in paths:
-            os.unlink(files / path)
-        touched = {each for path in paths for each in _with_parents(path.rpartition("/")[0])}
-        for folder in sorted(touched - needed, reverse=True):
-            os.rmdir(files / folder)
 
     def check_space(self, reserve_bytes: int) -> None:
         """Raises NoSpace, with what is missing, if the rest would not fit on the disk."""
@@ -178,34 +167,34 @@ class Incoming:
         return True
 
     def put(self, lacking: Lacking, data: Bytes) -> None:
-        """Take one content of one block. What is here already is passed over.
-
-        Raises BadContent if it is something else, NoSpace, ContentFault. Nothing of it stays then.
-        """
-        place, entry = lacking
-        if not self._lacking[place]:
-            return
-        check_blob(entry, data)
-        try:
-            write_file(self._prefix + entry.path, data)
-            self._spread(place)
-        except FileExistsError:
-            return  # another thread was given the same, and is faster
-        except OSError as error:
-            raise self._fault(error) from error
+        """Take one content of one block. Raises BadContent if it is something else, and as `put_all`."""
+        if self.put_all(((lacking, data),)):
+            check_blob(lacking[1], data)
 
     def put_all(self, contents: Iterable[tuple[Lacking, Bytes]]) -> list[Lacking]:
-        """`put` of each; those that are something else are returned.
+        """Take contents of one block each; what is here already is passed over. Those that are something else are
+        returned: nothing of them stays. Raises NoSpace, ContentFault.
 
         One thread at a time: small files are made by the system, and two threads would wait for one another's calls.
         """
-        bad = []
+        bad, prefix = [], self._prefix
         with self._writing:
             for lacking, data in contents:
-                try:
-                    self.put(lacking, data)
-                except BadContent:
+                place, entry = lacking
+                if not self._lacking[place]:
+                    continue
+                if hashlib.sha256(data).hexdigest() != entry.hash:
                     bad.append(lacking)
+                    continue
+                try:
+                    write_file(prefix + entry.path, data)
+                except FileExistsError:
+                    continue  # it came twice
+                except OSError as error:
+                    raise self._fault(error) from error
+                if place in self._twins:
+                    self._spread(place)
+                self._lacking[place] = 0
         return bad
 
     def large(self, lacking: Lacking) -> LargeBlob:
@@ -259,7 +248,7 @@ class Incoming:
                 "not here yet"
             )
         with typed(self.folder):
-            here = sum(len(names) for _, _, names in os.walk(self.files))
+            here = count_files(self.files)
             if here != self.manifest.count:
                 raise ContentMissing(
                     f"{self.files}: there are {here:,} files, expected {self.manifest.count:,}; something else has "
@@ -275,10 +264,53 @@ def places(manifest: Manifest) -> set[str]:
     return {entry.path.rpartition("/")[0] for entry in manifest.entries}
 
 
-def _with_parents(place: str) -> Iterator[str]:
-    while place:
+def make_places(files: Path, wanted: Iterable[str]) -> None:
+    """Make folders below `files`, where they are not there."""
+    for place in sorted(wanted):
+        (files / place).mkdir(parents=True, exist_ok=True)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while place := path.rpartition("/")[0]:
         yield place
-        place = place.rpartition("/")[0]
+        path = place
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A folder that is given away: it has the files of another version, and most of them are wanted.
+
+    `same`: a 1 at each place of the new manifest whose file is there; `gone`: paths that are no longer wanted;
+    `places`: the folders that other files will stand in.
+    """
+
+    files: Path
+    same: bytearray
+    gone: list[str]
+    places: set[str]
+
+
+def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun:
+    """What a folder with the files of `base` is to the version of `manifest`."""
+    same, gone, fresh = bytearray(), list[str](), set[str]()
+    for old, new in matched(base, manifest):
+        kept = old is not None and new is not None and old.hash == new.hash
+        if new is not None:
+            same.append(kept)
+            if not kept:
+                fresh.add(new.path.rpartition("/")[0])
+        if old is not None and not kept:
+            gone.append(old.path)
+    return Begun(files, same, gone, fresh)
+
+
+def count_files(folder: Path | str) -> int:
+    """How many files lie below a folder."""
+    found = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found += count_files(entry.path) if entry.is_dir(follow_symlinks=False) else 1
+    return found
 
 
 def is_unchanged(path: str, entry: FileEntry) -> bool:

@@ -19,10 +19,9 @@ MAX_PART_BYTES: Final = 255 - 32
 MAX_PARTS: Final = 16
 
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL)
-_NO_DEVICE = r"(?!(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:[./]|$))"
-_PART = rf"{_NO_DEVICE}[\w-]+(?:\.[\w-]+)*"
-_PLAIN = re.compile(rf"{_PART}(?:/{_PART}){{0,{MAX_PARTS - 1}}}")
-"""Letters, digits, `_`, `-` and dots between them. Most paths are such, and need no closer look if they are short."""
+_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", *(name + number for name in ("COM", "LPT") for number in "0123456789¹²³")}
+)
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -32,7 +31,8 @@ def check_path(path: str) -> None:
         size = len(path.encode())
     except UnicodeEncodeError:
         raise BadPath(path, "it is not UTF-8") from None
-    if size <= MAX_PART_BYTES and _PLAIN.fullmatch(path) and unicodedata.is_normalized("NFC", path):
+    parts = path.split("/")
+    if size <= MAX_PART_BYTES and len(parts) <= MAX_PARTS and all(map(_is_plain, parts)):
         return
     if not path:
         raise BadPath(path, "it is empty")
@@ -40,13 +40,25 @@ def check_path(path: str) -> None:
         raise BadPath(path, f"it has {size} bytes in UTF-8, more than {MAX_PATH_BYTES}")
     if not unicodedata.is_normalized("NFC", path):
         raise BadPath(path, "it is not in Unicode's form NFC")
-    parts = path.split("/")
     if len(parts) > MAX_PARTS:
         raise BadPath(path, f"it has {len(parts)} parts, more than {MAX_PARTS}")
     for part in parts:
         why = _fault(part)
         if why is not None:
             raise BadPath(path, why)
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a part is letters, digits, `_`, `-` and dots within, and no device: as most are, which need no closer
+    look then.
+    """
+    return (
+        part.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        and part[0] != "."
+        and part[-1] != "."
+        and part.partition(".")[0].upper() not in _DEVICES
+        and unicodedata.is_normalized("NFC", part)
+    )
 
 
 def _fault(part: str) -> str | None:
@@ -73,18 +85,22 @@ def check_paths(paths: Iterable[str]) -> None:
     a number each is remembered.
     """
     seen: set[int] = set()
-    last = ""
+    last = folded = ""
     for path in paths:
-        check_path(path)
-        folder = path[: path.rfind("/") + 1]
-        names = [path] if last.startswith(folder) else [path, *_folders(folder, last)]
-        for name in names:
-            number = hash(fold(name))
+        end = path.rfind("/") + 1
+        folder, name = path[:end], path[end:]
+        if folder != last or len(path) > MAX_PART_BYTES // 4 or not _is_plain(name):
+            check_path(path)
+        if folder != last:
+            new, last, folded = _folders(folder, last), folder, fold(folder)
+            numbers = [hash(fold(each)) for each in new]
+        else:
+            numbers = []
+        for number in (hash(folded + fold(name)), *numbers):
             if number in seen:
                 _check_spelling(paths)
                 return
             seen.add(number)
-        last = folder
 
 
 def _folders(folder: str, known: str) -> Iterator[str]:

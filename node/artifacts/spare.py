@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.artifacts.incoming import is_unchanged, places
+from node.artifacts.incoming import is_unchanged, make_places, places
 from node.artifacts.manifest import Manifest
 from node.artifacts.system import remove_tree
 
@@ -26,8 +26,7 @@ class Spare:
 def make_spare(manifest: Manifest, source: Path, files: Path) -> Spare | None:
     """Link the files of a version below `source`; None, and nothing is left, where that does not work."""
     try:
-        for place in sorted(places(manifest)):
-            (files / place).mkdir(parents=True, exist_ok=True)
+        make_places(files, places(manifest))
         for entry in manifest.entries:
             path = f"{source}/{entry.path}"
             if not is_unchanged(path, entry):

@@ -21,10 +21,10 @@ from typing import Final, TypeVar
 
 from node.artifacts.blobs import read_file
 from node.artifacts.errors import ContentError, ContentMissing, typed
-from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Incoming
+from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Begun, Incoming, beginning
 from node.artifacts.layout import Layout
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, matched, parse_manifest, read_manifest
+from node.artifacts.manifest import FileEntry, Manifest, parse_manifest, read_manifest
 from node.artifacts.spare import Spare, make_spare
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse
@@ -208,8 +208,7 @@ class Store:
         """The same, of a manifest that was checked."""
         self._remember(manifest)
         bases = self.bases(manifest.version)
-        spare = self._take_spare(manifest, bases)
-        incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, spare)
+        incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, self._take_spare(manifest, bases))
         for base in bases:
             if incoming.whole:
                 break
@@ -241,7 +240,7 @@ class Store:
             else:
                 self._spare = spare
 
-    def _take_spare(self, manifest: Manifest, bases: Sequence[Holding]) -> tuple[Manifest, Path] | None:
+    def _take_spare(self, manifest: Manifest, bases: Sequence[Holding]) -> Begun | None:
         """The spare, given away, if it is of one of `bases` and has more of `manifest` than would have to be removed.
 
         It goes to where nobody removes it.
@@ -251,15 +250,14 @@ class Store:
             base = next((each for each in bases if spare is not None and each.key == spare.key), None)
             if spare is None or base is None:
                 return None
-            old = self.manifest(base)
-            pairs = matched(old, manifest)
-            same = sum(one is not None and other is not None and one.hash == other.hash for one, other in pairs)
-            if 2 * same < old.count:
+            files = self.layout.incoming / f".spare-{spare.key}"
+            begun = beginning(self.manifest(base), manifest, files)
+            if begun.same.count(1) < len(begun.gone):
                 return None
-            self._spare, files = None, self.layout.incoming / f".spare-{spare.key}"
+            self._spare = None
             remove_tree(files)
             spare.files.rename(files)
-        return old, files
+        return begun
 
     def _drop_spare(self) -> None:
         self._spare = None

@@ -204,6 +204,18 @@ def test_hook_that_fails_is_a_refusal(tmp_path: Path, command: tuple[str, ...], 
     unchanged(store, ours)
 
 
+def test_hooks_are_told_an_absolute_path_wherever_the_node_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = store_at(Path("data"))
+    holding = installed(store, Path("old"), "1.0.0", OLD)
+    code = "import os, sys; tree = os.environ['IWDC_TREE']; sys.exit(not (os.path.isabs(tree) and os.path.isdir(tree)))"
+    switched = applier(store, hooks=Hooks(python(code), python(code))).apply(holding, AT_MS)
+    assert switched is not None
+    assert switched.warning is None
+
+
 def test_hook_after_is_told_and_cannot_undo(tmp_path: Path) -> None:
     store, old, _ = two_versions(tmp_path)
     code = "import os, sys; sys.exit(sorted(os.listdir(os.environ['IWDC_TREE']))[0])"

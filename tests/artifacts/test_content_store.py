@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from node.artifacts.errors import BadBlocks, BadContent, BadManifest, BadPath, ContentMissing, NoSpace, TooMuch
-from node.artifacts.incoming import Incoming
+from node.artifacts.incoming import Begun, Incoming
 from node.artifacts.intake import inspect, take_tree
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import FileEntry, Manifest, compose
@@ -386,9 +386,9 @@ def test_spare_that_was_given_away_is_left_alone(tmp_path: Path, monkeypatch: py
     holding = installed(there, tmp_path / "new", "1.1.0", changed)
     begin = Incoming.open
 
-    def begun_late(folder: Path, manifest: Manifest, spare: tuple[Manifest, Path] | None) -> Incoming:
+    def begun_late(folder: Path, manifest: Manifest, begun: Begun | None) -> Incoming:
         store.prepare()
-        return begin(folder, manifest, spare)
+        return begin(folder, manifest, begun)
 
     monkeypatch.setattr(Incoming, "open", begun_late)
     incoming = store.begin(there.manifest(holding).document)

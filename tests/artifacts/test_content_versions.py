@@ -48,6 +48,20 @@ def test_sample_reads_a_part(tmp_path: Path) -> None:
     assert verify(store, holding, sample=0.0001).checked == 1
 
 
+def test_what_becomes_a_version_meanwhile_is_looked_at_where_it_lies_then(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    tree = {f"series/{number}.json": str(number).encode() for number in range(999)}
+    held = take_tree(store, lay(tmp_path / "source", tree), "1.0.0", CREATED_AT)
+
+    def read(files: int, _bytes: int) -> None:
+        if files == 1:
+            store.install(held.key)
+
+    found = verify(store, held, progress=read)
+    assert not held.files.exists()
+    assert (found.sound, found.checked, found.missing) == (True, 1_000, ())
+
+
 def test_damaged_version_is_mended_by_what_lacks_alone(tmp_path: Path) -> None:
     store = store_at(tmp_path / "data")
     holding = installed(store, tmp_path / "new", "1.0.0", NEW)

@@ -44,12 +44,21 @@ class Stopped(Exception):
 class Pull:
     """The pull of the content `key`. `done_bytes`, `total_bytes`, `given` (bytes by peer) may be read at any time."""
 
-    def __init__(self, store: Store, key: str, members: Sequence[Member], pace: Pace, on_bad: OnBad) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        members: Sequence[Member],
+        pace: Pace,
+        on_bad: OnBad,
+        ask_s: float = ASK_S,
+    ) -> None:
         self._store = store
         self._key = key
         self._members = {member.id: member for member in members}
         self._pace = pace
         self._on_bad = on_bad
+        self._ask_s = ask_s
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._work: Work | None = None
@@ -93,7 +102,7 @@ class Pull:
 
         def asked(member: Member) -> bool:
             try:
-                with Peer(member, answer_s=ASK_S) as peer:
+                with Peer(member, answer_s=self._ask_s) as peer:
                     return peer.standing(self._key).state == "held"
             except PeerFailed as problem:
                 self._problems[member.id] = str(problem)

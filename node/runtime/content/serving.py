@@ -128,9 +128,13 @@ class Sender:
             sent += padding
 
     def _read(self, holding: Holding, entry: FileEntry, offset: int, length: int) -> bytes:
-        descriptor = self._open(holding, entry)
-        if descriptor is None:
-            return bytes(length)
+        try:
+            descriptor = os.open(holding.path(entry), _FLAGS)
+        except OSError:
+            found = self._open(holding, entry)
+            if found is None:
+                return bytes(length)
+            descriptor = found
         try:
             return os.pread(descriptor, length, offset).ljust(length, b"\0")
         except OSError:

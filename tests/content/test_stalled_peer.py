@@ -1,0 +1,86 @@
+"""A peer that stands still, as a paused process does, holds a pull up for as long as it may and no longer."""
+
+import hashlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from node.artifacts.intake import take_tree
+from node.artifacts.store import Holding, Store
+from node.protocol.settings import Member
+from node.runtime.content.pace import Pace
+from node.runtime.content.pull import Pull, Unserved
+from tests.artifacts.trees import CREATED_AT, NEW, found_in, lay, store_at
+
+ASK_S = 0.2
+
+
+@contextmanager
+def _stalled() -> Iterator[Member]:
+    """Takes connections as the system does for a stopped process, and never reads or answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Member("stalled", f"http://127.0.0.1:{server.getsockname()[1]}/api/v1")
+
+
+@contextmanager
+def _honest(store: Store, holding: Holding) -> Iterator[Member]:
+    """Gives the content."""
+    manifest = store.manifest(holding)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self.path.endswith("/manifest"):
+                self._answer(manifest.document)
+            else:
+                standing = {"key": holding.key, "version": holding.version, "state": "held"}
+                self._answer(json.dumps({"success": True, "data": standing}).encode())
+
+        def do_POST(self) -> None:
+            parts = json.loads(self.rfile.read(int(self.headers["content-length"])))["parts"]
+            files = [Path(holding.path(manifest.entry(place))).read_bytes() for place, _, _ in parts]
+            self._answer(b"".join(files))
+
+        def _answer(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            yield Member("honest", f"http://127.0.0.1:{server.server_address[1]}/api/v1")
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def test_the_others_give_it_though_one_stands_still(tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(tmp_path / "here")
+    holding = take_tree(there, lay(tmp_path / "source", NEW), "1.0.0", CREATED_AT)
+    with _stalled() as stalled, _honest(there, holding) as honest:
+        pull = Pull(here, holding.key, [stalled, honest], Pace(None), lambda _peer, _path: None, ask_s=ASK_S)
+        got = pull.run(lambda _manifest: None)
+    assert found_in(got.files) == dict(NEW)
+    assert pull.given.keys() == {"honest"}
+
+
+def test_one_that_stands_still_alone_is_named(tmp_path: Path) -> None:
+    key = hashlib.sha256(b"wanted").hexdigest()
+    with _stalled() as stalled:
+        pull = Pull(store_at(tmp_path), key, [stalled], Pace(None), lambda _peer, _path: None, ask_s=ASK_S)
+        with pytest.raises(Unserved, match="nobody has it; stalled: timed out"):
+            pull.run(lambda _manifest: None)
