@@ -53,6 +53,13 @@ def sync_tree(folder: Path) -> None:
                 _sync(os.path.join(place, name), os.O_RDONLY | os.O_NOFOLLOW)
             sync_folder(Path(place))
         return
+    begin_sync(folder)
+
+
+def begin_sync(folder: Path) -> None:
+    """The same where one call does it, and nothing where that takes one for each file."""
+    if _syncfs is None:
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _syncfs(descriptor) != 0:

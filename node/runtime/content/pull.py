@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import accumulate
 from typing import Final
 
@@ -18,6 +19,7 @@ from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest
 from node.artifacts.store import Holding, Store
+from node.artifacts.system import begin_sync
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Answer, Peer, PeerFailed
@@ -28,6 +30,8 @@ THREADS: Final = 2
 """Connections of one pull."""
 ASK_S: Final = 5.0
 """What a peer gets to say whether it has it: one that stands still (SIGSTOP) must not hold up the others for long."""
+FLUSH_S: Final = 0.2
+FLUSH_FILES: Final = 1_000
 READ_BYTES: Final = 512 * 1024
 MAX_BAD: Final = 16
 """Wrong files after which a peer is left out of a pull."""
@@ -154,11 +158,15 @@ class Pull:
         self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong)
         names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
         threads = [threading.Thread(target=self._fetch, args=(incoming, work, name), name="pull") for name in names]
-        for thread in threads:
+        all_here = threading.Event()
+        flusher = threading.Thread(target=_flush, args=(incoming, all_here), name="flush")
+        for thread in (*threads, flusher):
             thread.start()
         for thread in threads:
             thread.join()
         work.end()
+        all_here.set()
+        flusher.join()
         if self._fault is not None:
             raise self._fault
 
@@ -239,3 +247,13 @@ class Pull:
 
     def _told(self) -> str:
         return "".join(f"; {problem}" for problem in self._problems.values())
+
+
+def _flush(incoming: Incoming, all_here: threading.Event) -> None:
+    """Let the disk begin with small files while more come: less is left for the end. It promises nothing."""
+    flushed = incoming.lacking
+    while not all_here.wait(FLUSH_S):
+        if flushed - incoming.lacking >= FLUSH_FILES:
+            flushed = incoming.lacking
+            with suppress(OSError):  # whoever makes the content durable will meet it again, and tell
+                begin_sync(incoming.folder)
