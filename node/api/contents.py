@@ -11,7 +11,7 @@ from node.api.bulk import Bulk
 from node.api.call import BodyT, Call, QueryT
 from node.api.exchange import Response
 from node.artifacts.blobs import read_file
-from node.artifacts.changes import changes_between
+from node.artifacts.changes import few_changes
 from node.artifacts.errors import ContentError
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
@@ -66,10 +66,9 @@ async def manifest(call: Call[ManifestQuery, None]) -> Response:
         found = store.manifest(holding)
         for each in store.bases(holding.version) if base is not None else ():
             known = store.manifest(each)
-            if each.key != holding.key and known.tree == base:
-                changes = changes_between(known, found)
-                if 2 * len(changes.entries) < found.count:
-                    return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
+            fits = each.key != holding.key and known.tree == base
+            if fits and (changes := few_changes(known, found)) is not None:
+                return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
         return MANIFEST_TYPE.encode(), found.document
 
     content_type, body = await kept.keeper.run(look)

@@ -26,6 +26,16 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
     entries: list[FileEntry]
 
 
+def few_changes(base: Manifest, target: Manifest) -> Changes | None:
+    """What leads from `base` to `target`; None if that is more than half of the target."""
+    left = target.count // 2
+    for old, new in matched(base, target):
+        left -= new is not None and new != old
+        if left < 0:
+            return None
+    return changes_between(base, target)
+
+
 def changes_between(base: Manifest, target: Manifest) -> Changes:
     """What leads from `base` to `target`."""
     removed: list[str] = []

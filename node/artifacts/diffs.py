@@ -169,7 +169,7 @@ def build_target(store: Store, diff: Diff) -> Holding:
         return known
     try:
         with store.receiving(parse_manifest(target.document, store.limits)) as incoming:
-            incoming.reuse(store.manifest(base), base.files)
+            incoming.reuse([(store.manifest(base), base.files)])
             _fill(incoming, diff.content.blobs)
             return store.finish(incoming)
     except ContentError:

@@ -138,8 +138,8 @@ class Incoming:
         """How many bytes have to be fetched; a large file counts whole until its last block is here."""
         return sum(entry.size for _, entry in self.missing())
 
-    def reuse(self, base: Manifest, files: Path) -> int:
-        """Link what a version that is here (`base`, its files below `files`) has of this one; returns how many.
+    def reuse(self, bases: Iterable[tuple[Manifest, Path]]) -> int:
+        """Link what versions that are here (manifests, and where the files lie) have of this one; returns how many.
 
         A file with another size than it had is passed over. One that rotted in place is not found here: `verify` finds
         it, and no content is applied without being hashed once more.
@@ -149,10 +149,13 @@ class Incoming:
             return 0
         linked = 0
         with typed(self.folder):
-            for entry in base.entries:
-                place = wanted.get(hash(entry.hash))
-                if place is not None and self._lacking[place]:
-                    linked += self._link(f"{files}/{entry.path}", entry, place)
+            for base, files in bases:
+                for entry in base.entries:
+                    place = wanted.get(hash(entry.hash))
+                    if place is not None and self._lacking[place]:
+                        linked += self._link(f"{files}/{entry.path}", entry, place)
+                if self.whole:
+                    break
         return linked
 
     def _link(self, source: str, known: FileEntry, place: int) -> bool:
@@ -290,9 +293,9 @@ class Begun:
     places: set[str]
 
 
-def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun:
-    """What a folder with the files of `base` is to the version of `manifest`."""
-    same, gone, fresh = bytearray(), list[str](), set[str]()
+def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun | None:
+    """What a folder with the files of `base` is to the version of `manifest`; None if half of it would be removed."""
+    same, gone, fresh, most = bytearray(), list[str](), set[str](), base.count // 2
     for old, new in matched(base, manifest):
         kept = old is not None and new is not None and old.hash == new.hash
         if new is not None:
@@ -301,6 +304,8 @@ def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun:
                 fresh.add(new.path.rpartition("/")[0])
         if old is not None and not kept:
             gone.append(old.path)
+            if len(gone) > most:
+                return None
     return Begun(files, same, gone, fresh)
 
 

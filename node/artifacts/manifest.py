@@ -191,6 +191,9 @@ class Paths:
 
 def category(path: str) -> str | None:
     """The category that makes a file count for the root, None if it does not."""
+    outermost, slash, _ = path.partition("/")
+    if slash and outermost in CATEGORIES and path.endswith(".json"):
+        return outermost
     found = _COUNTED.fullmatch(path)
     return found[1] if found else None
 
@@ -357,11 +360,26 @@ def check_tree(paths: Iterable[str]) -> None:
 
     They are gone through more than once.
     """
-    check_paths(paths)
-    if any(path.startswith("json/") for path in paths):
+    noted = _Noted(paths)
+    check_paths(noted)
+    if noted.below_json:
         for path in paths:
             if not path.startswith("json/") and path != META_NAME:
                 raise BadPath(path, f"it stands beside json/, where a version has {META_NAME} and nothing else")
+
+
+class _Noted:
+    """Paths, of which it is noted on the way whether any is below `json/`."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = paths
+        self.below_json = False
+
+    def __iter__(self) -> Iterator[str]:
+        for path in self._paths:
+            if path.startswith("json/"):
+                self.below_json = True
+            yield path
 
 
 def _check_entry(entry: FileEntry, counted: bool) -> None:

@@ -209,10 +209,7 @@ class Store:
         self._remember(manifest)
         bases = self.bases(manifest.version)
         incoming = Incoming.open(self.layout.incoming / manifest.key, manifest, self._take_spare(manifest, bases))
-        for base in bases:
-            if incoming.whole:
-                break
-            incoming.reuse(self.manifest(base), base.files)
+        incoming.reuse((self.manifest(base), base.files) for base in bases)
         incoming.check_space(self.limits.reserve_bytes)
         return incoming
 
@@ -252,7 +249,7 @@ class Store:
                 return None
             files = self.layout.incoming / f".spare-{spare.key}"
             begun = beginning(self.manifest(base), manifest, files)
-            if begun.same.count(1) < len(begun.gone):
+            if begun is None:
                 return None
             self._spare = None
             remove_tree(files)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.artifacts.errors import BadManifest, BadPath, ContentError, TooMuch
 from node.artifacts.intake import entry_of
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, compose, parse_manifest
+from node.artifacts.manifest import FileEntry, Manifest, compose, matched, parse_manifest, read_manifest
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, trees
 
 LIMITS = ContentLimits()
@@ -164,3 +164,42 @@ def test_large_file_has_blocks() -> None:
         parse_manifest(
             compose("1.0.0", CREATED_AT, [FileEntry("seo/big", "0" * 64, size, "big", ("1" * 64,))]).document, LIMITS
         )
+
+
+LONG: Tree = {f"{category}/изделие-{n}.json": b"%d" % n for n in range(900) for category in ("models", "seo")}
+
+
+def test_a_long_manifest_is_read_in_portions_and_is_the_same() -> None:
+    manifest = manifest_of(LONG)
+    assert (len(manifest.files), len(manifest.others), manifest.count) == (900, 900, 1_800)
+    assert manifest.root == iwdc_root(LONG)
+    again = parse_manifest(manifest.document, LIMITS)
+    assert again == manifest == read_manifest(manifest.document)
+    entries = list(again.entries)
+    assert [entry.path for entry in entries] == sorted(LONG)
+    assert again.span(890, 910) == entries[890:910]
+    assert again.span(0, 1_800) == entries
+    assert again.pick((1_799, 0, 899, 900)) == [entries[1_799], entries[0], entries[899], entries[900]]
+    assert again.size_bytes == sum(map(len, LONG.values()))
+
+
+@pytest.mark.parametrize("place", [1, 512, 899, 901, 1_412])
+def test_another_form_is_refused_wherever_it_is(place: int) -> None:
+    manifest = manifest_of(LONG)
+    entry = manifest.entry(place).path.encode()
+    at = manifest.document.index(b'{"path":"%b"' % entry)
+    for before, after in ((at, at), (at - 1, at), (at + 1, at + 1)):
+        document = manifest.document[:before] + b" " + manifest.document[after:]
+        with pytest.raises(BadManifest):
+            parse_manifest(document, LIMITS)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(trees, trees)
+def test_two_manifests_side_by_side(one: Tree, other: Tree) -> None:
+    old, new = manifest_of(one), manifest_of(other)
+    pairs = list(matched(old, new))
+    assert [entry for _, entry in pairs if entry is not None] == list(new.entries)
+    assert [entry for entry, _ in pairs if entry is not None] == list(old.entries)
+    both = {entry.path for entry, same in pairs if entry is not None and same is not None and entry.path == same.path}
+    assert both == one.keys() & other.keys()
