@@ -150,7 +150,7 @@ class Control:
             self._own_durable = unsynced.popleft()[1]
             moved = True
         if moved and self.leading:
-            self._advance()
+            self._advance(self._ctx.settings.id)
 
     def on_ack(self, peer: Peer, ack: ControlAck) -> None:
         """A follower holds the log of our term up to an index, or lacks its beginning."""
@@ -165,10 +165,7 @@ class Control:
                 self._send_state(name)
         elif ack.index > self._match.get(name, 0):
             self._match[name] = ack.index
-        known = self.commit
-        self._advance()
-        if self.commit > known:
-            self._prompt.decided(name)
+        self._advance(name)
 
     def catch_up(self) -> None:
         """Send again to those who have not acked all: messages get lost. Called with every heartbeat."""
@@ -196,8 +193,8 @@ class Control:
         self._sent[name] = (self.index, self._ctx.mono)
         self._ctx.send(name, ControlReset(self.term, self.index, copy_state(self.state), self.commit))
 
-    def _advance(self) -> None:
-        """Move `commit` to what a strict majority holds, and tell those who waited for it."""
+    def _advance(self, by: str | None = None) -> None:
+        """Move `commit` to what a strict majority holds, and tell those who waited. `by` is who holds more now."""
         voters = self._members.voters
         need = quorum.strict_majority(len(voters))
         own = self._ctx.settings.id
@@ -209,6 +206,8 @@ class Control:
             while self._committing and self._committing[0][0] <= level:
                 self._committing.popleft()[1]()
             self._settle_floor()
+            if by is not None:
+                self._prompt.decided(by)
         if self._confirming:
             seen = sorted((self._round if name == own else rounds.get(name, 0) for name in voters), reverse=True)
             while self._confirming and self._confirming[0][0] <= seen[need - 1]:

@@ -94,7 +94,7 @@ class Core:
         identity = Identity(identity.journal, identity.ready, identity.starts + 1)
         ctx.persist(identity)
         self.members = Membership(ctx)
-        prompt = Promptness(self.members)
+        prompt = Promptness(ctx, self.members)
         self.control = Control(ctx, self.members, prompt)
         self.election = Election(ctx, self.members, self.control)
         self.replication = Replication(ctx, self.clock, self.members, identity.journal)

@@ -65,3 +65,13 @@ def test_l1_the_instance_that_asks_for_a_lock_is_the_one_whose_ack_is_waited_for
         stage.lock(follower, f"of-{follower}")
         assert seen == [(follower, ControlAppend)]
         seen.clear()
+
+
+def test_where_disks_are_slow_all_are_asked_for_the_quickest_to_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(3, fsync_s=0.02)
+    stage.settle()
+    for number in range(20):
+        stage.propose("A", f"1.0.{number}", "slow")
+    seen = hurried(stage, "A", monkeypatch)
+    stage.propose("A", "1.1.0", "one")
+    assert sorted(seen) == [("B", Push), ("C", Push)]
