@@ -65,6 +65,8 @@ def receive(core: "Core", envelope: Envelope) -> None:
                     core.recovery.on_recover(peer, message, envelope.boot)
                 elif isinstance(message, Heartbeat):
                     core.recovery.on_replaced(peer, envelope.journal)
+                elif isinstance(message, RecoverAnswer):
+                    _give_way(core, peer, message)
         return
     members.heard(peer, envelope.boot, envelope.digest)
     peer.start = (envelope.journal, envelope.start)
@@ -78,6 +80,12 @@ def receive(core: "Core", envelope: Envelope) -> None:
         if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
             take(core, peer, message, envelope)
     members.judge(peer)
+
+
+def _give_way(core: "Core", peer: Peer, answer: RecoverAnswer) -> None:
+    """Go on under a new journal id where a member has taken another disk for this one's replacement (D2)."""
+    if core.recovery.is_replaced(peer, answer):
+        core.begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
 
 
 def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None:
@@ -137,10 +145,8 @@ def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None
         case Recover():
             core.recovery.on_recover(peer, message, envelope.boot)
         case RecoverAnswer():
-            if core.recovery.is_replaced(peer, message):
-                core.begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
-            else:
-                core.recovery.on_answer(peer, message)
+            _give_way(core, peer, message)
+            core.recovery.on_answer(peer, message)
         case TimeProbe():
             core.timesync.on_probe(peer, message)
         case TimeAnswer():

@@ -49,6 +49,8 @@ class Recovery:
         """Journals that were replaced since this node started: whoever still speaks of one is late."""
         self._began = 0.0
         self._noted_at: dict[str, float] = {}
+        self._told_since: float | None = None
+        """Since when a member says that it has taken another disk for this one's replacement."""
         self._answers: dict[str, RecoverAnswer] = {}
         self._without: set[str] = set()
         self._next_ask = 0.0
@@ -83,6 +85,7 @@ class Recovery:
         journal = new_journal_id(ctx.rng.random(), ctx.rng.random())
         self._replication.journal = journal
         self.ready = False
+        self._told_since = None
         self._answers.clear()
         self._without.clear()
         self._unheard.clear()
@@ -203,16 +206,28 @@ class Recovery:
             self._answer(peer.member.id, journal, replaced_by=noted.journal)
 
     def is_replaced(self, peer: Peer, answer: RecoverAnswer) -> bool:
-        """Whether `peer` alone has taken another disk for this one's replacement: others still note this one (D2).
+        """Whether to go on under a new journal id: `peer` has taken another disk for this one's replacement (D2).
 
-        So that other disk has never been ready, which takes everybody's note, and this one may be noted anew.
+        Some member must note this disk still: then that other one has never been ready, which takes everybody's note.
+        And all must be able to answer. Of several such disks the one of the lowest id goes first: two that recover
+        would wait for one another.
         """
-        own = self._replication.journal
+        own, members, mono = self._replication.journal, self._members, self._ctx.mono
         if not self.ready or answer.journal != own or not answer.replaced_by:
             return False
-        oldest = self._ctx.mono - self._ctx.settings.timing.heartbeat_timeout
-        others = (self._members.peers[name] for name in self._others() - {peer.member.id})
-        return any(other.quoted == own and other.heard is not None and other.heard > oldest for other in others)
+        timing = self._ctx.settings.timing
+        others = [members.peers[name] for name in self._others()]
+        recent = mono - timing.heartbeat_timeout
+        still_noted = any(p.quoted == own and p.heard is not None and p.heard > recent for p in others)
+        # Of a disk that this node has replaced in the same way it only knows that somebody speaks from it.
+        away = [p for p in others if not p.alive and (p.stranger_at is None or p.stranger_at < recent)]
+        if not still_noted or away:
+            self._told_since = None
+            return False
+        if self._told_since is None:
+            self._told_since = mono
+        turn = 1 + sorted(members.voters).index(self._ctx.settings.id)
+        return mono - self._told_since >= turn * timing.heartbeat_interval
 
     def _answer(self, name: str, journal: str, *, refusal: str = "", replaced_by: str = "") -> None:
         ctx, control = self._ctx, self._control

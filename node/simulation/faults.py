@@ -334,7 +334,7 @@ class Faults:
     def _duplicate(self) -> None:
         """While the original is heard: started while that is silent, it is a lost disk's replacement to all (D2)."""
         original = self._rng.choice(self._world.processes)
-        if not self._at_peace() or not self._others_whole(original) or original.paused:
+        if not self._at_peace() or not self._others_whole(original) or original.paused or not original.up:
             return
         seconds = self._last(5, 60)
         double = self._world.double_of(original)

@@ -73,3 +73,23 @@ def test_a_second_process_that_one_member_took_for_a_replacement_costs_the_first
     stage.settle()
     assert stage["A"].ready
     assert stage["B"].disk.now.peer_journals["A"].journal == stage["A"].running.journal_id
+
+
+def test_two_members_that_took_one_another_for_replaced_are_noted_anew_one_after_the_other() -> None:
+    """D2: both recovered at one time, each would wait for the other to be ready."""
+    stage = Stage(3)
+    stage.settle()
+    stage.split("A", "B")
+    stage.world.run_for(stage.world.plan.timing.heartbeat_timeout + 1)
+    stage.heal()
+    doubles = {name: stage.world.double_of(stage[name]) for name in "AB"}
+    for double in doubles.values():
+        double.start()
+    stage.world.run_for(1.0)
+    for one, other in ("AB", "BA"):
+        assert stage[one].disk.now.peer_journals[other].journal == doubles[other].running.journal_id
+    for double in doubles.values():
+        double.stop("is killed")
+    stage.settle()
+    assert stage["A"].ready
+    assert stage["B"].ready
