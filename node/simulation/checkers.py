@@ -120,11 +120,10 @@ class Checkers:
             if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
                 self._ended.add(record.entry.token)
             heard = process.hearing
-            if heard is None or heard.digest == process.settings.digest:
+            if heard is None or heard.digest == process.running.settings.digest:
                 continue
-            if isinstance(record, ControlAppended | ControlReplaced) or (
-                isinstance(record, Vote) and record.voted_for == heard.sender
-            ):
+            taken = isinstance(record, ControlAppended) and self._leaders.get(record.stamp) != process.name
+            if taken or (isinstance(record, Vote) and record.voted_for == heard.sender):
                 story = f"takes a {type(record).__name__} from {heard.sender}, which runs another configuration"
                 self._fail("M2", process.name, story)
 
