@@ -9,7 +9,6 @@ from node.api.answers import Refused, bad_request, headers
 from node.api.bodies import Own
 from node.api.bulk import Bulk
 from node.api.call import BodyT, Call, QueryT
-from node.api.exchange import Response
 from node.artifacts.blobs import read_file
 from node.artifacts.changes import few_changes
 from node.artifacts.errors import ContentError
@@ -56,7 +55,7 @@ async def stage(call: Call[None, Stage]) -> Standing:
     return staged
 
 
-async def manifest(call: Call[ManifestQuery, None]) -> Response:
+async def manifest(call: Call[ManifestQuery, None]) -> Bulk:
     """The manifest of a content, or what differs from one that the asker has."""
     kept, base = service(call), call.query.base
     store = kept.keeper.store
@@ -72,7 +71,11 @@ async def manifest(call: Call[ManifestQuery, None]) -> Response:
         return MANIFEST_TYPE.encode(), found.document
 
     content_type, body = await kept.keeper.run(look)
-    return Response(200, body, content_type, headers(call.trace, call.now.wall_ms))
+
+    def send(sock: socket.socket) -> None:
+        sock.sendall(body)
+
+    return Bulk(len(body), send, content_type, headers(call.trace, call.now.wall_ms))
 
 
 async def parts(call: Call[None, Parts]) -> Bulk:

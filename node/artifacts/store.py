@@ -174,17 +174,19 @@ class Store:
 
     def manifest(self, holding: Holding) -> Manifest:
         """What a holding consists of. Raises ContentMissing if its manifest is gone or damaged, ContentFault."""
-        with self._lock:
+        with self._lock:  # several that want it at one time share it
             if (known := self._manifests.get(holding.key)) is not None:
                 self._manifests.move_to_end(holding.key)
                 return known
-        with typed(holding.manifest_path):
-            document = self.follow(holding, lambda lies: lies.manifest_path.read_bytes())
-        if hashlib.sha256(document).hexdigest() != holding.key:
-            raise ContentMissing(f"{holding.manifest_path}: not the manifest that was written; pull the version again")
-        manifest = read_manifest(document)
-        self._remember(manifest)
-        return manifest
+            with typed(holding.manifest_path):
+                document = self.follow(holding, lambda lies: lies.manifest_path.read_bytes())
+            if hashlib.sha256(document).hexdigest() != holding.key:
+                raise ContentMissing(
+                    f"{holding.manifest_path}: not the manifest that was written; pull the version again"
+                )
+            manifest = read_manifest(document)
+            self._remember(manifest)
+            return manifest
 
     def _remember(self, manifest: Manifest) -> None:
         with self._lock:
