@@ -75,7 +75,9 @@ class Busy:
             parts: dict[str, Any] = {"events": self._told}
             if now_s - polled_s >= POLL_S or self._wanted - wanted:
                 polled_s, wanted = now_s, self._wanted
-                parts |= {name: PARTS[name](self.number, now_ms) for name in {"status", *self._wanted} & PARTS.keys()}
+                for name in {"status", *self._wanted} & PARTS.keys():
+                    parts[name] = PARTS[name](self.number, now_ms)
+                    await asyncio.sleep(0)  # each answer comes by itself
             made = {name: Part(value, NODE, now_s, now_ms) for name, value in parts.items()}
             known = msgspec.structs.replace(known, link=Link(NODE, 0.5, now_s), **made)
             yield known

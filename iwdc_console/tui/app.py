@@ -4,6 +4,7 @@ First paint comes before the first request: the source begins once the first scr
 screen does not show is imported where it is first used.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from functools import cached_property, partial
@@ -188,7 +189,7 @@ class Console(App[None]):
             async for observation in observations:
                 self._newest = observation
                 self._history.add(observation)
-                self._ring.add(observation, self.clock.mono_s(), int(self.clock.wall_ms()))
+                await asyncio.to_thread(self._ring.add, observation, self.clock.mono_s(), int(self.clock.wall_ms()))
                 if self._held is None and self.travel is None:
                     self._show()
 

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 EVERY_S = 600.0
 """A look at all there is takes less than a tenth of a second, which a key may have to wait for."""
-YOUNG, MIDDLE, OLD = 20_000, 20, 5
+YOUNG, MIDDLE, OLD = 5_000, 80, 5
 """How many new objects, and looks at new ones, come before a look at more. Rows and observations go by themselves."""
 
 

@@ -2,7 +2,7 @@
 
 from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
-from iwdc_console.tui.model.api import Status
+from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.marks import HEALTHY, UNREACHABLE, shape, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.once import once
@@ -26,7 +26,12 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     part = moment.observation.status
     if part is None or moment.observation.retold:
         return [[(text(moment.unknown), "text-muted")]]
-    status = part.value
+    return _matrix(part.value, width, most, language())
+
+
+@once
+def _matrix(status: Status, width: int, most: int, spoken: str) -> list[Line]:
+    """In the language `spoken`."""
     names = [item.id for item in status.instances]
     cell = min(5, max(2, (width - NAME) // max(1, len(names))))
     fitting = names[: max(1, (width - NAME) // cell)]
@@ -34,22 +39,22 @@ def matrix_lines(moment: Moment, width: int, most: int) -> list[Line]:
     lines: list[Line] = [[(" " * NAME, ""), *((" " + short[name], "text-muted") for name in fitting)]]
     for item in status.instances[: max(1, most - 1)]:
         line: Line = [(fitted(item.id, NAME - 1) + " ", "" if item.status == HEALTHY else tone(item.status))]
-        for name in fitting:
-            line.append(_cell(status, item.id, name, cell))
+        line += (_cell(_said(item, name), cell) for name in fitting)
         lines.append(line)
-    return [*lines, *_wrapped(_disagreements(status, language()), width)][:most]
+    return [*lines, *_wrapped(_disagreements(status), width)][:most]
 
 
 def seen(status: Status, observer: str, name: str) -> str | None:
     """How `observer` sees `name`; None when it did not say, or is itself out of sight."""
     item = next((one for one in status.instances if one.id == observer), None)
-    if item is None or item.status == UNREACHABLE:
-        return None
-    return item.sees.get(name)
+    return None if item is None else _said(item, name)
 
 
-def _cell(status: Status, observer: str, name: str, width: int) -> tuple[str, str]:
-    said = seen(status, observer, name)
+def _said(observer: Instance, name: str) -> str | None:
+    return None if observer.status == UNREACHABLE else observer.sees.get(name)
+
+
+def _cell(said: str | None, width: int) -> tuple[str, str]:
     if said is None:
         return f"{UNSAID:>{width}}", "text-muted"
     return f"{shape(said):>{width}}", tone(said)
@@ -59,9 +64,8 @@ def _wrapped(sentences: list[str], width: int) -> list[Line]:
     return [[(line, "status-degraded")] for words in sentences for line in wrap(clean(words), width)]
 
 
-@once
-def _disagreements(status: Status, spoken: str) -> list[str]:
-    """In the language `spoken`: instances that some see and others do not: a link is broken, not a node."""
+def _disagreements(status: Status) -> list[str]:
+    """Instances that some see and others do not: a link is broken, not a node."""
     observers = [item for item in status.instances if item.status != UNREACHABLE]
     unseen = {name for one in observers for name, said in one.sees.items() if said == UNREACHABLE}
     sentences: list[str] = []

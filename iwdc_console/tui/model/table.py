@@ -43,6 +43,11 @@ class Row(NamedTuple):
     copy: str = ""
 
     @property
+    def seen(self) -> tuple[tuple[str, str], ...]:
+        """Everything of it that is painted: its words with their tones."""
+        return (*((cell.text, cell.tone) for cell in self.cells), (self.note, self.note_tone))
+
+    @property
     def plain(self) -> str:
         """All its words: what the filter looks at."""
         return " ".join(words for words in (*(cell.text for cell in self.cells), self.note) if words)

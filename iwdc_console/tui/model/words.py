@@ -7,12 +7,19 @@ from iwdc_console.cli.text import ELLIPSIS, fit, pad, safe
 LONGEST = 2_000
 """Characters of one value that are looked at: names of any length may come in."""
 REMEMBERED = 200
-"""What is no longer than this is fitted once: most cells of a table say what they said a moment ago."""
+"""What is no longer than this is made safe and fitted once: most cells say what they said a moment ago."""
 
 
 def clean(words: str) -> str:
     """`words` on one line, with nothing in it that could move the cursor or reorder text."""
+    if len(words) <= REMEMBERED:
+        return words if words.isascii() and words.isprintable() else _safe(words)
     return safe(words[:LONGEST] + (ELLIPSIS if len(words) > LONGEST else ""))
+
+
+@lru_cache(maxsize=4096)
+def _safe(words: str) -> str:
+    return safe(words)
 
 
 def fitted(words: str, width: int, right: bool = False) -> str:

@@ -1,11 +1,15 @@
-"""What the console itself has seen since it began, as far back as a bounded piece of memory reaches."""
+"""What the console itself has seen since it began, as far back as a bounded piece of memory reaches.
+
+Observations are added in a thread: a large one takes longer than a key should wait.
+"""
 
 import zlib
 from collections import deque
 from functools import partial
+from threading import Lock
 from typing import NamedTuple
 
-from iwdc_console.tui.model.milestones import Milestone
+from iwdc_console.tui.model.milestones import Milestone, between
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.recording.lines import Frame, Line, decode, encode
 from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, MAX_BLOCK_BYTES, Block, Tape
@@ -32,6 +36,7 @@ class Ring:
 
     def __init__(self, most: int = MAX_BYTES) -> None:
         self._most = most
+        self._adding = Lock()
         self._closed: deque[_Closed] = deque()
         self._size = 0
         self._block = zlib.compressobj(LEVEL)
@@ -49,13 +54,16 @@ class Ring:
 
     def add(self, observation: Observation, at_s: float, at_ms: int) -> None:
         """Keep an observation, if the last one is long enough ago. One that is no good Unicode cannot be kept."""
-        if at_s - self._last_s < LEAST_GAP_S:
-            return
+        if at_s - self._last_s >= LEAST_GAP_S:
+            with self._adding:
+                self._add(observation, at_s, at_ms)
+
+    def _add(self, observation: Observation, at_s: float, at_ms: int) -> None:
         try:
             line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._times_ms)
         except UnicodeEncodeError:
             return
-        self._milestones += decode(line).milestones
+        self._milestones += () if self._last is None else between(self._last, observation)
         self._compressed.append(self._block.compress(line))
         self._open_size += len(line)
         self._times_ms.append(at_ms)
@@ -65,10 +73,11 @@ class Ring:
 
     def tape(self) -> Tape:
         """All there is now; what comes later does not change it."""
-        blocks = [closed.block() for closed in self._closed]
-        if self._times_ms:
-            blocks.append(self._as_closed(self._block.copy().flush()).block())
-        return Tape(blocks)
+        with self._adding:
+            blocks = [closed.block() for closed in self._closed]
+            if self._times_ms:
+                blocks.append(self._as_closed(self._block.copy().flush()).block())
+            return Tape(blocks)
 
     def _as_closed(self, end: bytes) -> _Closed:
         return _Closed(tuple(self._times_ms), tuple(self._milestones), b"".join((*self._compressed, end)))

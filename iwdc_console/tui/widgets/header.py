@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from textual.content import Content
+from textual.strip import Strip
 from textual.widget import Widget
 
 from iwdc_console.cli.text import cells
@@ -10,7 +11,8 @@ from iwdc_console.locale import text
 from iwdc_console.tui.model.frame import Field, fields
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.words import clean
-from iwdc_console.tui.widgets.words import Piece, content
+from iwdc_console.tui.widgets.looks import Looks
+from iwdc_console.tui.widgets.words import Piece, content, toned
 
 GAP, NARROW_GAP = 3, 2
 
@@ -25,6 +27,7 @@ class Header(Widget):
     def __init__(self) -> None:
         super().__init__(id="header")
         self._fields: tuple[Field, ...] = ()
+        self._looks = Looks(self)
 
     def show(self, moment: Moment, read_only: bool) -> None:
         """Show the frame of this moment."""
@@ -33,7 +36,18 @@ class Header(Widget):
             self._fields = found
             self.refresh()
 
+    def render_line(self, y: int) -> Strip:
+        """The line; what is being selected in it Textual marks itself."""
+        if self.text_selection is not None:
+            return super().render_line(y)
+        pieces = ((clean(words), toned(tone)) for words, tone in self._pieces())
+        return self._looks.words_at(pieces, y).adjust_cell_length(self.content_size.width, self._looks.ground)
+
     def render(self) -> Content:
+        """The line, to be selected from."""
+        return content(*self._pieces())
+
+    def _pieces(self) -> list[Piece]:
         """The fields that fit, spread over the line."""
         room = self.content_size.width
         chosen, gap = fitting(self._fields, room)
@@ -44,7 +58,7 @@ class Header(Widget):
             if index:
                 pieces.append((" " * (gap + (spare if index == last else 0)), ""))
             pieces.extend(field.pieces)
-        return content(*pieces)
+        return pieces
 
 
 def fitting(fields: Iterable[Field], room: int) -> tuple[list[Field], int]:

@@ -105,8 +105,7 @@ class Lines(Widget, can_focus=True):
             return self._looks.strip((), width)
         if y not in self._strips:
             pieces = cropped(((clean(words), toned(tone)) for words, tone in self._lines[y]), width)
-            line = self._looks.words(pieces).apply_offsets(0, y)
-            self._strips[y] = line.adjust_cell_length(width, self._looks.ground)
+            self._strips[y] = self._looks.words_at(pieces, y).adjust_cell_length(width, self._looks.ground)
         return self._strips[y]
 
     def render(self) -> Content:

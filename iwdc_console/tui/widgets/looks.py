@@ -1,6 +1,8 @@
 """Words with their styles as strips of cells: what is painted often is put together without Textual's `Content`."""
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -20,13 +22,14 @@ class Looks:
         self._widget = widget
         self._own: tuple[object, ...] = ()
         self._known: dict[tuple[str, str], Style] = {}
+        self._placed: dict[tuple[Style, int, int], Style] = {}
 
     def renewed(self) -> bool:
         """Whether the widget or the theme looks otherwise than when this was last asked."""
         own = self._widget.visual_style, self._widget.app.theme, self._last
         if own == self._own:
             return False
-        self._own, self._known = own, {}
+        self._own, self._known, self._placed = own, {}, {}
         return True
 
     @property
@@ -40,6 +43,17 @@ class Looks:
         base = self._look(over, "")
         return Strip([Segment(words, self._look(over, style) if style else base) for words, style in pieces if words])
 
+    def words_at(self, pieces: Iterable[Piece], y: int) -> Strip:
+        """Words that can be selected with the mouse: each knows that it stands in line `y`, and in which column."""
+        self.renewed()
+        segments, x = [], 0
+        for style, run in groupby(pieces, key=itemgetter(1)):
+            for words in ["".join(map(itemgetter(0), run))] if not style else map(itemgetter(0), run):
+                if words:
+                    segments.append(Segment(words, self._look_at(style, x, y)))
+                    x += len(words)
+        return Strip(segments)
+
     def strip(self, pieces: Iterable[Piece], width: int, over: str = "") -> Strip:
         """The same, filled up to `width` cells."""
         return self.words(pieces, over).adjust_cell_length(width, self._look(over, ""))
@@ -48,6 +62,12 @@ class Looks:
     def ground(self) -> Style:
         """The widget's background alone: what stands where there are no words."""
         return Style(bgcolor=self._look("", "").bgcolor)
+
+    def _look_at(self, style: str, x: int, y: int) -> Style:
+        look = self._look("", style)
+        if (look, x, y) not in self._placed:
+            self._placed[look, x, y] = look + Style.from_meta({"offset": (x, y)})
+        return self._placed[look, x, y]
 
     def _look(self, over: str, style: str) -> Style:
         if (over, style) not in self._known:

@@ -30,8 +30,6 @@ CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on
 SPACE: Piece = (" " * GAP, "")
 ALONE, WITH_NOTE = (False,), (False, True)
 """The lines of a row: whether each is its note."""
-FEW_LINES = 12
-"""Where more have changed, all is painted: many small regions cost more than one large one."""
 
 
 class Table(ScrollView, can_focus=True):
@@ -121,6 +119,7 @@ class Table(ScrollView, can_focus=True):
         self._first_line: dict[str, int] = {}
         self._glowing: dict[tuple[str, int], float] = {}
         self._widths: list[int] = []
+        self._widths_for: tuple[tuple[Column, ...], int] = ((), 0)
         self._empty = empty
         self._copies = copies
         self._looks = Looks(self)
@@ -174,12 +173,12 @@ class Table(ScrollView, can_focus=True):
         if self.virtual_size.height != height:
             self.virtual_size = Size(self.scrollable_content_region.width, height)
         now_painted = self._picture()
-        changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=False)) if old != new]
-        if len(painted) != len(now_painted) or len(changed) > FEW_LINES:
+        if len(painted) != len(now_painted):
             self.refresh()
             return
-        for y in changed:
-            self._refresh_y(y)
+        changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)) if old != new]
+        if changed:
+            self.refresh(*map(self._line_at, changed))
 
     def _entitle(self) -> None:
         """The title, how many rows there are, and what is filtered for."""
@@ -190,16 +189,16 @@ class Table(ScrollView, can_focus=True):
             entitle(self, self._title, str(all_) if all_ else "")
 
     def _picture(self) -> list[object]:
-        """Everything that decides how each visible line looks."""
+        """Everything that decides how each visible line looks: what a column sorts by does not."""
         top, height = self.scroll_offset.y, self.size.height
         glowing: dict[str, set[int]] = {}
         for key, index in self._glowing:
             glowing.setdefault(key, set()).add(index)
         lines = self._lines[top : top + height]
-        return [(row, is_note, row.key == self.cursor, glowing.get(row.key)) for row, is_note in lines]
+        return [(row.key, row.seen, is_note, row.key == self.cursor, glowing.get(row.key)) for row, is_note in lines]
 
-    def _refresh_y(self, visible: int) -> None:
-        self.refresh(Region(0, visible + HEADING_LINES, self.size.width, 1))
+    def _line_at(self, visible: int) -> Region:
+        return Region(0, visible + HEADING_LINES, self.size.width, 1)
 
     def _index(self, key: str) -> int:
         return next((index for index, row in enumerate(self.shown) if row.key == key), -1)
@@ -214,7 +213,8 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the visible part."""
         width = self.scrollable_content_region.width
-        self._widths = widths(self.columns, width)
+        if (self.columns, width) != self._widths_for:
+            self._widths, self._widths_for = widths(self.columns, width), (self.columns, width)
         if y == 0:
             return self._looks.strip(self._heading(), width)
         at = self.scroll_offset.y + y - HEADING_LINES
@@ -258,7 +258,7 @@ class Table(ScrollView, can_focus=True):
             if first is not None:
                 for at in (first, first + 1):
                     if at < len(self._lines) and self._lines[at][0].key == key:
-                        self._refresh_y(at - self.scroll_offset.y)
+                        self.refresh(self._line_at(at - self.scroll_offset.y))
         if new in self._first_line:
             self.scroll_to_region(
                 Region(0, self._first_line[new] + (0 if self._first_line[new] == 0 else HEADING_LINES), 1, 1),
