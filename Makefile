@@ -78,6 +78,7 @@ clean: ## remove the environment and all caches
 	@$(PIP) --require-hashes --requirement requirements.lock
 	@echo "Installing the project."
 	@$(PIP) --editable . --no-deps --no-build-isolation
+	@$(BIN)/python -m compileall -q node iwdc_console
 	@touch $@
 
 .venv/.dev: .venv/.made requirements-dev.lock pyproject.toml
@@ -85,4 +86,5 @@ clean: ## remove the environment and all caches
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
 	@echo "Installing the project."
 	@$(PIP) --editable . --no-deps --no-build-isolation
+	@$(BIN)/python -m compileall -q node iwdc_console
 	@touch $@ .venv/.runtime

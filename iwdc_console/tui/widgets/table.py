@@ -28,6 +28,8 @@ HEADING, SORTED = "$text-muted", "bold $foreground"
 CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on $surface", "bold on $action-selection"
 
 SPACE: Piece = (" " * GAP, "")
+Picture = tuple[Row, tuple[bool, bool, set[int] | None]]
+"""A line as it is painted: its row; whether it is the note, under the cursor, which of its cells glow."""
 ALONE, WITH_NOTE = (False,), (False, True)
 """The lines of a row: whether each is its note."""
 
@@ -176,7 +178,7 @@ class Table(ScrollView, can_focus=True):
         if len(painted) != len(now_painted):
             self.refresh()
             return
-        changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)) if old != new]
+        changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)) if _differ(old, new)]
         if changed:
             self.refresh(*map(self._line_at, changed))
 
@@ -188,14 +190,14 @@ class Table(ScrollView, can_focus=True):
         else:
             entitle(self, self._title, str(all_) if all_ else "")
 
-    def _picture(self) -> list[object]:
-        """Everything that decides how each visible line looks: what a column sorts by does not."""
+    def _picture(self) -> list[Picture]:
+        """Everything that decides how each visible line looks."""
         top, height = self.scroll_offset.y, self.size.height
         glowing: dict[str, set[int]] = {}
         for key, index in self._glowing:
             glowing.setdefault(key, set()).add(index)
         lines = self._lines[top : top + height]
-        return [(row.key, row.seen, is_note, row.key == self.cursor, glowing.get(row.key)) for row, is_note in lines]
+        return [(row, (is_note, row.key == self.cursor, glowing.get(row.key))) for row, is_note in lines]
 
     def _line_at(self, visible: int) -> Region:
         return Region(0, visible + HEADING_LINES, self.size.width, 1)
@@ -363,3 +365,8 @@ class Table(ScrollView, can_focus=True):
                 else:
                     self.sort_column(index)
             left += width + GAP if width else 0
+
+
+def _differ(old: Picture, new: Picture) -> bool:
+    """Whether a line looks otherwise than before. What a column sorts by is not seen."""
+    return old[1] != new[1] or (old[0] is not new[0] and (old[0].key != new[0].key or old[0].seen != new[0].seen))
