@@ -1,10 +1,9 @@
 """The console's weight: first paint, memory, idle processor time, from key press to paint. `python -m bench.console`.
 
 First paint is CPU and wall time from the start of `iwdc-console` until its first frame is out, beside a bare Textual
-app with header, table and footer, in turn. Idle is three real nodes watched by a console in a pseudo terminal. Key presses
-are measured on every screen, in a terminal, with a hundred instances and 500 events a second. A day of virtual time
-shows whether
-memory grows; it takes some minutes.
+app with header, table and footer, in turn. Idle is three real nodes watched by a console in a pseudo terminal. Key
+presses are measured on every screen, in a terminal, with a hundred instances and 500 events a second. A day of virtual
+time shows whether memory grows; it takes some minutes.
 """
 
 import argparse

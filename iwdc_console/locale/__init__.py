@@ -1,9 +1,11 @@
 """Words on screen in the language of the person: `text("overview.left", time="4 s")`.
 
-The words are in one TOML file per language. A table with the forms `one`, `few`, `many` or `other` is a plural: the
-value `count` chooses the form, by the rules of the language (CLDR).
+The words are in one TOML file per language, of which a section is read when a word of it is first needed: the first
+screen needs a third of them. A table with the forms `one`, `few`, `many` or `other` is a plural: the value `count`
+chooses the form, by the rules of the language (CLDR).
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -15,12 +17,14 @@ DEFAULT = "en"
 FORMS = frozenset({"one", "few", "many", "other"})
 Words = str | Mapping[str, str]
 
+_HEADING = re.compile(r"^\[([\w.]+)\]$", re.MULTILINE)
+_known: dict[str, dict[str, Words]] = {code: {} for code in LANGUAGES}
 _language = DEFAULT
 
 
 def text(key: str, /, **values: object) -> str:
     """The words for `key` with `values` in their places. Raises `KeyError` for an unknown key: our own mistake."""
-    words = table(_language)[key]
+    words = _known[_language].get(key) or _look_up(_language, key)
     if not isinstance(words, str):
         words = words[_PLURALS[_language](int(str(values["count"])))]
     return words.format(**values)
@@ -52,12 +56,29 @@ def from_environment(environment: Mapping[str, str]) -> str:
     return DEFAULT
 
 
-@cache
 def table(code: str) -> Mapping[str, Words]:
     """All words of a language by key."""
-    found: dict[str, Words] = {}
-    _flatten("", tomllib.loads(Path(__file__).with_name(f"{code}.toml").read_text(encoding="utf-8")), found)
-    return found
+    for heading in tuple(_unread(code)):
+        _read(code, heading)
+    return _known[code]
+
+
+def _look_up(code: str, key: str) -> Words:
+    heading = key
+    while heading := heading.rpartition(".")[0]:
+        _read(code, heading)
+    return _known[code][key]
+
+
+def _read(code: str, heading: str) -> None:
+    _flatten(f"{heading}.", tomllib.loads(_unread(code).pop(heading, "")), _known[code])
+
+
+@cache
+def _unread(code: str) -> dict[str, str]:
+    """The sections of a language's file that are not read yet, by their headings."""
+    _, *parts = _HEADING.split(Path(__file__).with_name(f"{code}.toml").read_text(encoding="utf-8"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _flatten(prefix: str, content: Mapping[str, object], into: dict[str, Words]) -> None:

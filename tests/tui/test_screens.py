@@ -69,8 +69,9 @@ def test_events_follow_the_newest_until_the_cursor_leaves_it() -> None:
 
 def test_events_are_chosen_by_type_level_and_instance() -> None:
     async def act(app: Console, pilot: Pilot[Any]) -> None:
-        table, field = app.screen.query_one(Table), app.screen.query_one(Prompt).query_one(Input)
+        table = app.screen.query_one(Table)
         await pilot.press("f")
+        field = app.screen.query_one(Prompt).query_one(Input)
         await pilot.press(*"level:alarm")
         assert [row.key for row in table.shown] == ["e2"]
         field.value = "type:votes,leader_changed"

@@ -48,7 +48,7 @@ def alphabet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     spoken: Mapping[str, locale.Words] = {key: alien(value) for key, value in locale.table("en").items()}
     for by_language in (locale.LANGUAGES, locale._PLURALS, locale._NUMBERS):
         monkeypatch.setitem(by_language, ALPHABET, by_language["en"])
-    monkeypatch.setattr(locale, "table", lambda code: spoken)
+    monkeypatch.setitem(locale._known, ALPHABET, dict(spoken))
     locale.set_language(ALPHABET)
     yield
     locale.set_language("en")

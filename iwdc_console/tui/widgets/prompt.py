@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.suggester import SuggestFromList
@@ -35,11 +34,11 @@ class Prompt(Horizontal):
         self._changed: Callable[[str], str] | None = None
         self._done: Callable[[str], str | None] | None = None
 
-    def compose(self) -> ComposeResult:
-        """What is asked, the answer, and what is wrong with it."""
-        yield Label("", id="prompt-question", markup=False)
-        yield Input(select_on_focus=False)
-        yield Label("", id="prompt-problem", markup=False)
+    def _prepare(self) -> None:
+        """What is asked, the answer, and what is wrong with it: made when something is asked for the first time."""
+        if not self.query(Input):
+            question, problem = (Label("", id=f"prompt-{name}", markup=False) for name in ("question", "problem"))
+            self.mount(question, Input(select_on_focus=False), problem)
 
     def ask(
         self,
@@ -56,6 +55,7 @@ class Prompt(Horizontal):
         """
         self._before = self.screen.focused
         self._start, self._changed, self._done = start, changed, done
+        self._prepare()
         self.query_one("#prompt-question", Label).update(question)
         self._problem("")
         field = self.query_one(Input)
