@@ -1,6 +1,10 @@
 """What is not done: nothing is said or painted twice."""
 
 import asyncio
+import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,12 +12,17 @@ from unittest.mock import patch
 
 import msgspec
 import pytest
+from textual.app import App, ComposeResult
+from textual.css.stylesheet import Stylesheet
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import instance_rows
+from iwdc_console.tui.model.table import Cell
+from iwdc_console.tui.recording.ring import Ring
 from iwdc_console.tui.screens.places import PLACES, Place
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.table import Table
@@ -21,6 +30,26 @@ from tests.tui import prod_eu
 from tests.tui.driving import drive, until
 from tests.tui.prod_eu import NOW_S, Script, moment, observation
 from tests.tui.prod_eu_versions import everything
+
+UNTIL_PAINTED = """
+import gc, json, sys
+from textual.app import App
+from iwdc_console import console
+def painted(self):
+    from iwdc_console.tui import forgetting
+    widgets = [type(widget).__name__ for widget in self.screen.query("*")]
+    seen = {"modules": sorted(sys.modules), "widgets": widgets, "looks for garbage": gc.isenabled()}
+    forgetting.begin()
+    print(json.dumps(seen | {"then": gc.isenabled()}), file=sys.__stdout__)
+    self.exit()
+run = App.run
+def headless(self, **given):
+    type(self)._begin = painted
+    return run(self, headless=True, **given)
+App.run = headless
+console.run(["--node", "http://127.0.0.1:1"])
+"""
+"""A console that tells what there is when its first frame is out, and ends."""
 
 
 def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
@@ -107,3 +136,81 @@ def test_what_is_known_already_is_not_said_again(place: Place) -> None:
         assert all(one is other for one, other in zip(before, after, strict=True))
 
     drive(act, prod_eu.console(everything()))
+
+
+def test_nothing_is_imported_before_the_first_paint_that_it_does_not_show() -> None:
+    """Nor is garbage looked for: all that is there then stays."""
+    told = subprocess.run([sys.executable, "-c", UNTIL_PAINTED], capture_output=True, text=True, check=True)
+    seen = json.loads(told.stdout.splitlines()[-1])
+    modules = set(seen["modules"])
+    assert {name for name in modules if name.startswith("iwdc_console.tui.screens.")} == {
+        f"iwdc_console.tui.screens.{name}" for name in ("overview", "places", "view")
+    }
+    assert not modules & {
+        "httpx", "http.client", "csv", "node", "iwdc_console.diagnosis", "iwdc_console.lease",
+        *(f"iwdc_console.tui.{name}" for name in ("holdings", "leaving", "orders", "palette", "recorder", "travel")),
+        *(f"iwdc_console.tui.widgets.{name}" for name in ("confirm", "export", "field", "menu", "picker")),
+        *(f"iwdc_console.tui.recording.{name}" for name in ("file", "lines", "ring", "tape")),
+        "iwdc_console.tui.model.retold",
+    }  # fmt: skip
+    assert (seen["looks for garbage"], seen["then"]) == (False, True)
+    assert not {"Input", "Button"} & set(seen["widgets"])
+
+
+def test_a_screen_that_is_opened_is_laid_out_with_the_styles_there_are() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        with patch.object(Stylesheet, "reparse", autospec=True) as parsed:
+            await pilot.press("2")
+            await until(pilot, lambda: app.current_mode == "instances" and bool(app.screen.query(Table)))
+            await pilot.pause()
+        assert parsed.call_args_list == []
+
+    drive(act)
+
+
+def test_what_is_seen_is_recorded_beside_the_thread_that_paints() -> None:
+    threads: list[threading.Thread] = []
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: bool(threads))
+        assert threading.main_thread() not in threads
+
+    with patch.object(Ring, "add", lambda *args: threads.append(threading.current_thread())):
+        drive(act)
+
+
+def test_only_the_line_of_a_panel_that_says_something_else_is_painted() -> None:
+    said = [[("one", ""), ("  1", "bold")], [("two", "")], [("three", "")]]
+    panel = Lines("panel.matrix", lambda *_: list(said), id="panel")
+
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield panel
+
+    async def run() -> None:
+        app = Alone()
+        async with app.run_test(size=(40, 10)) as pilot:
+            panel.styles.height = 6
+            panel.show(moment())
+            await pilot.pause()
+            before = [panel.render_line(y) for y in range(3)]
+            said[1] = [("two again", "")]
+            with patch.object(Lines, "refresh", autospec=True) as painted:
+                panel.show(moment())
+            assert [call.args[1:] for call in painted.call_args_list] == [(Region(0, 1, panel.content_size.width, 1),)]
+            after = [panel.render_line(y) for y in range(3)]
+            assert [one is other for one, other in zip(before, after, strict=True)] == [True, False, True]
+
+    asyncio.run(run())
+
+
+def test_a_row_that_differs_only_in_what_it_is_sorted_by_is_not_painted() -> None:
+    """Such as how much of a lease is left, to the millisecond."""
+
+    def act(app: Console, table: Table) -> None:
+        table.show_rows([row._replace(cells=tuple(map(otherwise, row.cells))) for row in table._rows], NOW_S)
+
+    def otherwise(cell: Cell) -> Cell:
+        return cell._replace(sort=77.0)
+
+    assert refreshed(act) == (0, 0, False)
