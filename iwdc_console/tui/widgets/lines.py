@@ -87,7 +87,8 @@ class Lines(Widget, can_focus=True):
         self._lines = lines
         for y in changed:
             self._strips.pop(y, None)
-            self.refresh(Region(0, y, width, 1))
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def action_copy(self) -> None:
         """Copy what stands here: works over ssh, too."""
