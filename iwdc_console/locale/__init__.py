@@ -24,7 +24,10 @@ _language = DEFAULT
 
 def text(key: str, /, **values: object) -> str:
     """The words for `key` with `values` in their places. Raises `KeyError` for an unknown key: our own mistake."""
-    words = _known[_language].get(key) or _look_up(_language, key)
+    known = _known[_language]
+    if key not in known:
+        _read_for(_language, key)
+    words = known[key]
     if not isinstance(words, str):
         words = words[_PLURALS[_language](int(str(values["count"])))]
     return words.format(**values)
@@ -63,11 +66,10 @@ def table(code: str) -> Mapping[str, Words]:
     return _known[code]
 
 
-def _look_up(code: str, key: str) -> Words:
+def _read_for(code: str, key: str) -> None:
     heading = key
     while heading := heading.rpartition(".")[0]:
         _read(code, heading)
-    return _known[code][key]
 
 
 def _read(code: str, heading: str) -> None:

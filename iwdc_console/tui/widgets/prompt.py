@@ -34,8 +34,12 @@ class Prompt(Horizontal):
         self._changed: Callable[[str], str] | None = None
         self._done: Callable[[str], str | None] | None = None
 
+    def on_mount(self) -> None:
+        """Made after the screen's first frame, which does not show it, and before anyone types."""
+        self.call_after_refresh(self._prepare)
+
     def _prepare(self) -> None:
-        """What is asked, the answer, and what is wrong with it: made when something is asked for the first time."""
+        """What is asked, the answer, and what is wrong with it."""
         if not self.query(Input):
             question, problem = (Label("", id=f"prompt-{name}", markup=False) for name in ("question", "problem"))
             self.mount(question, Input(select_on_focus=False), problem)
