@@ -25,6 +25,8 @@ from iwdc_console.tui.notice import Notice
 FILE_NAME = "config.toml"
 MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
 THEME, THEME_16 = "iwdc-dark", "ansi-16"
+MANY_COLOURS = ("256color", "kitty")
+"""Ends of the names of terminals that have more than sixteen; on all others Rich paints in sixteen."""
 _TOKEN = re.compile(r'"""(?:\\.|.)*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|(#)', re.DOTALL)
 """The strings of TOML, or a `#` outside of them: the beginning of a comment."""
 
@@ -99,9 +101,11 @@ def has_comments(content: str) -> bool:
 
 
 def _theme_for(environment: Mapping[str, str]) -> str:
-    """The default theme of a terminal, by its own word on how many colours it has."""
-    terminal = environment.get("TERM", "")
-    return THEME_16 if terminal == "linux" or terminal.endswith("-16color") else THEME
+    """The default theme of a terminal, by its own word on how many colours it has, as Rich takes it."""
+    if environment.get("COLORTERM", "").strip().casefold() in ("truecolor", "24bit"):
+        return THEME
+    terminal = environment.get("TERM", "").casefold()
+    return THEME if not terminal or terminal.rpartition("-")[2] in MANY_COLOURS else THEME_16
 
 
 def _text(value: object) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from iwdc_console.tui import settings
 from iwdc_console.tui.settings import Settings, has_comments, load, save
@@ -22,6 +23,25 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_file_is_all_defaults_of_the_terminal(file: Path) -> None:
     assert load({}) == (Settings(), ())
     assert load({"TERM": "linux", "LANG": "ru_RU.UTF-8"})[0] == Settings(theme="ansi-16", language="ru")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "colours", "theme"),
+    [
+        ("xterm", "", "ansi-16"),
+        ("screen", "", "ansi-16"),
+        ("rxvt-16color", "", "ansi-16"),
+        ("xterm", "truecolor", "iwdc-dark"),
+        ("tmux-256color", "", "iwdc-dark"),
+        ("xterm-kitty", "", "iwdc-dark"),
+    ],
+)
+def test_a_terminal_of_sixteen_colours_gets_their_theme(file: Path, terminal: str, colours: str, theme: str) -> None:
+    """Of others Rich would make the nearest of the sixteen: green and red would both be white."""
+    environment = {"TERM": terminal, "COLORTERM": colours}
+    assert load(environment)[0].theme == theme
+    rich = Console(force_terminal=True, legacy_windows=False, _environ=environment)
+    assert (rich.color_system == "standard") is (theme == "ansi-16")
 
 
 def test_what_the_file_says(file: Path) -> None:
