@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from node.api.server import ApiServer
 from node.artifacts.errors import ContentError
+from node.artifacts.system import give_back_memory
 from node.config import Config
 from node.config.instances import is_loopback
 from node.journal import JOURNAL_NAME, Journal, JournalError, claim
@@ -339,6 +340,7 @@ def run_node(config: Config) -> int:
     kills the process at once, such as SIGBUS, leaves the stacks of its threads on stderr.
     """
     faulthandler.enable()
+    give_back_memory()
     try:
         import uvloop
     except ImportError:

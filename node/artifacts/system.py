@@ -18,6 +18,8 @@ from node.artifacts.errors import NoSpace
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _SYNC_FILE_RANGE_WRITE: Final = 2
+_M_MMAP_THRESHOLD: Final = -3
+_LARGE_BYTES: Final = 1024**2
 _UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP})
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -31,6 +33,15 @@ def _call(name: str) -> Callable[..., int] | None:
 _renameat2 = _call("renameat2")
 _syncfs = _call("syncfs")
 _sync_file_range = _call("sync_file_range")
+_mallopt = _call("mallopt")
+
+
+def give_back_memory() -> None:
+    """Let the system have large pieces of memory back as soon as they are free, where it is glibc that hands them out:
+    after the first manifest of many megabytes it would keep room for more of them. For the whole process.
+    """
+    if _mallopt is not None:
+        _mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def exchange(one: Path, other: Path) -> bool:
