@@ -27,7 +27,7 @@ class Header(Widget):
     def __init__(self) -> None:
         super().__init__(id="header")
         self._fields: tuple[Field, ...] = ()
-        self._looks = Looks(self)
+        self._looks = Looks(self, ages=False)
 
     def show(self, moment: Moment, read_only: bool) -> None:
         """Show the frame of this moment."""

@@ -16,10 +16,14 @@ ELLIPSIS = "…"
 
 
 class Looks:
-    """The styles of one widget's words. There are few, and each is used by many cells."""
+    """The styles of one widget's words. There are few, and each is used by many cells.
 
-    def __init__(self, widget: Widget) -> None:
+    What `ages` is shown as old with the screen; the rest says itself how old it is.
+    """
+
+    def __init__(self, widget: Widget, *, ages: bool = True) -> None:
         self._widget = widget
+        self._ages = ages
         self._own: tuple[object, ...] = ()
         self._known: dict[tuple[str, str], Style] = {}
         self._placed: dict[tuple[Style, int, int], Style] = {}
@@ -35,7 +39,7 @@ class Looks:
     @property
     def _last(self) -> str:
         """What decides after all else."""
-        return OLD if self._widget.screen.has_class("-stale") else ""
+        return OLD if self._ages and self._widget.screen.has_class("-stale") else ""
 
     def words(self, pieces: Iterable[Piece], over: str = "") -> Strip:
         """Words, each in its style, on the style `over` on the widget's own."""
