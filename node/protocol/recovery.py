@@ -54,6 +54,7 @@ class Recovery:
         self._answers: dict[str, RecoverAnswer] = {}
         self._without: set[str] = set()
         self._next_ask = 0.0
+        self._ask_all = 0.0
         self._unheard: set[str] = set()
         self._listen_until = 0.0
 
@@ -140,9 +141,13 @@ class Recovery:
         if ctx.mono >= self._next_ask:
             self._next_ask = ctx.mono + min(max(ctx.settings.timing.heartbeat_interval / 2, 0.05), 1.0)
             blank = not any(answer.known for answer in self._answers.values()) and not self._without
+            # All have answered, and what they hold is not here yet: a floor may have dropped it since. They tell it.
+            lacking = ctx.mono >= self._ask_all and self._others() <= self._answers.keys()
+            if lacking:
+                self._ask_all = ctx.mono + ctx.settings.timing.heartbeat_timeout
             for name in sorted(self._others()):
                 answer = self._answers.get(name)
-                if answer is not None and (answer.ready or blank):
+                if answer is not None and (answer.ready or blank) and not lacking:
                     continue  # While all are blank it does not matter whether they are ready: the cluster is new.
                 ctx.send(name, Recover(self._replication.journal), ctx.persist_number)
         ctx.wake(self._next_ask)
@@ -255,6 +260,8 @@ class Recovery:
         if answer.refusal:
             ctx.observe("RECOVERY_REFUSED", level="error", instance=peer.member.id, why=answer.refusal)
             return
+        if not self._others() <= self._answers.keys():
+            self._ask_all = ctx.mono + ctx.settings.timing.heartbeat_timeout
         self._answers[peer.member.id] = answer
         self._election.promise(answer.term)
         if (answer.stamp, answer.index) > self._control.position:
