@@ -13,6 +13,8 @@ from textual.widget import Widget
 from iwdc_console.tui.widgets.words import OLD, Piece
 
 ELLIPSIS = "…"
+MOST_PLACED = 200
+"""Styles kept together with a place: a panel whose words move would keep one for each cell."""
 
 
 class Looks:
@@ -70,6 +72,8 @@ class Looks:
     def _look_at(self, style: str, x: int, y: int) -> Style:
         look = self._look("", style)
         if (look, x, y) not in self._placed:
+            if len(self._placed) >= MOST_PLACED:
+                self._placed.clear()
             self._placed[look, x, y] = look + Style.from_meta({"offset": (x, y)})
         return self._placed[look, x, y]
 
