@@ -5,6 +5,8 @@ Textual also remembers the last thousand widgets' borders together with all thei
 there or not.
 """
 
+import contextlib
+import ctypes
 import gc
 
 from textual._styles_cache import StylesCache
@@ -15,12 +17,17 @@ EVERY_S = 600.0
 YOUNG, MIDDLE, OLD = 5_000, 80, 5
 """How many new objects, and looks at new ones, come before a look at more. Rows and observations go by themselves."""
 
+ARENA_MAX = -8
+"""glibc's name for the number of heaps: one for each thread that records would keep megabytes that others need."""
+
 
 def begin() -> None:
     """What is there now stays: no key waits for it to be searched for what can go."""
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)
     gc.enable()
+    with contextlib.suppress(OSError, AttributeError):  # another C library has one heap, or ways of its own
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
 def forget() -> None:
