@@ -97,6 +97,8 @@ class Checkers:
     def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
         self._disks_lost.add(process.name)
+        # It shows again as open what it has to hear the votes of again.
+        self._refusals = {(name, key) for name, key in self._refusals if name != process.name}
         others = [p.disk.vector for p in self._world.processes if p is not process]
         for journal, seq in before.items():
             kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
