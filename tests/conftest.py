@@ -36,6 +36,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
+@pytest.fixture(autouse=True)
+def _folders_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and state of who runs the tests are neither read nor written, nor are those of another test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--rewrite`: write down what the scenario scripts print now."""
     parser.addoption("--rewrite", action="store_true", help="rewrite the scenario scripts' golden output")
