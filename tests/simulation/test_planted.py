@@ -7,24 +7,14 @@ from tests.simulation.planted.all_bugs import BUGS
 from tests.simulation.planted.bug import MOST_SEEDS, Bug, hunt, plan_of
 
 QUICK_SEEDS = 12
-QUICK = [b for b in BUGS if not b.rare]
-FIRST = list({b.rule: b for b in reversed(QUICK)}.values())
-"""One for each rule: the others of it take their turn with the slow tests."""
 
 
 def _named(planted: Bug) -> str:
     return f"{planted.rule} {planted.name}"
 
 
-@pytest.mark.parametrize("planted", FIRST, ids=_named)
+@pytest.mark.parametrize("planted", [b for b in BUGS if not b.rare], ids=_named)
 def test_a_planted_bug_is_found_at_once(planted: Bug) -> None:
-    """All promises."""
-    assert hunt(planted, QUICK_SEEDS)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("planted", [b for b in QUICK if b not in FIRST], ids=_named)
-def test_another_planted_bug_is_found_at_once(planted: Bug) -> None:
     """All promises."""
     assert hunt(planted, QUICK_SEEDS)
 

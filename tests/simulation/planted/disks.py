@@ -84,7 +84,7 @@ def quorum_of_one(patch: Patch) -> None:
     patch.setattr(Replication, "when_held", held)
 
 
-@bug("a lost disk recovers from a majority only", "D1", *LOSSES, weather=STORM, nodes=5)
+@bug("a lost disk recovers from a majority only", "D1", *LOSSES, weather=STORM, nodes=5, rare=True)
 def majority_recovers(patch: Patch) -> None:
     def others(original: Callable[..., set[str]], self: Recovery) -> set[str]:
         names: set[str] = original(self)
