@@ -140,7 +140,7 @@ class Checkers:
                 case ControlAppended(stamp, index, entry):
                     self._extended(process, stamp, index, _encoder.encode(entry))
                     if isinstance(entry, Grant):
-                        self._given(process, entry)
+                        self._given(process, stamp, entry)
                 case FloorReached(floor):
                     self._rests_below(process, floor.vector)
                 case ControlReplaced(stamp, index):
@@ -186,8 +186,10 @@ class Checkers:
         if self._entries.setdefault((stamp, index), entry) != entry:
             self._fail("L1", process.name, f"two different control entries at {stamp, index}")
 
-    def _given(self, process: "Process", grant: Grant) -> None:
+    def _given(self, process: "Process", term: int, grant: Grant) -> None:
         lock, plan = grant.lock, self._world.plan
+        if any(each.disk.now.stamp > term for each in self._world.processes):
+            return  # Written by a leader that does not know yet that it was replaced: nobody confirms it (L1).
         gone_s = self._world.schedule.t - self._gone.get(lock.request_id, float("-inf"))
         # A mark is kept for one TTL by the leader's clock.
         if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2 and lock.token not in self._released:
