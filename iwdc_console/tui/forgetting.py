@@ -35,3 +35,5 @@ def forget() -> None:
     StylesCache.get_inner_outer.cache_clear()
     Strip.render_ansi.cache_clear()
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
