@@ -179,7 +179,7 @@ def test_slow_and_silent_clients_hold_nobody_up(running: Cluster) -> None:
 def test_wrong_requests(running: Cluster, method: str, path: str, body: Any, status: int) -> None:
     """4xx that says what is wrong, in the envelope; nothing changes."""
     node = running["instance-C"]
-    before = node.get("status")["stateDigest"]
+    before = running.settled()["stateDigest"]
     answer = request(node.port, method, f"{D}/{path}", body)
     assert answer.status == status, answer
     assert answer.json["success"] is False
