@@ -14,8 +14,8 @@ from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.recording.lines import Frame, Line, decode, encode
 from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, MAX_BLOCK_BYTES, Block, Tape
 
-MAX_BYTES = 4 * 1024 * 1024
-"""Compressed: some hours of a small cluster."""
+MAX_BYTES = 2 * 1024 * 1024
+"""Compressed: about an hour of a small cluster."""
 LEVEL = 1
 """Of compression, line by line: a whole block at once would hold up a key."""
 LEAST_GAP_S = 0.5
