@@ -84,11 +84,18 @@ def _run(client: Client, lease: Lease, command: Sequence[str]) -> int:
 
 
 def _start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """The command in a process group of its own, so that all of it can be ended at once."""
+    """The command in a process group of its own, so that all of it can be ended at once.
+
+    It inherits that ctrl-z does nothing: a lock's holder is not put aside while its lease runs, and a shell that is
+    stopped in the middle of starting something would not even be seen to have stopped.
+    """
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
         return subprocess.Popen(command, env=environment, process_group=0)
     except OSError as error:
         raise Failure(f"{command[0]}: {error.strerror}") from error
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 def _decide(lease: Lease, child: subprocess.Popen[bytes], reports: "queue.SimpleQueue[Report]") -> int:
@@ -124,7 +131,7 @@ def _signal(child: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _watch_child(child: subprocess.Popen[bytes], reports: "queue.SimpleQueue[Report]") -> None:
-    """Report the command's end. Ctrl-z is undone: a lock's holder is not put aside while its lease runs."""
+    """Report the command's end. Where it takes ctrl-z after all (an editor does), that is undone."""
     while True:
         _, status = os.waitpid(child.pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):

@@ -196,14 +196,19 @@ def test_threads_do_not_outlive_the_command(node: FakeNode) -> None:
 ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 
+STOPS_ITSELF = "import signal; signal.signal(signal.SIGTSTP, signal.SIG_DFL); print('up', flush=True); input(); exit(7)"
+"""Takes ctrl-z for what it is, as an editor does."""
+
+
 @pytest.mark.parametrize(
     ("script", "keys", "code"),
     [
         ("echo up; read word; echo got:$word; exit 4", b"hello\n", 4),
         ("trap 'exit 5' INT; echo up; while :; do sleep 0.05; done", b"\x03", 5),
         ("echo up; sleep 0.3; read word; exit 6", b"\x1ago\n", 6),
+        (f'exec {sys.executable} -c "{STOPS_ITSELF}"', b"\x1ago\n", 7),
     ],
-    ids=["keys", "ctrl-c", "ctrl-z"],
+    ids=["keys", "ctrl-c", "ctrl-z", "ctrl-z taken"],
 )
 def test_on_a_terminal_the_keyboard_is_the_command_s(node: FakeNode, script: str, keys: bytes, code: int) -> None:
     line = [sys.executable, "-c", ON_A_TERMINAL, sys.executable, "-m", "iwdc_console.cli.main"]
