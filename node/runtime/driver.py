@@ -8,13 +8,11 @@ from.
 """
 
 import asyncio
-import itertools
 import math
 import random
 import time
 import traceback
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -26,13 +24,10 @@ from node.observability.metrics import Metrics
 from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
 from node.protocol.effects import (
     Apply,
-    Called,
-    Cancelled,
     DiskState,
     Effect,
     Emit,
     Fetch,
-    Gathered,
     Input,
     Install,
     LinkState,
@@ -49,10 +44,12 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
-from node.protocol.requests import Answer, Maybe, Propose, Refusal, Request
+from node.protocol.requests import Answer, Maybe, Refusal, Request
 from node.protocol.settings import Settings
+from node.runtime.answering import Deliveries
 from node.runtime.arrivals import Arrivals
 from node.runtime.bus import Bus
+from node.runtime.calls import Calls
 from node.runtime.commits import GroupCommit
 from node.runtime.content.contract import ContentKeeper
 from node.runtime.legacy import LegacyMember
@@ -62,8 +59,6 @@ if TYPE_CHECKING:
     from node.journal import Journal
     from node.protocol.core import Core
 
-DELIVERY_WAIT_S = 0.050
-"""How long a peer's delivery waits for the commit it caused before it is answered without it."""
 LAG_SHARE = 0.1
 """A timer later than this share of `heartbeat_interval` is a lag worth reporting (H1)."""
 MIN_LAG_S = 0.05
@@ -76,22 +71,6 @@ Dependent = Send | Reply | Emit | Install | Apply
 """Effects that wait for the disk."""
 
 _message_encoder = msgspec.msgpack.Encoder()
-
-
-class _Delivery:
-    """A peer's delivery whose answer waits for the commit of `number`."""
-
-    __slots__ = ("answer", "due", "link", "number")
-
-    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None], due: float) -> None:
-        self.number = number
-        self.link = link
-        self.answer = answer
-        self.due = due
-
-    def finish(self) -> None:
-        if not self.answer.done():
-            self.answer.set_result(self.link.take())
 
 
 class Engine:
@@ -119,20 +98,15 @@ class Engine:
         self._closed = False
         self._links: dict[str, Link] = {}
         self._arrivals: dict[str, Arrivals] = {}
-        self._calls: dict[int, asyncio.Future[Answer]] = {}
-        self._call_numbers = itertools.count(1)
-        self._gathered: list[Called] = []
-        self._held: list[Called] = []
-        """Proposals that came while a commit was under way: together they are one event of the next one."""
+        self._calls = Calls(self._loop, self.step, lambda: self._disk.busy)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk = GroupCommit(
-            journal.commit, self._loop, self._take_held, self._durable_to, self._disk_is, self._journal_failed
+            journal.commit, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
         )
         self._waiting: list[Dependent] = []
-        self._deliveries: deque[_Delivery] = deque()
-        self._deliveries_timer: asyncio.TimerHandle | None = None
+        self._deliveries = Deliveries(self._loop)
         self._outcomes: dict[tuple[str, str], Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -180,24 +154,7 @@ class Engine:
         """Put many requests to the core in one step, as `call` does with one; their answers in the same order."""
         if not self._running:
             return [Refusal("stopping", "the node does not serve; ask another one")] * len(requests)
-        answers: dict[int, asyncio.Future[Answer]] = {}
-        if not self._gathered:
-            # The requests of one loop iteration make one step.
-            self._loop.call_soon(self._take_gathered)
-        for request in requests:
-            call = next(self._call_numbers)
-            answers[call] = self._calls[call] = self._loop.create_future()
-            self._gathered.append(Called(call, request))
-        timer = self._loop.call_later(timeout_s, self._calls_overdue, answers, timeout_s)
-        try:
-            return [await answer for answer in answers.values()]
-        except asyncio.CancelledError:
-            for call in answers:
-                if self._calls.pop(call, None) is not None:
-                    self.step(Cancelled(call))
-            raise
-        finally:
-            timer.cancel()
+        return await self._calls.put(requests, timeout_s)
 
     def deliver(self, envelope: Envelope) -> Envelope | Awaitable[Envelope | None] | None:
         """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.
@@ -219,11 +176,7 @@ class Engine:
             link.answering = False
         if self._disk.urgent == urgent or link.pressing > pressing or not self._running:
             return link.take()
-        answer: asyncio.Future[Envelope | None] = self._loop.create_future()
-        self._deliveries.append(_Delivery(self._disk.urgent, link, answer, self._loop.time() + DELIVERY_WAIT_S))
-        if self._deliveries_timer is None:
-            self._deliveries_timer = self._loop.call_later(DELIVERY_WAIT_S, self._answer_overdue)
-        return answer
+        return self._deliveries.hold(link, self._disk.urgent)
 
     def step(self, input: Input) -> None:
         """Give the core an input and carry out what follows."""
@@ -303,9 +256,7 @@ class Engine:
                 if link is not None:
                     link.send(self._encoded(effect.message), effect.lazy)
             case Reply():
-                answer = self._calls.pop(effect.call, None)
-                if answer is not None and not answer.done():
-                    answer.set_result(effect.answer)
+                self._calls.answer(effect.call, effect.answer)
             case Emit():
                 own, now_ms = self.settings.id, time.time() * 1000
                 for event in effect.events:
@@ -328,41 +279,6 @@ class Engine:
             self._last_raw = msgspec.Raw(_message_encoder.encode(message))
         return self._last_raw
 
-    def _take_gathered(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        if self._disk.busy:
-            self._held += (called for called in gathered if isinstance(called.request, Propose))
-            gathered = [called for called in gathered if not isinstance(called.request, Propose)]
-        self._take(gathered)
-
-    def _take_held(self) -> None:
-        held, self._held = self._held, []
-        self._take(held)
-
-    def _take(self, calls: Sequence[Called]) -> None:
-        # Who has gone meanwhile asks for nothing any more.
-        there = tuple(called for called in calls if called.call in self._calls)
-        if there:
-            self.step(Gathered(there) if len(there) > 1 else there[0])
-
-    def _calls_overdue(self, calls: Collection[int], timeout_s: float) -> None:
-        for call in calls:
-            answer = self._calls.pop(call, None)
-            if answer is not None and not answer.done():
-                answer.set_result(
-                    Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
-                )
-                self.step(Cancelled(call))
-
-    def _answer_overdue(self) -> None:
-        self._deliveries_timer = None
-        now = self._loop.time()
-        while self._deliveries and self._deliveries[0].due <= now:
-            self._deliveries.popleft().finish()
-        if self._deliveries:
-            wait_s = self._deliveries[0].due - now
-            self._deliveries_timer = self._loop.call_later(wait_s, self._answer_overdue)
-
     # Disk
 
     def _durable_to(self, number: int) -> None:
@@ -372,8 +288,7 @@ class Engine:
             if effect.after <= number:
                 self._let_go(effect)
         self.step(Persisted(number))
-        while self._deliveries and self._deliveries[0].number <= number:
-            self._deliveries.popleft().finish()
+        self._deliveries.durable_to(number)
 
     def _disk_is(self, state: DiskState, why: str) -> None:
         if state.fault is None and not state.slow:
@@ -382,7 +297,7 @@ class Engine:
             self.log.warn("disk_unwell", state=state.fault or "slow", why=why)
         self.step(state)
         if state.fault is not None:
-            self._take_held()
+            self._calls.take_held()
 
     def _journal_failed(self, error: Exception) -> None:
         if isinstance(error, JournalCorrupt):
@@ -480,14 +395,8 @@ class Engine:
         self._running = False
         if self._timer is not None:
             self._timer.cancel()
-        if self._deliveries_timer is not None:
-            self._deliveries_timer.cancel()
-        for answer in self._calls.values():
-            if not answer.done():
-                answer.set_result(Maybe("stopping", "the node stopped before it could tell; ask another one"))
-        self._calls.clear()
-        while self._deliveries:
-            self._deliveries.popleft().finish()
+        self._calls.end(Maybe("stopping", "the node stopped before it could tell; ask another one"))
+        self._deliveries.end()
         self.bus.close()
         if not self.stopped.done():
             self.stopped.set_result(reason)

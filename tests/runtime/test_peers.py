@@ -12,7 +12,7 @@ from node.protocol.messages import Envelope, Message, Permit, Push, TimeProbe
 from node.protocol.records import Vote
 from node.protocol.requests import Elect
 from node.protocol.settings import Member
-from node.runtime import driver, peers
+from node.runtime import answering, peers
 from node.runtime.peers import Link
 from tests.runtime.scripted import FAST, MemoryJournal, PeerServer, delivered, engine, envelope, settings, until
 
@@ -283,7 +283,7 @@ def test_a_delivery_is_answered_after_its_commit_with_what_came_of_it() -> None:
 
 
 def test_a_delivery_does_not_wait_long_for_a_slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "DELIVERY_WAIT_S", 0.02)
+    monkeypatch.setattr(answering, "DELIVERY_WAIT_S", 0.02)
 
     async def scenario() -> None:
         sink = await PeerServer(quiet).start()

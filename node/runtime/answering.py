@@ -1,0 +1,63 @@
+"""Peers' deliveries whose answers wait for the commit they caused, so that one exchange brings the ack as well."""
+
+import asyncio
+from collections import deque
+
+from node.protocol.messages import Envelope
+from node.runtime.peers import Link
+
+DELIVERY_WAIT_S = 0.050
+"""How long a peer's delivery waits for the commit it caused before it is answered without it."""
+
+
+class _Delivery:
+    """A peer's delivery whose answer waits for the commit of `number`."""
+
+    __slots__ = ("answer", "due", "link", "number")
+
+    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None], due: float) -> None:
+        self.number = number
+        self.link = link
+        self.answer = answer
+        self.due = due
+
+    def finish(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result(self.link.take())
+
+
+class Deliveries:
+    """What waits, in the order it came, each at most `DELIVERY_WAIT_S`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[_Delivery] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hold(self, link: Link, number: int) -> asyncio.Future[Envelope | None]:
+        """What then waits for that peer, once the commit of `number` is on disk, or it took too long."""
+        answer: asyncio.Future[Envelope | None] = self._loop.create_future()
+        self._waiting.append(_Delivery(number, link, answer, self._loop.time() + DELIVERY_WAIT_S))
+        if self._timer is None:
+            self._timer = self._loop.call_later(DELIVERY_WAIT_S, self._overdue)
+        return answer
+
+    def durable_to(self, number: int) -> None:
+        """All commits up to `number` are on disk."""
+        while self._waiting and self._waiting[0].number <= number:
+            self._waiting.popleft().finish()
+
+    def end(self) -> None:
+        """Answer all, with what there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._waiting:
+            self._waiting.popleft().finish()
+
+    def _overdue(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._waiting and self._waiting[0].due <= now:
+            self._waiting.popleft().finish()
+        if self._waiting:
+            self._timer = self._loop.call_later(self._waiting[0].due - now, self._overdue)
