@@ -14,6 +14,7 @@ import msgspec
 from node.protocol.ballot import ProposalState
 from node.protocol.events import VersionVector
 from node.protocol.proposal import STALE_VERSION, Atom, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
+from node.protocol.records import Floor
 from node.protocol.settings import Limits
 from node.protocol.settlement import Lineage
 from node.protocol.versions import VersionKey, parse
@@ -45,6 +46,30 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Votes and openings whose proposal is not known."""
     early_openings: tuple[Opening, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Checkpoint).decode
+
+
+def write(checkpoint: Checkpoint) -> msgspec.Raw:
+    """A checkpoint as floors carry it."""
+    # By way of plain values: a struct that omits defaults would be written with a longer head, for every proposal.
+    return msgspec.Raw(_encode(msgspec.to_builtins(checkpoint)))
+
+
+def read(state: msgspec.Raw) -> Checkpoint:
+    """The checkpoint that a floor carries. Raises `ValueError` when it is none."""
+    return _decode(state)
+
+
+def is_readable(floor: Floor) -> bool:
+    """Whether a floor carries a checkpoint."""
+    try:
+        _decode(floor.state)
+    except ValueError:
+        return False
+    return True
 
 
 def matters(proposal: ProposalState, highest: VersionKey | None, current: str | None) -> bool:

@@ -4,8 +4,10 @@ A message is taken only from a listed member, under the journal noted for it (D1
 equal configs (M2).
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from node.protocol.checkpoint import is_readable
 from node.protocol.messages import (
     ConfigView,
     ControlAck,
@@ -32,6 +34,7 @@ from node.protocol.messages import (
     VoteRequest,
 )  # fmt: skip
 from node.protocol.peer import Peer
+from node.protocol.records import Floor
 
 if TYPE_CHECKING:
     from node.protocol.core import Core
@@ -41,6 +44,7 @@ NEEDS_EQUAL_CONFIG = (
     LockCall, LockAnswer, Recover, RecoverAnswer,
 )  # fmt: skip
 """Promises, acks, votes and what leads to them (M2)."""
+_BRING_FLOORS = frozenset({ControlAppend, ControlReset, VoteAnswer, RecoverAnswer})
 
 
 def receive(core: "Core", envelope: Envelope) -> None:
@@ -89,7 +93,10 @@ def _give_way(core: "Core", peer: Peer, answer: RecoverAnswer) -> None:
 
 
 def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None:
-    """One message, to the part it is for."""
+    """One message, to the part it is for; nothing of one that brings a floor which says nothing (C1)."""
+    if type(message) in _BRING_FLOORS and not all(map(is_readable, _floors(message))):
+        core.ctx.count("distributed_sync_errors_total", type="bad_floor")
+        return
     election, control, may_ack = core.election, core.control, core.members.can_vote
     match message:
         case Push():
@@ -151,6 +158,17 @@ def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None
             core.timesync.on_probe(peer, message)
         case TimeAnswer():
             core.timesync.on_answer(peer, message)
+
+
+def _floors(message: Message) -> Iterator[Floor]:
+    match message:
+        case ControlAppend(entries=entries):
+            yield from (entry for entry in entries if isinstance(entry, Floor))
+        case ControlReset(state=state) | VoteAnswer(state=state):
+            if state is not None and state.floor is not None:
+                yield state.floor
+        case RecoverAnswer(state=state, floor=floor):
+            yield from (each for each in (state.floor, floor) if each is not None)
 
 
 def rolled_back(core: "Core", quote: Mark) -> bool:

@@ -5,7 +5,6 @@ to a `Durable` gives what was on disk. The simulator's disks do the same in memo
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -61,11 +60,12 @@ class Forget(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="f"):
 class Floor(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     """The compaction floor (C1): what `state` says of everything at or below `vector` is final for everyone.
 
-    `state` is the fold's checkpoint as `state.Fold.checkpoint()` made it.
+    `state` is the fold's checkpoint as `state.Fold.checkpoint()` made it: encoded, for only the fold looks into it, and
+    links and disks pass it on as it is.
     """
 
     vector: dict[str, int]
-    state: dict[str, Any]
+    state: msgspec.Raw
 
 
 ControlEntry = Grant | Renew | Release | Forget | Floor

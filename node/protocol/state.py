@@ -6,14 +6,13 @@ fold start over from its floor, so that it still depends on the set alone.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed
+from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed, read, write
 from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
@@ -307,7 +306,7 @@ class Fold:
 
     # The floor
 
-    def checkpoint(self, vector: VersionVector) -> dict[str, Any]:
+    def checkpoint(self, vector: VersionVector) -> msgspec.Raw:
         """The state of the events at or below `vector`, for `reset` (C1). `vector` must cover the present floor."""
         source = self
         atoms = self._atoms()
@@ -316,8 +315,7 @@ class Fold:
             source = Fold(self._strategy, self._limits)
             source._vector, source._floor = self._vector, self._floor
             source._load(below)
-        made: dict[str, Any] = msgspec.to_builtins(source._checkpoint(vector))
-        return made
+        return write(source._checkpoint(vector))
 
     def _checkpoint(self, vector: VersionVector) -> Checkpoint:
         lineage = self._decisions.lineage
@@ -355,13 +353,13 @@ class Fold:
         p = self._decisions.register.by_key.get(resolution.key)
         return p is None or (p.settled is None and p.verdict != "rejected")
 
-    def reset(self, vector: VersionVector, checkpoint: Mapping[str, Any]) -> None:
+    def reset(self, vector: VersionVector, checkpoint: msgspec.Raw) -> None:
         """Install a floor: its state, joined with what this fold knows above `vector` (C1).
 
-        Own atoms at or below `vector` that are not in the checkpoint are dropped. Raises `msgspec.ValidationError`
-        when the checkpoint does not read as one.
+        Own atoms at or below `vector` that are not in the checkpoint are dropped. Raises `ValueError` when the
+        checkpoint does not read as one.
         """
-        floor = msgspec.convert(checkpoint, Checkpoint)
+        floor = read(checkpoint)
         if self._advance(vector, floor):
             return
         atoms = self._atoms()

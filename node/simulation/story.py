@@ -17,6 +17,8 @@ def _brief(value: object) -> str:
         return f"[token {value.token}; locks {locks or 'none'}; {'floor' if value.floor else 'no floor'}]"
     if isinstance(value, msgspec.Struct):
         return tell(value)
+    if isinstance(value, msgspec.Raw):
+        return f"{len(bytes(value))} bytes"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple | list):

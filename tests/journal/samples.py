@@ -2,8 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from node.protocol.events import Event
-from node.protocol.records import Appended, ControlAppended, ControlEntry, Durable, Forget, Grant, LockRecord, Record
+from node.protocol.records import (
+    Appended,
+    ControlAppended,
+    ControlEntry,
+    Durable,
+    Floor,
+    Forget,
+    Grant,
+    LockRecord,
+    Record,
+)
 
 
 def event(
@@ -25,6 +37,11 @@ def event(
 def appended(numbers: Iterable[int], journal: str = "ja", padding: int = 0) -> list[Record]:
     """Records of the events with these numbers."""
     return [Appended(event(seq, journal, padding=padding)) for seq in numbers]
+
+
+def floor(vector: dict[str, int], **state: object) -> Floor:
+    """A floor at `vector`; what its state says is all the same to a journal."""
+    return Floor(vector, msgspec.Raw(msgspec.msgpack.encode(state)))
 
 
 def lock_entries(first: int, count: int, stamp: int = 1) -> Iterator[ControlAppended]:

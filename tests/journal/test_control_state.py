@@ -5,11 +5,12 @@ from copy import deepcopy
 import pytest
 
 from node.protocol.control_state import apply_entry
-from node.protocol.records import ControlEntry, ControlState, Floor, Forget, Grant, LockRecord, Release, Renew
+from node.protocol.records import ControlEntry, ControlState, Forget, Grant, LockRecord, Release, Renew
+from tests.journal.samples import floor
 
 HELD = LockRecord("build", "alice", "A", 7, 30_000, "q1")
 OTHER = LockRecord("deploy", "bob", "B", 8, 5_000, "q2")
-FLOOR = Floor({"j": 3}, {"current": "1.0.0"})
+FLOOR = floor({"j": 3}, current="1.0.0")
 
 
 def state() -> ControlState:

@@ -24,8 +24,8 @@ from node.journal import (
     schema,
 )
 from node.protocol.events import Event
-from node.protocol.records import Floor, FloorReached, Vote
-from tests.journal.samples import appended, event, listing
+from node.protocol.records import FloorReached, Vote
+from tests.journal.samples import appended, event, floor, listing
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +33,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from node.journal import Journal, schema, store
-from node.protocol.records import Floor, FloorReached, Vote
-from tests.journal.samples import appended, lock_entries
+from node.protocol.records import FloorReached, Vote
+from tests.journal.samples import appended, floor, lock_entries
 
 schema.CHECKPOINT_PAGES, store.CONTROL_ENTRIES, store.PURGE_ROWS = 20, 15, 5
 journal = Journal.open(Path(sys.argv[1]))
@@ -43,7 +43,7 @@ while True:
     number += 1
     records = [Vote(number, None), *appended(range(number * 3 - 2, number * 3 + 1)), *lock_entries(number, 1)]
     if number % 25 == 0:
-        records.append(FloorReached(Floor({"ja": number * 3 - 30}, {"number": number})))
+        records.append(FloorReached(floor({"ja": number * 3 - 30}, number=number)))
     journal.commit(records)
     print(number, flush=True)
 """
@@ -239,7 +239,7 @@ def test_the_log_beside_the_file_stays_bounded(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "journal.sqlite"
     with Journal.open(path) as journal:
         for seq in range(1, 600):
-            journal.commit([*appended([seq]), FloorReached(Floor({"ja": max(0, seq - 9)}, {}))])
+            journal.commit([*appended([seq]), FloorReached(floor({"ja": max(0, seq - 9)}))])
             assert path.with_name("journal.sqlite-wal").stat().st_size < 80 * 4_200
 
 

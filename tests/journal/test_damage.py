@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.journal import Journal, JournalCorrupt, JournalFormat, schema
-from node.protocol.records import FORMAT, ControlReplaced, ControlState, Floor, FloorReached, Identity, Record, Vote
-from tests.journal.samples import appended, event, listing, lock_entries
+from node.protocol.records import FORMAT, ControlReplaced, ControlState, FloorReached, Identity, Record, Vote
+from tests.journal.samples import appended, event, floor, listing, lock_entries
 
 COMMITS: list[list[Record]] = [
     [Identity("ja", True), Vote(3, "instance-A")],
     [*appended(range(1, 40)), *appended(range(1, 5), "jb")],
     [ControlReplaced(3, 9, ControlState()), *lock_entries(10, 12)],
-    [FloorReached(Floor({"jb": 2}, {"current": "1.0.0"}))],
+    [FloorReached(floor({"jb": 2}, current="1.0.0"))],
     appended(range(40, 60), padding=3_000),
     appended([60]),
 ]

@@ -19,7 +19,7 @@ from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.records import Appended, Floor, FloorReached, Identity, Record, Vote
 from node.protocol.settings import Limits
 from node.protocol.state import Fold
-from tests.journal.samples import appended, event, lock_entries
+from tests.journal.samples import appended, event, floor, lock_entries
 
 
 def proposal(seq: int, version: str) -> Event:
@@ -80,7 +80,7 @@ def test_verify_at_rest_leaves_nothing_behind(resting: Path) -> None:
 def test_verify_beside_a_running_node(running: Journal) -> None:
     report = offline.verify(running.path)
     assert (report.problems, report.live, report.events) == ((), True, 5)
-    running.commit([FloorReached(Floor({"ja": 1}, {})), *appended([3], "jb")])
+    running.commit([FloorReached(floor({"ja": 1})), *appended([3], "jb")])
     report = offline.verify(running.path)
     assert (report.problems, report.events) == ((), 6)
     assert report.extents == (offline.Extent("ja", 1, 3, 1), offline.Extent("jb", 1, 3, 0))
@@ -142,9 +142,9 @@ def test_replay_rebuilds_the_state(resting: Path) -> None:
     replayed = offline.replay(resting, "last-write-wins", Limits())
     assert replayed == offline.Replay(whole.digest(), "1.1.0", "hash of 1.1.0", 5, 0)
     part = folded([proposal(1, "1.0.0")])
-    floor = Floor({"ja": 2}, part.checkpoint({"ja": 2}))
+    reached = Floor({"ja": 2}, part.checkpoint({"ja": 2}))
     with Journal.open(resting) as journal:
-        journal.commit([FloorReached(floor)])
+        journal.commit([FloorReached(reached)])
     again = offline.replay(resting, "last-write-wins", Limits())
     assert (again.version, again.hash, again.events, again.floor_events) == ("1.1.0", "hash of 1.1.0", 3, 2)
 

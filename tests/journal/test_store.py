@@ -19,7 +19,6 @@ from node.protocol.records import (
     ControlReplaced,
     ControlState,
     Durable,
-    Floor,
     FloorReached,
     Grant,
     Identity,
@@ -28,9 +27,9 @@ from node.protocol.records import (
     Record,
     Vote,
 )
-from tests.journal.samples import appended, event, listing, lock_entries
+from tests.journal.samples import appended, event, floor, listing, lock_entries
 
-FLOOR = Floor({"ja": 2, "jb": 1}, {"current": "1.0.0", "settled": [["1.0.0", "abc", {"k": None}]]})
+FLOOR = floor({"ja": 2, "jb": 1}, current="1.0.0", settled=[["1.0.0", "abc", {"k": None}]])
 STATE = ControlState(4, {"r": LockRecord("r", "o", "A", 4, 30_000, "q4")}, {"q3": ("r", 3)}, FLOOR)
 
 
@@ -171,7 +170,7 @@ def test_a_floor_hides_at_once_and_deletes_step_by_step(path: Path, monkeypatch:
     monkeypatch.setattr(store, "PURGE_ROWS", 10)
     with Journal.open(path) as journal:
         journal.commit([*appended(range(1, 101)), *appended(range(1, 6), "jb")])
-        journal.commit([FloorReached(Floor({"ja": 90, "jb": 5, "jz": 3}, {}))])
+        journal.commit([FloorReached(floor({"ja": 90, "jb": 5, "jz": 3}))])
         for number in range(1, 12):
             above = [event(n) for n in range(91, 101)]
             assert list(journal.load().events)[:10] == above
@@ -188,7 +187,7 @@ def test_a_floor_hides_at_once_and_deletes_step_by_step(path: Path, monkeypatch:
 
 
 def test_what_the_floor_covers_is_not_stored(journal: Journal) -> None:
-    journal.commit([FloorReached(Floor({"ja": 5}, {}))])
+    journal.commit([FloorReached(floor({"ja": 5}))])
     journal.commit([*appended([4, 5, 6])])
     assert [e.seq for e in journal.load().events] == [6]
 
@@ -208,11 +207,11 @@ def test_the_file_stays_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     full = path.stat().st_size
     with Journal.open(path) as journal:
         for _ in range(4):
-            journal.commit([FloorReached(Floor({"ja": seq - 50}, {}))])
+            journal.commit([FloorReached(floor({"ja": seq - 50}))])
             append(90)
     assert path.stat().st_size <= full * 1.1, "freed pages are used again"
     with Journal.open(path) as journal:
-        journal.commit([FloorReached(Floor({"ja": seq}, {}))])
+        journal.commit([FloorReached(floor({"ja": seq}))])
         for term in range(1, 80):
             journal.commit([Vote(term, None)])
     assert path.stat().st_size < full / 5, "spare pages are given back"

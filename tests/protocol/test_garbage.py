@@ -11,8 +11,8 @@ import pytest
 from node.protocol.core import Core
 from node.protocol.effects import Now, Persist, Persisted, Received, Tick
 from node.protocol.events import RESERVED_TYPES, Event
-from node.protocol.messages import Message, Push
-from node.protocol.records import Durable
+from node.protocol.messages import ControlAppend, ControlReset, Message, Push
+from node.protocol.records import ControlState, Durable, Floor
 from node.protocol.settings import Member, Settings
 
 MEMBERS = tuple(Member(name, f"http://{name}:3000/api/v1") for name in ("instance-A", "instance-B", "instance-C"))
@@ -20,6 +20,11 @@ FIELDS = [
     *("kind", "version", "hash", "label", "voters", "required", "deadlineHlc", "digest", "leaderTerm", "base"),
     *("vote", "votes", "reason", "round", "proposal", "slots", "leader", "term", "slot", "winner", "key", "state"),
 ]
+UNREADABLE = [
+    *map(msgspec.msgpack.encode, ({"kept": 5}, {"kept": [["nonsense"]]}, [], None)),
+    b"\x81\xa7highest\xa1\xff",  # No UTF-8.
+]
+"""States of floors that are no checkpoints."""
 
 
 class Garbage:
@@ -50,6 +55,8 @@ class Garbage:
                 return None
             case msgspec.inspect.AnyType():
                 return rng.choice([None, 1, "a", [], {}, "accept", ["instance-A", 0, "accept"]])
+            case msgspec.inspect.RawType():
+                return msgspec.Raw(rng.choice([*UNREADABLE, b"\x80"]))
             case msgspec.inspect.VarTupleType(item_type=item):
                 return tuple(self._value(item) for _ in range(rng.choice([0, 1, 1, 2])))
             case msgspec.inspect.TupleType(item_types=items):
@@ -100,6 +107,24 @@ def talk(seed: int, count: int) -> Core:
 def test_senseless_messages_do_not_stop_a_node(seed: int) -> None:
     victim = talk(seed, 600)
     assert victim.view_status(Now(1e6, 1.8e12)).id == "instance-A"
+
+
+@pytest.mark.parametrize("state", UNREADABLE)
+@pytest.mark.parametrize("at_once", [True, False], ids=["reset", "append"])
+def test_a_floor_that_does_not_read_as_one_is_not_taken(state: bytes, at_once: bool) -> None:
+    """Committed, it would be put in place, and there is no way to do that (C1)."""
+    now = Now(100.0, 1_700_000_000_000.0)
+    victim, sender = (
+        Core(Settings(m.id, "c", MEMBERS), Durable(), random.Random(at), now, f"boot-{at}", new_cluster=True)
+        for at, m in enumerate(MEMBERS[:2])
+    )
+    floor = Floor({sender.journal_id: 3}, msgspec.Raw(state))
+    reset = ControlReset(7, 1, ControlState(floor=floor if at_once else None), 1)
+    messages = (reset,) if at_once else (reset, ControlAppend(7, 2, (floor,), 2))
+    victim.step(now, Received(sender.envelope("instance-A", messages)))
+    assert victim.control.state.floor is None
+    assert victim.vector == {}
+    assert victim.counters["distributed_sync_errors_total", (("type", "bad_floor"),)] == 1
 
 
 def test_an_empty_push_that_asks_for_confirmation_is_harmless() -> None:

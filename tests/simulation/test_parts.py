@@ -99,7 +99,7 @@ def test_an_image_is_what_all_writes_add_up_to(kinds: list[int]) -> None:
             (ControlAppended(1, number, Grant(LockRecord(f"r{number}", "o", "A", number, 30_000, "q"))),),
             (ControlReplaced(2, number, ControlState(token=number)), Identity(f"journal-{number}", True)),
             (PeerJournal("B", f"b-{number}"), Configured("digest", {"A": "a"}, True)),
-            (FloorReached(Floor({"j": seqs["j"], "k": max(0, seqs["k"] - 1)}, {})),),
+            (FloorReached(Floor({"j": seqs["j"], "k": max(0, seqs["k"] - 1)}, msgspec.Raw(b"\x80"))),),
         )[kind]
         disk.write(records)
         writes.append(msgspec.msgpack.encode(records))
