@@ -99,7 +99,7 @@ def passed(
     kept = {each.birth.key: each for each in floor.kept}
     forgotten: list[ProposalState] = []
     for p in known.values():
-        if is_above(p.birth, vector):
+        if not p.final and is_above(p.birth, vector):
             strays = (cast for cast in p.votes.values() if not is_above(cast, vector))
             if not all((p.key, cast) in early for cast in strays):
                 return None
@@ -113,8 +113,11 @@ def passed(
 
 def _agrees(proposal: ProposalState, kept: Kept, vector: VersionVector) -> bool:
     """Whether a fold that knows more than the floor has decided this proposal as the floor does."""
-    below = sum(not is_above(cast, vector) for cast in proposal.votes.values())
-    openings = sum(not is_above(opening, vector) for opening in proposal.openings)
+    if proposal.final:  # By a floor further down: all that counts for it lies below that one.
+        below, openings = len(proposal.votes), len(proposal.openings)
+    else:
+        below = sum([cast.seq <= vector.get(cast.journal, 0) for cast in proposal.votes.values()])
+        openings = sum(not is_above(opening, vector) for opening in proposal.openings)
     if below != len(kept.votes) or openings != len(kept.openings):
         return False
     if not kept.final:

@@ -6,7 +6,7 @@ fold start over from its floor, so that it still depends on the set alone.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -372,6 +372,8 @@ class Fold:
         unusual = self._displaced or self._early_openings or decisions.resolutions
         if unusual or floor.early_openings or floor.resolutions:
             return False
+        if any(vector.get(journal, 0) < seq for journal, seq in self._vector.items()):
+            return False
         forgotten = passed(decisions.register.by_key, decisions.highest_order, vector, floor)
         if forgotten is None:
             return False
@@ -379,14 +381,15 @@ class Fold:
         loose: list[Atom] = [atom for votes in self._early_votes.values() for atom in votes.values()]
         loose += self._late.values()
         for p in closed:
-            loose += (VoteAtom(p.key, p.payload.hash, cast) for cast in p.votes.values())
-            loose += p.openings
+            if not p.final:
+                loose += _facts(p, vector)
+        loose = [atom for atom in loose if is_above(atom, vector)]
         decisions.finish(floor.kept, forgotten, floor.voids)
         self._sum = (self._sum - sum(p.mark for p in forgotten)) % _DIGEST_RANGE
         self._vector, self._floor = dict(vector), floor
         self._early_votes, self._late, self._latest = {}, {}, {}
         nothing: list[Change] = []
-        for atom in [*floor.early_votes, *(atom for atom in loose if self._above(atom))]:
+        for atom in [*floor.early_votes, *loose]:
             if isinstance(atom, VoteAtom):
                 self._take_again(atom)
             elif isinstance(atom, Opening):
@@ -404,17 +407,19 @@ class Fold:
 
     def _atoms(self) -> list[Atom]:
         """All atoms above the floor."""
+        vector = self._vector
         atoms: list[Atom] = [*self._displaced.values(), *self._late.values(), *self._decisions.resolutions.values()]
-        for p in self._decisions.register.by_key.values():
-            atoms.append(p.birth)
-            # A proposal's own vote is part of it.
-            atoms += (VoteAtom(p.key, p.payload.hash, cast) for cast in p.votes.values() if cast.index >= 0)
-            atoms += p.openings
         for votes in self._early_votes.values():
             atoms += votes.values()
         for openings in self._early_openings.values():
             atoms += openings
-        return [atom for atom in atoms if self._above(atom)]
+        atoms = [atom for atom in atoms if is_above(atom, vector)]
+        for p in self._decisions.register.by_key.values():
+            if not p.final:
+                if is_above(p.birth, vector):
+                    atoms.append(p.birth)
+                atoms += _facts(p, vector)
+        return atoms
 
     def _load(self, atoms: Iterable[Atom]) -> None:
         """Start over: the floor, then the atoms, those first that count against their doubles."""
@@ -449,3 +454,13 @@ class Fold:
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
         decisions.refresh()
+
+
+def _facts(p: ProposalState, vector: VersionVector) -> Iterator[VoteAtom | Opening]:
+    """The votes on a proposal and its rounds that lie above a floor. Its proposer's own vote is part of itself."""
+    for cast in p.votes.values():
+        if cast.index >= 0 and cast.seq > vector.get(cast.journal, 0):
+            yield VoteAtom(p.key, p.payload.hash, cast)
+    for opening in p.openings:
+        if is_above(opening, vector):
+            yield opening
