@@ -8,6 +8,7 @@ it unheard: behind a split they may have told so. For the same reason a floor sa
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -60,13 +61,19 @@ def write(checkpoint: Checkpoint) -> msgspec.Raw:
 
 def read(state: msgspec.Raw) -> Checkpoint:
     """The checkpoint that a floor carries. Raises `ValueError` when it is none."""
+    return _read(bytes(state))
+
+
+@lru_cache(maxsize=1)
+def _read(state: bytes) -> Checkpoint:
+    """A floor is looked at when it arrives and again when it is committed, and nothing in a checkpoint changes."""
     return _decode(state)
 
 
 def is_readable(floor: Floor) -> bool:
     """Whether a floor carries a checkpoint."""
     try:
-        _decode(floor.state)
+        read(floor.state)
     except ValueError:
         return False
     return True
