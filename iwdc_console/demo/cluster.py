@@ -1,7 +1,6 @@
 """The demo's cluster, as whoever shows it has it: started, ordered about, ended."""
 
 import contextlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import msgspec
 
 from iwdc_console.client import Client, ClientError
 from iwdc_console.demo.faults import Answer, Look, Order, State
+from iwdc_console.demo.removal import remove
 
 FEWEST, MOST = 3, 7
 HOST_LOG = "host.log"
@@ -133,4 +133,4 @@ class Cluster:
         except subprocess.TimeoutExpired:
             self._host.kill()
             self._host.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)

@@ -7,7 +7,6 @@ its input ends, however that came about, and on TERM, INT and HUP.
 
 import asyncio
 import json
-import shutil
 import signal
 import sys
 import time
@@ -43,6 +42,7 @@ from iwdc_console.demo.faults import (
 )
 from iwdc_console.demo.network import Network, Way
 from iwdc_console.demo.ports import HOST
+from iwdc_console.demo.removal import remove
 
 CLUSTER = "demo"
 SETTINGS = (
@@ -136,7 +136,8 @@ class Host:
             case Wipe():
                 if condition != "down":
                     await self._kill(id_)
-                shutil.rmtree(self._folder / id_, ignore_errors=True)
+                # In a thread: the links go on meanwhile.
+                await asyncio.to_thread(remove, self._folder / id_)
                 await self._start(id_)
             case Pause():
                 if condition != "running":
@@ -281,7 +282,7 @@ async def _run(folder: Path, nodes: int) -> None:
     except asyncio.CancelledError:
         return
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,10 @@ TIME_DRIFT_MEASURE: Final = "TIME_DRIFT_MEASURE"
 ROUTINE: Final = frozenset({HEARTBEAT_SEND, HEARTBEAT_RECEIVE, QUORUM_API, TIME_DRIFT_MEASURE})
 """Spans that come whether or not anybody asks for anything."""
 
+_OF_CONTENT: Final = frozenset({SNAPSHOT_REPLICATE, DIFF_REPLICATE, SNAPSHOT_APPLY, DIFF_APPLY})
+_ABOUT: Final = ("proposal", "version", "resource", "instance", "leader")
+"""Fields of spans that say what they are about, the most telling first."""
+
 DEFAULT_CAPACITY: Final = 5_000
 """Spans kept, about 0.5 KiB each."""
 ROUTINE_SHARE: Final = 0.1
@@ -61,10 +65,14 @@ class Span(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class TraceSummary(msgspec.Struct, frozen=True, rename="camel"):
-    """A trace as far as this instance knows it. `name` is the earliest span's, `spans` their number."""
+    """A trace as far as this instance knows it. `name` is what started it, `spans` how many there are.
+
+    `about` is the proposal, lock or instance that it is about; empty where that is none, or several.
+    """
 
     id: str
     name: str
+    about: str
     start_ms: float
     duration_ms: float
     spans: int
@@ -198,7 +206,37 @@ def span_of(kept: Kept) -> Span:
 
 
 def _summary(trace: str, spans: list[Span]) -> TraceSummary:
-    first = min(spans, key=lambda span: (span.start_ms, -span.duration_ms))
+    start_ms = min(span.start_ms for span in spans)
     end_ms = max(span.start_ms + span.duration_ms for span in spans)
     instances = tuple(sorted({span.instance for span in spans}))
-    return TraceSummary(trace, first.name, first.start_ms, end_ms - first.start_ms, len(spans), instances)
+    return TraceSummary(
+        trace, _started_by(trace, spans), _about(spans), start_ms, end_ms - start_ms, len(spans), instances,
+    )  # fmt: skip
+
+
+def _started_by(trace: str, spans: list[Span]) -> str:
+    """The root span where it is known here; else the proposal that the others belong to; else the earliest.
+
+    What follows from a proposal may well be all that an instance has seen of it, or the earliest part.
+    """
+    root = root_span_id(trace)
+    for span in spans:
+        if span.id == root:
+            return span.name
+    kinds = [kind for kind in map(_proposed, spans) if kind]
+    return f"PROPOSE_{kinds[0].upper()}" if kinds else min(spans, key=lambda span: span.start_ms).name
+
+
+def _proposed(span: Span) -> str:
+    """Which kind of proposal a span belongs to, or nothing."""
+    if span.name in _OF_CONTENT:
+        return span.name.partition("_")[0]
+    return str(span.fields.get("proposal", span.fields.get("kind", ""))).partition("-")[0]
+
+
+def _about(spans: list[Span]) -> str:
+    for key in _ABOUT:
+        named = {str(span.fields[key]) for span in spans if key in span.fields}
+        if named:
+            return named.pop() if len(named) == 1 else ""
+    return ""

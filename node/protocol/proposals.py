@@ -104,7 +104,10 @@ class Proposals:
             self._answer_or_wait(call, existing, ask.wait_s, existing=True)
             return
         sees = self._members.quorum()
-        ctx.observe("QUORUM_CHECK", ask.trace, "debug", healthy=sees.healthy, required=sees.required)
+        ctx.observe(
+            "QUORUM_CHECK", ask.trace, "debug",
+            kind=ask.kind, version=ask.version, healthy=sees.healthy, required=sees.required,
+        )  # fmt: skip
         if not sees.sufficient:
             self._skip(call, ask, sees)
             return
@@ -286,7 +289,9 @@ class Proposals:
             self._replication.append(SKIPPED_QUORUM, payload, ask.trace)
         self._ctx.count("distributed_quorum_skipped_total", type=ask.kind)
         self._failed(ask, "insufficient_quorum")
-        self._ctx.observe("QUORUM_DECISION", ask.trace, "warn", outcome="skipped")
+        self._ctx.observe(
+            "QUORUM_DECISION", ask.trace, "warn", kind=ask.kind, version=ask.version, outcome="skipped"
+        )  # fmt: skip
         detail = f"{sees.healthy} of {sees.total} instances are healthy, {sees.required} are required"
         if sees.healthy >= sees.required:
             detail += ", and not enough of them vote under this configuration"

@@ -156,6 +156,7 @@ TRACES = [
     {
         "id": "4bf92f3577b34da6a3ce929d0e0e4736",
         "name": "PROPOSE_SNAPSHOT_API",
+        "about": "snapshot-1.2.0-1767272888160",
         "startMs": NOW_MS - 3_000,
         "durationMs": 12.5,
         "spans": 3,

@@ -22,6 +22,7 @@ from node.protocol.effects import Now, Observe
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
+PROPOSAL = "snapshot-1.2.0-1767272888160"
 
 
 def _span(trace: str, name: str = PROPOSE_SNAPSHOT, start_ms: float = 0.0, instance: str = "instance-A") -> Span:
@@ -93,6 +94,36 @@ def test_recent_traces_come_newest_first_without_the_routine() -> None:
     assert oldest.instances == ("instance-A", "instance-B")
     assert [trace.id for trace in ring.recent(1)] == ["3" * 32]
     assert [trace.id for trace in ring.recent(10, HEARTBEAT_SEND)] == ["2" * 32]
+
+
+@pytest.mark.parametrize(
+    ("seen", "name", "about"),
+    [
+        ([("QUORUM_CHECK", {"kind": "snapshot", "version": "1.2.0"}), ("VOTE", {"proposal": PROPOSAL})],
+         "PROPOSE_SNAPSHOT", PROPOSAL),
+        ([("QUORUM_CHECK", {"kind": "diff", "version": "1.3.0"})], "PROPOSE_DIFF", "1.3.0"),
+        ([("SNAPSHOT_REPLICATE", {"version": "1.2.0"}), ("REMOTE_PUSH", {}), ("VOTE", {"proposal": PROPOSAL})],
+         "PROPOSE_SNAPSHOT", PROPOSAL),
+        ([("VOTE", {"proposal": PROPOSAL}), ("VOTE", {"proposal": "snapshot-1.3.0-1"})], "PROPOSE_SNAPSHOT", ""),
+        ([("VOTE", {"proposal": "rollback-1.2.0-1.1.0-1"})], "PROPOSE_ROLLBACK", "rollback-1.2.0-1.1.0-1"),
+        ([("LOCK_ACQUIRE", {"resource": "catalogue"}), ("REMOTE_PUSH", {})], "LOCK_ACQUIRE", "catalogue"),
+    ],
+)  # fmt: skip
+def test_a_trace_is_named_after_what_started_it(seen: list[tuple[str, dict[str, object]]], name: str, about: str) -> None:
+    """Also where the part of it that this instance saw first, or alone, is another."""
+    ring = TraceRing()
+    for at, (span, fields) in enumerate(seen):
+        ring.record(Span(TRACE, new_span_id(), root_span_id(TRACE), span, "instance-B", float(at), 0.0, fields))
+    (summary,) = ring.recent(10)
+    assert (summary.name, summary.about) == (name, about)
+
+
+def test_the_root_span_names_its_trace_whatever_began_before_it_by_another_clock() -> None:
+    ring = TraceRing()
+    ring.record(Span(TRACE, new_span_id(), root_span_id(TRACE), "VOTE", "instance-B", 1.0, 0.0, {"proposal": PROPOSAL}))
+    ring.record(Span(TRACE, root_span_id(TRACE), None, "PROPOSE_SNAPSHOT_API", "instance-A", 2.0, 9.0, {}))
+    (summary,) = ring.recent(10)
+    assert (summary.name, summary.about) == ("PROPOSE_SNAPSHOT_API", PROPOSAL)
 
 
 def test_heartbeats_never_push_out_a_proposal() -> None:

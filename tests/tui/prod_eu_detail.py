@@ -46,9 +46,9 @@ def clocks() -> tuple[Drift, ...]:
 def traces() -> tuple[TraceSummary, ...]:
     """A proposal, a lock and an election."""
     return (
-        TraceSummary(TRACE, "PROPOSE_SNAPSHOT_API", NOW_MS - 1_000, 7.4, 6, NAMES[:3]),
-        TraceSummary(f"{9:032x}", "LOCK_ACQUIRE", NOW_MS - 5_000, 3.2, 1, NAMES[:1]),
-        TraceSummary(f"{1:032x}", "LEADER_ELECTION", NOW_MS - 340_000, 812.5, 4, NAMES[1:4]),
+        TraceSummary(TRACE, "PROPOSE_SNAPSHOT_API", "snapshot-1.5.0-1796021645934", NOW_MS - 1_000, 7.4, 6, NAMES[:1]),
+        TraceSummary(f"{9:032x}", "LOCK_ACQUIRE", "catalogue", NOW_MS - 5_000, 3.2, 1, NAMES[:1]),
+        TraceSummary(f"{1:032x}", "LEADER_ELECTION", "instance-B", NOW_MS - 340_000, 812.5, 4, NAMES[:1]),
     )
 
 

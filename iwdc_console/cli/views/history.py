@@ -84,9 +84,9 @@ def event_line(event: dict[str, Any], screen: Screen, clock: str) -> str:
 _TRACES = (
     Column("when", ">", least=8),
     Column("name", least=16),
+    Column("about", drop=2, least=12),
     Column("took", ">", least=7),
     Column("spans", ">", drop=1, least=5),
-    Column("instances", drop=2, least=12),
     Column("trace", least=32),
 )
 
@@ -99,9 +99,9 @@ def traces_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
         [
             screen.age(item.get("startMs")),
             item["name"],
+            item.get("about", ""),
             duration(item.get("durationMs")),
             str(item.get("spans", "")),
-            " ".join(item.get("instances", ())),
             item["id"],
         ]
         for item in data

@@ -200,10 +200,11 @@ class Event(_View, frozen=True):
 
 
 class TraceSummary(_View, frozen=True):
-    """One trace as far as the asked node knows it. `name` is its earliest span's, `spans` their number."""
+    """One trace as far as the asked node knows it: what started it, what it is `about`, how many spans."""
 
     id: str = ""
     name: str = ""
+    about: str = ""
     start_ms: float = 0.0
     duration_ms: float = 0.0
     spans: int = 0

@@ -17,11 +17,11 @@ Line = list[tuple[str, str]]
 
 COLUMNS = (
     Column("time", 12),
-    Column("name", 20, grow=2),
-    Column("took", 10, right=True),
+    Column("name", 20, grow=1),
+    Column("what", 28, grow=2),
+    Column("took", 9, right=True),
     Column("spans", 5, right=True, drop=2),
-    Column("instances", 12, grow=4, drop=1),
-    Column("trace", 8, grow=3),
+    Column("trace", 12, grow=2, drop=3),
 )
 NAME_WIDTH = 28
 WHO_WIDTH = 12
@@ -47,9 +47,9 @@ def _row(item: TraceSummary) -> Row:
         cells=(
             Cell(time_of_day(int(item.start_ms)), "text-muted", item.start_ms),
             Cell(item.name),
+            Cell(item.about),
             Cell(milliseconds(item.duration_ms), "", item.duration_ms),
             Cell(str(item.spans), "text-muted", item.spans),
-            Cell(", ".join(item.instances), "text-muted"),
             Cell(item.id, "text-muted"),
         ),
         copy=item.id,
