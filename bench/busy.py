@@ -170,7 +170,8 @@ def _elections(number: int, now_ms: int) -> tuple[Event, ...]:
 
 def _traces(number: int, now_ms: int) -> tuple[TraceSummary, ...]:
     return tuple(
-        TraceSummary(f"{n:032x}", "PROPOSE_SNAPSHOT_API", now_ms - n * 90.0, 7.4, 204, NAMES[:9]) for n in range(MANY)
+        TraceSummary(f"{n:032x}", "PROPOSE_SNAPSHOT_API", f"snapshot-{n}", now_ms - n * 90.0, 7.4, 204, NAMES[:1])
+        for n in range(MANY)
     )
 
 

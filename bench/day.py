@@ -83,7 +83,8 @@ class Day:
             "status": self._status(step, now_ms), "events": self._events, "proposals": self._proposals(step, now_ms),
             "locks": tuple(Lock(f"shelf-{n}", "builder", NAMES[n], step, 30_000, step % 30_000) for n in range(5)),
             "traces": tuple(
-                TraceSummary(f"{step + n:032x}", "PROPOSE_SNAPSHOT_API", now_ms - n, 7.4, 6, NAMES) for n in range(50)
+                TraceSummary(f"{step + n:032x}", "PROPOSE_SNAPSHOT_API", f"snapshot-{n}", now_ms - n, 7.4, 6, NAMES[:1])
+                for n in range(50)
             ),
             "metrics": "".join(f'm_total{{n="{n}"}} {step * n}\n' for n in range(60)),
         }  # fmt: skip

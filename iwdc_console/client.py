@@ -16,6 +16,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from iwdc_console import silence
+
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
@@ -344,11 +346,11 @@ def _why(error: Exception, doing: str, timeout_s: float) -> str:
     from http.client import RemoteDisconnected
 
     if isinstance(error, TimeoutError):
-        return f"no {doing} within {timeout_s:g} s" if doing == "answer" else f"no connection within {timeout_s:g} s"
+        return silence.no_answer(timeout_s) if doing == "answer" else silence.no_connection(timeout_s)
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
+        return silence.REFUSED
     if isinstance(error, RemoteDisconnected):
-        return "connection closed without an answer"
+        return silence.CLOSED
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -363,7 +365,7 @@ def _answer(node: str, status: int, headers: Mapping[str, str], content: bytes) 
     if not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
         # A gateway's 5xx says nothing about what happened behind it; anything else was not taken by a node.
         kind = _NoAnswer if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _NotSent
-        raise kind(f"answered {status}, but not as a node does: is this an IWDC node?")
+        raise kind(silence.no_node(status))
     data = envelope.get("data")
     meta = envelope.get("meta")
     trace_id = headers.get("x-trace-id") or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")

@@ -2,10 +2,13 @@
 
 `Evidence` is what was seen; `diagnose` reads it part by part and gives `Finding`s, worst first. A part that has nothing
 to complain of says in one line what it looked at, so that the reader knows what need not be looked at again.
+
+What is found is a code with its figures; `findings` says it in the reader's language.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 Level = Literal["bad", "warn", "ok"]
@@ -15,36 +18,36 @@ LOW_DISK_BYTES = 1024**3
 LOW_DISK_SHARE = 0.05
 MAX_NAMED = 5
 """Proposals that are named one by one."""
+PAIR = 2
+"""Voters of whom one alone can decide under the rule half."""
 JUST_ELECTED_MS = 30_000
 LEGACY = "1.6"
 """Members of this protocol know none of the questions: what the others see of them must do."""
 
-OWN_FAULTS = {
-    "disk_full": ("its disk is full", "Free space there; it comes back by itself within seconds."),
-    "disk_fault": ("its disk does not take writes", "Look at the disk and the kernel's log of that host."),
-    "slow_disk": ("its last commit took longer than a second", "Look at what else uses that disk (iostat, iotop)."),
-    "loop_lag": ("it was late for its own timers", "Look at CPU and memory pressure there, or a paused machine."),
-    "catching_up": ("it is fetching more than 1,000 events it lacks", "Wait; `events` there grows meanwhile."),
-    "drift": ("its clock is off the leader's", "Look at NTP there: chronyc tracking, timedatectl."),
-}
-"""Reasons a member states of itself, in words, and what to do."""
-PATHS = {
-    "no_answer": "silent for the heartbeat time-out",
-    "not_heard_yet": "never heard",
-    "refused": "refusing connections",
-    "missed_beats": "late with its beats",
-    "one_way": "heard, but not confirming what is sent to it",
-}
+OWN_FAULTS = ("disk_full", "disk_fault", "slow_disk", "loop_lag", "catching_up")
+"""Reasons a member states of itself and something can be done about, besides its clock."""
+BROKEN_DISK = ("disk_full", "disk_fault")
+PATHS = ("no_answer", "not_heard_yet", "refused", "missed_beats", "one_way")
 """Reasons that one member gives for how it sees another."""
 
 
+class Phrase(NamedTuple):
+    """Something to say: the text `finding.<code>`, and what stands in it, which may be phrases themselves."""
+
+    code: str
+    figures: "Mapping[str, Figure]" = MappingProxyType({})
+
+
+Figure = str | int | float | Phrase | Sequence[str] | Sequence[Phrase]
+
+
 class Finding(NamedTuple):
-    """One thing worth saying: how bad, about what, in a sentence, and what to do next."""
+    """One thing worth saying: how bad, about what, what it is, and what to do next."""
 
     level: Level
     about: str
-    text: str
-    do: str = ""
+    what: Phrase
+    do: Phrase | None = None
 
 
 class Look(NamedTuple):
@@ -91,34 +94,32 @@ class Evidence(NamedTuple):
 
 def diagnose(seen: Evidence) -> list[Finding]:
     """Everything found, the worst first, otherwise in the order in which one thing causes the next."""
-    found: list[Finding] = []
-    for about, part in PARTS.items():
-        found += [Finding(level, about, text, do) for level, text, do in part(seen)]
+    found = [Finding(said.level, about, said.what, said.do) for about, part in PARTS.items() for said in part(seen)]
     return sorted(found, key=lambda finding: LEVELS.index(finding.level))
 
 
-def verdict(found: Sequence[Finding]) -> str:
-    """All of it in a sentence."""
-    bad = sum(finding.level == "bad" for finding in found)
-    warn = sum(finding.level == "warn" for finding in found)
-    if not bad and not warn:
-        return "Nothing needs you."
-    parts = [f"{_count(bad, 'thing')} broken" if bad else "", f"{_count(warn, 'thing')} to look at" if warn else ""]
-    return f"{' and '.join(part for part in parts if part)}; the first is what to do next.".capitalize()
+class Said(NamedTuple):
+    """What a part says."""
+
+    level: Level
+    what: Phrase
+    do: Phrase | None = None
 
 
-Said = tuple[Level, str, str]
+def _said(level: Level, code: str, do: str | Phrase | None = None, /, **figures: Figure) -> Said:
+    """`do` is a phrase, or the code of one that needs nothing more to be known."""
+    return Said(level, Phrase(code, figures), Phrase(f"do.{do}") if isinstance(do, str) else do)
 
 
 def _network(seen: Evidence) -> Iterator[Said]:
     answering = seen.answering
     for look in seen.looks:
         if look.status is None:
-            who = f"{look.id} does not answer at {look.url}" if look.id != look.url else f"{look.url} does not answer"
-            do = "Look at the host, and at the way there from here."
-            if "refused" in look.why:
-                do = "Its process is down: start it there (iwdc-distributed node run); its event log says why it ended."
-            yield "bad", f"{who}: {look.why}", do
+            do = "start" if "refused" in look.why else "look_at_host"
+            if look.id != look.url:
+                yield _said("bad", "silent", do, id=look.id, url=look.url, why=look.why)
+            else:
+                yield _said("bad", "silent_url", do, url=look.url, why=look.why)
     if not answering:
         return
     old: dict[str, list[str]] = defaultdict(list)
@@ -127,7 +128,7 @@ def _network(seen: Evidence) -> Iterator[Said]:
             if item["protocol"] == LEGACY and item["status"] == "unreachable":
                 old[item["id"]].append(observer)
     for name, observers in sorted(old.items()):
-        yield "bad", f"{name} (v1.6) does not answer {', '.join(observers)}", "Look at its process and its host."
+        yield _said("bad", "legacy_silent", "look_at_process", id=name, observers=observers)
     blind = 0
     for observer, status in answering.items():
         for item in status["instances"]:
@@ -135,40 +136,39 @@ def _network(seen: Evidence) -> Iterator[Said]:
             if name == observer or name not in answering or not reasons:
                 continue
             blind += 1
-            path = f"{name} {PATHS[reasons[0]]}"
-            yield (
+            yield _said(
                 "bad" if item["status"] == "unreachable" else "warn",
-                f"{observer} finds {path}, although both answer here ({', '.join(reasons)})",
-                f"Look at firewalls and routes between their hosts, both ways: from {observer} to {item['url']}, "
-                f"and back to {_url(seen, observer)}.",
-            )
+                "blind",
+                Phrase("do.route", {"observer": observer, "url": item["url"], "back": _url(seen, observer)}),
+                observer=observer, id=name, how=Phrase(f"path.{reasons[0]}"), reasons=reasons,
+            )  # fmt: skip
     if not old and not blind and len(answering) == len(seen.looks):
-        slowest = max(seen.looks, key=lambda look: look.took_ms)
-        yield (
-            "ok",
-            f"all {len(seen.looks)} answer here, the slowest in {slowest.took_ms:.0f} ms, and hear each other",
-            "",
-        )
+        slowest_ms = max(look.took_ms for look in seen.looks)
+        yield _said("ok", "all_answer", total=len(seen.looks), slowest_ms=round(slowest_ms))
 
 
 def _members(seen: Evidence) -> Iterator[Said]:
     well = 0
     for name, status in seen.answering.items():
-        reasons = status["reasons"]
-        well += not reasons
-        if "recovering" in reasons or "listening" in reasons:
-            waiting = "recovering" in reasons
-            do = "If a disk is lost for good: iwdc-distributed node recover --help" if waiting else "Wait."
-            yield "bad" if waiting else "warn", f"{name}: {status['verdict']}", do
-        for reason in reasons:
-            if reason in OWN_FAULTS and reason != "drift":
-                text, do = OWN_FAULTS[reason]
-                yield "bad" if reason in ("disk_full", "disk_fault") else "warn", f"{name}: {text} ({reason})", do
-        for warning in status["warnings"]:
-            if "takes another disk to be" in warning:
-                yield "bad", f"{name}: {warning}", "See `An unknown journal` in docs/operations.md."
+        well += not status["reasons"]
+        for alarm in _alarms(status):
+            match alarm["code"]:
+                case "listening":
+                    yield _said("warn", "listening", "wait", id=name, others=alarm["instances"])
+                case "recovering":
+                    yield _said("bad", "recovering", "recover", id=name)
+                case "recovering_needs":
+                    yield _said("bad", "recovering_needs", "recover", id=name, others=alarm["instances"])
+                case "recovering_alike":
+                    yield _said("bad", "recovering_alike", "recover", id=name, others=alarm["instances"])
+                case "other_disk":
+                    yield _said("bad", "other_disk", "unknown_journal", id=name, other=alarm["instances"][0])
+        for reason in status["reasons"]:
+            if reason in OWN_FAULTS:
+                level: Level = "bad" if reason in BROKEN_DISK else "warn"
+                yield _said(level, "own_fault", reason, id=name, what=Phrase(f"fault.{reason}"), reason=reason)
     if well and well == len(seen.looks):
-        yield "ok", f"no member has a complaint of its own ({_count(well, 'disk')} taking writes)", ""
+        yield _said("ok", "members_well", count=well)
 
 
 def _config(seen: Evidence) -> Iterator[Said]:
@@ -180,40 +180,44 @@ def _config(seen: Evidence) -> Iterator[Said]:
         complained = True
         sides = " | ".join(", ".join(sorted(names)) for names in sorted(groups.values(), key=len, reverse=True))
         differing = {
-            warning.partition(": ")[2]
+            (entry["key"], entry["here"], entry["there"])
             for status in seen.answering.values()
-            for warning in status["warnings"]
-            if "runs another configuration" in warning
+            for alarm in _alarms(status)
+            for entry in alarm["entries"]
         }
-        yield (
-            "bad",
-            f"members run different configurations: {sides}" + "".join(f"; {each}" for each in sorted(differing)),
-            "Make instances.json, cluster, rule and strategy equal everywhere, and restart one node after another.",
-        )
+        if differing:
+            entries = [_entry("entry", *each) for each in sorted(differing, key=str)]
+            yield _said("bad", "configs_differ_in", "same_config", sides=sides, entries=entries)
+        else:
+            yield _said("bad", "configs_differ", "same_config", sides=sides)
     if seen.config is not None and seen.config.problems:
         complained = True
         for problem in seen.config.problems:
-            yield "warn", f"a restart here would fail: {problem}", "Mend it before anything is restarted."
+            yield _said("warn", "restart_fails", "mend_first", problem=problem)
     elif seen.config is not None and len(groups) == 1:
-        differing = set(_differing(seen.config.entries, next(iter(seen.answering.values()))))
-        if differing:
+        unlike = _differing(seen.config.entries, next(iter(seen.answering.values())))
+        if unlike:
             complained = True
-            yield (
-                "warn",
-                f"{seen.config.source} is not what runs: {'; '.join(sorted(differing))}",
-                "A running node takes changes up when it is started again: restart all, one after another.",
-            )
+            yield _said("warn", "not_what_runs", "restart_all", file=seen.config.source, entries=unlike)
     if groups and not complained:
-        files = f", and {seen.config.source} says the same" if seen.config is not None else ""
-        yield "ok", f"all who answer run the same configuration ({next(iter(groups))}){files}", ""
+        digest = next(iter(groups))
+        if seen.config is None:
+            yield _said("ok", "same_config", digest=digest)
+        else:
+            yield _said("ok", "same_config_here", digest=digest, file=seen.config.source)
 
 
-def _differing(here: Mapping[str, str], status: Mapping[str, Any]) -> Iterator[str]:
+def _differing(here: Mapping[str, str], status: Mapping[str, Any]) -> list[Phrase]:
     runs = {"cluster": status["cluster"], "rule": status["rule"], "strategy": status["strategy"]}
     runs |= {f"instance {each['id']}": f"{each['url']} protocol {each['protocol']}" for each in status["instances"]}
-    for key in here.keys() | runs.keys():
-        if here.get(key) != runs.get(key):
-            yield f"{key}: file {here.get(key, 'missing')}, running {runs.get(key, 'missing')}"
+    keys = sorted(here.keys() | runs.keys())
+    return [_entry("file_entry", key, here.get(key), runs.get(key)) for key in keys if here.get(key) != runs.get(key)]
+
+
+def _entry(code: str, key: str, here: str | None, there: str | None) -> Phrase:
+    """An entry of the configuration that is not the same in two places; None where one of them does not have it."""
+    missing = Phrase("missing")
+    return Phrase(code, {"key": key, "here": here or missing, "there": there or missing})
 
 
 def _quorum(seen: Evidence) -> Iterator[Said]:
@@ -221,34 +225,29 @@ def _quorum(seen: Evidence) -> Iterator[Said]:
     lacking = sorted(name for name, status in answering.items() if not status["quorum"]["sufficient"])
     if lacking:
         status = answering[lacking[0]]
-        quorum = status["quorum"]
         absent = [item["id"] for item in status["instances"] if item["status"] == "unreachable"]
-        whole = "nobody" if len(lacking) == len(answering) else f"not {', '.join(lacking)}"
-        missing = f"; missing: {', '.join(absent)}" if absent else ""
-        yield (
-            "bad",
-            f"{whole} can decide: {_numbers(quorum)}{missing}",
-            f"Bring back {' or '.join(absent) if absent else 'the others'}; one that is lost for good still counts: "
-            "see `Add or remove a member` in docs/operations.md.",
-        )
+        figures = _numbers(status["quorum"])
+        who = Phrase("nobody") if len(lacking) == len(answering) else Phrase("not_these", {"names": lacking})
+        if absent:
+            back = Phrase("do.bring_back", {"names": _joined("or", absent)})
+            yield _said("bad", "no_quorum_without", back, who=who, absent=absent, **figures)
+        else:
+            yield _said("bad", "no_quorum", "bring_others_back", who=who, **figures)
     elif answering:
         least = min(answering.values(), key=lambda status: status["quorum"]["healthy"] - status["quorum"]["required"])
         spare = least["quorum"]["healthy"] - least["quorum"]["required"]
-        numbers = _numbers(least["quorum"])
+        figures = _numbers(least["quorum"])
         if spare:
-            yield "ok", f"sufficient: {numbers}, {spare} more may fail", ""
+            yield _said("ok", "quorum_spare", count=spare, **figures)
         elif least["quorum"]["total"] > 1:
-            yield (
-                "warn",
-                f"sufficient, with nothing to spare: {numbers}",
-                "Bring back who is missing before the next one.",
-            )
+            yield _said("warn", "quorum_scarce", "before_next", **figures)
         else:
-            yield "ok", f"sufficient: {numbers}", ""
-    for warning in sorted(
-        {each for status in answering.values() for each in status["warnings"] if "rule half" in each}
-    ):
-        yield "warn", warning, 'Choose `[quorum] rule = "majority"` or an odd number of members.'
+            yield _said("ok", "quorum", **figures)
+    even = {
+        alarm["voters"] for status in answering.values() for alarm in _alarms(status) if alarm["code"] == "even_split"
+    }
+    for voters in sorted(even):
+        yield _said("warn", "even_pair" if voters == PAIR else "even_split", "majority", voters=voters)
 
 
 def _leader(seen: Evidence) -> Iterator[Said]:
@@ -257,38 +256,27 @@ def _leader(seen: Evidence) -> Iterator[Said]:
         views[status["leader"]["id"]].append(name)
     named = sorted(leader for leader in views if leader is not None)
     if len(named) > 1:
-        told = "; ".join(f"{', '.join(sorted(views[leader]))} follow {leader}" for leader in named)
-        yield (
-            "bad",
-            f"there is no one leader: {told}",
-            "The network is split, or a change is under way: ask again in a moment.",
-        )
+        sides = [Phrase("follows", {"names": sorted(views[leader]), "leader": leader}) for leader in named]
+        yield _said("bad", "leaders", "split", sides=sides)
     elif views and not named:
-        status = next(iter(seen.answering.values()))
-        voters = [each["id"] for each in status["leader"]["candidates"]]
-        alive = [each["id"] for each in status["leader"]["candidates"] if each["status"] != "unreachable"]
-        need = len(voters) // 2 + 1
-        if len(alive) < need:
-            absent = ", ".join(sorted(set(voters) - set(alive)))
-            text = (
-                f"no leader: {len(alive)} of {len(voters)} voters are there and {need} are needed (missing: {absent})"
-            )
-            yield "bad", f"{text}; locks wait", "Bring back a voter. v1.6 members do not vote."
+        candidates = next(iter(seen.answering.values()))["leader"]["candidates"]
+        absent = sorted(each["id"] for each in candidates if each["status"] == "unreachable")
+        alive, need = len(candidates) - len(absent), len(candidates) // 2 + 1
+        if alive < need:
+            yield _said(
+                "bad", "no_leader", "bring_voter", alive=alive, voters=len(candidates), need=need, absent=absent
+            )  # fmt: skip
         else:
-            yield (
-                "warn",
-                "no leader yet, though enough voters are there; locks wait",
-                "Wait for the heartbeat time-out.",
-            )
+            yield _said("warn", "no_leader_yet", "wait_for_timeout")
     elif named:
         leader = named[0]
         strays = sorted(views.get(None, ()))
         if strays:
-            yield "warn", f"{', '.join(strays)} know no leader, the others follow {leader}", "See the network above."
+            yield _said("warn", "strays", "network", names=strays, leader=leader)
         status = seen.answering[views[leader][0]]
         elected = status["leader"]["electedAt"]
         young = elected is not None and status["at"] - elected < JUST_ELECTED_MS
-        yield "ok", f"{leader} leads in term {status['leader']['term']}{', elected just now' if young else ''}", ""
+        yield _said("ok", "leads_new" if young else "leads", leader=leader, term=status["leader"]["term"])
 
 
 def _clocks(seen: Evidence) -> Iterator[Said]:
@@ -296,27 +284,19 @@ def _clocks(seen: Evidence) -> Iterator[Said]:
     suspects = {status["suspect"] for status in seen.answering.values() if status["suspect"]}
     for name in sorted(suspects):
         complained = True
-        yield (
-            "warn",
-            f"the clock of {name} is suspect",
-            "Look at NTP there (chronyc tracking); see `iwdc-distributed drift`.",
-        )
+        yield _said("warn", "suspect", "ntp_there", id=name)
     for look in seen.looks:
-        status = look.status
-        if status is None:
-            continue
-        if "drift" in status["reasons"] and look.id not in suspects:
+        if look.status is not None and "drift" in look.status["reasons"] and look.id not in suspects:
             complained = True
-            text, do = OWN_FAULTS["drift"]
-            yield "warn", f"{look.id}: {text}", do
+            yield _said("warn", "drifts", "ntp_of_host", id=look.id)
     apart = [
         look for look in seen.looks if look.status is not None and abs(look.clock_ms) > CLOCK_WARN_MS + look.took_ms
     ]
     if apart and len(apart) == len(seen.answering):
         complained = True
-        yield "warn", f"the clock here is {-apart[0].clock_ms / 1000:+.1f} s off all members'", "Look at NTP here."
+        yield _said("warn", "clock_here", "ntp_here", offset_s=-apart[0].clock_ms / 1000)
     if seen.answering and not complained:
-        yield "ok", "clocks agree within a second", ""
+        yield _said("ok", "clocks_agree")
 
 
 def _disk(seen: Evidence) -> Iterator[Said]:
@@ -324,11 +304,11 @@ def _disk(seen: Evidence) -> Iterator[Said]:
     if disk is None:
         return
     share = disk.free_bytes / max(1, disk.total_bytes)
-    free = f"{disk.free_bytes / 1024**3:.1f} GiB ({share:.0%}) free for {disk.path}"
-    if disk.free_bytes < LOW_DISK_BYTES or share < LOW_DISK_SHARE:
-        yield "warn", free, "Free space before the node cannot write: it then counts as unreachable."
-    else:
-        yield "ok", free, ""
+    low = disk.free_bytes < LOW_DISK_BYTES or share < LOW_DISK_SHARE
+    yield _said(
+        "warn" if low else "ok", "disk", "free_space" if low else None,
+        free_gib=disk.free_bytes / 1024**3, percent=round(share * 100), path=disk.path,
+    )  # fmt: skip
 
 
 def _proposals(seen: Evidence) -> Iterator[Said]:
@@ -336,23 +316,23 @@ def _proposals(seen: Evidence) -> Iterator[Said]:
     for each in open_[:MAX_NAMED]:
         absent = sorted(set(each["voters"]) - set(each["votes"]))
         late = each["state"] == "expired"
-        waits = f"waits for the vote of {', '.join(absent)}" if absent else "waits for its base or its content"
-        yield (
+        see = Phrase("do.see_proposal", {"id": each["id"]})
+        yield _said(
             "bad" if late else "warn",
-            f"{each['id']} {'is past its deadline and ' if late else ''}{waits}",
-            f"Start {' and '.join(absent)}." if absent else f"See: iwdc-distributed proposals {each['id']}",
-        )
+            "overdue" if late else "open",
+            Phrase("do.start_voters", {"names": _joined("and", absent)}) if absent else see,
+            id=each["id"], waits=Phrase("waits_votes", {"names": absent}) if absent else Phrase("waits_content"),
+        )  # fmt: skip
     if len(open_) > MAX_NAMED:
-        yield "warn", f"{len(open_) - MAX_NAMED} more proposals are open", "See: iwdc-distributed proposals"
+        yield _said("warn", "more_open", "see_proposals", count=len(open_) - MAX_NAMED)
     if seen.answering and not open_:
-        yield "ok", "no proposal is open", ""
+        yield _said("ok", "none_open")
 
 
 def _conflicts(seen: Evidence) -> Iterator[Said]:
     for each in seen.conflicts:
         if each["open"]:
-            do = f"Decide: iwdc-distributed conflicts resolve '{each['slot']}' KEY; the keys are in `conflicts`."
-            yield "bad", f"two accepted contents for {each['slot']}; the version stays until a person decides", do
+            yield _said("bad", "conflict", Phrase("do.decide", {"slot": each["slot"]}), slot=each["slot"])
 
 
 PARTS = {
@@ -369,13 +349,22 @@ PARTS = {
 """The parts, in the order in which one thing causes the next."""
 
 
-def _numbers(quorum: Mapping[str, Any]) -> str:
-    return f"{quorum['healthy']} of {quorum['total']} healthy, {quorum['required']} needed"
+def _alarms(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a member says an operator should know; one of an earlier version says it in words alone."""
+    found: Sequence[Mapping[str, Any]] = status.get("alarms", ())
+    return found
+
+
+def _numbers(quorum: Mapping[str, Any]) -> dict[str, Figure]:
+    return {key: quorum[key] for key in ("healthy", "total", "required")}
+
+
+def _joined(word: str, names: Sequence[str]) -> Figure:
+    """`A or B or C`."""
+    if len(names) == 1:
+        return names[0]
+    return Phrase(word, {"first": names[0], "rest": _joined(word, names[1:])})
 
 
 def _url(seen: Evidence, name: str) -> str:
     return next((look.url for look in seen.looks if look.id == name), name)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

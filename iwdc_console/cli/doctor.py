@@ -14,8 +14,9 @@ from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import findings
 from iwdc_console.cli.views.screen import current_screen
 from iwdc_console.client import Client
-from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, diagnose, verdict
+from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, diagnose
 from iwdc_console.examination import examine
+from iwdc_console.findings import told, verdict
 
 
 def doctor(
@@ -58,7 +59,7 @@ def show(seen: Evidence, fmt: Format) -> None:
 
 def report(found: list[Finding]) -> dict[str, object]:
     """The findings as a document."""
-    return {"verdict": verdict(found), "findings": [finding._asdict() for finding in found]}
+    return {"verdict": verdict(found), "findings": [finding._asdict() for finding in told(found)]}
 
 
 def gather(client: Client, config: Path | None, id: str | None) -> Evidence:

@@ -19,8 +19,10 @@ from iwdc_console.client import (
     refused,
     segment,
 )
+from iwdc_console.findings import unanswered
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
+from iwdc_console.tui.model.outcome import refusal, taken
 
 if TYPE_CHECKING:
     from iwdc_console.tui.model.draft import Draft
@@ -62,13 +64,11 @@ async def give(nodes: Sequence[str], order: Order) -> Outcome:
         except OutcomeUnknown as error:
             return Outcome("maybe", text("orders.maybe", why=error.message), error.data)
         except Unreachable as error:
-            tried = "; ".join(f"{node}: {why}" for node, why in error.tried)
+            tried = "; ".join(f"{node}: {unanswered(why)}" for node, why in error.tried)
             return Outcome("unreachable", text("orders.unreachable", tried=tried))
         except ClientError as error:
-            detail = error.data.get("detail") if isinstance(error.data, dict) else None
-            return Outcome("refused", text("orders.refused", why=detail or error.message), error.data)
-        detail = answer.data.get("detail") if isinstance(answer.data, dict) else None
-        return Outcome("done", str(detail or text("orders.done")), answer.data)
+            return Outcome("refused", text("orders.refused", why=refusal(error.data, error.message)), error.data)
+        return Outcome("done", taken(answer.data), answer.data)
 
     return await asyncio.to_thread(carry_out)
 

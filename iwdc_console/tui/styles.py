@@ -22,7 +22,10 @@ Button, Button:ansi {
     &.-primary { background: $primary; color: $background; border-top: tall $primary; border-bottom: tall $primary; }
     &.-error { background: $error; color: $background; border-top: tall $error; border-bottom: tall $error; }
     &:focus { background-tint: $foreground 0%; }
-    &:disabled { opacity: 100%; text-opacity: 100%; background: $panel; color: $text-disabled; border: tall $panel; }
+    &:disabled {
+        opacity: 100%; text-opacity: 100%; text-style: none; background: $panel; color: $text-disabled;
+        border: tall $panel;
+    }
 }
 
 Toast, Toast:ansi { background: $panel; color: $foreground; }

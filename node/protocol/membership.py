@@ -17,7 +17,7 @@ from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck
 from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE, Peer, Told, fingerprint
-from node.protocol.requests import QuorumView
+from node.protocol.requests import Entry, QuorumView
 
 CANNOT_VOTE = "cannot_vote"
 SILENCING = (CANNOT_VOTE, "recovering", "listening")
@@ -115,14 +115,14 @@ class Membership:
         """Whether promises, acks and votes may pass between us (M2)."""
         return name == self._ctx.settings.id or self.peers[name].digest == self.digest
 
-    def differing(self, name: str) -> list[str]:
-        """The config entries in which `name` differs from us, in words (M2)."""
+    def differing(self, name: str) -> tuple[Entry, ...]:
+        """The config entries in which `name` differs from us (M2)."""
         ours, theirs = self._ctx.settings.entries(), self.peers[name].entries
-        return [
-            f"{key}: here {ours.get(key, 'missing')}, there {theirs.get(key, 'missing')}"
+        return tuple(
+            Entry(key, ours.get(key), theirs.get(key))
             for key in sorted(ours.keys() | theirs.keys())
             if theirs and ours.get(key) != theirs.get(key)
-        ]
+        )
 
     # What happens
 

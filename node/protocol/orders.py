@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from node.protocol import views
+from node.protocol.alarms import in_words
 from node.protocol.requests import Accepted, Refusal
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def step_down(core: "Core", to: str | None) -> Accepted | Refusal:
     if to is None:
         return Refusal("no_candidate", "no other voter is alive here")
     election.hand_over(to)
-    return Accepted(f"handing over to {to}")
+    return Accepted(f"handing over to {to}", "hands_over", to)
 
 
 def elect(core: "Core") -> Accepted | Refusal:
@@ -34,8 +35,9 @@ def elect(core: "Core") -> Accepted | Refusal:
         return _not_leader(core)
     candidate = core.election.review()
     if candidate is None:
-        return Accepted(f"{core.settings.id} stays: nobody healthy for a whole election interval outranks it")
-    return Accepted(f"handing over to {candidate}")
+        own = core.settings.id
+        return Accepted(f"{own} stays: nobody healthy for a whole election interval outranks it", "stays", own)
+    return Accepted(f"handing over to {candidate}", "hands_over", candidate)
 
 
 def go_on_without(core: "Core", names: tuple[str, ...]) -> Accepted | Refusal:
@@ -46,14 +48,16 @@ def go_on_without(core: "Core", names: tuple[str, ...]) -> Accepted | Refusal:
     if core.recovery.ready:
         return Refusal("bad_request", "this node is not recovering", field="without")
     core.recovery.go_on_without(names)
-    state = "ready" if core.recovery.ready else core.recovery.explain()
+    hindrance = core.recovery.alarm()
+    state = "ready" if core.recovery.ready or hindrance is None else in_words(hindrance, core.settings.id)
     return Accepted(f"recovering without {', '.join(names)}: {state}")
 
 
 def cannot(core: "Core") -> Refusal:
     """Why this node takes no requests now (H2)."""
-    if not core.recovery.taking_part:
-        return Refusal("recovering", core.recovery.explain())
+    hindrance = core.recovery.alarm()
+    if hindrance is not None:
+        return Refusal("recovering", in_words(hindrance, core.settings.id))
     return Refusal("cannot_vote", f"this node cannot write: {', '.join(core.members.reasons)}; ask another")
 
 

@@ -33,12 +33,6 @@ def view(total: int, healthy: int, voters: int, deciding: int, rule: Rule) -> Qu
     return QuorumView(total=total, healthy=healthy, required=need, sufficient=enough)
 
 
-def even_split_warning(voters: int, rule: Rule) -> str | None:
-    """What an operator must know of `half` with an even number of voters (DESIGN: Quorum)."""
-    if rule != "half" or voters % 2:
-        return None
-    if voters == 2:
-        return "rule half with two voters: one alone can accept; conflicts are settled after healing"
-    return (
-        f"rule half with {voters} voters: both sides of an even split can accept; conflicts are settled after healing"
-    )
+def splits_evenly(voters: int, rule: Rule) -> bool:
+    """Whether both sides of an even split can accept, which an operator must know (DESIGN: Quorum)."""
+    return rule == "half" and voters % 2 == 0

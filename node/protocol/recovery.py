@@ -17,6 +17,7 @@ from node.protocol.messages import Recover, RecoverAnswer
 from node.protocol.peer import Peer
 from node.protocol.records import Floor, Identity, PeerJournal
 from node.protocol.replication import Replication
+from node.protocol.requests import Alarm
 
 JOURNAL_ID_CHARS = 12
 HEX = "0123456789abcdef"
@@ -112,21 +113,18 @@ class Recovery:
         """The members whose answers are still missing."""
         return tuple(sorted(self._others() - self._answers.keys()))
 
-    def explain(self) -> str:
-        """Why this node may not vote yet, for people."""
+    def alarm(self) -> Alarm | None:
+        """Why this node may not vote yet; None when it may."""
+        if self.taking_part:
+            return None
         if self.ready:
             left_s = max(0.0, self._listen_until - self._ctx.mono)
-            return f"just started: listening for {', '.join(sorted(self._unheard))}, at most {left_s:.0f} s more"
+            return Alarm("listening", tuple(sorted(self._unheard)), left_ms=int(left_s * 1000))
         waiting = self.waiting_for()
         if waiting:
-            return (
-                f"recovering: waiting for {', '.join(waiting)}; if a disk is lost for good, "
-                f"`iwdc-distributed node recover --without {waiting[0]}`"
-            )
+            return Alarm("recovering_needs", waiting)
         also = [name for name, answer in self._answers.items() if name in self._others() and not answer.ready]
-        if also:
-            return f"recovering: {', '.join(sorted(also))} must recover too; see `iwdc-distributed node recover --help`"
-        return "recovering: fetching what the others hold"
+        return Alarm("recovering_alike", tuple(sorted(also))) if also else Alarm("recovering")
 
     def tick(self) -> None:
         """Ask those who have not answered; see whether it is enough."""

@@ -201,10 +201,15 @@ class LockReleased(msgspec.Struct, frozen=True, rename="camel"):
     already: bool
 
 
-class Accepted(msgspec.Struct, frozen=True, rename="camel"):
-    """An order was taken (step-down, elect, resolve, ingest)."""
+class Accepted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An order was taken (step-down, elect, resolve, ingest).
+
+    Whether leadership is handed over, `code` says for readers to word: `hands_over` to `instance`, or that one `stays`.
+    """
 
     detail: str
+    code: str = ""
+    instance: str = ""
 
 
 Answer = Refusal | Maybe | ProposalAnswer | Prediction | Published | LockGranted | LockReleased | Accepted
@@ -352,6 +357,31 @@ class DriftView(msgspec.Struct, frozen=True, rename="camel"):
     history: tuple[DriftSample, ...]
 
 
+class Entry(msgspec.Struct, frozen=True, rename="camel"):
+    """An entry of the configuration that two members do not agree on; None where one of them does not have it."""
+
+    key: str
+    here: str | None
+    there: str | None
+
+
+class Alarm(msgspec.Struct, frozen=True, rename="camel"):
+    """What an operator should know of a node: a code and its figures, for readers to word.
+
+    `even_split` (`voters`), `other_configuration` (`instances`, `entries`), `other_disk` (`instances`, `journal`),
+    `refuses` (`instances`), `suspect_clock` (`instances`); of a node that does not take part: `listening` (`instances`
+    not heard, at most `left_ms` more), `recovering`, `recovering_needs` (the answers of `instances`),
+    `recovering_alike` (`instances` must recover too).
+    """
+
+    code: str
+    instances: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    voters: int = 0
+    journal: str = ""
+    left_ms: int = 0
+
+
 class StatusView(msgspec.Struct, frozen=True, rename="camel"):
     """The whole of a node in one answer. `verdict` says in a sentence whether it is safe now, and why."""
 
@@ -362,7 +392,9 @@ class StatusView(msgspec.Struct, frozen=True, rename="camel"):
     verdict: str
     suspect: str | None
     """Whose clock is wrong as far as this node can tell (T1)."""
+    alarms: tuple[Alarm, ...]
     warnings: tuple[str, ...]
+    """The alarms of a node that takes part, in words."""
     uptime_ms: int
     boot_id: str
     journal_id: str

@@ -5,10 +5,11 @@ The first argument is the core, the second the time of the look.
 
 from typing import TYPE_CHECKING
 
+from node.protocol.alarms import alarms, entry_in_words, in_words
 from node.protocol.effects import Now
 from node.protocol.election import ranking
 from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE
-from node.protocol.quorum import even_split_warning, strict_majority
+from node.protocol.quorum import strict_majority
 from node.protocol.requests import (
     CandidateView,
     ConflictView,
@@ -24,6 +25,7 @@ from node.protocol.settings import PROTOCOL
 
 if TYPE_CHECKING:
     from node.protocol.core import Core
+    from node.protocol.membership import Membership
 
 
 def _at(core: "Core", now: Now) -> None:
@@ -89,9 +91,7 @@ def instances_of(core: "Core", now: Now) -> tuple[InstanceView, ...]:
         reasons = peer.reasons
         if "config_mismatch" in reasons:
             reasons = tuple(
-                f"config_mismatch: {'; '.join(members.differing(member.id)) or 'entries not yet known'}"
-                if reason == "config_mismatch"
-                else reason
+                f"config_mismatch: {_differing(members, member.id)}" if reason == "config_mismatch" else reason
                 for reason in reasons
             )
         views.append(
@@ -149,6 +149,10 @@ def named_proposals_of(core: "Core", now: Now, name: str) -> tuple[ProposalView,
     return core.proposals.views.lookup(name)
 
 
+def _differing(members: "Membership", name: str) -> str:
+    return "; ".join(map(entry_in_words, members.differing(name))) or "entries not yet known"
+
+
 def conflicts_of(core: "Core", now: Now) -> tuple[ConflictView, ...]:
     """Slots with two or more accepted contents (S1)."""
     _at(core, now)
@@ -164,6 +168,7 @@ def status_of(core: "Core", now: Now) -> StatusView:
     conflicts = sum(1 for conflict in core.proposals.views.conflicts() if conflict.open)
     floor = core.recovery.floor
     floor_events = sum(floor.vector.values()) if floor else 0
+    hindrance, known = core.recovery.alarm(), tuple(alarms(core))
     return StatusView(
         id=settings.id,
         cluster=settings.cluster,
@@ -171,7 +176,8 @@ def status_of(core: "Core", now: Now) -> StatusView:
         reasons=members.reasons,
         verdict=_verdict(core, quorum, leader.id, conflicts),
         suspect=core.timesync.suspect(),
-        warnings=_warnings(core),
+        alarms=known if hindrance is None else (hindrance, *known),
+        warnings=tuple(in_words(alarm, settings.id) for alarm in known),
         uptime_ms=int(members.uptime_s() * 1000),
         boot_id=core.boot,
         journal_id=core.journal_id,
@@ -197,8 +203,9 @@ def status_of(core: "Core", now: Now) -> StatusView:
 def _verdict(core: "Core", quorum: QuorumView, leader: str | None, conflicts: int) -> str:
     """Is it safe now? One sentence, with the reason."""
     members = core.members
-    if not core.recovery.taking_part:
-        return f"Not taking part: {core.recovery.explain()}."
+    hindrance = core.recovery.alarm()
+    if hindrance is not None:
+        return f"Not taking part: {in_words(hindrance, core.settings.id)}."
     if not members.can_vote:
         return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
     down = sorted(name for name, peer in members.peers.items() if not peer.alive)
@@ -240,25 +247,3 @@ def _spare(core: "Core", quorum: QuorumView) -> str:
     if spare != locks:
         return f"May still fail: {locks} for locks, {spare} for proposals."
     return f"{spare} more may fail before writes stop." if spare else "Writes stop when one more fails."
-
-
-def _warnings(core: "Core") -> tuple[str, ...]:
-    """What an operator should know although nothing is broken yet."""
-    warnings = []
-    split = even_split_warning(len(core.members.voters), core.settings.rule)
-    if split:
-        warnings.append(split)
-    for name, peer in sorted(core.members.peers.items()):
-        if "config_mismatch" in peer.reasons:
-            warnings.append(f"{name} runs another configuration: {'; '.join(core.members.differing(name))}")
-        if core.recovery.ready and peer.quoted not in ("", core.journal_id):
-            warnings.append(
-                f"{name} takes another disk to be {core.settings.id}'s (journal {peer.quoted}) and refuses this one; "
-                "see unknown_journal in docs/operations.md"
-            )
-        if peer.member.votes and peer.refused:
-            warnings.append(f"{name} refuses connections")
-    suspect = core.timesync.suspect()
-    if suspect:
-        warnings.append(f"the clock of {suspect} is suspect: see `iwdc-distributed drift`")
-    return tuple(warnings)

@@ -125,6 +125,7 @@ class StandInCore:
             reasons=(),
             verdict="safe",
             suspect=None,
+            alarms=(),
             warnings=(),
             uptime_ms=10,
             boot_id="b",

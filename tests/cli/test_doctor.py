@@ -9,11 +9,13 @@ import pytest
 
 from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
-from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, Look, diagnose, verdict
+from iwdc_console.diagnosis import Evidence, LocalConfig, LocalDisk, Look, diagnose
+from iwdc_console.findings import Told, told, verdict
 from tests.cli import samples
 from tests.cli.fake import running
 
 NAMES = ("instance-A", "instance-B", "instance-C")
+DIFFERS = {"key": "rule", "here": "half", "there": "majority"}
 URL = "http://10.0.0.1:3000/api/v1"
 
 
@@ -25,6 +27,7 @@ def status(name: str, **more: Any) -> dict[str, Any]:
         | {
             "id": name,
             "warnings": [],
+            "alarms": [],
             "suspect": None,
             "quorum": {"total": 3, "healthy": 3, "required": 2, "sufficient": True},
             "leader": samples.LEADER | {"id": "instance-A", "candidates": candidates},
@@ -41,11 +44,11 @@ def seen(*looks: Look, **more: Any) -> Evidence:
     return Evidence([given.get(name) or Look(name, URL, status(name)) for name in NAMES], **more)
 
 
-def complaints(evidence: Evidence) -> list[Finding]:
-    return [finding for finding in diagnose(evidence) if finding.level != "ok"]
+def complaints(evidence: Evidence) -> list[Told]:
+    return [finding for finding in told(diagnose(evidence)) if finding.level != "ok"]
 
 
-def one(evidence: Evidence, about: str) -> Finding:
+def one(evidence: Evidence, about: str) -> Told:
     """The only complaint about a part."""
     (found,) = [finding for finding in complaints(evidence) if finding.about == about]
     return found
@@ -92,7 +95,8 @@ def test_a_member_s_own_complaint_comes_with_what_to_do(reason: str, level: str)
 
 
 def test_a_recovering_member_says_whom_it_waits_for() -> None:
-    waits = status("instance-C", reasons=["cannot_vote", "recovering"], verdict="recovering: waiting for instance-B")
+    alarm = {"code": "recovering_needs", "instances": ["instance-B"], "entries": []}
+    waits = status("instance-C", reasons=["cannot_vote", "recovering"], alarms=[alarm])
     found = one(seen(Look("instance-C", URL, waits)), "members")
     assert "waiting for instance-B" in found.text
     assert "node recover" in found.do
@@ -121,9 +125,9 @@ def test_two_leaders_are_told_with_who_follows_whom() -> None:
 
 
 def test_configurations_that_differ_are_told_with_the_entry() -> None:
-    warning = "instance-C runs another configuration: rule: here half, there majority"
+    alarm = {"code": "other_configuration", "instances": ["instance-C"], "entries": [DIFFERS]}
     other = Look("instance-C", URL, status("instance-C", configDigest="d2"))
-    found = one(seen(Look("instance-A", URL, status("instance-A", warnings=[warning])), other), "config")
+    found = one(seen(Look("instance-A", URL, status("instance-A", alarms=[alarm])), other), "config")
     assert "instance-A, instance-B | instance-C" in found.text
     assert "rule: here half, there majority" in found.text
 

@@ -109,7 +109,9 @@ def test_recent_traces_come_newest_first_without_the_routine() -> None:
         ([("LOCK_ACQUIRE", {"resource": "catalogue"}), ("REMOTE_PUSH", {})], "LOCK_ACQUIRE", "catalogue"),
     ],
 )  # fmt: skip
-def test_a_trace_is_named_after_what_started_it(seen: list[tuple[str, dict[str, object]]], name: str, about: str) -> None:
+def test_a_trace_is_named_after_what_started_it(
+    seen: list[tuple[str, dict[str, object]]], name: str, about: str
+) -> None:
     """Also where the part of it that this instance saw first, or alone, is another."""
     ring = TraceRing()
     for at, (span, fields) in enumerate(seen):

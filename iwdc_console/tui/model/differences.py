@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from iwdc_console.findings import unanswered
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Comparison, Counts, FileChanges, ObjectChanges
 from iwdc_console.tui.model.moment import Moment
@@ -60,7 +61,7 @@ def lines(moment: Moment, base: str, version: str, first: int, width: int, most:
     if part is None or (part.value.from_, part.value.to) != (base, version):
         why = moment.observation.troubles.get("comparison", "")
         key = "differences.cannot" if why else "panel.not_recorded" if moment.past else "differences.comparing"
-        return [[(text(key, base=base, version=version, why=why), "text-muted")]]
+        return [[(text(key, base=base, version=version, why=unanswered(why)), "text-muted")]]
     head: Line = [(f"{base}{ARROW}{version}", "bold"), *_sums(part.value)]
     body = list(_body(part.value, width))
     first = min(first, max(0, len(body) - 1))

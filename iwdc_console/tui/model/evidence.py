@@ -1,5 +1,7 @@
 """Why an instance is as it is: what the asked node says of it, in words, with how long it has been so."""
 
+import re
+
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance
 from iwdc_console.tui.model.marks import HEALTHY, SHAPES, UNREACHABLE
@@ -7,9 +9,10 @@ from iwdc_console.tui.model.quantity import age, offset
 
 REASONS = (
     "refused", "not_heard_yet", "no_answer", "missed_beats", "one_way", "cannot_vote", "recovering", "listening",
-    "slow_disk", "loop_lag", "drift", "catching_up", "config_mismatch", "unknown_journal",
+    "disk_full", "disk_fault", "slow_disk", "loop_lag", "drift", "catching_up", "config_mismatch", "unknown_journal",
 )  # fmt: skip
 """Reasons that have words of their own; any other is shown as the node says it."""
+_ENTRY = re.compile(r"here (?P<here>[^;]*), there (?P<there>[^;]*)")
 
 
 def status_word(status: str) -> str:
@@ -31,7 +34,12 @@ def reason(word: str) -> str:
     name, _, rest = word.partition(":")
     if name not in REASONS:
         return word
-    return text(f"reason.{name}") + (f":{rest}" if rest else "")
+    return text(f"reason.{name}") + (f":{_ENTRY.sub(_entry, rest)}" if rest else "")
+
+
+def _entry(found: re.Match[str]) -> str:
+    """An entry of the configuration: what the node told of has there, and the one that tells it here."""
+    return text("reason.entry", here=found["here"], there=found["there"])
 
 
 def proof(word: str, instance: Instance) -> str:

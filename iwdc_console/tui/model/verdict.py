@@ -6,6 +6,7 @@ someone weak, a suspect clock, all well.
 
 from typing import NamedTuple
 
+from iwdc_console.findings import unanswered
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.evidence import cause
@@ -36,7 +37,7 @@ def verdict(moment: Moment) -> Verdict:
             return Verdict("", text("verdict.connecting", where=where))
         tried = len(link.tried)
         return Verdict(
-            UNREACHABLE, text("verdict.never", where=where, tried=tried), f"{link.error}.", _next_try(moment)
+            UNREACHABLE, text("verdict.never", where=where, tried=tried), f"{_error(link.error)}.", _next_try(moment)
         )
     if observation.retold:
         return _retold(observation.status.value)
@@ -54,6 +55,12 @@ def _retold(status: Status) -> Verdict:
     if leader.id is None:
         return Verdict("", text("verdict.retold_no_leader"), text("verdict.not_recorded"))
     return Verdict("", text("verdict.retold", leader=leader.id, term=leader.term), text("verdict.not_recorded"))
+
+
+def _error(error: str) -> str:
+    """Which node, and why it did not answer."""
+    node, _, why = error.partition(": ")
+    return f"{node}: {unanswered(why)}"
 
 
 def _next_try(moment: Moment) -> str:

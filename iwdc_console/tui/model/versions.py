@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
+from iwdc_console.findings import unanswered
 from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
 from iwdc_console.tui.model.ballots import ballot, title
@@ -178,7 +179,7 @@ def _contents(moment: Moment, version: Version) -> list[Line]:
     lines = [_field("root", version.hash or NONE), _field("content", version.key or NONE)]
     if part is None or part.value.version != version.version:
         why = moment.observation.troubles.get("summary", "")
-        return [*lines, [(text("versions.not_here" if why else moment.unknown, why=why), "text-muted")]]
+        return [*lines, [(text("versions.not_here" if why else moment.unknown, why=unanswered(why)), "text-muted")]]
     told = part.value
     types = " · ".join(f"{name} {number(count)}" for name, count in sorted(told.types.items()))
     return [

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from iwdc_console import silence
 from iwdc_console.client import BadUrl, node_root
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.api import Drift, Event, Instance, Span, Status, Trace
@@ -355,13 +356,13 @@ async def _get(client: "httpx.AsyncClient", node: str, path: str, timeout_s: flo
                 if len(content) > MAX_ANSWER_BYTES:
                     raise Unanswered(f"more than {MAX_ANSWER_BYTES} bytes")
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise Unanswered(f"no answer within {timeout_s:g} s") from error
+        raise Unanswered(silence.no_answer(timeout_s)) from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unanswered(why(error)) from error
     if response.status_code == httpx.codes.NOT_FOUND:
-        raise Unknown(f"{path} is not known there")
+        raise Unknown(silence.unknown(path))
     if response.status_code != httpx.codes.OK:
-        raise Unanswered(f"answered {response.status_code}")
+        raise Unanswered(silence.answered(response.status_code))
     return bytes(content)
 
 
@@ -370,7 +371,7 @@ def why(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
+            return silence.REFUSED
         if isinstance(cause, OSError) and cause.strerror and cause.errno:
             return cause.strerror.lower()
         cause = cause.__cause__ or cause.__context__

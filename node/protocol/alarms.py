@@ -1,0 +1,61 @@
+"""What an operator should know although a node works, or why it does not take part: as codes, and in words."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from node.protocol.quorum import splits_evenly
+from node.protocol.requests import Alarm, Entry
+
+if TYPE_CHECKING:
+    from node.protocol.core import Core
+
+
+def alarms(core: "Core") -> Iterator[Alarm]:
+    """What there is to know now of a node that takes part; why one does not, `Recovery.alarm` says."""
+    voters = len(core.members.voters)
+    if splits_evenly(voters, core.settings.rule):
+        yield Alarm("even_split", voters=voters)
+    for name, peer in sorted(core.members.peers.items()):
+        if "config_mismatch" in peer.reasons:
+            yield Alarm("other_configuration", (name,), core.members.differing(name))
+        if core.recovery.ready and peer.quoted not in ("", core.journal_id):
+            yield Alarm("other_disk", (name,), journal=peer.quoted)
+        if peer.member.votes and peer.refused:
+            yield Alarm("refuses", (name,))
+    suspect = core.timesync.suspect()
+    if suspect:
+        yield Alarm("suspect_clock", (suspect,))
+
+
+def in_words(alarm: Alarm, own: str) -> str:
+    """An alarm of the node `own` as a sentence."""
+    names = ", ".join(alarm.instances)
+    match alarm.code:
+        case "listening":
+            return f"just started: listening for {names}, at most {alarm.left_ms / 1000:.0f} s more"
+        case "recovering_needs":
+            lost = f"if a disk is lost for good, `iwdc-distributed node recover --without {alarm.instances[0]}`"
+            return f"recovering: waiting for {names}; {lost}"
+        case "recovering_alike":
+            return f"recovering: {names} must recover too; see `iwdc-distributed node recover --help`"
+        case "recovering":
+            return "recovering: fetching what the others hold"
+        case "even_split":
+            can = "one alone" if alarm.voters == 2 else "both sides of an even split"
+            many = "two" if alarm.voters == 2 else alarm.voters
+            return f"rule half with {many} voters: {can} can accept; conflicts are settled after healing"
+        case "other_configuration":
+            return f"{names} runs another configuration: {'; '.join(map(entry_in_words, alarm.entries))}"
+        case "other_disk":
+            whose = f"{names} takes another disk to be {own}'s (journal {alarm.journal}) and refuses this one"
+            return f"{whose}; see unknown_journal in docs/operations.md"
+        case "refuses":
+            return f"{names} refuses connections"
+        case "suspect_clock":
+            return f"the clock of {names} is suspect: see `iwdc-distributed drift`"
+    raise AssertionError(alarm.code)
+
+
+def entry_in_words(entry: Entry) -> str:
+    """What two members have for one key."""
+    return f"{entry.key}: here {entry.here or 'missing'}, there {entry.there or 'missing'}"
