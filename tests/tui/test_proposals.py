@@ -1,5 +1,6 @@
 """The Proposals screen and its forms: what they say, what they refuse, what they send, what came of it."""
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -280,6 +281,36 @@ def test_an_unknown_outcome_is_called_that_and_asking_again_is_the_same_proposal
         await pilot.press("0", "ctrl+s")
         await until(pilot, lambda: len(cluster.proposed) == 3)
         assert cluster.proposed[2][2] != cluster.proposed[0][2]
+
+    at_form("p", act)
+
+
+def test_a_dry_run_that_answers_late_does_not_hide_what_became_of_the_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(path: str) -> Outcome:
+        return willing(path) if "dryRun" in path else Outcome("maybe", "Unknown: it may have happened.")
+
+    cluster, late, answered = Cluster(monkeypatch, silent), asyncio.Event(), asyncio.Event()
+
+    async def give(nodes: Sequence[str], order: Order) -> Outcome:
+        outcome = await cluster._give(nodes, order)
+        if outcome.kind == "done":
+            try:
+                await late.wait()
+            finally:
+                answered.set()
+        return outcome
+
+    monkeypatch.setattr(orders, "give", give)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("tab", *HASH)
+        await until(pilot, lambda: any("dryRun" in path for path, _, _ in cluster.asked))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "it may have happened" in shown(app))
+        late.set()
+        await until(pilot, answered.is_set)
+        await pilot.pause()
+        assert "it may have happened" in shown(app)
 
     at_form("p", act)
 

@@ -226,7 +226,11 @@ class Propose(ModalScreen[str]):
         """Put it to the vote; afterwards the same button closes."""
         if self._proposed:
             self.dismiss(self._proposed)
-        elif not self.query_one("#send", Button).disabled:
+            return
+        self._check()  # the last key may have been for a field that has not told of it yet
+        if not self.query_one("#send", Button).disabled:
+            # What a dry run says still would take the place of what became of the proposal.
+            self.workers.cancel_group(self, "predict")
             self._send(self._draft())
 
     @work(exclusive=True, group="order")
