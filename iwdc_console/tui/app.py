@@ -10,7 +10,7 @@ from contextlib import aclosing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -20,6 +20,7 @@ from iwdc_console.locale import set_language, text
 from iwdc_console.tui import commandline, forgetting, mouse, styles, themes
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
+from iwdc_console.tui.keyboard import Keyboard
 from iwdc_console.tui.keymap import bind, keymap
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
@@ -111,6 +112,7 @@ class Console(App[None]):
         self._shown_s = float("-inf")
         self._last_place = FIRST
         self._selection = ""
+        self._keyboard = Keyboard(self, super().on_event)
         self.themes = themes.load()
         self._notices = [*notices, *self._use(settings or Settings())]
 
@@ -160,6 +162,7 @@ class Console(App[None]):
         for notice in self._notices:
             self.notify(notice.words, severity="warning", markup=False, timeout=15)
         leave_on_signals(self)
+        self.run_worker(self._keyboard.run(), group="keyboard")
         self.set_interval(TICK_S, self._tick)
         self._player = self.set_interval(PLAY_S, self._play, pause=True)
         if self.travel is not None:
@@ -230,6 +233,11 @@ class Console(App[None]):
             self._selection = ""
 
     # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed waits for its turn."""
+        if not self._keyboard.takes(event):
+            await super().on_event(event)
 
     def go(self, name: str, selection: str = "") -> None:
         """To a screen, and to a row of it."""

@@ -88,6 +88,21 @@ def test_propose_kill_the_leader_and_see_another_take_over(demo: Terminal) -> No
     assert not any(alive(pid) for pid in processes)
 
 
+def test_what_is_typed_at_once_reaches_what_each_key_opens(demo: Terminal) -> None:
+    """One write to the terminal is what a paste or a script gives it."""
+    demo.press(":events\r/nowhere\r")
+    demo.until("the filter", lambda screen: re.search(r"Events 0 of \d+  /nowhere", screen))
+    demo.press(ESC)
+    demo.press(":locks\ra" + "shelf-9" + "\r\r")
+    demo.until("it is held here", lambda screen: re.search(r"◆ +shelf-9 ", screen))
+    demo.press("4p" + "queue")
+    demo.until("the form's field", lambda screen: re.search(r"Folder +queue", screen))
+    demo.press(ESC)
+    demo.until("the form is gone", lambda screen: "Folder" not in screen)
+    demo.press("5R\rq")
+    assert demo.wait() == 0
+
+
 @pytest.mark.parametrize("how", ["hang-up", "TERM", "KILL"])
 def test_however_it_ends_nothing_is_left_within_five_seconds(demo: Terminal, how: str) -> None:
     processes = nodes(demo)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
 from iwdc_console.tui.app import Console
@@ -33,6 +34,13 @@ async def until(pilot: Pilot[Any], met: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not met():
             await pilot.pause(0.01)
+
+
+def write(app: Console, data: str) -> None:
+    """Everything comes from the terminal at one time."""
+    for message in XTermParser().feed(data):
+        message.set_sender(app)
+        app.post_message(message)
 
 
 def shown(app: Console) -> str:

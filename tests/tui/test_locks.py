@@ -21,7 +21,7 @@ from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.menu import Menu
 from tests.tui import prod_eu
-from tests.tui.driving import SIZES, drive, shown, until
+from tests.tui.driving import SIZES, drive, shown, until, write
 from tests.tui.prod_eu import NOW_S
 from tests.tui.test_overview import plain
 
@@ -188,6 +188,28 @@ def test_the_screen_and_the_form_fit_every_terminal(size: tuple[int, int]) -> No
         assert not isinstance(app.screen, Acquire)
 
     drive(act, None, size)
+
+
+def test_enter_pressed_twice_does_not_leave_the_queue(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        granted = asyncio.Event()
+        acquire = app.holdings.acquire
+
+        async def waiting(*wish: Any) -> Outcome:
+            await granted.wait()
+            return await acquire(*wish)
+
+        monkeypatch.setattr(app.holdings, "acquire", waiting)
+        write(app, "5ashelf-9\r\r\r\r")
+        await until(pilot, lambda: isinstance(app.screen, Acquire) and "Asking the leader" in shown(app))
+        await pilot.pause()
+        assert isinstance(app.screen, Acquire)
+        granted.set()
+        await until(pilot, lambda: not isinstance(app.screen, Acquire))
+        assert list(app.holdings.held) == ["shelf-9"]
+        await app.holdings.release_all()
+
+    drive(act)
 
 
 def test_a_lock_is_taken_released_on_leaving_and_no_single_key_does_it(

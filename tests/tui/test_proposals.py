@@ -27,7 +27,7 @@ from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.table import Table
 from node.artifacts.errors import ContentError
 from tests.tui import prod_eu
-from tests.tui.driving import SIZES, Act, drive, shown, until
+from tests.tui.driving import SIZES, Act, drive, shown, until, write
 from tests.tui.prod_eu import NOW_MS, Script, observation
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -259,6 +259,69 @@ def test_a_proposal_is_tried_sent_once_and_followed_to_its_verdict(monkeypatch: 
         await pilot.press("ctrl+s")  # a button takes no second press within 0.2 s, so that two in haste are one
         await until(pilot, lambda: not isinstance(app.screen, Propose))
         await until(pilot, lambda: app.screen.query_one(Table).cursor == "n1")
+
+    at_form("p", act)
+
+
+def test_enter_pressed_twice_does_not_leave_the_form_before_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cluster(monkeypatch, lambda path: willing(path) if "dryRun" in path else Outcome("refused", "too late"))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        answers, give = asyncio.Event(), orders.give
+
+        async def slow(nodes: Sequence[str], order: Order) -> Outcome:
+            await answers.wait()
+            return await give(nodes, order)
+
+        await pilot.press("tab", *HASH)
+        await until(pilot, lambda: "it would be accepted" in shown(app))
+        monkeypatch.setattr(orders, "give", slow)
+        write(app, "\r\r\r")
+        await until(pilot, lambda: "Asking the cluster" in shown(app))
+        await pilot.pause()
+        assert isinstance(app.screen, Propose), "it is still to be told what became of it"
+        answers.set()
+        await until(pilot, lambda: "too late" in shown(app))
+        assert app.focused is app.screen.query_one("#send"), "to try again"
+
+    at_form("p", act)
+
+
+def test_an_answer_may_come_while_the_form_is_taken_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cluster(monkeypatch, willing)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        answers, give = asyncio.Event(), orders.give
+        monkeypatch.setattr(Field, "on_unmount", lambda field: answers.set(), raising=False)
+        asked: list[Order] = []
+
+        async def slow(nodes: Sequence[str], order: Order) -> Outcome:
+            asked.append(order)
+            await answers.wait()
+            return await give(nodes, order)
+
+        monkeypatch.setattr(orders, "give", slow)
+        await pilot.press("tab", *HASH)
+        await until(pilot, lambda: bool(asked))
+        await pilot.press("escape")
+        await until(pilot, lambda: answers.is_set() and not isinstance(app.screen, Propose))
+
+    at_form("p", act)
+
+
+def test_what_was_sent_from_a_field_is_closed_with_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cluster(monkeypatch, willing)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        form = app.screen
+        await pilot.press("tab", *HASH)
+        await until(pilot, lambda: "it would be accepted" in shown(app))
+        assert isinstance(app.focused, Input)
+        write(app, "\x13")
+        await until(pilot, lambda: "Proposed as new" in shown(app))
+        assert app.focused is form.query_one("#send"), "the field that had it is gone"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is not form)
 
     at_form("p", act)
 

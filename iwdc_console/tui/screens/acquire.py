@@ -85,7 +85,10 @@ class Acquire(ModalScreen[None]):
 
     @work(exclusive=True, group="order")
     async def _send(self) -> None:
-        self.query_one("#send", Button).disabled = True
+        send = self.query_one("#send", Button)
+        if self.focused is send:
+            self.set_focus(None)  # disabled, it would give the focus to the way out, and a second enter would leave
+        send.disabled = True
         resource, ttl, wait = self._value("resource"), self._value("ttl"), self._value("wait")
         self._say(text("acquire.asking") if not wait else text("acquire.waiting"), "text-muted")
         outcome = await self.console.holdings.acquire(
@@ -98,6 +101,8 @@ class Acquire(ModalScreen[None]):
             return
         self._say(outcome.words, "text-warning" if outcome.kind == "maybe" else "text-error")
         self._check()
+        if self.focused is None:
+            self.set_focus(send)
 
     def _say(self, words: str, tone: str) -> None:
         self.query_one("#result", Static).update(content((words, tone)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import msgspec
 from textual import on, work
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -236,6 +237,9 @@ class Propose(ModalScreen[str]):
     @work(exclusive=True, group="order")
     async def _send(self, draft: Draft) -> None:
         self._sending = True
+        send = self.query_one("#send", Button)
+        if self.focused is send:
+            self.set_focus(None)  # disabled, it would give the focus to the way out, and a second enter would leave
         self._check()
         self._say([[(text("propose.sending"), "text-muted")]])
         outcome = await orders.give(self.console.nodes, orders.propose(draft, self._key))
@@ -246,16 +250,17 @@ class Propose(ModalScreen[str]):
         tone = "text-warning" if outcome.kind == "maybe" else "text-error"
         again = [[(text("propose.again"), "text-muted")]] if outcome.kind in ("maybe", "unreachable") else []
         self._check()
+        if self.focused is None:
+            self.set_focus(send)
         self._say([[(outcome.words, tone)], *again])
 
     def _follow(self, proposal: str) -> None:
         self._proposed = proposal
-        self.query_one("#form").display = False
-        self.query_one("#pick").display = False
-        self.query_one("#leave").display = False
         close = self.query_one("#send", Button)
         close.disabled, close.label = False, Content(text("form.close"))
-        close.focus()
+        self.set_focus(close)  # before what may have it is hidden
+        for gone in ("#form", "#pick", "#leave"):
+            self.query_one(gone).display = False
         self.console.source.retry()
         self._tick()
 
@@ -278,6 +283,11 @@ class Propose(ModalScreen[str]):
 
     def _say(self, lines: list[Line]) -> None:
         self.query_one("#result", Static).update(Content("\n").join(content(*line) for line in lines))
+
+    def dismiss(self, result: str | None = None) -> AwaitComplete:
+        """What is still being asked ends first: its answer would find no form to stand in."""
+        self.workers.cancel_node(self)
+        return super().dismiss(result)
 
     @on(Button.Pressed, "#leave")
     def action_leave(self) -> None:
