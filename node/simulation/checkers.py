@@ -114,6 +114,8 @@ class Checkers:
 
     def intended(self, process: "Process", records: tuple[Record, ...]) -> None:
         """A core has decided to write this: what it ends may from now on be missing elsewhere."""
+        heard = process.hearing
+        stranger = heard.sender if heard is not None and heard.digest != process.running.members.digest else None
         for record in records:
             if isinstance(record, Appended) and record.event.journal == process.running.journal_id:
                 ahead_ms = hlc_wall_ms(record.event.hlc) - process.now.wall_ms
@@ -121,13 +123,15 @@ class Checkers:
                     self._fail("V2", process.name, f"writes an event {ahead_ms:.0f} ms ahead of its own wall clock")
             if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
                 self._ended.add(record.entry.token)
-            heard = process.hearing
-            if heard is None or heard.digest == process.running.settings.digest:
-                continue
-            taken = isinstance(record, ControlAppended) and self._leaders.get(record.stamp) != process.name
-            if taken or (isinstance(record, Vote) and record.voted_for == heard.sender):
-                story = f"takes a {type(record).__name__} from {heard.sender}, which runs another configuration"
-                self._fail("M2", process.name, story)
+            if stranger is not None:
+                self._heeds(process, stranger, record)
+
+    def _heeds(self, process: "Process", sender: str, record: Record) -> None:
+        """What a member said that runs another configuration has had this written."""
+        taken = isinstance(record, ControlAppended) and self._leaders.get(record.stamp) != process.name
+        if taken or (isinstance(record, Vote) and record.voted_for == sender):
+            story = f"takes a {type(record).__name__} from {sender}, which runs another configuration"
+            self._fail("M2", process.name, story)
 
     def committed(self, process: "Process", records: tuple[Record, ...]) -> None:
         """A persist has become durable."""
