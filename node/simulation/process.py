@@ -13,13 +13,10 @@ from zlib import crc32
 from node.protocol.core import Core
 from node.protocol.effects import (
     Apply,
-    Called,
-    Cancelled,
     ContentIs,
     Effect,
     Emit,
     Fetch,
-    Gathered,
     Input,
     Install,
     LoopLag,
@@ -35,9 +32,9 @@ from node.protocol.effects import (
 )
 from node.protocol.messages import Envelope, Push
 from node.protocol.reconfiguration import MembersRefused
-from node.protocol.requests import Answer, Request
 from node.protocol.settings import Settings
 from node.simulation import marks
+from node.simulation.calls import Calls
 from node.simulation.clocks import Clocks
 from node.simulation.commits import Commits
 from node.simulation.disk import Disk
@@ -47,9 +44,6 @@ from node.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from node.simulation.world import World
-
-OnAnswer = Callable[[Answer | None], None]
-"""Told the answer, or None when the connection broke before there was one."""
 
 TICK_LATE_S = 1e-6
 """A timer fires this much after its time, never before, whatever the rounding."""
@@ -84,9 +78,7 @@ class Process:
 
     def _clear(self) -> None:
         self.commits = Commits(self)
-        self._calls: dict[int, OnAnswer] = {}
-        self._called: list[Called] = []
-        self._numbers = 0
+        self.calls = Calls(self)
         self._tick_at = float("inf")
         self._tick = 0
         self._stepping = False
@@ -150,14 +142,13 @@ class Process:
             return
         self.note(why)
         self.commits.crash()
-        calls = list(self._calls.values())
+        calls = self.calls
         self.core = self.transport = None
         self.paused = False
         self.inbox.clear()
         self._clear()
         self.world.ended(self)
-        for on_answer in calls:
-            self.world.schedule.after(0.0001, on_answer, None)
+        calls.break_off()
 
     def pause(self) -> None:
         """Stop the process without ending it; the world goes on around it."""
@@ -288,41 +279,6 @@ class Process:
         else:
             self.commits.hold_answer(last, answer)
 
-    def call(self, request: Request, on_answer: OnAnswer) -> int:
-        """A client's request; returns its number, with which it can be cancelled."""
-        self._numbers += 1
-        self._calls[self._numbers] = on_answer
-        self._take_call(self._numbers, request)
-        return self._numbers
-
-    def _take_call(self, number: int, request: Request) -> None:
-        if self.paused:
-            self.inbox.append((self._take_call, (number, request)))
-        elif number in self._calls:
-            if not self._called:
-                self.world.schedule.after(0.0, self._take_called, self.boots)
-            self._called.append(Called(number, request))
-
-    def _take_called(self, life: int) -> None:
-        if not self.up or self.boots != life:
-            return
-        if self.paused:
-            self.inbox.append((self._take_called, (life,)))
-            return
-        calls = tuple(called for called in self._called if called.call in self._calls)
-        self._called = []
-        if calls:
-            self.step(Gathered(calls) if len(calls) > 1 else calls[0])
-
-    def cancel(self, number: int, life: int) -> None:
-        """The client of a call has gone."""
-        if not self.up or self.boots != life:
-            return
-        if self.paused:
-            self.inbox.append((self.cancel, (number, life)))
-        elif self._calls.pop(number, None):
-            self.step(Cancelled(number))
-
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
@@ -379,9 +335,7 @@ class Process:
             if self.transport:
                 self.transport.send(effect.to, effect.message, effect.lazy)
         elif isinstance(effect, Reply):
-            on_answer = self._calls.pop(effect.call, None)
-            if on_answer:
-                world.schedule.after(0.0001, on_answer, effect.answer)
+            self.calls.answer(effect.call, effect.answer)
         else:
             world.sights.shows(self, effect)
             for event in effect.events:

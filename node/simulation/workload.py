@@ -136,11 +136,11 @@ class Workload:
 
         def give_up() -> None:
             if not done:
-                process.cancel(number, life)
+                calls.cancel(number)
                 finish(None)
 
-        life = process.boots
-        number = process.call(request, finish)
+        calls = process.calls
+        number = calls.take(request, finish)
         world.schedule.after(timeout_s, give_up)
 
     def _anyone(self) -> Process:

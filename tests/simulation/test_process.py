@@ -81,7 +81,7 @@ def writes_then_answers(self: ScriptedCore, now: Now, given: Input) -> list[Effe
 def test_what_depends_on_a_persist_leaves_once_it_is_durable() -> None:
     made, answers = world(writes_then_answers, fsync_s=1.0), list[Answer | None]()
     process = made.hosts["A"]
-    process.call(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
     made.run_for(0.4)
     assert (answers, process.disk.writes, process.commits.owed) == ([], 0, 3)
     made.run_for(2.0)
@@ -94,7 +94,7 @@ def test_persists_gather_while_a_commit_runs() -> None:
     made = world(writes_then_answers, fsync_s=1.0)
     process = made.hosts["A"]
     for _ in range(5):
-        process.call(Elect(), lambda answer: None)
+        process.calls.take(Elect(), lambda answer: None)
         made.run_for(0.01)  # those of one moment would make one step
     made.run_for(5.0)
     reported = [g.number for g in core(made, "A").given if isinstance(g, Persisted)]
@@ -104,10 +104,10 @@ def test_persists_gather_while_a_commit_runs() -> None:
 def test_a_crash_loses_what_was_not_durable_and_breaks_the_call() -> None:
     made, answers = world(writes_then_answers, fsync_s=1.0), list[Answer | None]()
     process = made.hosts["A"]
-    process.call(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
     made.run_for(3.0)
-    process.call(Elect(), answers.append)
-    process.call(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
     made.run_for(0.1)
     process.stop("is killed")
     made.run_for(5.0)
@@ -121,7 +121,7 @@ def test_a_crash_may_fall_between_two_effects() -> None:
     made, answers = world(writes_then_answers), list[Answer | None]()
     process = made.hosts["A"]
     process.crash_in = 1
-    process.call(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
     made.run_for(1.0)
     assert not process.up
     assert answers == [None]
@@ -133,8 +133,8 @@ def test_a_paused_process_gets_everything_afterwards() -> None:
     paused = made.hosts["B"]
     before = len(core(made, "B").given)
     paused.pause()
-    made.hosts["A"].call(Elect(), answers.append)
-    paused.call(Elect(), answers.append)
+    made.hosts["A"].calls.take(Elect(), answers.append)
+    paused.calls.take(Elect(), answers.append)
     made.run_for(3.0)
     assert len(core(made, "B").given) == before
     paused.resume(3.0)
@@ -148,7 +148,7 @@ def test_a_full_disk_holds_everything_back_until_there_is_room() -> None:
     made, answers = world(writes_then_answers), list[Answer | None]()
     process = made.hosts["A"]
     process.disk.fault = "disk_full"
-    process.call(Elect(), answers.append)
+    process.calls.take(Elect(), answers.append)
     made.run_for(5.0)
     assert answers == []
     assert DiskState("disk_full") in core(made, "A").given
@@ -181,7 +181,7 @@ def test_an_answer_carries_what_waits_for_the_asker() -> None:
                 return []
 
     made = world(probes)
-    made.hosts["A"].call(Elect(), lambda answer: None)
+    made.hosts["A"].calls.take(Elect(), lambda answer: None)
     made.run_for(1.0)
     got = [g.envelope.messages for g in core(made, "A").given if isinstance(g, Received)]
     assert got == [(TimeProbe(12),)], "both probes came in one envelope, and were answered in one"

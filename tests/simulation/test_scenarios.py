@@ -16,7 +16,7 @@ def test_a_lock_call_without_a_leader_waits_calmly(monkeypatch: pytest.MonkeyPat
     (asked, other) = (name for name in stage.world.hosts if name != leader)
     told: list[Answer | None] = []
     stage.kill(leader, other)
-    stage[asked].call(AcquireLock("catalogue", "owner", "request", 30.0, wait_s=20.0), told.append)
+    stage[asked].calls.take(AcquireLock("catalogue", "owner", "request", 30.0, wait_s=20.0), told.append)
     steps: list[Input] = []
     step = stage[asked].running.step
 
