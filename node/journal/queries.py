@@ -1,9 +1,11 @@
 """The two ways events are asked for: by a peer that lacks some, and by people."""
 
+import contextlib
 import heapq
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -84,13 +86,16 @@ def listed(
     ]
     events: list[Event] = []
     # In one journal numbers and positions grow together, so the journals merge into the order of arrival.
-    rows: Iterator[EventRow] = heapq.merge(*map(iter, cursors), reverse=newest)
-    for row in rows:
-        if len(events) >= limit:
-            break
-        event = read_event(row, names.get(row[1]))
-        if wanted.admits(event):
-            events.append(event)
-    for cursor in cursors:
-        cursor.close()
+    with contextlib.ExitStack() as open_reads:
+        # Even when a row turns out to be damaged: the error may outlive the connection.
+        for cursor in cursors:
+            open_reads.enter_context(contextlib.closing(cursor))
+        rows = cast(Generator[EventRow, None, None], heapq.merge(*map(iter, cursors), reverse=newest))
+        open_reads.enter_context(contextlib.closing(rows))
+        for row in rows:
+            if len(events) >= limit:
+                break
+            event = read_event(row, names.get(row[1]))
+            if wanted.admits(event):
+                events.append(event)
     return events[::-1] if newest else events

@@ -1,8 +1,10 @@
 """Members that still run v1.6: kept in step over the wire they know (M4; facts of v1.6).
 
 They never vote. Each of our nodes tells them that it lives, asks whether they do, hands on its own new events and
-proposals once, and takes in what their journals hold; duplicates fall away by event id (V1). Events that a v1.6 member
-misses for longer than `MAX_PENDING` of them are lost to it: it has no way to ask for them.
+proposals once, and takes in what their journals hold; duplicates fall away by event id (V1). Their journals list events
+without payloads, which come with what they send by themselves. So one is taken from the list only when it is still
+there at the next look: by then it was sent, or it never will be. Events that a v1.6 member misses for longer than
+`MAX_PENDING` of them are lost to it: it has no way to ask for them.
 """
 
 import asyncio
@@ -128,7 +130,10 @@ class LegacyMember:
         self._engine = engine
         self._member = member
         self._pending: deque[Event] = deque(maxlen=MAX_PENDING)
-        self._polled: frozenset[str] = frozenset()
+        self._listed: frozenset[str] = frozenset()
+        """What its journal held at the last look."""
+        self._taken: frozenset[str] = frozenset()
+        """What of it needs no look any more."""
         self._alive: bool | None = None
         self._started = time.monotonic()
 
@@ -198,15 +203,21 @@ class LegacyMember:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise LegacyFailed(f"GET {self._member.url}/distributed/journal: {problem}") from problem
         own = self._engine.settings.id
-        fresh = [entry for entry in entries if entry.id not in self._polled and entry.source_instance != own]
-        if fresh:
+        ripe = [
+            entry
+            for entry in entries
+            if entry.id not in self._taken
+            and entry.source_instance != own
+            and (entry.payload is not None or entry.id in self._listed)
+        ]
+        if ripe:
             trace = new_trace_id()
-            events = tuple(_event(entry, trace) for entry in fresh)
-            ask = Ingest(self._member.id, events)
+            ask = Ingest(self._member.id, tuple(_event(entry, trace) for entry in ripe))
             answer = await self._engine.call(ask, self._engine.settings.timing.heartbeat_timeout)
             if not isinstance(answer, Accepted):
                 return
-        self._polled = frozenset(entry.id for entry in entries)
+        self._listed = frozenset(entry.id for entry in entries)
+        self._taken = (self._taken & self._listed) | {entry.id for entry in ripe}
 
     async def _follow(self) -> None:
         since = None

@@ -66,6 +66,8 @@ def test_three_nodes_answer_the_seeds_calls(tmp_path: Path) -> None:
             assert said.data["quorum"] == quorum
             label = said.data["proposalId"]
             assert label.startswith("snapshot-1.2.0-")
+            # The verdict may stand before all have heard of it.
+            await shown(cluster[1], "status", lambda data: data["currentVersion"] == "1.2.0")
             plain = await ask(cluster[1], "POST", f"{D}/propose-snapshot", {"version": "1.2.0", "hash": "abc123"})
             assert plain.data == {"proposalId": label, "quorum": quorum}
             diff = await ask(

@@ -10,6 +10,8 @@ import pytest
 from node import Node
 from node.config import Config, Content, Observability
 from node.embedded import Refused
+from node.protocol.events import Event
+from node.protocol.requests import Accepted, Ingest
 from node.protocol.settings import LEGACY_PROTOCOL, Member, Settings
 from node.runtime.legacy import LegacyFailed, call
 from tests.runtime.scripted import FAST, until
@@ -109,6 +111,28 @@ def sent(old: OldInstance) -> dict[str, tuple[str, Any, str]]:
         for body in old.calls("sync")
         for event in body["events"]
     }
+
+
+def test_what_its_journal_lists_without_a_payload_is_not_taken_for_what_it_sends(tmp_path: Path) -> None:
+    late = {"id": "old-1", "type": "PLUGIN_INSTALLED", "timestamp": 1700000000000, "sourceInstance": "old"}
+    never = late | {"id": "old-2"}
+
+    async def scenario() -> None:
+        old = await OldInstance({"events": [late, never]}).start()
+        async with Node(config(tmp_path, free_ports(1)[0], old)) as node:
+
+            def known() -> dict[str, Any]:
+                return {e.id: e.payload for e in node.engine.journal.list(types=("PLUGIN_INSTALLED",), limit=5)}
+
+            await until(lambda: len(old.calls("journal")) == 1, "first look")
+            sent = Event("old-1", "old", "", 0, "PLUGIN_INSTALLED", 1700000000000, 0, "", {"name": "units"})
+            assert isinstance(await node.engine.call(Ingest("old", (sent,)), 5), Accepted)
+            assert known() == {"old-1": {"name": "units"}}
+            await until(lambda: "old-2" in known(), "what was never sent")
+            assert known() == {"old-1": {"name": "units"}, "old-2": {}}
+        await old.stop()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
