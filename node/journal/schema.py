@@ -10,7 +10,8 @@ migrating an older one are the same walk, in one transaction.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from node.journal.errors import JournalCorrupt, JournalFormat
@@ -85,7 +86,28 @@ def format_of(conn: sqlite3.Connection, path: Path) -> int:
             f"{path}: journal format {found} is newer than {len(STEPS)}, the newest this program knows. "
             "Run the program version that wrote it, or a later one"
         )
+    # A table that is described otherwise reads as if it were empty, and SQLite's own check finds nothing wrong with it.
+    for name, kept, expected in _differences(conn, found):
+        raise JournalCorrupt(path, f"{name} is laid out as {kept!r}, expected {expected!r} in format {found}")
     return found
+
+
+def _differences(conn: sqlite3.Connection, format: int) -> Iterator[tuple[str, str | None, str | None]]:
+    """What is not laid out as in a journal of this format: name, as it is, as it should be."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        for step in STEPS[:format]:
+            step(model)
+        kept, expected = _layout(conn), _layout(model)
+    for name in sorted(kept.keys() | expected.keys()):
+        if kept.get(name) != expected.get(name):
+            yield name, kept.get(name), expected.get(name)
+
+
+def _layout(conn: sqlite3.Connection) -> dict[str, str]:
+    return {
+        name: f"{type} of {table}: {sql}"
+        for type, name, table, sql in conn.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
+    }
 
 
 def migrate(conn: sqlite3.Connection, path: Path) -> bool:

@@ -112,6 +112,17 @@ def test_a_flipped_bit_in_the_file(closed: Disk, scratch: Path, share: float, bi
     assert outcome(scratch, path) in (None, closed.states[-1])
 
 
+def test_a_table_that_is_described_otherwise(closed: Disk, scratch: Path) -> None:
+    """SQLite finds nothing wrong with it, and it reads as empty."""
+    path = copy(closed.directory, scratch) / "journal.sqlite"
+    content = path.read_bytes()
+    places = [found.start() for found in re.finditer(b"PRIMARY", content)]
+    assert len(places) == 4
+    for at in places:
+        path.write_bytes(content[:at] + b"QRIMARY" + content[at + 7 :])
+        assert outcome(scratch, path) is None
+
+
 @settings(max_examples=60, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_short(closed: Disk, scratch: Path, share: float) -> None:
