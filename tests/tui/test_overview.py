@@ -31,7 +31,11 @@ def header(status: Status | None = None, now_s: float = NOW_S) -> str:
 
 def test_all_well_says_how_much_may_still_fail() -> None:
     assert of(prod_eu.all_well()) == Verdict(
-        "healthy", "All well: 5 of 5 healthy, instance-B leads.", "", "2 more may fail before writes stop."
+        "healthy",
+        "All well: 5 of 5 healthy, instance-B leads.",
+        "",
+        "2 more may fail before writes stop.",
+        "2 more may fail.",
     )
 
 
@@ -41,12 +45,17 @@ def test_what_is_gone_is_named_with_its_reason() -> None:
         "Working, with one instance gone.",
         "instance-E: its host refuses connections.",
         "One more may fail before writes stop.",
+        "One more may fail.",
     )
 
 
 def test_a_suspect_clock_is_not_all_well() -> None:
     assert of(msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")) == Verdict(
-        "degraded", "Working, but the clock of instance-B is suspect.", "", "2 more may fail before writes stop."
+        "degraded",
+        "Working, but the clock of instance-B is suspect.",
+        "",
+        "2 more may fail before writes stop.",
+        "2 more may fail.",
     )
 
 

@@ -4,9 +4,9 @@ from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from iwdc_console.cli.text import size
+from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.quantity import short_hash
+from iwdc_console.tui.model.quantity import short_hash, size
 
 KEPT = 2_000
 """Events the console remembers."""
@@ -170,7 +170,7 @@ def _leads(payload: Mapping[str, object]) -> str:
     new = payload.get("to") or payload.get("leader")
     who = f"{payload['from']} → {new}" if payload.get("from") else f"{new}"
     reason = f" ({payload['reason']})" if payload.get("reason") else ""
-    return f"{who}  term {payload.get('term')}{reason}"
+    return f"{who}  {text('frame.term', term=payload.get('term'))}{reason}"
 
 
 def _content(payload: Mapping[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _content(payload: Mapping[str, Any]) -> str:
     if isinstance(payload.get("bytes"), int):
         told.append(size(payload["bytes"]))
     if isinstance(payload.get("from"), dict) and payload["from"]:
-        told[-1] += f" from {', '.join(payload['from'])}"
+        told[-1] += f" {text('events.given_by', instances=', '.join(payload['from']))}"
     if payload.get("reason"):
         told.append(f"({_value(payload['reason'])})")
     return "  ".join(told)
@@ -187,7 +187,8 @@ def _content(payload: Mapping[str, Any]) -> str:
 
 def _want(sees: Mapping[str, object]) -> str:
     """`healthy 1/3, required 2`: for want of whom nothing was sent."""
-    return f"healthy {sees.get('healthy')}/{sees.get('total')}, required {sees.get('required')}"
+    figures = {name: sees.get(name) for name in ("healthy", "total", "required")}
+    return text("events.for_want", **figures)
 
 
 def _votes(event: Event) -> list[Mapping[str, object]]:

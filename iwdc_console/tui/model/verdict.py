@@ -19,12 +19,13 @@ NAMED = 3
 
 
 class Verdict(NamedTuple):
-    """`status` gives shape and colour; `reason` and `next` may be empty."""
+    """`status` gives shape and colour; `reason` and `next` may be empty. `brief` is `next` where there is less room."""
 
     status: str
     sentence: str
     reason: str = ""
     next: str = ""
+    brief: str = ""
 
 
 def verdict(moment: Moment) -> Verdict:
@@ -86,14 +87,14 @@ def _of_status(status: Status) -> Verdict:
         return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, _election(status))
     spare = _spare(status)
     if status.open_conflicts:
-        return Verdict(DEGRADED, text("verdict.conflicts", count=status.open_conflicts), gone, spare)
+        return Verdict(DEGRADED, text("verdict.conflicts", count=status.open_conflicts), gone, *spare)
     if down:
-        return Verdict(DEGRADED, text("verdict.gone", count=len(down)), gone, spare)
+        return Verdict(DEGRADED, text("verdict.gone", count=len(down)), gone, *spare)
     if weak:
-        return Verdict(DEGRADED, text("verdict.weak", count=len(weak)), _gone(status, weak), spare)
+        return Verdict(DEGRADED, text("verdict.weak", count=len(weak)), _gone(status, weak), *spare)
     if status.suspect is not None:
-        return Verdict(DEGRADED, text("verdict.suspect_clock", id=status.suspect), "", spare)
-    return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", spare)
+        return Verdict(DEGRADED, text("verdict.suspect_clock", id=status.suspect), "", *spare)
+    return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", *spare)
 
 
 def _gone(status: Status, instances: list[Instance]) -> str:
@@ -107,13 +108,14 @@ def _gone(status: Status, instances: list[Instance]) -> str:
     return "; ".join(parts) + "." if parts else ""
 
 
-def _spare(status: Status) -> str:
+def _spare(status: Status) -> tuple[str, str]:
+    """What may still fail, in full and in brief."""
     proposals, locks = spare(status)
     if locks < 0:
-        return text("verdict.no_majority")
-    if locks != proposals:
-        return text("verdict.spare_apart", locks=locks, proposals=proposals)
-    return text("verdict.spare", count=locks) if locks else text("verdict.no_spare")
+        return text("verdict.no_majority"), text("verdict.no_majority")
+    name = "spare_apart" if locks != proposals else "spare" if locks else "no_spare"
+    figures = {"count": locks, "locks": locks, "proposals": proposals}
+    return text(f"verdict.{name}", **figures), text(f"verdict.{name}_brief", **figures)
 
 
 def _election(status: Status) -> str:

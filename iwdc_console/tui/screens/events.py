@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from iwdc_console.locale import text
+from iwdc_console.locale import language, text
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model import events
 from iwdc_console.tui.model.api import Event
@@ -53,8 +53,8 @@ class Events(View):
         self._words = ""
         self._mode = ""
         self._first = 0
-        self._filled = -1
-        """The timeline's version that the table shows."""
+        self._filled = (-1, "")
+        """The timeline's version that the table shows, and the language in which."""
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
@@ -77,16 +77,18 @@ class Events(View):
         """Take in what is new. The past has a timeline of its own."""
         if moment.past or self._mode == "past":
             self._timeline, self._rows = Timeline(), {}
-            self._filled = -1
+            self._filled = (-1, "")
         self._mode = moment.mode
         part = moment.observation.events
         if part is not None:
             self._timeline.add(part.value)
-        if self._timeline.version != self._filled:
+        if self._filled != (self._timeline.version, language()):
             self._refill()
 
     def _refill(self) -> None:
-        self._filled = self._timeline.version
+        if self._filled[1] != language():
+            self._rows = {}
+        self._filled = (self._timeline.version, language())
         table = self.query_one(Table)
         follows = not table.shown or table.cursor == table.shown[-1].key
         if len(self._rows) > KEPT + SPARE:

@@ -25,7 +25,7 @@ class Traces(View):
     COMMAND = "traces"
     DEFAULT_CSS = """
     Traces {
-        #traces { height: 1fr; }
+        #traces { height: 1fr; min-height: 7; }
         #waterfall { height: 2fr; }
         &.-narrow #waterfall { height: 3fr; }
     }

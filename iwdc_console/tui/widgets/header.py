@@ -1,6 +1,7 @@
 """The first lines of every screen: which cluster, who leads, is there a quorum, how old is all this; and the tabs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from textual.content import Content
 from textual.strip import Strip
@@ -15,6 +16,18 @@ from iwdc_console.tui.widgets.looks import Looks
 from iwdc_console.tui.widgets.words import Piece, content, toned
 
 GAP, NARROW_GAP = 3, 2
+
+
+class Spacing(NamedTuple):
+    """Cells between two tabs, and what stands between key and name of the one on show and of the others."""
+
+    gap: int
+    on_show: str
+    others: str
+
+
+SPACINGS = (Spacing(2, " ", " "), Spacing(1, " ", " "), Spacing(1, " ", ""), Spacing(1, "", ""))
+ON_SHOW = "bold $background on $primary"
 
 
 class Header(Widget):
@@ -79,10 +92,10 @@ def _taken(chosen: Sequence[Field], gap: int) -> int:
 
 
 class Tabs(Widget):
-    """The screens with their keys; the one on show stands out."""
+    """The screens with their keys; the one on show stands out, and is always named in full."""
 
     DEFAULT_CSS = """
-    Tabs { height: 1; padding: 0 1; color: $text-muted; link-color: $text-muted; link-style: none; }
+    Tabs { height: 1; padding: 0 0 0 1; color: $text-muted; link-color: $text-muted; link-style: none; }
     """
 
     def __init__(self, screens: tuple[tuple[str, str], ...], current: str) -> None:
@@ -91,25 +104,41 @@ class Tabs(Widget):
         self._current = current
 
     def render(self) -> Content:
-        """Key and name of each: as wide apart as there is room, then without a space, then cut to what fits."""
-        room = self.content_size.width
-        for gap, space, longest in self._ways():
-            line = Content(" " * gap).join([self._tab(key, name, space, longest) for key, name in self._screens])
-            if line.cell_length <= room:
-                break
+        """What there is room for."""
+        return self.fitted(self.content_size.width)
+
+    def fitted(self, room: int) -> Content:
+        """All in full, or else all by their short names, or else by their keys; as wide apart as there is room."""
+        for named in (_in_full, _in_short, _by_key):
+            for spacing in SPACINGS:
+                line = self._line(named, spacing)
+                if line.cell_length <= room:
+                    return line
         return line
 
-    def _ways(self) -> Iterator[tuple[int, str, int]]:
-        """Cells between two tabs, what stands between key and name, the most letters of a name."""
-        full = max(len(text(f"screen.{name}")) for _, name in self._screens)
-        yield from ((2, " ", full), (1, " ", full))
-        yield from ((1, "", longest) for longest in range(full, -1, -1))
+    def _line(self, named: Callable[[str], str], spacing: Spacing) -> Content:
+        """The one on show brings a cell of its own to either side."""
+        parts: list[Content] = []
+        for at, (key, name) in enumerate(self._screens):
+            if at:
+                beside = self._current in (name, self._screens[at - 1][1])
+                parts.append(Content(" " * (spacing.gap - beside)))
+            if name == self._current:
+                parts.append(Content.styled(f" {key}{spacing.on_show}{_in_full(name)} ", ON_SHOW))
+            else:
+                title = (spacing.others + named(name)).rstrip()
+                tab = Content.assemble((key, "bold $text-secondary"), (title, "$text-muted"))
+                parts.append(tab.stylize(f"@click=app.go('{name}')"))
+        return Content("").join(parts)
 
-    def _tab(self, key: str, name: str, space: str, longest: int) -> Content:
-        title = text(f"screen.{name}")
-        if name == self._current:
-            return Content.styled(f" {key}{space or ' '}{title} ", "bold $background on $primary")
-        tab = Content.assemble(
-            (key, "bold $text-secondary"), (f"{space}{title[:longest]}" if longest else "", "$text-muted")
-        )
-        return tab.stylize(f"@click=app.go('{name}')")
+
+def _in_full(name: str) -> str:
+    return text(f"screen.{name}")
+
+
+def _in_short(name: str) -> str:
+    return text(f"tab.{name}")
+
+
+def _by_key(name: str) -> str:
+    return ""

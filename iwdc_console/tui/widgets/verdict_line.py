@@ -40,17 +40,21 @@ class VerdictLine(Widget):
             for status in SHAPES:
                 self.set_class(found.status == status, f"-{status}")
             width, height = self.content_size
-            self.refresh(layout=len(self._lines(width)) != height)
+            self.refresh(layout=len(self.lines(width)) != height)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Said at the width it is given, so that it is laid out once."""
-        return len(self._lines(width))
+        return len(self.lines(width))
 
-    def _lines(self, width: int) -> list[str]:
-        """Sentence, reason, outlook: wrapped to the width, cut to the height."""
+    def lines(self, width: int) -> list[str]:
+        """Sentence, reason, outlook: wrapped, the outlook in brief where that saves a line, cut at last."""
         found = self._verdict
         room = max(10, width - MARGIN)
-        lines = wrap(clean("  ".join(part for part in (found.sentence, found.reason, found.next) if part)), room)
+        full, brief = (
+            wrap(clean("  ".join(part for part in (found.sentence, found.reason, outlook) if part)), room)
+            for outlook in (found.next, found.brief or found.next)
+        )
+        lines = min(full, brief, key=len)
         if len(lines) > self._most:
             return [*lines[: self._most - 1], lines[self._most - 1][: room - 1] + "…"]
         return lines
@@ -59,6 +63,6 @@ class VerdictLine(Widget):
         """A shape, then the words."""
         found = self._verdict
         mark = shape(found.status) if found.status else "…"
-        whole = Content("\n  ".join(self._lines(self.content_size.width)))
+        whole = Content("\n  ".join(self.lines(self.content_size.width)))
         whole = whole.stylize("bold", 0, min(len(whole), len(clean(found.sentence))))
         return Content.assemble((f"{mark} ", f"bold {toned(tone(found.status))}"), whole)
