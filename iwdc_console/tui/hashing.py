@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from node.artifacts.entries import CATEGORIES, category
 from node.artifacts.errors import ContentMissing, typed
 from node.artifacts.intake import hash_tree, survey
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import CATEGORIES, category, root_of
+from node.artifacts.manifest import root_of
 
 CHUNK_BYTES = 1024 * 1024
 

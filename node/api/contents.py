@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ManifestQuery(Own):
-    """`base`: the tree hash of a manifest that the asker has; what differs from it may be given instead."""
+    """`base`: the key of a manifest that the asker has; what differs from it may be given instead."""
 
     base: str | None = None
 
@@ -64,9 +64,7 @@ async def manifest(call: Call[ManifestQuery, None]) -> Bulk:
     def look() -> tuple[bytes, bytes]:
         found = store.manifest(holding)
         for each in store.bases(holding.version) if base is not None else ():
-            known = store.manifest(each)
-            fits = each.key != holding.key and known.tree == base
-            if fits and (changes := few_changes(known, found)) is not None:
+            if each.key == base and (changes := few_changes(store.manifest(each), found)) is not None:
                 return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
         return MANIFEST_TYPE.encode(), found.document
 

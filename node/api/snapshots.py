@@ -19,9 +19,10 @@ from node.api.call import BodyT, Call, QueryT
 from node.api.contents import service
 from node.api.exchange import Stream
 from node.artifacts.blobs import check_blob
+from node.artifacts.entries import CATEGORIES, FileEntry
 from node.artifacts.errors import ContentError, ContentMissing
 from node.artifacts.layout import META_NAME
-from node.artifacts.manifest import CATEGORIES, FileEntry, Manifest
+from node.artifacts.manifest import Manifest
 from node.artifacts.portions import portions
 from node.artifacts.store import Holding, Store, is_version
 from node.config.instances import is_loopback

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from node.artifacts.entries import FileEntry, block_count
 from node.artifacts.errors import BadBlocks, BadContent, ContentMissing
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, block_count
 from node.artifacts.system import start_writing
 
 READ_ONLY: Final = 0o444

@@ -20,12 +20,13 @@ from pathlib import Path
 
 import msgspec
 
+from node.artifacts.alignment import differences
 from node.artifacts.blobs import check_blob
 from node.artifacts.changes import Changes, changes_between, rebuild
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase, typed
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, parse_manifest, side_by_side
 from node.artifacts.objects import CategoryChanges, Counts, compare_objects, summary
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import write_durable
@@ -84,9 +85,7 @@ def compare(store: Store, base: Holding, target: Holding) -> dict[str, CategoryC
     """
     old, new = store.manifest(base), store.manifest(target)
     gone, fresh = list[FileEntry](), list[FileEntry]()
-    for one, other in side_by_side(old.files, new.files):
-        if one is not None and other is not None and one.hash == other.hash:
-            continue
+    for one, other in differences(old.files, new.files):
         gone += [] if one is None else [one]
         fresh += [] if other is None else [other]
     check_size(f"bytes that differ between {old.version} and {new.version}", [*gone, *fresh], store.limits)
@@ -96,8 +95,10 @@ def compare(store: Store, base: Holding, target: Holding) -> dict[str, CategoryC
 def make_diff(store: Store, base: Holding, target: Holding) -> bytes:
     """The diff file that leads from `base` to `target`. Raises as `compare`."""
     changes = changes_between(store.manifest(base), store.manifest(target))
-    had = {entry.hash for entry in store.manifest(base).entries}
-    wanted = {entry.hash: entry for entry in changes.entries if entry.hash not in had}
+    wanted = {entry.hash: entry for entry in changes.entries}
+    for hashes in store.manifest(base).hashes():
+        for known in wanted.keys() & set(hashes):
+            del wanted[known]
     check_size(f"bytes that are new in {target.version}", wanted.values(), store.limits)
     blobs = {
         entry.hash: _packed(data)
@@ -164,11 +165,11 @@ def build_target(store: Store, diff: Diff) -> Holding:
             f"pull {diff.to_version} whole"
         )
     base = find_base(store, diff.from_version, diff.content.changes.base)
-    target = rebuild(store.manifest(base), diff.content.changes)
+    target = rebuild(store.manifest(base), diff.content.changes, store.limits)
     if (known := store.find(target.key)) is not None:
         return known
     try:
-        with store.receiving(parse_manifest(target.document, store.limits)) as incoming:
+        with store.receiving(target) as incoming:
             incoming.reuse([(store.manifest(base), base.files)])
             _fill(incoming, diff.content.blobs)
             return store.finish(incoming)

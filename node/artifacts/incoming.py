@@ -9,17 +9,19 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import compress, count
+from itertools import chain
 from pathlib import Path
 from typing import Final, Self
 
+from node.artifacts.alignment import Same, aligned
 from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, hash_file, write_file
+from node.artifacts.entries import BATCH, FileEntry
 from node.artifacts.errors import ContentError, ContentMissing, fault, typed
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import BATCH, FileEntry, Manifest, matched
+from node.artifacts.manifest import Manifest
 from node.artifacts.system import check_space, move, remove_tree, sync_tree
 
 MANIFEST_NAME: Final = "manifest.json"
@@ -47,17 +49,7 @@ class Incoming:
         self._lacking = bytearray(b"\1") * manifest.count
         """A 1 at each place whose content has to come."""
         self._twins: dict[int, list[int]] = {}
-        """A place -> all that have the same content, if there are others."""
-        self._find_twins()
-
-    def _find_twins(self) -> None:
-        first: dict[int, int] = {}
-        for place, entry in enumerate(self.manifest.entries):
-            known = first.setdefault(hash(entry.hash), place)
-            if known != place and self.manifest.entry(known).hash == entry.hash:
-                self._twins[place] = twins = self._twins.setdefault(known, [known])
-                twins.append(place)
-                self._lacking[place] = 0
+        """A place -> all that have the same content and had to come with it, if there are others."""
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, begun: "Begun | None" = None) -> Self:
@@ -72,6 +64,7 @@ class Incoming:
                 found._adopt(begun)
             else:
                 make_places(found.files, places(manifest))
+            found._find_twins()
             (folder / PARTIAL_NAME).mkdir(parents=True, exist_ok=True)
             (folder / MANIFEST_NAME).write_bytes(manifest.document)
             if known:
@@ -101,8 +94,18 @@ class Incoming:
         self.folder.mkdir(parents=True, exist_ok=True)
         os.rename(begun.files, self.files)
         make_places(self.files, begun.places)
-        for place in compress(count(), begun.same):
-            self._spread(place)
+        self._lacking = begun.fresh
+
+    def _find_twins(self) -> None:
+        """Among what has to come."""
+        first: dict[int, int] = {}
+        for place, found in self._missing_hashes():
+            known = first.setdefault(hash(found), place)
+            if known != place and self.manifest.entry(known).hash == found:
+                self._twins[place] = twins = self._twins.setdefault(known, [known])
+                twins.append(place)
+        for place, twins in self._twins.items():
+            self._lacking[place] = place == twins[0]
 
     def check_space(self, reserve_bytes: int) -> None:
         """Raises NoSpace, with what is missing, if the rest would not fit on the disk."""
@@ -110,7 +113,7 @@ class Incoming:
             check_space(self.folder, self._wanted_bytes(), reserve_bytes)
 
     def _wanted_bytes(self) -> int:
-        whole = sum(-(-entry.size // _DISK_BLOCK) * _DISK_BLOCK for _, entry in self.missing())
+        whole = sum(-(-size // _DISK_BLOCK) * _DISK_BLOCK for size in self._missing_sizes())
         drafts = (self.folder / PARTIAL_NAME).iterdir()
         return max(0, whole - sum(draft.stat().st_blocks * 512 for draft in drafts))
 
@@ -136,7 +139,17 @@ class Incoming:
     @property
     def missing_bytes(self) -> int:
         """How many bytes have to be fetched; a large file counts whole until its last block is here."""
-        return sum(entry.size for _, entry in self.missing())
+        return sum(self._missing_sizes())
+
+    def _missing_sizes(self) -> Iterator[int]:
+        if 0 not in self._lacking:
+            return chain.from_iterable(self.manifest.sizes())
+        return (entry.size for _, entry in self.missing())
+
+    def _missing_hashes(self) -> Iterator[tuple[int, str]]:
+        if 0 not in self._lacking:
+            return enumerate(chain.from_iterable(self.manifest.hashes()))
+        return ((place, entry.hash) for place, entry in self.missing())
 
     def reuse(self, bases: Iterable[tuple[Manifest, Path]]) -> int:
         """Link what versions that are here (manifests, and where the files lie) have of this one; returns how many.
@@ -144,15 +157,15 @@ class Incoming:
         A file with another size than it had is passed over. One that rotted in place is not found here: `verify` finds
         it, and no content is applied without being hashed once more.
         """
-        wanted = {hash(entry.hash): place for place, entry in self.missing()}
+        wanted = {hash(found): place for place, found in self._missing_hashes()}
         if not wanted:
             return 0
         linked = 0
         with typed(self.folder):
             for base, files in bases:
-                for entry in base.entries:
-                    place = wanted.get(hash(entry.hash))
-                    if place is not None and self._lacking[place]:
+                for entry in _with_hashes(base, wanted):
+                    place = wanted[hash(entry.hash)]
+                    if self._lacking[place]:
                         linked += self._link(f"{files}/{entry.path}", entry, place)
                 if self.whole:
                     break
@@ -264,7 +277,7 @@ class Incoming:
 
 def places(manifest: Manifest) -> set[str]:
     """The folders that files of a version stand in."""
-    return {entry.path.rpartition("/")[0] for entry in manifest.entries}
+    return {path.rpartition("/")[0] for paths in manifest.paths() for path in paths}
 
 
 def make_places(files: Path, wanted: Iterable[str]) -> None:
@@ -283,30 +296,42 @@ def _parents(path: str) -> Iterator[str]:
 class Begun:
     """A folder that is given away: it has the files of another version, and most of them are wanted.
 
-    `same`: a 1 at each place of the new manifest whose file is there; `gone`: paths that are no longer wanted;
-    `places`: the folders that other files will stand in.
+    `fresh`: a 1 at each place of the new manifest whose file is not there; `places`: the folders of these; `gone`:
+    paths that are no longer wanted.
     """
 
     files: Path
-    same: bytearray
+    fresh: bytearray
     gone: list[str]
     places: set[str]
 
 
 def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun | None:
     """What a folder with the files of `base` is to the version of `manifest`; None if half of it would be removed."""
-    same, gone, fresh, most = bytearray(), list[str](), set[str](), base.count // 2
-    for old, new in matched(base, manifest):
-        kept = old is not None and new is not None and old.hash == new.hash
-        if new is not None:
-            same.append(kept)
-            if not kept:
-                fresh.add(new.path.rpartition("/")[0])
-        if old is not None and not kept:
-            gone.append(old.path)
-            if len(gone) > most:
-                return None
-    return Begun(files, same, gone, fresh)
+    fresh, gone, wanted, most = bytearray(), list[str](), set[str](), base.count // 2
+    for olds, news in zip(base.lists, manifest.lists, strict=True):
+        for each in aligned(olds, news):
+            if isinstance(each, Same):
+                fresh += bytes(each.length)
+                continue
+            old, new = each
+            if new is not None:
+                fresh.append(1)
+                wanted.add(new.path.rpartition("/")[0])
+            if old is not None:
+                gone.append(old.path)
+                if len(gone) > most:
+                    return None
+    return Begun(files, fresh, gone, wanted)
+
+
+def _with_hashes(base: Manifest, wanted: Mapping[int, int]) -> Iterator[FileEntry]:
+    """The entries of a manifest whose hashes have these numbers."""
+    at = 0
+    for hashes in base.hashes():
+        if not wanted.keys().isdisjoint(map(hash, hashes)):
+            yield from (entry for entry in base.span(at, at + len(hashes)) if hash(entry.hash) in wanted)
+        at += len(hashes)
 
 
 def count_files(folder: Path | str) -> int:

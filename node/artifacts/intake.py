@@ -18,11 +18,13 @@ from typing import Final
 import msgspec
 
 from node.artifacts.blobs import READ_ONLY, hash_file, read_file
+from node.artifacts.checks import check_limits, check_tree
+from node.artifacts.entries import FileEntry, type_of
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
 from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, check_limits, check_tree, compose, type_of
+from node.artifacts.manifest import Manifest, compose
 from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import sync_tree, write_durable

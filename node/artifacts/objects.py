@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.manifest import CATEGORIES, category
+from node.artifacts.entries import CATEGORIES, category
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "series": ("series", "slug", "id"),

@@ -7,11 +7,13 @@ manifest no two paths may be one where letters' case or Unicode's forms do not c
 """
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from node.artifacts.errors import BadPath
+from node.artifacts.portions import portions
 
 MAX_PATH_BYTES: Final = 1_024
 MAX_PART_BYTES: Final = 255 - 32
@@ -20,8 +22,12 @@ MAX_PARTS: Final = 16
 
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL)
 _DEVICES = frozenset(
-    {"CON", "PRN", "AUX", "NUL", *(name + number for name in ("COM", "LPT") for number in "0123456789¹²³")}
+    {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(10))}
 )
+"""Folded."""
+_DEVICE_STARTS: Final = ("/con", "/prn", "/aux", "/nul", "/com", "/lpt")
+_USUAL: Final = (string.ascii_letters + string.digits + "\n/-_. ()+,").encode()
+_PORTION: Final = 512
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -32,8 +38,6 @@ def check_path(path: str) -> None:
     except UnicodeEncodeError:
         raise BadPath(path, "it is not UTF-8") from None
     parts = path.split("/")
-    if size <= MAX_PART_BYTES and len(parts) <= MAX_PARTS and all(map(_is_plain, parts)):
-        return
     if not path:
         raise BadPath(path, "it is empty")
     if size > MAX_PATH_BYTES:
@@ -46,19 +50,6 @@ def check_path(path: str) -> None:
         why = _fault(part)
         if why is not None:
             raise BadPath(path, why)
-
-
-def _is_plain(part: str) -> bool:
-    """Whether a part is letters, digits, `_`, `-` and dots within, and no device: as most are, which need no closer
-    look then.
-    """
-    return (
-        part.replace("-", "").replace("_", "").replace(".", "").isalnum()
-        and part[0] != "."
-        and part[-1] != "."
-        and part.partition(".")[0].upper() not in _DEVICES
-        and unicodedata.is_normalized("NFC", part)
-    )
 
 
 def _fault(part: str) -> str | None:
@@ -78,37 +69,76 @@ def _fault(part: str) -> str | None:
     return None
 
 
-def check_paths(paths: Iterable[str]) -> None:
-    """`check_path` of each; raises BadPath for the first that clashes with another as well.
+def check_paths(paths: Iterable[str]) -> set[str]:
+    """`check_path` of each, and no two may clash; gives the outermost folders. Raises BadPath.
 
-    Sorted paths take least time. They are gone through once more if a clash is suspected: of names that were seen only
-    a number each is remembered.
+    They are gone through once more if a clash is suspected: of names that were seen only a number each is remembered,
+    which `hash` keys anew in each process.
     """
+    folders: set[int] = set()
+    """Folders, as they are spelled."""
     seen: set[int] = set()
-    last = folded = ""
-    for path in paths:
-        end = path.rfind("/") + 1
-        folder, name = path[:end], path[end:]
-        if folder != last or len(path) > MAX_PART_BYTES // 4 or not _is_plain(name):
-            check_path(path)
-        if folder != last:
-            new, last, folded = _folders(folder, last), folder, fold(folder)
-            numbers = [hash(fold(each)) for each in new]
-        else:
-            numbers = []
-        for number in (hash(folded + fold(name)), *numbers):
-            if number in seen:
-                _check_spelling(paths)
-                return
-            seen.add(number)
+    """Folded files and folders."""
+    outermost: set[str] = set()
+    count = 0
+    for portion in portions(paths, _PORTION):
+        joined = "\n".join(portion)
+        folded = fold(joined)
+        if not _are_plain(portion, joined, folded):
+            for path in portion:
+                check_path(path)
+        fresh: list[str] = []
+        for folder in {path[: path.rfind("/") + 1] for path in portion}:
+            for above in _folders(folder):
+                if (number := hash(above)) not in folders:
+                    folders.add(number)
+                    fresh.append(above)
+        outermost.update(folder for folder in fresh if "/" not in folder)
+        count += len(portion) + len(fresh)
+        seen.update(map(hash, folded.split("\n")))
+        seen.update(map(hash, map(fold, fresh)))
+        if len(seen) != count:
+            _check_spelling(paths)
+    return outermost
 
 
-def _folders(folder: str, known: str) -> Iterator[str]:
-    """`folder` and all above it, without those above `known`."""
+def _are_plain(paths: list[str], joined: str, folded: str) -> bool:
+    """Whether `check_path` would take all: of letters, digits and usual signs, as most are, and no devices.
+
+    They are joined, and folded, with a line's end between them.
+    """
+    unusual = joined.encode(errors="surrogatepass").translate(None, _USUAL).decode(errors="replace")
+    framed = f"/{folded}/".replace("\n", "/")
+    return (
+        (not unusual or unusual.isalnum())
+        and joined.count("\n") == len(paths) - 1
+        and _are_short(paths, joined)
+        and not any(fault in framed for fault in ("//", "./", " /", "/."))
+        and not (any(start in framed for start in _DEVICE_STARTS) and _DEVICES & _stems(framed))
+        and unicodedata.is_normalized("NFC", joined)
+    )
+
+
+def _are_short(paths: list[str], joined: str) -> bool:
+    """Whether none is too long, however many bytes its letters have."""
+    most = 1 if joined.isascii() else 4
+    longest = max(map(len, paths))
+    if most * longest > MAX_PART_BYTES and most * max(map(len, re.split("[/\n]", joined))) > MAX_PART_BYTES:
+        return False
+    few = longest < 2 * MAX_PARTS or max(path.count("/") for path in paths) < MAX_PARTS
+    return few and most * longest <= MAX_PATH_BYTES
+
+
+def _stems(joined: str) -> set[str]:
+    """The names of parts, without what follows the first dot."""
+    return {part.partition(".")[0] for part in joined.split("/")}
+
+
+def _folders(folder: str) -> Iterator[str]:
+    """`folder`, which ends in `/` or is empty, and all above it."""
     end = folder.find("/")
     while end >= 0:
-        if not known.startswith(folder[: end + 1]):
-            yield folder[:end]
+        yield folder[:end]
         end = folder.find("/", end + 1)
 
 

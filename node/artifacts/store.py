@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from node.artifacts.blobs import read_file
+from node.artifacts.checks import parse_manifest
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import ContentError, ContentMissing, typed
 from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Begun, Incoming, beginning
 from node.artifacts.layout import Layout
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, parse_manifest, read_manifest
+from node.artifacts.manifest import Manifest, read_manifest
 from node.artifacts.spare import Spare, make_spare
 from node.artifacts.system import make_folder, move, remove_tree, write_durable
 from node.protocol.versions import BadVersion, parse

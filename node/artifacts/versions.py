@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from node.artifacts.blobs import hash_file
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import typed
 from node.artifacts.intake import Progress, Tally
-from node.artifacts.manifest import FileEntry
 from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding, Store
 from node.protocol.versions import parse

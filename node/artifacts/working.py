@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from node.artifacts.blobs import read_full
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadContent
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest
+from node.artifacts.manifest import Manifest
 from node.artifacts.portions import in_threads, portions
 from node.artifacts.store import Holding
 

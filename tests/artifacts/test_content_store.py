@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadBlocks, BadContent, BadManifest, BadPath, ContentMissing, NoSpace, TooMuch
 from node.artifacts.incoming import Begun, Incoming
 from node.artifacts.intake import inspect, take_tree
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, compose
+from node.artifacts.manifest import Manifest, compose
 from node.artifacts.store import Holding, Store
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, found_in, installed, lay, store_at, trees
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.artifacts.changes import changes_between, rebuild
+from node.artifacts.changes import changes_between, few_changes, rebuild
 from node.artifacts.diffs import build_target, make_diff, read_diff, save_diff
-from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase
-from node.artifacts.intake import take_tree
+from node.artifacts.errors import BadDiff, BadPath, ContentError, ContentMissing, TooMuch, WrongBase
+from node.artifacts.intake import entry_of, take_tree
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
+from node.artifacts.manifest import Manifest, compose
 from node.artifacts.store import Store
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, found_in, installed, lay, store_at, trees
 
@@ -39,8 +40,23 @@ def test_any_chain_of_diffs_gives_the_target(tmp_path_factory: pytest.TempPathFa
         assert built.key == target.key
         assert found_in(built.files) == tree
         assert here.manifest(target) == rebuild(
-            here.manifest(base), changes_between(here.manifest(base), here.manifest(target))
+            here.manifest(base), changes_between(here.manifest(base), here.manifest(target)), here.limits
         )
+
+
+@pytest.mark.parametrize("path", ["Series/отвод.json", "series/Труба.json", "seo", "series/труба.json/x"])
+def test_added_path_that_clashes_with_one_of_the_base_is_refused(path: str) -> None:
+    base = manifest_of(OLD)
+    entries = sorted([*base.entries, entry_of(path, b"{}")], key=lambda entry: entry.path)
+    target = compose("1.1.0", CREATED_AT, entries)
+    for changes in (few_changes(base, target), changes_between(base, target)):
+        assert changes is not None
+        with pytest.raises(BadPath):
+            rebuild(base, changes, ContentLimits())
+
+
+def manifest_of(tree: Tree) -> Manifest:
+    return compose("1.0.0", CREATED_AT, [entry_of(path, data) for path, data in sorted(tree.items())])
 
 
 def test_content_that_became_a_version_meanwhile_is_compared_all_the_same(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from node.artifacts.checks import parse_manifest
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadManifest, BadPath, ContentError, TooMuch
 from node.artifacts.intake import entry_of
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
-from node.artifacts.manifest import FileEntry, Manifest, compose, matched, parse_manifest, read_manifest
+from node.artifacts.manifest import Manifest, compose, read_manifest
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, Tree, trees
 
 LIMITS = ContentLimits()
@@ -192,14 +194,3 @@ def test_another_form_is_refused_wherever_it_is(place: int) -> None:
         document = manifest.document[:before] + b" " + manifest.document[after:]
         with pytest.raises(BadManifest):
             parse_manifest(document, LIMITS)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(trees, trees)
-def test_two_manifests_side_by_side(one: Tree, other: Tree) -> None:
-    old, new = manifest_of(one), manifest_of(other)
-    pairs = list(matched(old, new))
-    assert [entry for _, entry in pairs if entry is not None] == list(new.entries)
-    assert [entry for entry, _ in pairs if entry is not None] == list(old.entries)
-    both = {entry.path for entry, same in pairs if entry is not None and same is not None and entry.path == same.path}
-    assert both == one.keys() & other.keys()

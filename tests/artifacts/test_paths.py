@@ -2,13 +2,20 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from node.artifacts.errors import BadPath
-from node.artifacts.paths import MAX_PART_BYTES, MAX_PARTS, MAX_PATH_BYTES, check_path, check_paths
+from node.artifacts.paths import MAX_PART_BYTES, MAX_PARTS, MAX_PATH_BYTES, check_path, check_paths, fold
+
+_likely = st.lists(
+    st.sampled_from(("a", "A", "b.json", "труба", "Ёлка", "x y", "con", "Con.json", "com¹", "⒈", "x.", "ﬁ", "")),
+    max_size=3,
+).map("/".join)
 
 HOSTILE = [
     "",
@@ -56,6 +63,29 @@ def test_hostile_path_is_refused_by_name(path: str) -> None:
         check_path(path)
     assert refused.value.path == path
     assert "rename the file" in str(refused.value)
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=ascii)
+def test_hostile_path_is_refused_among_usual_ones(path: str) -> None:
+    with pytest.raises(BadPath) as refused:
+        check_paths(["models/a.json", path, "series/труба 20°.json"])
+    assert refused.value.path == path
+
+
+@given(st.lists(st.one_of(_likely, st.text(max_size=6)), max_size=12))
+def test_many_are_taken_as_each_is(paths: list[str]) -> None:
+    def verdict(check: Callable[[], object]) -> bool:
+        try:
+            check()
+        except BadPath:
+            return False
+        return True
+
+    expected = all(verdict(partial(check_path, path)) for path in paths)
+    folded = [fold(path) for path in paths]
+    folders = {"/".join(path.split("/")[:end]) for path in paths for end in range(1, path.count("/") + 1)}
+    names = folded + [fold(folder) for folder in folders]
+    assert verdict(partial(check_paths, paths)) == (expected and len(names) == len(set(names)))
 
 
 @pytest.mark.parametrize(

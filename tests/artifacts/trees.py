@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from node.artifacts.checks import check_tree
 from node.artifacts.errors import BadPath
 from node.artifacts.intake import take_tree
 from node.artifacts.layout import META_NAME, Layout
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import check_tree
 from node.artifacts.store import Holding, Store
 
 CREATED_AT = "2026-11-23T10:00:00.000Z"

@@ -4,9 +4,10 @@ import hashlib
 import os
 from pathlib import Path
 
+from node.artifacts.entries import FileEntry
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest, compose
+from node.artifacts.manifest import Manifest, compose
 from node.runtime.content.work import RUN_BLOCKS, Pack, Run, Unit, Work
 
 CREATED = "2026-01-01T00:00:00.000Z"

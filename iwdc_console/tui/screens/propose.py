@@ -29,9 +29,9 @@ from iwdc_console.tui.model.quantity import size
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.words import content
+from node.artifacts.checks import parse_manifest
 from node.artifacts.errors import ContentError
 from node.artifacts.limits import ContentLimits
-from node.artifacts.manifest import parse_manifest
 
 if TYPE_CHECKING:
     from iwdc_console.tui.app import Console

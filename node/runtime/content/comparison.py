@@ -2,8 +2,9 @@
 
 import msgspec
 
+from node.artifacts.alignment import differences
 from node.artifacts.diffs import compare
-from node.artifacts.manifest import Manifest, side_by_side
+from node.artifacts.manifest import Manifest
 from node.artifacts.objects import CategoryChanges, Counts, summary
 from node.artifacts.store import Holding, Store
 
@@ -39,11 +40,11 @@ def compare_versions(store: Store, base: Holding, target: Holding, most: int) ->
 
 def _files(before: Manifest, after: Manifest, most: int) -> FileChanges:
     found = FileChanges([], [], [])
-    for old, new in side_by_side(before.others, after.others):
+    for old, new in differences(before.others, after.others):
         if old is None and new is not None:
             found.added.append(new.path)
         elif new is None and old is not None:
             found.removed.append(old.path)
-        elif old is not None and new is not None and old.hash != new.hash:
+        elif new is not None:
             found.changed.append(new.path)
     return FileChanges(found.added[:most], found.removed[:most], found.changed[:most])

@@ -80,7 +80,7 @@ class Peer:
         return self._decoded(_here, self._ask("GET", HERE, b""))
 
     def manifest(self, key: str, base: str | None, most: int) -> bytes | Changes:
-        """The manifest document, or what differs from the one with tree hash `base`. Raises PeerFailed."""
+        """The manifest document, or what differs from the one with the key `base`. Raises PeerFailed."""
         query = f"?{urlencode({'base': base})}" if base is not None else ""
         response = self._ask("GET", f"{CONTENTS}/{key}/manifest{query}", b"")
         body = self._read(response, most)

@@ -14,10 +14,12 @@ from itertools import accumulate
 from typing import Final
 
 from node.artifacts.changes import Changes, rebuild
-from node.artifacts.errors import BadDiff, BadManifest, BadPath
+from node.artifacts.checks import parse_manifest
+from node.artifacts.entries import FileEntry
+from node.artifacts.errors import BadDiff, BadManifest, BadPath, WrongBase
 from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry, Manifest, check_limits, compose, parse_manifest
+from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
 from node.artifacts.system import begin_sync
 from node.protocol.settings import Member
@@ -132,11 +134,11 @@ class Pull:
         base = next(iter(self._store.bases(standing.version)), None)
         known = None if base is None else self._store.manifest(base)
         most = self._store.limits.max_manifest_bytes
-        found = peer.manifest(self._key, None if known is None else known.tree, most)
+        found = peer.manifest(self._key, None if known is None else known.key, most)
         if not isinstance(found, bytes):
             try:
                 return self._rebuilt(known, found)
-            except (BadDiff, BadPath, BadManifest):
+            except (BadDiff, BadPath, BadManifest, WrongBase):
                 found = peer.manifest(self._key, None, most)
         if not isinstance(found, bytes):
             raise PeerFailed(f"{peer.id}: gave changes where a manifest was asked for")
@@ -146,13 +148,10 @@ class Pull:
         return manifest
 
     def _rebuilt(self, known: Manifest | None, changes: Changes) -> Manifest:
-        """The manifest that changes of a known one lead to; only what is new in it has to be checked."""
+        """The manifest that changes of a known one lead to."""
         if known is None or changes.key != self._key:
             raise BadDiff("changes of another manifest")
-        parse_manifest(compose(changes.version, changes.created_at, changes.entries).document, self._store.limits)
-        manifest = rebuild(known, changes)
-        check_limits(manifest, self._store.limits)
-        return manifest
+        return rebuild(known, changes, self._store.limits)
 
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
         self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong)
@@ -175,7 +174,8 @@ class Pull:
         base = next(iter(self._store.bases(version)), None)
         if base is None:
             return {}
-        return {each.path: (base.path(each), each) for each in self._store.manifest(base).entries if each.blocks}
+        listed = self._store.manifest(base)
+        return {each.path: (base.path(each), each) for each in listed.entries if each.blocks}
 
     def _wrong(self, peer: str, path: str) -> None:
         self._bad[peer] += 1

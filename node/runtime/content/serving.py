@@ -12,8 +12,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import ContentError
-from node.artifacts.manifest import FileEntry, Manifest
+from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
 from node.runtime.content.pace import Pace
 from node.runtime.content.shapes import MAX_PARTS_BYTES, Part

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.artifacts.blobs import LargeBlob
+from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadBlocks
 from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.manifest import FileEntry
 
 PACK_BYTES: Final = 1024 * 1024
 PACK_FILES: Final = 512
