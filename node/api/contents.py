@@ -1,7 +1,8 @@
 """What members ask one another about content: who has it, its manifest, its bytes, and to hold it before a vote."""
 
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -15,11 +16,14 @@ from node.artifacts.errors import ContentError
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService
-from node.runtime.content.serving import BadParts, pieces_of, size_of
+from node.runtime.content.serving import BadParts, Piece, pieces_of, size_of
 from node.runtime.content.shapes import BYTES_TYPE, CHANGES_TYPE, MANIFEST_TYPE, Parts, Stage, Standing
 
 if TYPE_CHECKING:
     from node.artifacts.store import Store
+
+
+T = TypeVar("T")
 
 
 class ManifestQuery(Own):
@@ -57,18 +61,16 @@ async def stage(call: Call[None, Stage]) -> Standing:
 
 async def manifest(call: Call[ManifestQuery, None]) -> Bulk:
     """The manifest of a content, or what differs from one that the asker has."""
-    kept, base = service(call), call.query.base
-    store = kept.keeper.store
-    holding = await _holding(call)
+    base = call.query.base
 
-    def look() -> tuple[bytes, bytes]:
+    def look(store: "Store", holding: Holding) -> tuple[bytes, bytes]:
         found = store.manifest(holding)
         for each in store.bases(holding.version) if base is not None else ():
             if each.key == base and (changes := few_changes(store.manifest(each), found)) is not None:
                 return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
         return MANIFEST_TYPE.encode(), found.document
 
-    content_type, body = await kept.keeper.run(look)
+    content_type, body = await _looked(call, look)
 
     def send(sock: socket.socket) -> None:
         sock.sendall(body)
@@ -78,17 +80,18 @@ async def manifest(call: Call[ManifestQuery, None]) -> Bulk:
 
 async def parts(call: Call[None, Parts]) -> Bulk:
     """Pieces of a content's files, one after another."""
-    kept, wanted = service(call), call.body.parts
-    store = kept.keeper.store
-    holding = await _holding(call)
-    listed = await kept.keeper.run(lambda: store.manifest(holding))
+    wanted, sender = call.body.parts, service(call).keeper.sender
+
+    def look(store: "Store", holding: Holding) -> tuple[Holding, list[Piece]]:
+        return holding, pieces_of(store.manifest(holding), wanted)
+
     try:
-        pieces = pieces_of(listed, wanted)
+        holding, pieces = await _looked(call, look)
     except BadParts as problem:
         raise bad_request(str(problem), "parts") from problem
 
     def send(sock: socket.socket) -> None:
-        kept.keeper.sender.send(holding, pieces, sock)
+        sender.send(holding, pieces, sock)
 
     return Bulk(size_of(pieces), send, BYTES_TYPE.encode(), headers(call.trace, call.now.wall_ms))
 
@@ -117,13 +120,18 @@ def _key(call: Call[QueryT, BodyT]) -> str:
     return key
 
 
-async def _holding(call: Call[QueryT, BodyT]) -> Holding:
+async def _looked(call: Call[QueryT, BodyT], look: "Callable[[Store, Holding], T]") -> T:
+    """Look at content of this node, in a thread. Raises Refused where there is none, and what `look` does."""
     store: Store = service(call).keeper.store
     key = _key(call)
+
+    def find() -> T:
+        found = store.find(key)
+        if found is None:
+            raise Refused(Refusal("not_here", f"content {key} is not here"))
+        return look(store, found)
+
     try:
-        found = await service(call).keeper.run(lambda: store.find(key))
+        return await service(call).keeper.run(find)
     except ContentError as problem:
         raise Refused(Refusal("content_fault", str(problem)), 500) from problem
-    if found is None:
-        raise Refused(Refusal("not_here", f"content {key} is not here"))
-    return found

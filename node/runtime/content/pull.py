@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import accumulate
 from typing import Final
 
 from node.artifacts.changes import Changes, rebuild
 from node.artifacts.checks import parse_manifest
 from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadDiff, BadManifest, BadPath, WrongBase
-from node.artifacts.incoming import Incoming, Lacking
+from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
@@ -25,7 +24,7 @@ from node.artifacts.system import begin_sync
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Answer, Peer, PeerFailed
-from node.runtime.content.shapes import Part
+from node.runtime.content.unpacking import Unpacking
 from node.runtime.content.work import OnBad, Pack, Run, Unit, Work
 
 THREADS: Final = 2
@@ -156,13 +155,15 @@ class Pull:
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
         self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong)
         names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
-        threads = [threading.Thread(target=self._fetch, args=(incoming, work, name), name="pull") for name in names]
         all_here = threading.Event()
         flusher = threading.Thread(target=_flush, args=(incoming, all_here), name="flush")
-        for thread in (*threads, flusher):
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with Unpacking(incoming, work, self._failed) as unpacking:
+            args = incoming, work, unpacking
+            threads = [threading.Thread(target=self._fetch, args=(*args, name), name="pull") for name in names]
+            for thread in (*threads, flusher):
+                thread.start()
+            for thread in threads:
+                thread.join()
         work.end()
         all_here.set()
         flusher.join()
@@ -182,7 +183,13 @@ class Pull:
         self._problems[peer] = f"{peer}: gave wrong bytes for {path}"
         self._on_bad(peer, path)
 
-    def _fetch(self, incoming: Incoming, work: Work, name: str) -> None:
+    def _failed(self, fault: Exception) -> None:
+        """Of any thread: the pull ends, and whoever waits for it is told."""
+        self._fault = fault
+        if self._work is not None:
+            self._work.end()
+
+    def _fetch(self, incoming: Incoming, work: Work, unpacking: Unpacking, name: str) -> None:
         """One thread's part of it."""
         buffer = memoryview(bytearray(BLOCK_BYTES))
         done: Unit | None = None
@@ -194,36 +201,34 @@ class Pull:
                     if unit is None:
                         return
                     if isinstance(unit, Pack):
-                        bad = self._take_pack(incoming, peer, unit, buffer)
-                    else:
-                        bad = []
-                        self._take_run(incoming, peer, unit, buffer)
+                        self._take_pack(unpacking, peer, unit)
+                        unit = None
+                        continue
+                    self._take_run(incoming, peer, unit, buffer)
                     done, unit = unit, None
-                    work.done(done, name, bad)
+                    work.done(done, name)
                 except PeerFailed as problem:
                     self._problems[name] = str(problem)
                     return
                 except Stopped:
                     return
                 except Exception as fault:  # noqa: BLE001 - told to the thread that waits for the pull
-                    self._fault = fault
-                    work.end()
+                    self._failed(fault)
                     return
                 finally:
                     if unit is not None:
                         work.back(unit)
 
-    def _take_pack(self, incoming: Incoming, peer: Peer, pack: Pack, buffer: memoryview) -> list[Lacking]:
-        """Fetch small files; those that came wrong are returned."""
+    def _take_pack(self, unpacking: Unpacking, peer: Peer, pack: Pack) -> None:
+        """Fetch small files."""
         size = pack.size
-        if size > len(buffer):
-            buffer = memoryview(bytearray(size))
-        parts: list[Part] = [(place, 0, entry.size) for place, entry in pack.files]
-        self._read(peer.parts(self._key, parts), peer.id, buffer[:size])
-        ends = accumulate(entry.size for _, entry in pack.files)
-        return incoming.put_all(
-            (lacking, buffer[end - lacking[1].size : end]) for lacking, end in zip(pack.files, ends, strict=True)
-        )
+        buffer = unpacking.buffer(size)
+        try:
+            self._read(peer.parts(self._key, pack.parts), peer.id, memoryview(buffer)[:size])
+        except BaseException:
+            unpacking.back(buffer)
+            raise
+        unpacking.take(pack, peer.id, buffer)
 
     def _take_run(self, incoming: Incoming, peer: Peer, run: Run, buffer: memoryview) -> None:
         blob = run.large.blob

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from node.artifacts.entries import FileEntry
+from node.artifacts.entries import BATCH, FileEntry
 from node.artifacts.errors import ContentError
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
@@ -33,20 +33,32 @@ class BadParts(Exception):
 
 
 Piece = tuple[Part, FileEntry]
-"""A part, and the file it is of."""
+"""A part of one file, and the file."""
 
 
 def pieces_of(manifest: Manifest, parts: Sequence[Part]) -> list[Piece]:
-    """The parts with what they are of. Raises BadParts."""
-    if any(place >= manifest.count for place, _, _ in parts):
-        raise BadParts(f"parts: expected places below {manifest.count:,}, which is how many files there are")
-    pieces = list(zip(parts, manifest.pick(place for place, _, _ in parts), strict=True))
-    for (place, offset, length), entry in pieces:
-        if offset + length > entry.size:
-            raise BadParts(f"part [{place}, {offset}, {length}]: not in the content")
-    total = size_of(pieces)
+    """The parts, file by file. Raises BadParts."""
+    total = sum(length for _, _, length in parts)
     if total > MAX_PARTS_BYTES:
         raise BadParts(f"the parts have {total:,} bytes, at most {MAX_PARTS_BYTES:,} are given at once")
+    return [piece for part in parts for piece in _pieces(manifest, part)]
+
+
+def _pieces(manifest: Manifest, part: Part) -> list[Piece]:
+    place, offset, left = part
+    pieces: list[Piece] = []
+    step = 1
+    while left or not pieces:
+        entries = manifest.span(place, min(place + step, manifest.count)) if place < manifest.count else []
+        if not entries or offset > entries[0].size:
+            raise BadParts(f"part {list(part)}: not in the content, which has {manifest.count:,} files")
+        for entry in entries:
+            length = min(entry.size - offset, left)
+            pieces.append(((place, offset, length), entry))
+            place, offset, left = place + 1, 0, left - length
+            if not left:
+                break
+        step = BATCH
     return pieces
 
 

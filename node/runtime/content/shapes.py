@@ -22,7 +22,7 @@ State = Literal["held", "fetching", "waiting", "bad", "missing"]
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Part = tuple[Count, Count, Count]
-"""A piece of a file: its place among the manifest's entries, the offset, and how many bytes."""
+"""Bytes of a content: from an offset in the file at a place of its manifest so many, on into the files that follow."""
 
 
 class Standing(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadBlocks
 from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
+from node.runtime.content.shapes import Part
 
 PACK_BYTES: Final = 1024 * 1024
 PACK_FILES: Final = 512
@@ -35,6 +36,20 @@ class Pack:
     def size(self) -> int:
         """Bytes of all."""
         return sum(entry.size for _, entry in self.files)
+
+    @property
+    def parts(self) -> list[Part]:
+        """What to ask for: files that follow one another are one part."""
+        parts: list[Part] = []
+        first, length, after = 0, 0, -1
+        for place, entry in self.files:
+            if place != after:
+                if after >= 0:
+                    parts.append((first, 0, length))
+                first, length = place, 0
+            length += entry.size
+            after = place + 1
+        return [*parts, (first, 0, length)]
 
 
 @dataclass(slots=True, eq=False)
@@ -162,12 +177,12 @@ class Work:
                 return fresh.runs.popleft()
         return next((large.runs.popleft() for large in self._open if large.runs), None)
 
-    def done(self, unit: Unit, peer: str, bad: list[Lacking]) -> None:
+    def done(self, unit: Unit, peer: str, bad: Sequence[Lacking] = ()) -> None:
         """A unit came from a peer; `bad` of a pack was wrong. Raises BadContent, NoSpace, ContentFault."""
         with self._changed:
             self._under_way -= 1
             if bad:
-                self._again.append(Pack(bad, unit.shunned | {peer}))
+                self._again.append(Pack([*bad], unit.shunned | {peer}))
             if isinstance(unit, Run):
                 unit.large.sources |= dict.fromkeys(unit.blocks, peer)
                 unit.large.left -= 1
