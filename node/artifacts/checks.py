@@ -6,7 +6,7 @@ one by one only where something about them is unusual.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from operator import lt
 
@@ -17,7 +17,7 @@ from node.artifacts.errors import BadManifest, BadPath, TooMuch
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import END, Head, Lists, Manifest, Root, head_of, lines_of, lists_of, written
-from node.artifacts.paths import check_paths
+from node.artifacts.paths import SeenPaths, check_paths
 from node.protocol.versions import BadVersion, parse
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -37,12 +37,12 @@ def parse_manifest(document: bytes, limits: ContentLimits) -> Manifest:
             raise NotCanonical
         lists = lists_of(document)
         _check_count(head.version, lists, limits)
-        root, size = Root(), 0
-        for entries in _checked(lists[0], counted=True):
-            root.add(lines_of(entries))
-            size += sum(entry.size for entry in entries)
-        for entries in _checked(lists[1], counted=False):
-            size += sum(entry.size for entry in entries)
+        root, size, seen = Root(), 0, SeenPaths()
+        for listed, counted in zip(lists, (True, False), strict=True):
+            for entries in _checked(listed, counted, seen):
+                size += sum(entry.size for entry in entries)
+                if counted:
+                    root.add(lines_of(entries))
     except NotCanonical:
         raise BadManifest("the manifest is not in its one form of bytes; expected one made by this program") from None
     except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, RecursionError) as error:
@@ -50,7 +50,8 @@ def parse_manifest(document: bytes, limits: ContentLimits) -> Manifest:
     _check_head(head, root.hex())
     manifest = written(head, size, document, lists)
     check_limits(manifest, limits)
-    check_tree(Paths(manifest))
+    seen.end(Paths(manifest))
+    _check_layout(seen.outermost, Paths(manifest))
     return manifest
 
 
@@ -85,7 +86,11 @@ def check_tree(paths: Iterable[str]) -> None:
 
     They are gone through more than once.
     """
-    if "json" in check_paths(paths):
+    _check_layout(check_paths(paths), paths)
+
+
+def _check_layout(outermost: Collection[str], paths: Iterable[str]) -> None:
+    if "json" in outermost:
         for path in paths:
             if not path.startswith("json/") and path != META_NAME:
                 raise BadPath(path, f"it stands beside json/, where a version has {META_NAME} and nothing else")
@@ -97,8 +102,8 @@ def _check_count(version: str, lists: Lists, limits: ContentLimits) -> None:
         raise TooMuch(f"files of version {version[:100]}", count, "max_files", limits.max_files)
 
 
-def _checked(listed: Entries, counted: bool) -> Iterator[list[FileEntry]]:
-    """One list, looked at entry by entry. Raises NotCanonical, BadManifest."""
+def _checked(listed: Entries, counted: bool, seen: SeenPaths) -> Iterator[list[FileEntry]]:
+    """One list, looked at entry by entry. Raises NotCanonical, BadManifest, BadPath."""
     last: str | None = None
     for entries in listed.canonical():
         paths = [entry.path for entry in entries]
@@ -109,6 +114,7 @@ def _checked(listed: Entries, counted: bool) -> Iterator[list[FileEntry]]:
         if not _are_usual(entries, paths, counted):
             for entry in entries:
                 _check_entry(entry, counted)
+        seen.add(paths)
         yield entries
 
 

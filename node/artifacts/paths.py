@@ -72,34 +72,49 @@ def _fault(part: str) -> str | None:
 def check_paths(paths: Iterable[str]) -> set[str]:
     """`check_path` of each, and no two may clash; gives the outermost folders. Raises BadPath.
 
-    They are gone through once more if a clash is suspected: of names that were seen only a number each is remembered,
-    which `hash` keys anew in each process.
+    They are gone through once more if a clash is suspected.
     """
-    folders: set[int] = set()
-    """Folders, as they are spelled."""
-    seen: set[int] = set()
-    """Folded files and folders."""
-    outermost: set[str] = set()
-    count = 0
+    seen = SeenPaths()
     for portion in portions(paths, _PORTION):
-        joined = "\n".join(portion)
+        seen.add(portion)
+    seen.end(paths)
+    return seen.outermost
+
+
+class SeenPaths:
+    """The same, as the paths come. Of each name only a number is kept, which `hash` keys anew in each process."""
+
+    def __init__(self) -> None:
+        self.outermost: set[str] = set()
+        """The outermost folders."""
+        self._folders: set[int] = set()
+        """Folders, as they are spelled."""
+        self._names: set[int] = set()
+        """Folded files and folders."""
+        self._count = 0
+
+    def add(self, paths: list[str]) -> None:
+        """Some hundred more. Raises BadPath."""
+        joined = "\n".join(paths)
         folded = fold(joined)
-        if not _are_plain(portion, joined, folded):
-            for path in portion:
+        if not _are_plain(paths, joined, folded):
+            for path in paths:
                 check_path(path)
         fresh: list[str] = []
-        for folder in {path[: path.rfind("/") + 1] for path in portion}:
+        for folder in {path[: path.rfind("/") + 1] for path in paths}:
             for above in _folders(folder):
-                if (number := hash(above)) not in folders:
-                    folders.add(number)
+                if (number := hash(above)) not in self._folders:
+                    self._folders.add(number)
                     fresh.append(above)
-        outermost.update(folder for folder in fresh if "/" not in folder)
-        count += len(portion) + len(fresh)
-        seen.update(map(hash, folded.split("\n")))
-        seen.update(map(hash, map(fold, fresh)))
-        if len(seen) != count:
+        self.outermost.update(folder for folder in fresh if "/" not in folder)
+        self._count += len(paths) + len(fresh)
+        self._names.update(map(hash, folded.split("\n")))
+        self._names.update(map(hash, map(fold, fresh)))
+
+    def end(self, paths: Iterable[str]) -> None:
+        """All of `paths` have come. Raises BadPath if two clash."""
+        if len(self._names) != self._count:
             _check_spelling(paths)
-    return outermost
 
 
 def _are_plain(paths: list[str], joined: str, folded: str) -> bool:

@@ -3,10 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from node import Node
+from node.artifacts.intake import take_tree
 from node.embedded import Refused
+from node.protocol.effects import Wanted
+from node.protocol.requests import ContentRef
+from tests.artifacts.trees import CREATED_AT
 from tests.content.catalogue_trees import bytes_below, write_catalogue
 from tests.runtime.scripted import until
 from tests.runtime.test_three_nodes import cluster
@@ -53,6 +58,34 @@ def test_what_nobody_would_vote_for_is_not_sent(tmp_path: Path) -> None:
             with pytest.raises(Refused) as refused:
                 await nodes[0].publish_snapshot(tree, "1.0.0")
             assert refused.value.reason == "would_be_rejected"
+
+    asyncio.run(story())
+
+
+def test_refused_content_is_fetched_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            keeper = nodes[0].content.keeper
+            folder = write_catalogue(tmp_path / "tree", 5)
+            held = await keeper.run(lambda: take_tree(keeper.store, folder, "1.0.0", CREATED_AT))
+            content = ContentRef(held.key, held.size_bytes, held.count)
+            lie = Wanted("snapshot", "1.0.0", None, "0" * 64, content, "")
+            asked = nodes[1].content.keeper
+
+            def refused() -> bool:
+                standing = asked.stage(lie)
+                return standing is not None and standing.state == "bad"
+
+            await until(refused, "the content is not what was said")
+            for _ in range(3):
+                assert refused()
+            truth = msgspec.structs.replace(lie, hash=held.root)
+
+            def here() -> bool:
+                asked.stage(truth)
+                return asked.store.find(held.key) is not None
+
+            await until(here, "what is true of it is taken")
 
     asyncio.run(story())
 

@@ -16,6 +16,7 @@ from node.artifacts.store import Holding, Store
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
 from node.runtime.content.pull import Pull, Unserved
+from node.runtime.content.serving import pieces_of
 from tests.artifacts.trees import CREATED_AT, NEW, found_in, lay, store_at
 
 ASK_S = 0.2
@@ -45,7 +46,7 @@ def _honest(store: Store, holding: Holding) -> Iterator[Member]:
 
         def do_POST(self) -> None:
             parts = json.loads(self.rfile.read(int(self.headers["content-length"])))["parts"]
-            files = [Path(holding.path(manifest.entry(place))).read_bytes() for place, _, _ in parts]
+            files = [Path(holding.path(entry)).read_bytes() for _, entry in pieces_of(manifest, parts)]
             self._answer(b"".join(files))
 
         def _answer(self, body: bytes) -> None:

@@ -73,7 +73,8 @@ class Bringing:
         """As peers and people see it."""
         pull, content = self.pull, self.wanted.content
         done = pull.done_bytes if pull is not None else 0
-        return Standing(content.key, self.wanted.version, self.state, done, content.bytes, self.problem)
+        problem = self.problem if self.state == "waiting" else None
+        return Standing(content.key, self.wanted.version, self.state, done, content.bytes, problem)
 
 
 class Keeper:
@@ -96,7 +97,8 @@ class Keeper:
         self._asked: dict[str, Wanted] = {}
         """What people asked to pull."""
         self._staged: dict[str, tuple[Wanted, float]] = {}
-        self._bad: dict[str, Standing] = {}
+        self._bad: dict[str, tuple[Wanted, Standing]] = {}
+        """What was refused, and as what: the same content may be what another proposal says."""
         self._bringing: dict[str, Bringing] = {}
 
     async def start(self) -> None:
@@ -141,8 +143,9 @@ class Keeper:
         self._staged = {name: each for name, each in self._staged.items() if each[1] > now}
         if key not in self._staged and len(self._staged) >= MAX_STAGED:
             return None
+        if (refused := self._refused(wanted)) is not None:
+            return refused
         self._staged[key] = (wanted, now + STAGED_S)
-        self._bad.pop(key, None)
         self._look()
         return self.progress(key)
 
@@ -156,11 +159,13 @@ class Keeper:
     def progress(self, key: str) -> Standing | None:
         """How content that is on its way, or was refused, stands; None: neither."""
         bringing = self._bringing.get(key)
-        return bringing.standing() if bringing is not None else self._bad.get(key)
+        if bringing is not None:
+            return bringing.standing()
+        return self._bad[key][1] if key in self._bad else None
 
     def under_way(self) -> list[Standing]:
         """All that is on its way, or was refused."""
-        return [*(each.standing() for each in self._bringing.values()), *self._bad.values()]
+        return [*(each.standing() for each in self._bringing.values()), *(refused for _, refused in self._bad.values())]
 
     async def damaged(self, holding: Holding) -> None:
         """Files of a holding have rotted: keep the sound ones and fetch the others again, if the cluster needs them."""
@@ -207,10 +212,18 @@ class Keeper:
     def _look(self) -> None:
         """Begin what is wanted, end what is not."""
         for key, wanted in self._wants().items():
-            if key not in self._bringing and key not in self._bad:
+            if key not in self._bringing and self._refused(wanted) is None:
                 bringing = self._bringing[key] = Bringing(wanted)
                 bringing.task = self._loop.create_task(self._bring(bringing), name=f"content of {wanted.version}")
         self._drop_unwanted()
+
+    def _refused(self, wanted: Wanted) -> Standing | None:
+        """How it stands if it was refused as just this: its key binds every byte, so another try would be the same."""
+        known = self._bad.get(wanted.content.key)
+        if known is not None and _claim(known[0]) == _claim(wanted):
+            return known[1]
+        self._bad.pop(wanted.content.key, None)
+        return None
 
     def _drop_unwanted(self) -> None:
         wants = self._wants()
@@ -273,7 +286,7 @@ class Keeper:
     def _refuse(self, bringing: Bringing, why: str) -> None:
         wanted = bringing.wanted
         key = wanted.content.key
-        self._bad[key] = Standing(key, wanted.version, "bad", 0, wanted.content.bytes, why)
+        self._bad[key] = wanted, Standing(key, wanted.version, "bad", 0, wanted.content.bytes, why)
         if len(self._bad) > MAX_BAD:
             del self._bad[next(iter(self._bad))]
         self._asked.pop(key, None)
@@ -326,6 +339,11 @@ class Keeper:
 
     def _wrong(self, peer: str, path: str) -> None:
         self._loop.call_soon_threadsafe(self.teller.corrupt, peer, path)
+
+
+def _claim(wanted: Wanted) -> tuple[str | None, ...]:
+    """What a proposal says of its content."""
+    return wanted.kind, wanted.version, wanted.base, wanted.hash
 
 
 def check(wanted: Wanted, manifest: Manifest) -> None:

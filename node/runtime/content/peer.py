@@ -147,4 +147,4 @@ def _failing(peer: str) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        raise PeerFailed(f"{peer}: {str(error) or type(error).__name__}") from error
+        raise PeerFailed(f"{peer}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}") from error
