@@ -6,6 +6,7 @@ lead to, without what settled rollbacks removed: a rollback `{from, to}` removes
 and whenever it arrived.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -136,7 +137,8 @@ class Lineage:
 
     def is_void(self, order: VersionKey) -> bool:
         """Whether a rollback removed this version."""
-        return bool(self.voids) and any(void.low < order <= void.high for void in self.voids)
+        below = bisect_left(self.voids, order, key=_low)
+        return below > 0 and order <= self.voids[below - 1].high
 
     def add(self, proposal: ProposalState) -> None:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""
@@ -165,6 +167,10 @@ class Lineage:
             if self.current is None or self.current.order < each.order:
                 self.current = each
             ready += [p for p in self._waiting.pop(version, ()) if self._stands_on(p, version)]
+
+
+def _low(void: Void) -> VersionKey:
+    return void.low
 
 
 def merge(voids: Iterable[Void]) -> list[Void]:
