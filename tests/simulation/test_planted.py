@@ -2,6 +2,7 @@
 
 import pytest
 
+from node.protocol.control import Control
 from node.simulation.explore import run_plan
 from tests.simulation.planted.all_bugs import BUGS
 from tests.simulation.planted.bug import MOST_SEEDS, Bug, hunt, plan_of
@@ -30,6 +31,16 @@ def test_a_rare_planted_bug_is_found(planted: Bug) -> None:
 def test_the_sound_core_is_not_found_guilty(planted: Bug) -> None:
     """Promises 1-5, in the very plans that find the planted bugs."""
     assert run_plan(plan_of(planted, 0)).violation is None
+
+
+def test_a_bug_that_is_not_planted_right_is_not_found() -> None:
+    """It raises in the core as well, which any change of a signature there would bring about."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(Control, "append", lambda self, entry: None)
+
+    with pytest.raises(AssertionError, match="is not planted right"):
+        hunt(Bug("appends nothing", "L1", plant, ()), QUICK_SEEDS)
 
 
 def test_there_is_a_bug_for_every_rule_that_a_simulated_world_can_see_broken() -> None:

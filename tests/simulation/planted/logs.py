@@ -44,10 +44,8 @@ def old_stamp(patch: Patch) -> None:
 
 @bug("a grant is answered when the leader's own disk has it", "E5", *CUTS)
 def own_disk_suffices(patch: Patch) -> None:
-    def append(
-        original: Callable[..., None], self: Control, entry: Any, done: Callable[[], None] | None = None
-    ) -> None:
-        original(self, entry)
+    def append(original: Callable[..., None], self: Control, entry: Any, done: Any = None, *asked_by: Any) -> None:
+        original(self, entry, None, *asked_by)
         if done is not None:
             done()
 
@@ -152,9 +150,9 @@ def wall_lease(patch: Patch) -> None:
 
 @bug("a grant is answered without its own record", "L1", *CRASHES)
 def unwritten_grants(patch: Patch) -> None:
-    def append(original: Callable[..., None], self: Control, entry: Any, done: Any = None) -> None:
+    def append(original: Callable[..., None], self: Control, entry: Any, done: Any = None, *asked_by: Any) -> None:
         if not isinstance(entry, Grant) or done is None:
-            original(self, entry, done)
+            original(self, entry, done, *asked_by)
             return
         apply_entry(self.state, entry)
         self.confirm(done)
