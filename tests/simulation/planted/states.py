@@ -8,6 +8,7 @@ import pytest
 
 from node.protocol import checkpoint, decisions, state
 from node.protocol.ballot import ProposalState
+from node.protocol.checkpoint import Checkpoint
 from node.protocol.compaction import Compaction
 from node.protocol.control import Control
 from node.protocol.core import Core
@@ -19,6 +20,7 @@ from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
 SMALL = Limits(retain_events=8, max_events_per_push=4)
+FORGETFUL = Limits(retain_events=8, max_events_per_push=4, max_settled_kept=3, max_history_kept=3)
 SLOW_PUSHES = Limits(retain_events=8, max_events_per_push=1)
 SPLITS = ("partition", "isolate", "crash", "flap")
 
@@ -76,12 +78,15 @@ def without_base(patch: Patch) -> None:
     patch.setattr(Fold, "current", property(current))
 
 
-@bug("a floor drops what was rolled back", "S3", *SPLITS, limits=SMALL, think_s=0.1, rare=True)
-def voids_dropped(patch: Patch) -> None:
-    def checkpoint(original: Callable[..., Any], self: Fold) -> Any:
-        return msgspec.structs.replace(original(self), voids=())
+@bug("who knows all that a floor keeps goes on counting the rest", "S3", *SPLITS, limits=FORGETFUL, think_s=0.1)
+def nothing_forgotten(patch: Patch) -> None:
+    def advance(original: Callable[..., bool], self: Fold, vector: Any, floor: Checkpoint) -> bool:
+        if not all(each.birth.key in self._decisions.register.by_key for each in floor.kept):
+            return original(self, vector, floor)
+        self._vector, self._floor = dict(vector), floor
+        return True
 
-    around(patch, Fold, "_checkpoint", checkpoint)
+    around(patch, Fold, "_advance", advance)
 
 
 @bug(
