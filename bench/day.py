@@ -1,8 +1,9 @@
-"""The console's memory over a day of virtual time: a cluster of five asked every two seconds, five events a second.
+"""The console's memory over a day of virtual time: a cluster asked every two seconds, five events a second.
 
-`python -m bench.day FD HOURS` shows it in this terminal. Every observation is shown; only the waiting in between is
-left out. Each hour a person goes through all screens, travels back in time, opens help and palette, filters and sorts;
-then the bytes in memory are written to the open file `FD`.
+`python -m bench.day FD HOURS INSTANCES` shows it in this terminal. Every observation is shown, each decoded from the
+JSON that a node would send; only the waiting in between is left out. Each hour a person goes through all screens,
+travels back in time, opens help and palette, filters and sorts; then the bytes in memory are written to the open file
+`FD`.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ import random
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from bench.processes import PAGE_BYTES
 from iwdc_console.tui.app import Console
@@ -33,7 +36,6 @@ from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.source.events import KEPT
 
 NODE: Final = "http://10.0.0.1:3000"
-NAMES: Final = tuple(f"instance-{letter}" for letter in "ABCDE")
 STEP_S: Final = 2
 EVENTS_PER_STEP: Final = 10
 HOUR_S: Final = 3_600
@@ -46,13 +48,18 @@ KEYS: Final = (
 )  # fmt: skip
 
 
+T = TypeVar("T")
+
+
 class Day:
     """Whatever can change does: statuses, leaders, proposals, locks."""
 
     context = "day"
 
-    def __init__(self, hours: int) -> None:
+    def __init__(self, hours: int, instances: int) -> None:
         self.now_s = 0.0
+        self._names = tuple(f"instance-{n:03d}" for n in range(instances))
+        self._required = instances // 2 + 1
         self.hour = asyncio.Event()
         """An hour has passed."""
         self.used = asyncio.Event()
@@ -60,6 +67,9 @@ class Day:
         self._hours = hours
         self._random = random.Random(4)
         self._events: tuple[Event, ...] = ()
+
+    def _name(self, n: int) -> str:
+        return self._names[n % len(self._names)]
 
     def clock(self) -> Clock:
         """The clocks of this day."""
@@ -79,11 +89,14 @@ class Day:
     def _observation(self, step: int) -> Observation:
         now_s, now_ms = self.now_s, BEGIN_MS + int(self.now_s * 1000)
         self._events = (*self._events, *(self._event(step, n, now_ms) for n in range(EVENTS_PER_STEP)))[-KEPT:]
+        node = self._name(0)
         parts = {
-            "status": self._status(step, now_ms), "events": self._events, "proposals": self._proposals(step, now_ms),
-            "locks": tuple(Lock(f"shelf-{n}", "builder", NAMES[n], step, 30_000, step % 30_000) for n in range(5)),
+            "status": received(self._status(step, now_ms), Status),
+            "events": self._events,
+            "proposals": received(self._proposals(step, now_ms), tuple[Proposal, ...]),
+            "locks": tuple(Lock(f"shelf-{n}", "builder", self._name(n), step, 30_000, step % 30_000) for n in range(5)),
             "traces": tuple(
-                TraceSummary(f"{step + n:032x}", "PROPOSE_SNAPSHOT_API", f"snapshot-{n}", now_ms - n, 7.4, 6, NAMES[:1])
+                TraceSummary(f"{step + n:032x}", "PROPOSE_SNAPSHOT_API", f"snapshot-{n}", now_ms - n, 7.4, 6, (node,))
                 for n in range(50)
             ),
             "metrics": "".join(f'm_total{{n="{n}"}} {step * n}\n' for n in range(60)),
@@ -94,11 +107,11 @@ class Day:
     def _event(self, step: int, n: int, now_ms: int) -> Event:
         seq = step * EVENTS_PER_STEP + n
         kind = "LEADER_CHANGED" if seq % 3_001 == 0 else "LOADED"
-        return Event(f"e{seq}", NAMES[n % 5], seq, kind, now_ms, now_ms << 16 | n, f"{seq:032x}", {"n": seq})
+        return Event(f"e{seq}", self._name(n), seq, kind, now_ms, now_ms << 16 | n, f"{seq:032x}", {"n": seq})
 
     def _status(self, step: int, now_ms: int) -> Status:
-        gone = NAMES[step // 600 % 5] if step % 600 > 500 else ""
-        states = {name: "unreachable" if name == gone else "healthy" for name in NAMES}
+        gone = self._name(step // 600) if step % 600 > 500 else ""
+        states = {name: "unreachable" if name == gone else "healthy" for name in self._names}
         members = tuple(
             Instance(
                 id=name, url=NODE, status=states[name], reasons=("refused",) if name == gone else (),
@@ -106,23 +119,25 @@ class Day:
                 rtt_ms=self._random.random() * 3, drift_ms=self._random.random() * 9, version=f"1.{step // 900}.0",
                 sees=states,
             )
-            for name in NAMES
+            for name in self._names
         )  # fmt: skip
-        leader = NAMES[step // 3_000 % 5]
+        leader = self._name(step // 3_000)
+        healthy = len(members) - bool(gone)
         return Status(
-            id=NAMES[0], cluster="day", quorum=Quorum(5, 4 if gone else 5, 3, True), instances=members,
-            leader=Leader(leader, step // 3_000, 0, 0, tuple(Candidate(name, 1, states[name]) for name in NAMES)),
+            id=members[0].id, cluster="day", instances=members,
+            quorum=Quorum(len(members), healthy, self._required, True),
+            leader=Leader(leader, step // 3_000, 0, 0, tuple(Candidate(name, 1, states[name]) for name in self._names)),
             events=step * EVENTS_PER_STEP, current_version=f"1.{step // 900}.0", at=now_ms,
         )  # fmt: skip
 
     def _proposals(self, step: int, now_ms: int) -> tuple[Proposal, ...]:
         newest = step // 20
-        votes = dict.fromkeys(NAMES, Vote("accept", None, now_ms))
+        votes = dict.fromkeys(self._names, Vote("accept", None, now_ms))
         return tuple(
             Proposal(
                 key=f"k{n}", id=f"snapshot-{n}", kind="snapshot", version=f"1.{n}.0", hash=f"{n:064x}",
-                state="accepted", proposer=NAMES[n % 5], created_at=now_ms - 500, decided_at=now_ms, required=3,
-                voters=NAMES, votes=votes,
+                state="accepted", proposer=self._name(n), created_at=now_ms - 500, decided_at=now_ms,
+                required=self._required, voters=self._names, votes=votes,
             )
             for n in range(max(0, newest - 50), newest)
         )  # fmt: skip
@@ -168,11 +183,16 @@ class Lived(Console):
             self._day.used.set()
 
 
+def received(value: T, type_: type[T]) -> T:
+    """The value as it is after it came from a node: nothing in it is shared with what came before."""
+    return msgspec.json.decode(msgspec.json.encode(value), type=type_)
+
+
 def resident() -> int:
     """Bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 if __name__ == "__main__":
-    day = Day(int(sys.argv[2]))
+    day = Day(int(sys.argv[2]), int(sys.argv[3]))
     Lived(day, int(sys.argv[1])).run()

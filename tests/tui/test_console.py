@@ -15,6 +15,7 @@ from iwdc_console.cli.text import cells
 from iwdc_console.locale import language, set_language, text
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Link, Observation
+from iwdc_console.tui.model.table import Row
 from iwdc_console.tui.screens.help import Help
 from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.header import Header
@@ -128,7 +129,7 @@ def test_a_cell_that_changed_glows_for_a_second() -> None:
     async def act(app: Console, pilot: Pilot[Any]) -> None:
         first, *others = table(app)._rows
         mark, name, status, *rest = first.cells
-        changed = [first._replace(cells=(mark, name, status._replace(text="odd"), *rest)), *others]
+        changed = [Row(first.key, (mark, name, status._replace(text="odd"), *rest)), *others]
         table(app).show_rows(changed, NOW_S + 100)
         assert ("instance-A", 2) in table(app)._glowing
         table(app).show_rows(changed, NOW_S + 101.5)

@@ -16,12 +16,14 @@ from textual.app import App, ComposeResult
 from textual.css.stylesheet import Stylesheet
 from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.widget import Widget
 
+from iwdc_console.tui import themes
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import instance_rows
-from iwdc_console.tui.model.table import Cell
+from iwdc_console.tui.model.table import Cell, Column, Row
 from iwdc_console.tui.recording.ring import Ring
 from iwdc_console.tui.screens.places import PLACES, Place
 from iwdc_console.tui.widgets.lines import Lines
@@ -49,6 +51,20 @@ App.run = headless
 console.run(["--node", "http://127.0.0.1:1"])
 """
 """A console that tells what there is when its first frame is out, and ends."""
+
+
+class Alone(App[None]):
+    """One widget and nothing else."""
+
+    def __init__(self, widget: Widget) -> None:
+        super().__init__()
+        self._widget = widget
+        theme = themes.load().by_name["iwdc-dark"]
+        self.register_theme(theme)
+        self.theme = theme.name
+
+    def compose(self) -> ComposeResult:
+        yield self._widget
 
 
 def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
@@ -104,6 +120,54 @@ def test_rows_are_built_again_a_second_later_but_not_before() -> None:
     rows = instance_rows(known)
     assert instance_rows(replace(known, now_s=NOW_S + 0.5)) is rows
     assert instance_rows(replace(known, now_s=NOW_S + 0.7)) is not rows
+
+
+def test_of_a_row_that_nobody_sees_no_cell_is_made() -> None:
+    made: list[int] = []
+
+    def row(n: int) -> Row:
+        def cells() -> tuple[Cell, ...]:
+            made.append(n)
+            return (Cell(str(n)),)
+
+        return Row(str(n), cells)
+
+    async def run() -> None:
+        table = Table((Column("instance", 10, glows=True),), "screen.events", id="table")
+        async with Alone(table).run_test(size=(40, 10)) as pilot:
+            for then in (0, 1000):
+                made.clear()
+                table.show_rows([row(n) for n in range(then, then + 1000)], NOW_S)
+                await pilot.pause()
+                assert sorted(made) == list(range(then, then + len(made)))
+                assert 5 <= len(made) <= 10
+
+    asyncio.run(run())
+
+
+def test_while_a_row_is_read_what_comes_and_goes_around_it_moves_and_paints_nothing() -> None:
+    async def run() -> None:
+        table = Table((Column("instance", 10),), "screen.events", id="table", tail=True)
+        async with Alone(table).run_test(size=(40, 10)) as pilot:
+            rows = [Row(str(n), (Cell(str(n)),)) for n in range(400)]
+            table.show_rows(rows[:200], NOW_S)
+            await pilot.pause()
+            table.select("150")
+            await pilot.pause()
+            top = table.scroll_offset.y
+            assert top > 0
+            before = [table.render_line(y).text for y in range(8)]
+            with patch.object(Table, "refresh", autospec=True) as painted:
+                table.show_rows(rows[60:260], NOW_S)
+            assert not painted.call_args_list
+            await pilot.pause()
+            assert (table.scroll_offset.y, table.cursor) == (top - 60, "150")
+            assert [table.render_line(y).text for y in range(8)] == before
+            table.show_rows(rows[160:360], NOW_S)
+            await pilot.pause()
+            assert any(table.cursor in table.render_line(y).text for y in range(1, 10)), "its row is gone, another is read"
+
+    asyncio.run(run())
 
 
 def test_once_says_again_only_what_it_was_asked_of_the_same_things() -> None:
@@ -181,12 +245,8 @@ def test_only_the_line_of_a_panel_that_says_something_else_is_painted() -> None:
     said = [[("one", ""), ("  1", "bold")], [("two", "")], [("three", "")]]
     panel = Lines("panel.matrix", lambda *_: list(said), id="panel")
 
-    class Alone(App[None]):
-        def compose(self) -> ComposeResult:
-            yield panel
-
     async def run() -> None:
-        app = Alone()
+        app = Alone(panel)
         async with app.run_test(size=(40, 10)) as pilot:
             panel.styles.height = 6
             panel.show(moment())
@@ -206,7 +266,10 @@ def test_a_row_that_differs_only_in_what_it_is_sorted_by_is_not_painted() -> Non
     """Such as how much of a lease is left, to the millisecond."""
 
     def act(app: Console, table: Table) -> None:
-        table.show_rows([row._replace(cells=tuple(map(otherwise, row.cells))) for row in table._rows], NOW_S)
+        table.show_rows([replaced(row, otherwise) for row in table._rows], NOW_S)
+
+    def replaced(row: Row, by: Callable[[Cell], Cell]) -> Row:
+        return Row(row.key, tuple(map(by, row.cells)), row.note, row.note_tone)
 
     def otherwise(cell: Cell) -> Cell:
         return cell._replace(sort=77.0)

@@ -1,6 +1,7 @@
 """What the Clock screen says: every instance's offset against the leader, with its error, over time (T1)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, number, text
@@ -11,7 +12,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.plot import Axis, Measurement, axis_for, error_bars
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
@@ -43,31 +44,26 @@ def rows(moment: Moment) -> list[Row]:
 @once
 def _rows(status: Part[Status], drift: Drift, measured: Mapping[str, Drift], spoken: str) -> list[Row]:
     """In the language `spoken`."""
-    found = []
-    for item in status.value.instances:
-        leads, gone = item.id == status.value.leader.id, item.status == UNREACHABLE
-        own = NOT_TOLD if leads or gone else measured.get(item.id, NOT_TOLD)
-        error_ms, pace = own.error_ms, own.rate_ppm
-        words, tone = _verdict(item, drift, leads)
-        found.append(
-            Row(
-                key=item.id,
-                cells=(
-                    Cell(LEADER if leads else "", "status-leader"),
-                    Cell(item.id, "text-muted" if gone else ""),
-                    Cell(text("overview.reference") if leads else offset(None if gone else item.drift_ms)),
-                    Cell(NONE if error_ms is None else "± " + milliseconds(error_ms), "text-muted", error_ms),
-                    Cell(
-                        NONE if pace is None else text("unit.ppm", value=number(pace, 1, signed=True)),
-                        "text-muted",
-                        pace,
-                    ),
-                    Cell(words, tone),
-                ),
-                copy=f"{item.id} {item.drift_ms}",
-            )
-        )
-    return found
+    leader = status.value.leader.id
+    return [
+        Row(item.id, partial(_cells, item, drift, measured, item.id == leader), copy=f"{item.id} {item.drift_ms}")
+        for item in status.value.instances
+    ]
+
+
+def _cells(item: Instance, drift: Drift, measured: Mapping[str, Drift], leads: bool) -> Cells:
+    gone = item.status == UNREACHABLE
+    own = NOT_TOLD if leads or gone else measured.get(item.id, NOT_TOLD)
+    error_ms, pace = own.error_ms, own.rate_ppm
+    words, tone = _verdict(item, drift, leads)
+    return (
+        Cell(LEADER if leads else "", "status-leader"),
+        Cell(item.id, "text-muted" if gone else ""),
+        Cell(text("overview.reference") if leads else offset(None if gone else item.drift_ms)),
+        Cell(NONE if error_ms is None else "± " + milliseconds(error_ms), "text-muted", error_ms),
+        Cell(NONE if pace is None else text("unit.ppm", value=number(pace, 1, signed=True)), "text-muted", pace),
+        Cell(words, tone),
+    )
 
 
 def _measured(moment: Moment) -> Mapping[str, Drift]:

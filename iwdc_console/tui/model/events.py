@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.timeline import LEVELS, SHAPES, TONES, Level, Selection, level, summary
 
 Line = list[tuple[str, str]]
@@ -38,18 +39,19 @@ def time_of_day(at_ms: int) -> str:
 
 def row(event: Event, names: Mapping[str, str]) -> Row:
     """An event's line."""
+    return Row(event.id, partial(_cells, event, names))
+
+
+def _cells(event: Event, names: Mapping[str, str]) -> Cells:
     stands = level(event)
     tone = "" if stands == "routine" else TONES[stands]
-    return Row(
-        key=event.id,
-        cells=(
-            Cell(time_of_day(event.timestamp), "text-muted", event.hlc),
-            Cell(SHAPES[stands], TONES[stands]),
-            Cell(event.origin),
-            Cell(event.type, tone),
-            Cell(summary(event, names), "text-muted" if stands == "routine" else ""),
-            Cell(event.trace_id[:TRACE_CHARS], "text-muted"),
-        ),
+    return (
+        Cell(time_of_day(event.timestamp), "text-muted", event.hlc),
+        Cell(SHAPES[stands], TONES[stands]),
+        Cell(event.origin),
+        Cell(event.type, tone),
+        Cell(summary(event, names), "text-muted" if stands == "routine" else ""),
+        Cell(event.trace_id[:TRACE_CHARS], "text-muted"),
     )
 
 

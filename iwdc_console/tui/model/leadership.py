@@ -1,8 +1,10 @@
 """What the Leadership screen says: who leads and for how long yet, who would be next, how it came to be (E1-E7)."""
 
+from functools import partial
+
 from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
-from iwdc_console.tui.model.api import Event, Leader
+from iwdc_console.tui.model.api import Candidate, Event, Leader
 from iwdc_console.tui.model.bars import bar
 from iwdc_console.tui.model.events import time_of_day
 from iwdc_console.tui.model.evidence import status_word
@@ -12,7 +14,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
@@ -94,25 +96,23 @@ def candidate_rows(moment: Moment) -> list[Row]:
 @once
 def _candidates(leader: Leader, spoken: str) -> list[Row]:
     heir, better = successor(leader), challenger(leader)
-    rows = []
-    for rank, each in enumerate(leader.candidates, 1):
-        leads, gone = each.id == leader.id, each.status == UNREACHABLE
-        words, shade = _part(leads, each.id == better, each.id == heir, gone)
-        rows.append(
-            Row(
-                key=each.id,
-                cells=(
-                    Cell(str(rank), "text-muted", rank),
-                    Cell(LEADER if leads else shape(each.status), "status-leader" if leads else tone(each.status)),
-                    Cell(each.id, "bold" if leads else ""),
-                    Cell(status_word(each.status), tone(each.status)),
-                    Cell(NONE if gone else duration(each.uptime_ms), "", each.uptime_ms),
-                    Cell(words, shade),
-                ),
-                copy=each.id,
-            )
-        )
-    return rows
+    return [
+        Row(each.id, partial(_candidate, rank, each, leader.id, better, heir), copy=each.id)
+        for rank, each in enumerate(leader.candidates, 1)
+    ]
+
+
+def _candidate(rank: int, each: Candidate, leader: str | None, better: str | None, heir: str | None) -> Cells:
+    leads, gone = each.id == leader, each.status == UNREACHABLE
+    words, shade = _part(leads, each.id == better, each.id == heir, gone)
+    return (
+        Cell(str(rank), "text-muted", rank),
+        Cell(LEADER if leads else shape(each.status), "status-leader" if leads else tone(each.status)),
+        Cell(each.id, "bold" if leads else ""),
+        Cell(status_word(each.status), tone(each.status)),
+        Cell(NONE if gone else duration(each.uptime_ms), "", each.uptime_ms),
+        Cell(words, shade),
+    )
 
 
 def _part(leads: bool, outranks: bool, is_next: bool, gone: bool) -> tuple[str, str]:

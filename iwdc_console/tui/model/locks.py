@@ -1,5 +1,7 @@
 """What the Locks screen says: who holds what, for how long yet, who waits. Times run on between two answers."""
 
+from functools import partial
+
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Lock
 from iwdc_console.tui.model.bars import bar
@@ -7,7 +9,7 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 
 COLUMNS = (
     Column("mark", 1),
@@ -54,24 +56,24 @@ def left_words(left: float | None) -> str:
 
 
 def _row(lock: Lock, aged_ms: float, stale: bool, ours: bool) -> Row:
+    cells, copy = partial(_cells, lock, aged_ms, ours), f"{lock.resource} {lock.fencing_token}"
+    return Row(lock.resource, cells, _note(lock, aged_ms, stale, ours), copy=copy)
+
+
+def _cells(lock: Lock, aged_ms: float, ours: bool) -> Cells:
     left = left_ms(lock, aged_ms)
     share = 1.0 if left is None or not lock.ttl_ms else left / lock.ttl_ms
     tone = "text-muted" if left is None else "status-degraded" if share < LOW else "status-healthy"
-    return Row(
-        key=lock.resource,
-        cells=(
-            Cell(OURS if ours else OTHERS, "status-leader" if ours else "text-muted"),
-            Cell(lock.resource, "bold" if ours else ""),
-            Cell(lock.owner),
-            Cell(f"#{lock.fencing_token}", "", lock.fencing_token),
-            Cell(left_words(left), "", left),
-            Cell("" if left is None else "".join(bar(left, lock.ttl_ms, BAR)), tone, left),
-            Cell(str(lock.waiters) if lock.waiters else NONE, "status-degraded" if lock.waiters else "", lock.waiters),
-            Cell(lock.instance, "text-muted"),
-            Cell(duration(lock.ttl_ms), "text-muted", lock.ttl_ms),
-        ),
-        note=_note(lock, aged_ms, stale, ours),
-        copy=f"{lock.resource} {lock.fencing_token}",
+    return (
+        Cell(OURS if ours else OTHERS, "status-leader" if ours else "text-muted"),
+        Cell(lock.resource, "bold" if ours else ""),
+        Cell(lock.owner),
+        Cell(f"#{lock.fencing_token}", "", lock.fencing_token),
+        Cell(left_words(left), "", left),
+        Cell("" if left is None else "".join(bar(left, lock.ttl_ms, BAR)), tone, left),
+        Cell(str(lock.waiters) if lock.waiters else NONE, "status-degraded" if lock.waiters else "", lock.waiters),
+        Cell(lock.instance, "text-muted"),
+        Cell(duration(lock.ttl_ms), "text-muted", lock.ttl_ms),
     )
 
 

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.meters import Meter
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 
 SPARK = 12
 
@@ -35,20 +36,21 @@ def _rows(meters: Sequence[Meter], spoken: str) -> list[Row]:
 
 def _row(meter: Meter) -> Row:
     labels = " ".join(f"{name}={value}" for name, value in meter.labels)
+    series = f"{meter.name}{{{labels}}}"
+    return Row(series, partial(_cells, meter, labels), copy=f"{series} {meter.value:g}")
+
+
+def _cells(meter: Meter, labels: str) -> Cells:
     least = 1.0 if meter.kind == "gauge" else 0.1
     trend = sparkline(list(meter.recent[-SPARK:]), SPARK, least) if any(meter.recent) else ""
-    return Row(
-        key=f"{meter.name}{{{labels}}}",
-        cells=(
-            Cell(meter.name),
-            Cell(labels, "text-muted"),
-            Cell(brief(meter.value), "", meter.value),
-            Cell(NONE if meter.rate_per_s is None else rate(meter.rate_per_s), "text-muted", meter.rate_per_s),
-            Cell(_seconds(meter, meter.p50), "", meter.p50),
-            Cell(_seconds(meter, meter.p95), "", meter.p95),
-            Cell(trend, "action-primary"),
-        ),
-        copy=f"{meter.name}{{{labels}}} {meter.value:g}",
+    return (
+        Cell(meter.name),
+        Cell(labels, "text-muted"),
+        Cell(brief(meter.value), "", meter.value),
+        Cell(NONE if meter.rate_per_s is None else rate(meter.rate_per_s), "text-muted", meter.rate_per_s),
+        Cell(_seconds(meter, meter.p50), "", meter.p50),
+        Cell(_seconds(meter, meter.p95), "", meter.p95),
+        Cell(trend, "action-primary"),
     )
 
 

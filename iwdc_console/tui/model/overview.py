@@ -1,5 +1,8 @@
 """What the overview says of a moment, as rows and lines; `Line` is pieces of text with their tones."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
@@ -11,7 +14,7 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
@@ -57,32 +60,32 @@ def _instance_rows(part: Part[Status], history: History, newest: Pulse | None, a
 
 
 def _instance_row(item: Instance, status: Status, history: History, aged_ms: float) -> Row:
+    rtts = [one.rtt_ms for one in history.samples(item.id, SPARK)]
+    cells = partial(_instance_cells, item, status, rtts, aged_ms)
+    return Row(item.id, cells, note(item), tone(item.status), copy=item.id)
+
+
+def _instance_cells(item: Instance, status: Status, rtts: Sequence[float | None], aged_ms: float) -> Cells:
     own, leads = item.id == status.id, item.id == status.leader.id
     gone = item.status == UNREACHABLE
     shape, shade = mark(item, status.leader.id)
     dim = "text-muted" if gone else ""
     beat = None if item.heartbeat_age_ms is None else item.heartbeat_age_ms + aged_ms
-    trend = sparkline([one.rtt_ms for one in history.samples(item.id, SPARK)], SPARK, SPARK_LEAST_MS)
+    trend = sparkline(rtts, SPARK, SPARK_LEAST_MS)
     rtt = None if own or gone else item.rtt_ms
     drift = None if gone else item.drift_ms
-    return Row(
-        key=item.id,
-        cells=(
-            Cell(shape, shade),
-            Cell(item.id, dim or ("bold" if leads else "")),
-            Cell(status_word(item.status), shade if shape != "★" else tone(item.status)),
-            Cell(NONE if own else age(beat), dim, None if own else beat),
-            Cell(milliseconds(rtt), dim, rtt),
-            Cell("" if own else trend, "text-muted"),
-            Cell(duration(None if gone else item.uptime_ms), dim, item.uptime_ms),
-            Cell(text("overview.reference") if leads and not gone else offset(drift), dim, drift),
-            Cell(item.version or NONE, dim),
-            Cell(item.protocol or NONE, dim),
-            Cell(item.url, "text-muted"),
-        ),
-        note=note(item),
-        note_tone=tone(item.status),
-        copy=item.id,
+    return (
+        Cell(shape, shade),
+        Cell(item.id, dim or ("bold" if leads else "")),
+        Cell(status_word(item.status), shade if shape != "★" else tone(item.status)),
+        Cell(NONE if own else age(beat), dim, None if own else beat),
+        Cell(milliseconds(rtt), dim, rtt),
+        Cell("" if own else trend, "text-muted"),
+        Cell(duration(None if gone else item.uptime_ms), dim, item.uptime_ms),
+        Cell(text("overview.reference") if leads and not gone else offset(drift), dim, drift),
+        Cell(item.version or NONE, dim),
+        Cell(item.protocol or NONE, dim),
+        Cell(item.url, "text-muted"),
     )
 
 

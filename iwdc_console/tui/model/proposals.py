@@ -1,5 +1,7 @@
 """What the Proposals screen says: every proposal, and the chosen one before its voters."""
 
+from functools import partial
+
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model import ballots
 from iwdc_console.tui.model.api import Proposal, Status
@@ -10,7 +12,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import standing, standing_tone, subject, tally, text_or
 from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
@@ -47,22 +49,21 @@ def _rows(part: Part[tuple[Proposal, ...]], now_ms: int, spoken: str) -> list[Ro
 
 
 def _row(proposal: Proposal, now_ms: int) -> Row:
+    return Row(proposal.key, partial(_cells, proposal, now_ms), proposal.reason or "", copy=proposal.id)
+
+
+def _cells(proposal: Proposal, now_ms: int) -> Cells:
     tone = standing_tone(proposal)
     accepts = sum(vote.vote == ballots.ACCEPT for vote in proposal.votes.values())
-    return Row(
-        key=proposal.key,
-        cells=(
-            Cell(_mark(proposal), tone),
-            Cell(subject(proposal)),
-            Cell(standing(proposal), tone),
-            Cell(f"{accepts}/{proposal.required}", "", accepts),
-            Cell(age(now_ms - proposal.created_at), "text-muted", now_ms - proposal.created_at),
-            Cell(proposal.proposer),
-            Cell(short_hash(proposal.hash), "text-muted"),
-            Cell(time_of_day(proposal.created_at), "text-muted", proposal.created_at),
-        ),
-        note=proposal.reason or "",
-        copy=proposal.id,
+    return (
+        Cell(_mark(proposal), tone),
+        Cell(subject(proposal)),
+        Cell(standing(proposal), tone),
+        Cell(f"{accepts}/{proposal.required}", "", accepts),
+        Cell(age(now_ms - proposal.created_at), "text-muted", now_ms - proposal.created_at),
+        Cell(proposal.proposer),
+        Cell(short_hash(proposal.hash), "text-muted"),
+        Cell(time_of_day(proposal.created_at), "text-muted", proposal.created_at),
     )
 
 

@@ -1,7 +1,7 @@
 """Rows of a table before they are painted: which are shown, in which order, how wide the columns are."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from iwdc_console.locale import text
@@ -33,14 +33,38 @@ class Cell(NamedTuple):
     sort: Sortable = None
 
 
-class Row(NamedTuple):
-    """`key` is what the cursor holds on to; `note` a dim line beneath; `copy` what `y` copies."""
+Cells = tuple[Cell, ...]
 
-    key: str
-    cells: tuple[Cell, ...]
-    note: str = ""
-    note_tone: str = "text-muted"
-    copy: str = ""
+
+class Row:
+    """`key` is what the cursor holds on to; `note` a dim line beneath; `copy` what `y` copies.
+
+    Where there are many rows, what makes their cells is given instead of them: it is called when somebody looks, and
+    at most rows nobody does.
+    """
+
+    __slots__ = ("_cells", "copy", "key", "note", "note_tone")
+
+    def __init__(
+        self,
+        key: str,
+        cells: Cells | Callable[[], Cells],
+        note: str = "",
+        note_tone: str = "text-muted",
+        copy: str = "",
+    ) -> None:
+        self.key = key
+        self.note = note
+        self.note_tone = note_tone
+        self.copy = copy
+        self._cells = cells
+
+    @property
+    def cells(self) -> Cells:
+        """What stands in it, one for each column."""
+        if not isinstance(self._cells, tuple):
+            self._cells = self._cells()
+        return self._cells
 
     @property
     def seen(self) -> tuple[tuple[str, str], ...]:

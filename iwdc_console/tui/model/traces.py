@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Span, Trace, TraceSummary
@@ -10,7 +11,7 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import milliseconds
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 from iwdc_console.tui.model.waterfall import bars, extent
 
 Line = list[tuple[str, str]]
@@ -42,17 +43,17 @@ def _rows(part: Part[tuple[TraceSummary, ...]], spoken: str) -> list[Row]:
 
 
 def _row(item: TraceSummary) -> Row:
-    return Row(
-        key=item.id,
-        cells=(
-            Cell(time_of_day(int(item.start_ms)), "text-muted", item.start_ms),
-            Cell(item.name),
-            Cell(item.about),
-            Cell(milliseconds(item.duration_ms), "", item.duration_ms),
-            Cell(str(item.spans), "text-muted", item.spans),
-            Cell(item.id, "text-muted"),
-        ),
-        copy=item.id,
+    return Row(item.id, partial(_cells, item), copy=item.id)
+
+
+def _cells(item: TraceSummary) -> Cells:
+    return (
+        Cell(time_of_day(int(item.start_ms)), "text-muted", item.start_ms),
+        Cell(item.name),
+        Cell(item.about),
+        Cell(milliseconds(item.duration_ms), "", item.duration_ms),
+        Cell(str(item.spans), "text-muted", item.spans),
+        Cell(item.id, "text-muted"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 from iwdc_console.findings import unanswered
@@ -15,7 +15,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import tally
 from iwdc_console.tui.model.quantity import NONE, size
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 
 Line = list[tuple[str, str]]
 
@@ -101,24 +101,23 @@ def _rows(
 
 
 def _row(version: Version, origin: Proposal | None, names: list[str], base: str) -> Row:
+    problems = [f"{name}: {at.problem}" for name, at in version.instances.items() if at.problem]
+    cells = partial(_cells, version, origin, names, base)
+    return Row(version.version, cells, "; ".join(problems), "status-degraded", copy=version.version)
+
+
+def _cells(version: Version, origin: Proposal | None, names: list[str], base: str) -> Cells:
     is_current = version.state == CURRENT
     at_ms = origin.decided_at if origin is not None and origin.state == "accepted" else None
     mark = CURRENT_MARK if is_current else BASE_MARK if version.version == base else ""
-    problems = [f"{name}: {at.problem}" for name, at in version.instances.items() if at.problem]
-    return Row(
-        key=version.version,
-        cells=(
-            Cell(mark, "status-leader"),
-            Cell(version.version, "bold" if is_current else ""),
-            Cell(_state(version), "status-healthy" if is_current else "text-muted"),
-            Cell(size(version.bytes) if version.files else NONE, "", version.bytes),
-            Cell(number(version.files) if version.files else NONE, "text-muted", version.files),
-            Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms),
-            *(_at(version.instances.get(name, NOTHING_TOLD), is_current, language()) for name in names),
-        ),
-        note="; ".join(problems),
-        note_tone="status-degraded",
-        copy=version.version,
+    return (
+        Cell(mark, "status-leader"),
+        Cell(version.version, "bold" if is_current else ""),
+        Cell(_state(version), "status-healthy" if is_current else "text-muted"),
+        Cell(size(version.bytes) if version.files else NONE, "", version.bytes),
+        Cell(number(version.files) if version.files else NONE, "text-muted", version.files),
+        Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms),
+        *(_at(version.instances.get(name, NOTHING_TOLD), is_current, language()) for name in names),
     )
 
 

@@ -58,7 +58,7 @@ class Events(View):
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
-        yield Table(events.COLUMNS, "screen.events", id="timeline", empty="events.none", copies=self._copied)
+        yield Table(events.COLUMNS, "screen.events", id="timeline", empty="events.none", copies=self._copied, tail=True)
         yield Lines("panel.event", self._detail, id="detail")
 
     def _detail(self, moment: Moment, width: int, most: int) -> list[Line]:
@@ -90,7 +90,6 @@ class Events(View):
             self._rows = {}
         self._filled = (self._timeline.version, language())
         table = self.query_one(Table)
-        follows = not table.shown or table.cursor == table.shown[-1].key
         if len(self._rows) > KEPT + SPARE:
             self._rows = {event.id: self._rows[event.id] for event in self._timeline.events if event.id in self._rows}
         chosen = self._timeline.events
@@ -98,8 +97,6 @@ class Events(View):
             chosen = [event for event in chosen if self._selection.keeps(event)]
         rows = [self._rows.get(event.id) or self._row(event) for event in chosen]
         table.show_rows(rows, self.console.clock.mono_s())
-        if follows and table.shown:
-            table.select(table.shown[-1].key)
 
     def _row(self, event: Event) -> Row:
         """An event's row is made once."""
@@ -113,7 +110,8 @@ class Events(View):
     @on(Table.Moved)
     def _moved(self) -> None:
         self._first = 0
-        self.query_one(Lines).show(self.console.moment())
+        if self.has_class("-detail"):
+            self.query_one(Lines).show(self.console.moment())
 
     @on(Table.Opened)
     def _opened(self) -> None:

@@ -37,7 +37,8 @@ ALONE, WITH_NOTE = (False,), (False, True)
 class Table(ScrollView, can_focus=True):
     """Rows under headings. `show_rows` gives it what to show; it posts `Opened` for Enter and click.
 
-    `copies` says what `y` copies of the row with a key, where that is not made beforehand.
+    `copies` says what `y` copies of the row with a key, where that is not made beforehand. A `tail` grows at its end: a
+    cursor on the last row stays on the last row, and elsewhere the rows in sight stay where they are.
     """
 
     DEFAULT_CSS = """
@@ -107,6 +108,7 @@ class Table(ScrollView, can_focus=True):
         id: str,
         empty: str = "table.empty",
         copies: Callable[[str], str] | None = None,
+        tail: bool = False,
     ) -> None:
         super().__init__(id=id, classes=PANEL)
         self._title = title
@@ -124,6 +126,7 @@ class Table(ScrollView, can_focus=True):
         self._widths_for: tuple[tuple[Column, ...], int] = ((), 0)
         self._empty = empty
         self._copies = copies
+        self._tail = tail
         self._looks = Looks(self)
 
     # What is shown
@@ -135,7 +138,7 @@ class Table(ScrollView, can_focus=True):
             return
         self._given = rows
         if any(column.glows for column in self.columns):
-            before = {row.key: row for row in self._rows}
+            before = {row.key: row for row, _ in self._visible}
             for row in rows:
                 old = before.get(row.key)
                 if old is not None and old is not row:
@@ -163,17 +166,20 @@ class Table(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Lay the lines out anew and paint those that differ from what stood there."""
         painted = self._picture()
-        place = self._index(self.cursor)
+        place, in_sight = self._index(self.cursor), self._visible
+        follows = self._tail and place == len(self.shown) - 1
         rows = ordered(self._rows, self.sort_by, self.descending)
         self.shown = [row for row in rows if self.filter.keeps(row.plain)] if self.filter else rows
         self._lines = [(row, is_note) for row in self.shown for is_note in (WITH_NOTE if row.note else ALONE)]
         self._first_line = {row.key: at for at, (row, is_note) in enumerate(self._lines) if not is_note}
-        if self.shown and self.cursor not in self._first_line:
-            self.cursor = self.shown[min(max(place, 0), len(self.shown) - 1)].key
         self._entitle()
         height = len(self._lines) + HEADING_LINES
         if self.virtual_size.height != height:
             self.virtual_size = Size(self.scrollable_content_region.width, height)
+        if self._tail and not follows:
+            self._hold(in_sight)
+        if self.shown and (follows or self.cursor not in self._first_line):
+            self.cursor = self.shown[-1 if follows else min(max(place, 0), len(self.shown) - 1)].key
         now_painted = self._picture()
         if len(painted) != len(now_painted):
             self.refresh()
@@ -181,6 +187,17 @@ class Table(ScrollView, can_focus=True):
         changed = [y for y, (old, new) in enumerate(zip(painted, now_painted, strict=True)) if _differ(old, new)]
         if changed:
             self.refresh(*map(self._line_at, changed))
+
+    def _hold(self, in_sight: list[tuple[Row, bool]]) -> None:
+        """What was in sight stands where it stood, so that none of it has to be painted again."""
+        for line, (row, is_note) in enumerate(in_sight):
+            now = self._first_line.get(row.key)
+            if now is not None and not is_note:
+                top = min(max(0, now - line), self.max_scroll_y)
+                self.set_reactive(Table.scroll_y, top)
+                self.set_reactive(Table.scroll_target_y, top)
+                self.vertical_scrollbar.position = top
+                return
 
     def _entitle(self) -> None:
         """The title, how many rows there are, and what is filtered for."""
@@ -192,12 +209,15 @@ class Table(ScrollView, can_focus=True):
 
     def _picture(self) -> list[Picture]:
         """Everything that decides how each visible line looks."""
-        top, height = self.scroll_offset.y, self.size.height
         glowing: dict[str, set[int]] = {}
         for key, index in self._glowing:
             glowing.setdefault(key, set()).add(index)
-        lines = self._lines[top : top + height]
-        return [(row, (is_note, row.key == self.cursor, glowing.get(row.key))) for row, is_note in lines]
+        return [(row, (is_note, row.key == self.cursor, glowing.get(row.key))) for row, is_note in self._visible]
+
+    @property
+    def _visible(self) -> list[tuple[Row, bool]]:
+        top = self.scroll_offset.y
+        return self._lines[top : top + self.size.height]
 
     def _line_at(self, visible: int) -> Region:
         return Region(0, visible + HEADING_LINES, self.size.width, 1)
@@ -265,6 +285,7 @@ class Table(ScrollView, can_focus=True):
             self.scroll_to_region(
                 Region(0, self._first_line[new] + (0 if self._first_line[new] == 0 else HEADING_LINES), 1, 1),
                 animate=False,
+                immediate=self.size.height > 0,
             )
             self.post_message(self.Moved(self))
 
