@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from iwdc_console import silence
 from iwdc_console.diagnosis import Figure, Finding, Level, Phrase
 from iwdc_console.locale import number, text
+from iwdc_console.reasons import unanswered
 
 SIGNED = "offset_s"
 """The figure whose sign says which way."""
@@ -43,12 +43,6 @@ def verdict(found: Sequence[Finding]) -> str:
 def phrase(said: Phrase) -> str:
     """A phrase in words."""
     return text(f"finding.{said.code}", **{name: _figure(name, figure) for name, figure in said.figures.items()})
-
-
-def unanswered(why: str) -> str:
-    """Why a node did not answer, or several reasons apart by semicolons; the system's own words stay as they are."""
-    known = ((each, silence.read(each)) for each in why.split("; "))
-    return "; ".join(each if said is None else text(f"silence.{said[0]}", **said[1]) for each, said in known)
 
 
 def _figure(name: str, figure: Figure) -> object:

@@ -19,9 +19,9 @@ from iwdc_console.client import (
     refused,
     segment,
 )
-from iwdc_console.findings import unanswered
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
+from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.outcome import refusal, taken
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from iwdc_console import diagnosis, locale, silence
 from iwdc_console.client import Client
 from iwdc_console.diagnosis import Evidence, Finding, Look, Phrase
 from iwdc_console.examination import examine
-from iwdc_console.findings import unanswered
 from iwdc_console.locale import set_language
+from iwdc_console.reasons import unanswered
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model.doctor import lines
 from iwdc_console.tui.screens import doctor

@@ -165,7 +165,9 @@ def test_while_a_row_is_read_what_comes_and_goes_around_it_moves_and_paints_noth
             assert [table.render_line(y).text for y in range(8)] == before
             table.show_rows(rows[160:360], NOW_S)
             await pilot.pause()
-            assert any(table.cursor in table.render_line(y).text for y in range(1, 10)), "its row is gone, another is read"
+            assert any(table.cursor in table.render_line(y).text for y in range(1, 10)), (
+                "its row is gone, another is read"
+            )
 
     asyncio.run(run())
 

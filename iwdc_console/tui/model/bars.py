@@ -10,7 +10,7 @@ def bar(part: float, whole: float, width: int) -> tuple[str, str]:
     """The filled and the empty cells of a bar; something, however little, shows as one cell."""
     share = 0.0 if whole <= 0 else min(1.0, max(0.0, part / whole))
     filled = round(share * width)
-    if share > 0 and not filled:
+    if min(part, whole) > 0 and not filled:  # a share may be too small for a number
         filled = 1
     return FULL * filled, EMPTY * (width - filled)
 

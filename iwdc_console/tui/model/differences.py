@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from iwdc_console.findings import unanswered
 from iwdc_console.locale import number, text
+from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import Comparison, Counts, FileChanges, ObjectChanges
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.words import cut

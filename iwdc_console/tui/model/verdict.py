@@ -6,8 +6,8 @@ someone weak, a suspect clock, all well.
 
 from typing import NamedTuple
 
-from iwdc_console.findings import unanswered
 from iwdc_console.locale import text
+from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.evidence import cause
 from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE

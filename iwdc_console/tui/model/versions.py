@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import lru_cache, partial
 from itertools import pairwise
 
-from iwdc_console.findings import unanswered
 from iwdc_console.locale import language, number, text
+from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
 from iwdc_console.tui.model.ballots import ballot, title
 from iwdc_console.tui.model.matrix import short_names
