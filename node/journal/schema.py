@@ -98,7 +98,7 @@ def _differences(conn: sqlite3.Connection, format: int) -> Iterator[tuple[str, s
         for step in STEPS[:format]:
             step(model)
         kept, expected = _layout(conn), _layout(model)
-    for name in sorted(kept.keys() | expected.keys()):
+    for name in sorted(kept.keys() | expected.keys(), key=repr):  # a damaged name need not even be text
         if kept.get(name) != expected.get(name):
             yield name, kept.get(name), expected.get(name)
 

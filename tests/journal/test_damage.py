@@ -123,6 +123,15 @@ def test_a_table_that_is_described_otherwise(closed: Disk, scratch: Path) -> Non
         assert outcome(scratch, path) is None
 
 
+def test_a_table_whose_name_is_no_text(closed: Disk, scratch: Path) -> None:
+    path = copy(closed.directory, scratch) / "journal.sqlite"
+    content = path.read_bytes()
+    text, blob = b"\x07\x17\x1b\x1b", b"\x07\x17\x1a\x1b"
+    assert content.count(text) == 1
+    path.write_bytes(content.replace(text, blob))
+    assert outcome(scratch, path) is None
+
+
 @settings(max_examples=60, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_short(closed: Disk, scratch: Path, share: float) -> None:
