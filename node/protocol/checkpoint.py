@@ -74,7 +74,7 @@ def is_readable(floor: Floor) -> bool:
     """Whether a floor carries a checkpoint."""
     try:
         read(floor.state)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -182,7 +182,7 @@ class Link:
         if status == 200:
             try:
                 envelope = _envelope_decoder.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._node.exchanged(self._peer, "bad_answer")
                 self._connection = None
                 connection.abort()

@@ -20,10 +20,14 @@ FIELDS = [
     *("kind", "version", "hash", "label", "voters", "required", "deadlineHlc", "digest", "leaderTerm", "base"),
     *("vote", "votes", "reason", "round", "proposal", "slots", "leader", "term", "slot", "winner", "key", "state"),
 ]
-UNREADABLE = [
-    *map(msgspec.msgpack.encode, ({"kept": 5}, {"kept": [["nonsense"]]}, [], None)),
-    b"\x81\xa7highest\xa1\xff",  # No UTF-8.
-]
+UNREADABLE = {
+    "keeps a number": b"\x81\xa4kept\x05",
+    "keeps nonsense": msgspec.msgpack.encode({"kept": [["nonsense"]]}),
+    "a list": b"\x90",
+    "nothing": b"\xc0",
+    "no UTF-8": b"\x81\xa7highest\xa1\xff",
+    "nested too deep": b"\x81\xa1x" + b"\x91" * 10_000 + b"\x01",
+}
 """States of floors that are no checkpoints."""
 
 
@@ -56,7 +60,7 @@ class Garbage:
             case msgspec.inspect.AnyType():
                 return rng.choice([None, 1, "a", [], {}, "accept", ["instance-A", 0, "accept"]])
             case msgspec.inspect.RawType():
-                return msgspec.Raw(rng.choice([*UNREADABLE, b"\x80"]))
+                return msgspec.Raw(rng.choice([*UNREADABLE.values(), b"\x80"]))
             case msgspec.inspect.VarTupleType(item_type=item):
                 return tuple(self._value(item) for _ in range(rng.choice([0, 1, 1, 2])))
             case msgspec.inspect.TupleType(item_types=items):
@@ -109,7 +113,7 @@ def test_senseless_messages_do_not_stop_a_node(seed: int) -> None:
     assert victim.view_status(Now(1e6, 1.8e12)).id == "instance-A"
 
 
-@pytest.mark.parametrize("state", UNREADABLE)
+@pytest.mark.parametrize("state", UNREADABLE.values(), ids=UNREADABLE.keys())
 @pytest.mark.parametrize("at_once", [True, False], ids=["reset", "append"])
 def test_a_floor_that_does_not_read_as_one_is_not_taken(state: bytes, at_once: bool) -> None:
     """Committed, it would be put in place, and there is no way to do that (C1)."""

@@ -3,11 +3,13 @@
 import asyncio
 import random
 import time
+from typing import Any
 
 import msgspec
 import pytest
 
 from node.protocol.effects import Called, Effect, Input, LinkState, Persist, Persisted, Received, Send
+from node.protocol.events import Event
 from node.protocol.messages import Envelope, Message, Permit, Push, TimeProbe
 from node.protocol.records import Vote
 from node.protocol.requests import Elect
@@ -47,6 +49,14 @@ def raw(message: Message) -> msgspec.Raw:
 
 def link(ends: Ends, url: str) -> Link:
     return Link(ends, Member("B", url), FAST, random.Random(1))
+
+
+def nested(depth: int) -> bytes:
+    """An answer that carries an event with a list in a list in a list and so on."""
+    payload: Any = msgspec.Raw(b"\x81\xa1x" + b"\x91" * depth + b"\x01")
+    event = Event("b-1", "B", "b", 1, "X", 0, 0, "", payload)
+    body = msgspec.msgpack.encode(envelope("B", "A", Push((event,))))
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 async def quiet(_: Envelope) -> None:
@@ -197,12 +207,14 @@ def test_a_peer_that_was_never_there_is_refused() -> None:
         b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
         b"HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        nested(50_000),
     ],
-    ids=["not an envelope", "not HTTP", "closes", "refuses", "answers twice"],
+    ids=["not an envelope", "not HTTP", "closes", "refuses", "answers twice", "nested too deep"],
 )
 def test_a_strange_answer_is_survived(answer: bytes) -> None:
     async def scenario() -> None:
-        first = True
+        first, raised = True, list[Any]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
 
         async def strange(_: Envelope) -> bytes | None:
             nonlocal first
@@ -221,7 +233,7 @@ def test_a_strange_answer_is_survived(answer: bytes) -> None:
             return ends.outcomes[seen:].count("ok") > 0
 
         await until(again, "exchange after it")
-        assert ends.got == []
+        assert (ends.got, raised) == ([], [])
         await wire.close()
         await server.stop()
 
