@@ -11,13 +11,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
-from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Input
 
 from iwdc_console.locale import set_language, text
-from iwdc_console.tui import commandline, forgetting, mouse, styles, themes
+from iwdc_console.tui import commandline, forgetting, mouse, styles, themes, travelling
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.keyboard import Keyboard
@@ -30,18 +28,17 @@ from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.settings import Settings
 from iwdc_console.tui.settings import save as save_setting
+from iwdc_console.tui.travelling import Travelling
 from iwdc_console.tui.widgets.prompt import Prompt
-from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 
 if TYPE_CHECKING:
     from iwdc_console.tui.holdings import Holdings
+    from iwdc_console.tui.model.retold import Retold
     from iwdc_console.tui.orders import Order, Outcome
     from iwdc_console.tui.recording.ring import Ring
     from iwdc_console.tui.recording.tape import Tape
     from iwdc_console.tui.source.source import Source
-    from iwdc_console.tui.travel import Travel
 
-PLAY_S = 0.1
 TICK_S = 1.0
 QUIET_S = 0.5
 """Ages are counted on with a tick when nothing was shown for so long."""
@@ -51,7 +48,7 @@ FIRST = PLACES[0].name
 ALONE = Company()
 
 
-class Console(App[None]):
+class Console(Travelling):
     """One source, one screen in front; `moment` is what it shows."""
 
     TITLE = "iwdc"
@@ -69,17 +66,7 @@ class Console(App[None]):
         bind("app.doctor", "doctor"),
         bind("app.palette", "palette"),
         bind("app.mouse", "mouse"),
-        bind("app.travel", "travel"),
-        bind("travel.live", "travel_live"),
-        bind("travel.play", "travel_play"),
-        bind("travel.back", "travel_step(-1)"),
-        bind("travel.on", "travel_step(1)"),
-        bind("travel.far_back", "travel_step(-10)"),
-        bind("travel.far_on", "travel_step(10)"),
-        bind("travel.previous", "travel_jump(-1)"),
-        bind("travel.next", "travel_jump(1)"),
-        bind("travel.slower", "travel_speed(-1)"),
-        bind("travel.faster", "travel_speed(1)"),
+        *travelling.KEYS,
         bind("app.help", "help"),
         bind("app.quit", "quit"),
     ]
@@ -95,19 +82,15 @@ class Console(App[None]):
         notices: Iterable[Notice] = (),
         replay: "Tape | None" = None,
     ) -> None:
-        super().__init__()
+        super().__init__(clock or Clock(), replay)
         self.company = company
         self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
         self.read_only = read_only
         self._complained = False
         self.source = source
-        self.clock = clock or Clock()
         self._newest = observation
         self._held: Observation | None = None
         self._history = History()
-        self._replays = replay is not None
-        self.travel = None if replay is None else _journey(replay, whole=True)
-        self._ticked_s = 0.0
         self._forgot_s = self.clock.mono_s()
         self._shown_s = float("-inf")
         self._last_place = FIRST
@@ -144,7 +127,7 @@ class Console(App[None]):
         set_language(code)
         for screen in self.screen_stack:
             screen.query("*").refresh(layout=True)
-        self._show()
+        self.show_moment()
         self._keep("language", code)
 
     def set_theme(self, name: str) -> None:
@@ -164,10 +147,6 @@ class Console(App[None]):
         leave_on_signals(self)
         self.run_worker(self._keyboard.run(), group="keyboard")
         self.set_interval(TICK_S, self._tick)
-        self._player = self.set_interval(PLAY_S, self._play, pause=True)
-        if self.travel is not None:
-            self.travel.go(self.travel.first_ms)
-            self.action_travel_play()
         self.call_after_refresh(self._begin)
 
     def _tick(self) -> None:
@@ -175,7 +154,7 @@ class Console(App[None]):
             self._forgot_s = self.clock.mono_s()
             forgetting.forget()
         if self.clock.mono_s() - self._shown_s >= QUIET_S:
-            self._show()
+            self.show_moment()
         complaint = "" if self._complained else self.company.complaint()
         if complaint:
             self._complained = True
@@ -194,13 +173,13 @@ class Console(App[None]):
                 self._history.add(observation)
                 await asyncio.to_thread(self._ring.add, observation, self.clock.mono_s(), int(self.clock.wall_ms()))
                 if self._held is None and self.travel is None:
-                    self._show()
+                    self.show_moment()
 
     def moment(self) -> Moment:
         """What is shown, and when."""
         if self.travel is not None:
             frame = self.travel.frame()
-            present_ms = None if self._replays else int(self.clock.wall_ms())
+            present_ms = None if self.replays else int(self.clock.wall_ms())
             return Moment(
                 frame.observation, self.travel.history(), frame.at_s, frame.at_ms, "past", self.company.beside(),
                 present_ms,
@@ -211,12 +190,8 @@ class Console(App[None]):
             observation, self._history, self.clock.mono_s(), int(self.clock.wall_ms()), mode, self.company.beside()
         )
 
-    @property
-    def view(self) -> View | None:
-        """The screen in front, beneath what is asked on top of it."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, View)), None)
-
-    def _show(self) -> None:
+    def show_moment(self) -> None:
+        """On the screen in front, if it stands."""
         view = self.view
         if view is not None and view.is_mounted:
             moment = self.moment()
@@ -227,7 +202,7 @@ class Console(App[None]):
         """A screen has come to the front."""
         self.source.want(view.NEEDS)
         view.query("*").refresh()  # the language may be another one since it was last in front
-        self._show()
+        self.show_moment()
         if self._selection:
             view.select(self._selection)
             self._selection = ""
@@ -251,14 +226,10 @@ class Console(App[None]):
         self.go(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A screen that this console does not have cannot be gone to; one travels only on a journey, not in a field."""
+        """A screen that this console does not have cannot be gone to; what is past is not held."""
         if action == "go":
             return parameters[0] in self._names()
-        if action == "travel_live" and self._replays:
-            return False
-        if action.startswith("travel_"):
-            return self.travel is not None and not isinstance(self.focused, Input) and self.view is self.screen
-        return action not in ("travel", "pause") or self.travel is None
+        return super().check_action(action, parameters) and (action != "pause" or self.travel is None)
 
     def _names(self) -> list[str]:
         return [place.name for place in self.places]
@@ -270,69 +241,23 @@ class Console(App[None]):
     def action_pause(self) -> None:
         """Hold what is shown; the source goes on."""
         self._held = None if self._held is not None else self._newest
-        self._show()
-
-    def _play(self) -> None:
-        now_s = self.clock.mono_s()
-        elapsed_s, self._ticked_s = now_s - self._ticked_s, now_s
-        if self.travel is None or not self.travel.playing:
-            self._player.pause()
-        else:
-            self.travel.tick(elapsed_s)
-            self._show()
+        self.show_moment()
 
     def action_travel(self) -> None:
-        """Into the past; the source goes on meanwhile."""
-        tape = self._ring.tape()
-        if not tape:
-            self.notify(text("travel.nothing_yet"), markup=False)
-            return
-        self._held = None
-        self.travel = _journey(tape)
-        self._ask_journal(self.travel)
-        self.refresh_bindings()
-        self._show()
-
-    def action_travel_live(self) -> None:
-        """Back to the present."""
-        self.travel = None
-        self.refresh_bindings()
-        self._show()
-
-    def action_travel_play(self) -> None:
-        """Let time run, or stop it."""
+        """Into the past; what was held is let go."""
+        super().action_travel()
         if self.travel is not None:
-            self.travel.play()
-            self._ticked_s = self.clock.mono_s()
-            self._player.resume()
-            self._show()
+            self._held = None
 
-    @work(exclusive=True, group="journal")
-    async def _ask_journal(self, travel: "Travel") -> None:
+    def seen(self) -> "Tape":
+        """What this console has seen since it began."""
+        return self._ring.tape()
+
+    async def retold(self) -> "Retold":
+        """What the journal of the node tells of the time before."""
         from iwdc_console.tui.model.retold import Retold
 
-        events = await self.source.journal()
-        travel.tell(Retold(events, self.source.context, self._newest.link.node))
-        self._show()
-
-    def action_travel_step(self, columns: int) -> None:
-        """Along the timeline."""
-        view = self.view
-        if self.travel is not None and view is not None:
-            self.travel.step(columns, view.query_one(TimelineBar).columns)
-            self._show()
-
-    def action_travel_jump(self, direction: int) -> None:
-        """To the next thing that stood out, or the one before."""
-        if self.travel is not None:
-            self.travel.jump(direction)
-            self._show()
-
-    def action_travel_speed(self, direction: int) -> None:
-        """Faster or slower."""
-        if self.travel is not None:
-            self.travel.change_speed(direction)
-            self._show()
+        return Retold(await self.source.journal(), self.source.context, self._newest.link.node)
 
     def action_retry(self) -> None:
         """Ask the cluster now."""
@@ -427,7 +352,7 @@ class Console(App[None]):
         """What is wrong, and what to do next."""
         from iwdc_console.tui.screens.doctor import Doctor
 
-        if self._replays:
+        if self.replays:
             self.notify(text("doctor.no_cluster"), markup=False)
         elif self.view is self.screen:
             status = self._newest.status
@@ -454,9 +379,3 @@ class Console(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """Modes hold all screens; this one is never seen."""
         return Screen()
-
-
-def _journey(tape: "Tape", *, whole: bool = False) -> "Travel":
-    from iwdc_console.tui.travel import Travel
-
-    return Travel(tape, whole=whole)

@@ -93,11 +93,11 @@ def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
 
 def shown(app: Console, known: Observation) -> None:
     app._newest = known
-    app._show()
+    app.show_moment()
 
 
 def test_the_same_observation_again_paints_nothing() -> None:
-    assert refreshed(lambda app, table: app._show()) == (0, 0, False)
+    assert refreshed(lambda app, table: app.show_moment()) == (0, 0, False)
 
 
 def test_an_equal_status_received_again_paints_nothing_of_the_table() -> None:
@@ -196,7 +196,7 @@ def test_what_is_known_already_is_not_said_again(place: Place) -> None:
         tables = list(app.screen.query(Table))
         assert all(table.shown for table in tables)
         before = [row for table in tables for row in table._rows]
-        app._show()
+        app.show_moment()
         after = [row for table in tables for row in table._rows]
         assert all(one is other for one, other in zip(before, after, strict=True))
 
