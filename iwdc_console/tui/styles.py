@@ -28,6 +28,11 @@ Button, Button:ansi {
     }
 }
 
+/* Sixteen colours have no shade to raise a button with: a frame does it. */
+Button:ansi, Button:ansi:hover { border: round $border-blurred; }
+Button:ansi:focus { border: round $border; }
+Button:ansi:disabled { border: round $border-blurred !important; background: $panel !important; }
+
 Toast, Toast:ansi { background: $panel; color: $foreground; }
 
 DirectoryTree, DirectoryTree:ansi { color: $foreground; background: $surface; }

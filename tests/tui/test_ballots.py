@@ -1,10 +1,7 @@
 """Proposals before their voters."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from iwdc_console.tui.model.api import Instance, Proposal, Status, Vote
-from iwdc_console.tui.model.ballots import Ballot, Line, ballot, bar, title
+from iwdc_console.tui.model.ballots import Ballot, Line, ballot
 
 PROPOSAL = Proposal(
     kind="snapshot", version="1.5.0", state="pending", created_at=1_000, deadline=31_000, required=3,
@@ -31,20 +28,3 @@ def test_time_is_up_but_it_is_decided_no_earlier() -> None:
     found = ballot(decided, STATUS, 20_000)
     assert found.left_ms is None
     assert [(line.voter, line.shape) for line in found.lines] == [("A", "?"), ("B", "✓")]
-
-
-def test_titles() -> None:
-    assert title(PROPOSAL) == "snapshot 1.5.0"
-    assert title(Proposal(kind="diff", from_="1.4.0", to="1.5.0")) == "diff 1.4.0 → 1.5.0"
-
-
-votes = st.lists(st.sampled_from(["accept", "reject", "abstain", "waiting", "absent"]), max_size=9)
-
-
-@given(votes, st.integers(0, 60))
-def test_a_bar_has_exactly_its_width(given_votes: list[str], width: int) -> None:
-    lines = tuple(Line(str(number), vote) for number, vote in enumerate(given_votes))
-    parts = bar(Ballot(lines, given_votes.count("accept"), 1, None), width)
-    assert sum(map(len, parts)) == width
-    if given_votes and set(given_votes) == {"accept"}:
-        assert parts[0] == "█" * width

@@ -8,7 +8,7 @@ from iwdc_console.cli.text import cells
 from iwdc_console.tui.model.bars import bar, sparkline
 from iwdc_console.tui.model.history import CHANGES_KEPT, KEPT, History
 from iwdc_console.tui.model.quantity import age, duration, offset
-from iwdc_console.tui.model.table import GAP, BadFilter, Cell, Column, Filter, Row, ordered, widths
+from iwdc_console.tui.model.table import GAP, PROSE, BadFilter, Cell, Column, Filter, Row, ordered, widths
 from iwdc_console.tui.model.words import LONGEST, clean, cut, fitted
 from tests.tui import prod_eu
 from tests.tui.prod_eu import NOW_S, instance, observation
@@ -53,7 +53,18 @@ def test_equal_values_keep_their_order_both_ways() -> None:
     assert [one.key for one in ordered(rows, 0, False)] == list("01234")
 
 
-COLUMNS = st.builds(Column, st.just("c"), st.integers(1, 20), st.booleans(), st.integers(0, 3), st.integers(0, 5))
+def test_on_a_wide_screen_columns_stay_near_one_another() -> None:
+    name, other, prose = Column("a", 10, grow=3), Column("b", 10, grow=1), Column("c", 10, grow=1, most=PROSE)
+    assert widths([name, other], 60) == [38, 19]
+    assert widths([name, other], 300) == [40, 40]
+    assert widths([name, other, prose], 304) == [40, 40, 220]
+    assert widths([name, prose], 52) == [32, 17]
+
+
+COLUMNS = st.builds(
+    Column, st.just("c"), st.integers(1, 20), st.booleans(), st.integers(0, 3), st.integers(0, 5),
+    most=st.integers(0, 60),
+)  # fmt: skip
 
 
 @given(st.lists(COLUMNS, min_size=1, max_size=8), st.integers(1, 200))

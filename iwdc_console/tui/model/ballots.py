@@ -66,10 +66,3 @@ def bar(ballot: Ballot, width: int) -> tuple[str, str, str]:
     accepted = width * ballot.accepts // len(ballot.lines)
     rejected = width * (ballot.accepts + against) // len(ballot.lines) - accepted
     return "█" * accepted, "▒" * rejected, "░" * (width - accepted - rejected)
-
-
-def title(proposal: Proposal) -> str:
-    """What is proposed, in the words of the commands: `snapshot 1.2.0`, `diff 1.2.0 → 1.3.0`."""
-    if proposal.from_ is not None:
-        return f"{proposal.kind} {proposal.from_} → {proposal.to or proposal.version}"
-    return f"{proposal.kind} {proposal.version}"

@@ -11,7 +11,7 @@ from iwdc_console.tui.model.matrix import NAME, short_names
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import age
 from iwdc_console.tui.model.rehearsal import Rehearsal, followed
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import PROSE, Cell, Column, Row
 
 Line = list[tuple[str, str]]
 COLUMNS = (
@@ -21,7 +21,7 @@ COLUMNS = (
     Column("since", 8, right=True, drop=2),
     Column("clock", 8, right=True, glows=True),
     Column("status", 11, glows=True),
-    Column("reason", 16, grow=3, drop=1),
+    Column("reason", 16, grow=3, drop=1, most=PROSE),
 )
 CELL = 7
 OPEN, CUT = "·", "✗"

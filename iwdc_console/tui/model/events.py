@@ -7,7 +7,7 @@ from functools import partial
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import PROSE, Cell, Cells, Column, Row
 from iwdc_console.tui.model.timeline import LEVELS, SHAPES, TONES, Level, Selection, level, summary
 
 Line = list[tuple[str, str]]
@@ -17,7 +17,7 @@ COLUMNS = (
     Column("mark", 1),
     Column("instance", 10, grow=1),
     Column("type", 18),
-    Column("what", 20, grow=8),
+    Column("what", 20, grow=8, most=PROSE),
     Column("trace", 8, drop=1),
 )
 TRACE_CHARS = 8

@@ -75,11 +75,11 @@ def _witnesses(item: Instance, status: Status) -> list[Line]:
 
 def _history(samples: list[Sample], width: int, own: bool) -> list[Line]:
     """Statuses and numbers since the console looks, newest at the right; the asked node sends itself no heartbeats."""
-    room = max(10, width - LABEL - 12)
-    newest = samples[-room:]
+    newest = samples[-max(10, width - LABEL - 12) :]
+    room = len(newest)
     if not newest:
         return []
-    strip: Line = [(f"{text('column.status'):<{LABEL}}", "text-muted"), (" " * (room - len(newest)), "")]
+    strip: Line = [(f"{text('column.status'):<{LABEL}}", "text-muted")]
     strip += [(shape(one.status), tone(one.status)) for one in newest]
     if own:
         return [strip]

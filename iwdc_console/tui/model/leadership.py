@@ -14,7 +14,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import PROSE, Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
@@ -25,14 +25,14 @@ CANDIDATES = (
     Column("instance", 12, grow=2),
     Column("status", 11, glows=True),
     Column("uptime", 9, right=True),
-    Column("part", 20, grow=4),
+    Column("part", 20, grow=4, most=PROSE),
 )
 CHANGES = (
     Column("time", 12),
     Column("term", 5, right=True),
     Column("leader", 12, grow=2),
     Column("former", 12, grow=2, drop=1),
-    Column("reason", 20, grow=4),
+    Column("reason", 20, grow=4, most=PROSE),
 )
 LEASE_WIDTH = 20
 LEASE_LOW = 1 / 4

@@ -14,12 +14,12 @@ from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 SPARK = 12
 
 COLUMNS = (
-    Column("metric", 36, grow=3),
-    Column("labels", 22, grow=2),
+    Column("metric", 36, grow=3, most=60),
+    Column("labels", 13, grow=2, most=60),
     Column("value", 12, right=True, glows=True),
     Column("rate", 10, right=True),
-    Column("p50", 9, right=True, drop=3),
-    Column("p95", 9, right=True, drop=2),
+    Column("p50", 11, right=True, drop=3),
+    Column("p95", 11, right=True, drop=2),
     Column("trend", SPARK, drop=1),
 )
 

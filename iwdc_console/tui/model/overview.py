@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from iwdc_console.cli.text import cells
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Instance, Lock, Proposal, Status
 from iwdc_console.tui.model.bars import bar, sparkline
@@ -33,9 +34,11 @@ INSTANCE_COLUMNS = (
 MEMBER_COLUMNS = (
     *INSTANCE_COLUMNS,
     Column("protocol", 8, drop=6),
-    Column("url", 24, drop=7, grow=4),
+    Column("url", 24, drop=7, grow=4, most=60),
 )
-STATE, WHEN, VOTE_BAR, MARKED_VOTERS = 8, 11, 7, 7
+STATE, VOTE_BAR, MARKED_VOTERS = 8, 7, 7
+LONG_AGO_MS = 3_599_000
+"""An age that takes as many cells as any."""
 LOCK_BAR, LEFT, WAITERS = 6, 7, 4
 OWNERS_FROM = 34
 """Cells from which on there is room for who holds a lock."""
@@ -142,8 +145,9 @@ def _proposal_line(item: Proposal, now_ms: int, width: int) -> Line:
     else:
         when = text("overview.ago", age=age(max(0, now_ms - (item.decided_at or item.created_at))))
     state = f"{standing(item):<{STATE}} "
-    room = max(8, width - len(state) - WHEN - 1)
-    return [(fitted(subject(item), room) + " ", ""), (state, standing_tone(item)), (f"{when:>{WHEN}}", "text-muted")]
+    whens = cells(text("overview.ago", age=age(LONG_AGO_MS)))
+    room = max(8, width - len(state) - whens - 1)
+    return [(fitted(subject(item), room) + " ", ""), (state, standing_tone(item)), (f"{when:>{whens}}", "text-muted")]
 
 
 def _votes_line(item: Proposal, width: int) -> Line:

@@ -21,7 +21,7 @@ COLUMNS = (
     Column("mark", 1),
     Column("what", 18, grow=3),
     Column("state", 9, glows=True),
-    Column("votes", 5, right=True, glows=True),
+    Column("votes", 6, right=True, glows=True),
     Column("age", 9, right=True),
     Column("proposer", 12, grow=1, drop=1),
     Column("hash", 9, drop=2),

@@ -12,6 +12,7 @@ Sortable = str | float | None
 class Column(NamedTuple):
     """`width` is the least, in cells; `grow` its share of spare room; the highest `drop` goes first when room is short.
 
+    It grows to `most` cells: on a wide screen, words that belong together shall not stand a hand apart.
     Its heading is the text `column.<id>`, or its `name` where that comes from the cluster. A column that `glows` shows
     for a moment that a value has changed.
     """
@@ -23,6 +24,11 @@ class Column(NamedTuple):
     drop: int = 0
     glows: bool = False
     name: str = ""
+    most: int = 40
+
+
+PROSE = 1_000
+"""The `most` of a column of whole sentences."""
 
 
 class Cell(NamedTuple):
@@ -138,10 +144,16 @@ def widths(columns: Sequence[Column], room: int) -> list[int]:
     while len(shown) > 1 and _taken(columns, shown[:-1]) + GAP >= room:
         shown.pop()
     spare = max(0, room - _taken(columns, shown))
-    shares = sum(columns[index].grow for index in shown)
-    result = [0] * len(columns)
-    for index in shown:
-        result[index] = columns[index].width + (spare * columns[index].grow // shares if shares else 0)
+    result = [columns[index].width if index in shown else 0 for index in range(len(columns))]
+    growing = [index for index in shown if columns[index].grow]
+    while growing:
+        shares = sum(columns[index].grow for index in growing)
+        more = {index: spare * columns[index].grow // shares for index in growing}
+        full = [index for index in growing if columns[index].width + more[index] > columns[index].most]
+        for index in full or growing:
+            result[index] += min(more[index], max(0, columns[index].most - columns[index].width))
+            spare -= result[index] - columns[index].width
+        growing = [index for index in growing if index not in full] if full else []
     return result
 
 

@@ -21,7 +21,7 @@ COLUMNS = (
     Column("name", 20, grow=1),
     Column("what", 28, grow=2),
     Column("took", 9, right=True),
-    Column("spans", 5, right=True, drop=2),
+    Column("spans", 6, right=True, drop=2),
     Column("trace", 12, grow=2, drop=3),
 )
 NAME_WIDTH = 28

@@ -8,12 +8,12 @@ from itertools import pairwise
 from iwdc_console.locale import language, number, text
 from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
-from iwdc_console.tui.model.ballots import ballot, title
+from iwdc_console.tui.model.ballots import ballot
 from iwdc_console.tui.model.matrix import short_names
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
-from iwdc_console.tui.model.overview import tally
+from iwdc_console.tui.model.overview import subject, tally
 from iwdc_console.tui.model.quantity import NONE, size
 from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 
@@ -201,7 +201,7 @@ def _origin(moment: Moment, version: Version) -> list[Line]:
         return [_field("proposed", unproposed)]
     status = moment.observation.status
     when = _day(proposal.created_at)
-    words = text("versions.proposed", what=title(proposal), instance=proposal.proposer, when=when)
+    words = text("versions.proposed", what=subject(proposal), instance=proposal.proposer, when=when)
     found = ballot(proposal, status.value if status is not None else None, moment.now_ms)
     votes: Line = [(f"{text('versions.field.votes'):<{LABEL}} ", "text-muted")]
     votes.append((tally(found.accepts, found.required), ""))
