@@ -1,14 +1,13 @@
 """The promises, watched while the world runs. Each check sees only what is on disks, on the wire and in answers.
 
 1. One leader per term, elected by a strict majority; a grant that is answered lies on a strict majority of disks.
-2. Fencing tokens are unique and grow; while clock rates agree, no two clients hold one lock by their own clocks.
+2. What clients were told of locks (`holdings`) is in what the leaders say.
 3. What was acknowledged is never lost: grants are in every later leader's state, events on disks, verdicts stay.
 4. Under `majority` no two contents are accepted in one slot.
 5. (After the faults, see `settle`.)
 Besides: terms never fall, one vote a term, control logs and event logs are contiguous and equal where they overlap.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +17,7 @@ from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
-from node.protocol.requests import AcquireLock, LockGranted, LockView, ProposalAnswer, ProposalView, Published
+from node.protocol.requests import LockGranted, LockView, ProposalAnswer, ProposalView, Published
 from node.simulation.ballots import Ballots
 from node.simulation.violation import Violation
 
@@ -32,16 +31,6 @@ _TELLING = frozenset({PreVoteAnswer, VoteRequest, ControlReset, ControlAppend})
 FLOOR_LOOKS_AT = 100
 """How many proposals, the newest, are looked at when a floor is in place: at most once in a `heartbeat_timeout`."""
 _encoder = msgspec.msgpack.Encoder()
-
-
-@dataclass(slots=True)
-class _Holding:
-    """A lock as its client believes: valid until its machine's monotonic clock shows `until`."""
-
-    owner: str
-    token: int
-    machine: "Process"
-    until: float
 
 
 class Checkers:
@@ -58,8 +47,6 @@ class Checkers:
         self._encouraged: dict[tuple[str, int], set[str]] = {}
         self._announced: dict[int, str] = {}
         self._floors: dict[str, dict[str, int]] = {}
-        self._gone: dict[str, float] = {}
-        """Request ids of locks whose release was acknowledged -> true time."""
         self._events: dict[tuple[str, int], str] = {}
         self._published: dict[tuple[str, int], str] = {}
         self._lost: set[tuple[str, int]] = set()
@@ -69,13 +56,8 @@ class Checkers:
         self._refusals: set[tuple[str, str]] = set()
         """Process and proposal that it showed as rejected, once a floor had made that final."""
         self._looked: dict[str, float] = {}
-        self._requests: dict[int, str] = {}
-        self._acked: dict[int, tuple[str, str]] = {}
         self._ended: set[int] = set()
-        self._released: set[int] = set()
-        self._holdings: dict[str, _Holding] = {}
-        self.highest_token = 0
-        """The highest fencing token that a client has been given."""
+        """Tokens of locks that a core has decided to end."""
 
     @property
     def leaders(self) -> dict[int, str]:
@@ -194,9 +176,9 @@ class Checkers:
         lock, plan = grant.lock, self._world.plan
         if any(each.disk.now.stamp > term for each in self._world.processes):
             return  # Written by a leader that does not know yet that it was replaced: nobody confirms it (L1).
-        gone_s = self._world.schedule.t - self._gone.get(lock.request_id, float("-inf"))
+        gone_s = self._world.holdings.gone_s(lock.request_id)
         # A mark is kept for one TTL by the leader's clock.
-        if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2 and lock.token not in self._released:
+        if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2 and lock.token not in self._world.holdings.ended:
             self._fail("L2", process.name, f"{lock.request_id}, released {gone_s:.1f} s ago, gets #{lock.token}")
 
     def _appended(self, process: "Process", event: Event) -> None:
@@ -275,20 +257,20 @@ class Checkers:
     def _carries(self, process: "Process", reset: ControlReset) -> None:
         if reset.term < max(self._leaders):
             return
-        locks = reset.state.locks
-        if reset.state.token < self.highest_token:
+        locks, told = reset.state.locks, self._world.holdings
+        if reset.state.token < told.highest_token:
             self._fail(
                 "promise 2",
                 process.name,
-                f"term {reset.term} begins at token {reset.state.token}, but {self.highest_token} was given",
+                f"term {reset.term} begins at token {reset.state.token}, but {told.highest_token} was given",
             )
-        for token in self._acked.keys() - self._ended:
-            resource, owner = self._acked[token]
+        for token in told.given.keys() - self._ended:
+            resource, owner = told.given[token]
             lock = locks.get(resource)
             if lock is None or lock.token < token:
                 self._fail("promise 3", process.name, f"term {reset.term} lost lock {resource} #{token} of {owner}")
         for lock in locks.values():
-            if lock.token in self._released:
+            if lock.token in told.ended:
                 self._fail("promise 3", process.name, f"term {reset.term} holds released {lock.resource} #{lock.token}")
 
     def _rests_on_majority(self, process: "Process", lock: LockView) -> None:
@@ -303,57 +285,6 @@ class Checkers:
             )
 
     # What clients were told.
-
-    def granted(
-        self, machine: "Process", request: AcquireLock, lock: LockView, highest_before: int, until: float
-    ) -> None:
-        """A client on `machine` got a lock, having seen no token above `highest_before` when it asked."""
-        token = lock.fencing_token
-        known = self._requests.setdefault(token, request.request_id)
-        if known != request.request_id:
-            self._fail("promise 2", request.resource, f"token {token} was given to {known} and {request.request_id}")
-        if token <= highest_before:
-            self._fail("promise 2", request.resource, f"token {token} was given after {highest_before}")
-        self.highest_token = max(self.highest_token, token)
-        self._acked[token] = (request.resource, request.owner)
-        self._hold(machine, request.resource, _Holding(request.owner, token, machine, until))
-
-    def renewed(self, machine: "Process", lock: LockView, until: float) -> None:
-        """A client's lease starts anew."""
-        self._hold(machine, lock.resource, _Holding(lock.owner, lock.fencing_token, machine, until))
-
-    def _hold(self, machine: "Process", resource: str, new: _Holding) -> None:
-        t = self._world.schedule.t
-        if machine.clocks.mono(t) >= new.until:
-            return
-        held = self._holdings.get(resource)
-        if held and held.token != new.token and held.machine.clocks.mono(t) < held.until:
-            if self._world.plan.clocks_agree:
-                left_s = held.until - held.machine.clocks.mono(t)
-                self._fail(
-                    "promise 2",
-                    resource,
-                    f"{new.owner} holds #{new.token} while {held.owner} holds #{held.token} for {left_s:.3f} s more",
-                )
-            if held.token > new.token:
-                return
-        self._holdings[resource] = new
-
-    def held_until(self, resource: str, token: int) -> float:
-        """Until when the client may take itself for the holder, by its machine's monotonic clock."""
-        held = self._holdings.get(resource)
-        return held.until if held and held.token == token else float("-inf")
-
-    def let_go(self, resource: str, token: int) -> None:
-        """A client ends its use of a lock, and is about to say so."""
-        held = self._holdings.get(resource)
-        if held and held.token == token:
-            del self._holdings[resource]
-
-    def released(self, token: int) -> None:
-        """A release was acknowledged."""
-        self._released.add(token)
-        self._gone[self._requests[token]] = self._world.schedule.t
 
     def published(self, answer: Published, quorum: bool = False) -> None:
         """An event was acknowledged, as being on a quorum of disks if so asked."""

@@ -212,7 +212,7 @@ class Workload:
             raise Violation("promise 7", process.name, f"does not refuse {request}: {answer}")
 
     def _lock(self, client: str) -> Script:
-        rng, timing, checkers = self._rng, self._plan.timing, self._world.checkers
+        rng, timing, told = self._rng, self._plan.timing, self._world.holdings
         machine = self._anyone()
         """The client runs beside this node and measures by its monotonic clock."""
         owner = self._fresh(client)
@@ -220,7 +220,7 @@ class Workload:
         wait_s = rng.choice((0.0, 0.0, timing.lock_ttl))
         acquire = AcquireLock(resource, owner, self._fresh("request"), ttl_s, wait_s)
         process = machine
-        highest, sent = checkers.highest_token, self._mono(machine)
+        highest, sent = told.highest_token, self._mono(machine)
         answer: Answer | None = None
         for _ in range(TRIES):
             answer = yield process, acquire, wait_s + timing.heartbeat_timeout
@@ -230,24 +230,24 @@ class Workload:
         if not isinstance(answer, LockGranted):
             return
         token = answer.lock.fencing_token
-        checkers.granted(machine, acquire, answer.lock, highest, sent + ttl_s)
+        told.granted(machine, acquire, answer.lock, highest, sent + ttl_s)
         while rng.random() < 0.6:
             yield ttl_s * rng.uniform(0.1, 0.6)
             sent = self._mono(machine)
-            if sent >= checkers.held_until(resource, token):
+            if sent >= told.until(resource, token):
                 break
             answer = yield self._anyone(), RenewLock(resource, owner, token, ttl_s), ttl_s / 3
             if isinstance(answer, LockGranted):
-                checkers.renewed(machine, answer.lock, sent + ttl_s)
+                told.renewed(machine, answer.lock, sent + ttl_s)
             elif isinstance(answer, Refusal) and answer.reason in ("wrong_token", "not_held"):
                 break
         if rng.random() < 0.2:
             return
-        checkers.let_go(resource, token)
+        told.let_go(resource, token)
         for _ in range(TRIES):
             answer = yield self._anyone(), ReleaseLock(resource, owner, token), timing.heartbeat_timeout
             if isinstance(answer, LockReleased):
-                checkers.released(token)
+                told.released(token)
                 return
 
     def _mono(self, machine: Process) -> float:

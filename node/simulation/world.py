@@ -17,6 +17,7 @@ from node.simulation.clocks import Clocks
 from node.simulation.disk import Disk
 from node.simulation.faults import Faults
 from node.simulation.histories import Histories
+from node.simulation.holdings import Holdings
 from node.simulation.network import Network
 from node.simulation.plan import Plan
 from node.simulation.process import Process
@@ -49,6 +50,7 @@ class World:
         self.processes = [Process(self, s, Disk(), self._clocks(), s.id) for s in plan.settings()]
         self.doubles: list[Process] = []
         self.hosts = {process.id: process for process in self.processes}
+        self.holdings = Holdings(self)
         self.checkers = Checkers(self)
         self.sights = Sights(self)
         self.histories = Histories()

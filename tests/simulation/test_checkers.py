@@ -128,42 +128,42 @@ def test_a_control_log_that_goes_back_has_a_gap_or_differs(world: World) -> None
 
 
 def test_a_token_given_twice_or_falling(world: World) -> None:
-    a, checkers = world.hosts["A"], world.checkers
-    checkers.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
-    checkers.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
+    a, holdings = world.hosts["A"], world.holdings
+    holdings.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
+    holdings.granted(a, acquire("first", "q1"), view(5), 0, until=0.0)
     with pytest.raises(Violation, match="promise 2"):
-        checkers.granted(a, acquire("second", "q2"), view(5, "second"), 0, until=0.0)
+        holdings.granted(a, acquire("second", "q2"), view(5, "second"), 0, until=0.0)
     with pytest.raises(Violation, match="promise 2"):
-        checkers.granted(a, acquire("second", "q2"), view(4, "second"), 5, until=0.0)
+        holdings.granted(a, acquire("second", "q2"), view(4, "second"), 5, until=0.0)
 
 
 def test_two_holders_at_once(world: World) -> None:
-    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
-    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
+    a, b, holdings = world.hosts["A"], world.hosts["B"], world.holdings
+    holdings.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
     with pytest.raises(Violation, match="promise 2"):
-        checkers.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(0) + 10)
+        holdings.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(0) + 10)
 
 
 def test_a_holder_whose_lease_has_ended_or_who_let_go_is_none(world: World) -> None:
-    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
-    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
+    a, b, holdings = world.hosts["A"], world.hosts["B"], world.holdings
+    holdings.granted(a, acquire("first", "q1"), view(1), 0, until=a.clocks.mono(0) + 10)
     world.schedule.run(11.0)
-    checkers.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(11) + 10)
-    assert checkers.held_until("r", 2) == b.clocks.mono(11) + 10
-    checkers.let_go("r", 2)
-    checkers.granted(a, acquire("first", "q3"), view(3), 2, until=a.clocks.mono(11) + 10)
+    holdings.granted(b, acquire("second", "q2"), view(2, "second"), 1, until=b.clocks.mono(11) + 10)
+    assert holdings.until("r", 2) == b.clocks.mono(11) + 10
+    holdings.let_go("r", 2)
+    holdings.granted(a, acquire("first", "q3"), view(3), 2, until=a.clocks.mono(11) + 10)
 
 
 def test_a_leader_that_lost_a_grant_the_counter_or_a_release(world: World) -> None:
-    a, b, checkers = world.hosts["A"], world.hosts["B"], world.checkers
-    checkers.granted(a, acquire("first", "q1"), view(1), 0, until=0.0)
+    a, b, checkers, holdings = world.hosts["A"], world.hosts["B"], world.checkers, world.holdings
+    holdings.granted(a, acquire("first", "q1"), view(1), 0, until=0.0)
     elect(world, "B", 2)
     for state in (ControlState(), ControlState(token=1)):
         with pytest.raises(Violation, match="promise"):
             checkers.left(b, Send("A", ControlReset(2, 1, state, 0), 0))
     held = ControlState(token=1, locks={"r": LOCK})
     checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
-    checkers.released(1)
+    holdings.released(1)
     with pytest.raises(Violation, match="promise 3"):
         checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
 
