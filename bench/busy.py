@@ -1,5 +1,7 @@
 """A cluster that keeps a console busy: a hundred instances asked once a second, 500 new events a second, no part empty.
 
+What it answers is decoded from the JSON that a node would send, as it comes, in the console's own loop.
+
 `python -m bench.busy FD` shows it in this terminal and writes to the open file `FD` when a paint is out that a moved
 cursor has caused, as nanoseconds of the monotonic clock.
 """
@@ -8,7 +10,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -41,6 +43,7 @@ from iwdc_console.tui.model.api import (
 from iwdc_console.tui.model.api import Comparison as Changes
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.screens.view import View
+from iwdc_console.tui.source.answers import decode
 from iwdc_console.tui.source.events import KEPT
 from iwdc_console.tui.source.live import POLL_S, PUBLISH_S
 from iwdc_console.tui.widgets.table import Table
@@ -49,6 +52,8 @@ INSTANCES: Final = 100
 EVENTS_PER_S: Final = 500
 MANY: Final = 200
 """Proposals, locks and traces: as many as a node lists."""
+ANSWERS: Final = 5
+"""So many that differ, of each part; the next one comes with each poll, which is every fourth observation."""
 NODE: Final = "http://10.0.0.1:3000"
 NAMES: Final = tuple(f"instance-{n:03d}" for n in range(INSTANCES))
 TRACE: Final = "7f3a" * 8
@@ -63,6 +68,7 @@ class Busy:
         self.number = 0
         self._wanted: frozenset[PartName] = frozenset()
         self._told: tuple[Event, ...] = ()
+        self._answers = _answers()
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """For ever."""
@@ -75,8 +81,9 @@ class Busy:
             parts: dict[str, Any] = {"events": self._told}
             if now_s - polled_s >= POLL_S or self._wanted - wanted:
                 polled_s, wanted = now_s, self._wanted
-                for name in {"status", *self._wanted} & PARTS.keys():
-                    parts[name] = PARTS[name](self.number, now_ms)
+                for name in {"status", *self._wanted} & self._answers.keys():
+                    answer = self._answers[name][self.number % ANSWERS]
+                    parts[name] = decode(name, answer) if isinstance(answer, bytes) else answer
                     await asyncio.sleep(0)  # each answer comes by itself
             made = {name: Part(value, NODE, now_s, now_ms) for name, value in parts.items()}
             known = msgspec.structs.replace(known, link=Link(NODE, 0.5, now_s), **made)
@@ -212,11 +219,22 @@ def _comparison(number: int, now_ms: int) -> Changes:
     return Changes("1.39.0", "1.40.0", {"models": Counts(0, 100, 0)}, {"models": gone})
 
 
-PARTS: Final = {
+PARTS: Final[Mapping[PartName, Callable[[int, int], Any]]] = {
     "status": _status, "proposals": _proposals, "locks": _locks, "drift": _drift, "conflicts": _conflicts,
     "elections": _elections, "traces": _traces, "trace": _trace, "metrics": _metrics, "versions": _versions,
     "summary": _summary, "comparison": _comparison,
 }  # fmt: skip
+
+
+def _answers() -> dict[PartName, list[Any]]:
+    """Of each part some answers that differ, as bytes; a trace is put together from several by the source."""
+    now_ms = int(time.time() * 1000)
+    made = {name: [make(4 * number, now_ms) for number in range(ANSWERS)] for name, make in PARTS.items()}
+    return {name: values if name == "trace" else list(map(_sent, values)) for name, values in made.items()}
+
+
+def _sent(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else msgspec.json.encode({"success": True, "data": value})
 
 
 class Watched(Console):

@@ -138,6 +138,19 @@ def test_history_is_bounded_and_forgets_who_left() -> None:
     assert history.samples("instance-A") == []
 
 
+def test_history_gives_back_what_it_was_told_however_often_it_went_around() -> None:
+    history, told = History(kept=3), []
+    for second in range(8):
+        seen = [("healthy", 1.5 + second, -second, 300), ("gone", None, None, None)][second % 2]
+        status, rtt, drift, beat = seen
+        member = instance("instance-A", status=status, rtt_ms=rtt, drift_ms=drift, heartbeat_age_ms=beat)
+        history.add(observation(prod_eu.status(instances=(member,)), NOW_S + second))
+        told.append(seen)
+        newest = [sample[1:] for sample in history.samples("instance-A")]
+        assert newest == told[-3:]
+        assert [sample[1:] for sample in history.samples("instance-A", 2)] == told[-2:]
+
+
 def test_the_same_status_counts_once() -> None:
     history = History.of([observation(), observation()])
     assert len(history.samples("instance-A")) == 1

@@ -1,7 +1,10 @@
 """Bounded rings of what was seen: numbers for sparklines and heartbeat history, changes for the timeline."""
 
+import sys
 from collections import deque
 from collections.abc import Iterable
+from math import isnan, nan
+from struct import Struct
 from typing import NamedTuple
 
 from iwdc_console.tui.model.observation import Observation
@@ -41,12 +44,55 @@ class Change(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class _Samples:
+    """The newest samples of one instance, packed. As objects among those that come and go with each answer, a hundred
+    instances' would keep the memory around them as well.
+    """
+
+    _NUMBERS = Struct("<qddd")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._numbers = bytearray(most * self._NUMBERS.size)
+        self._statuses: deque[str] = deque(maxlen=most)
+        self._count = 0
+
+    @property
+    def status(self) -> str:
+        """The newest; empty before there is any."""
+        return self._statuses[-1] if self._statuses else ""
+
+    def append(self, sample: Sample) -> None:
+        """Keep it in the place of the oldest."""
+        values = (nan if value is None else value for value in (sample.rtt_ms, sample.drift_ms, sample.beat_ms))
+        self._NUMBERS.pack_into(self._numbers, self._at(self._count), sample.at_ms, *values)
+        self._statuses.append(sys.intern(sample.status))
+        self._count += 1
+
+    def newest(self, count: int) -> list[Sample]:
+        """As many as there are of the newest `count`, oldest first."""
+        kept = min(count, len(self._statuses))
+        found = []
+        for back in range(kept, 0, -1):
+            at_ms, rtt, drift, beat = self._NUMBERS.unpack_from(self._numbers, self._at(self._count - back))
+            beat_ms = None if isnan(beat) else int(beat)
+            found.append(Sample(at_ms, self._statuses[-back], _known(rtt), _known(drift), beat_ms))
+        return found
+
+    def _at(self, number: int) -> int:
+        return number % self._most * self._NUMBERS.size
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
+
+
 class History:
     """Samples by instance, and changes of status, oldest first."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._samples: dict[str, deque[Sample]] = {}
+        self._samples: dict[str, _Samples] = {}
         self._last_s = float("-inf")
         self.pulses: deque[Pulse] = deque(maxlen=kept)
         self.changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
@@ -72,14 +118,14 @@ class History:
         for gone in self._samples.keys() - known:
             del self._samples[gone]
         for item in part.value.instances:
-            ring = self._samples.setdefault(item.id, deque(maxlen=self._kept))
-            if ring and ring[-1].status != item.status:
-                self.changes.append(Change(part.at_ms, item.id, ring[-1].status, item.status, item.reasons))
+            if item.id not in self._samples:
+                self._samples[item.id] = _Samples(self._kept)
+            ring = self._samples[item.id]
+            if ring.status not in ("", item.status):
+                self.changes.append(Change(part.at_ms, item.id, ring.status, item.status, item.reasons))
             ring.append(Sample(part.at_ms, item.status, item.rtt_ms, item.drift_ms, item.heartbeat_age_ms))
 
     def samples(self, instance: str, count: int = KEPT) -> list[Sample]:
         """The newest `count` samples of an instance, oldest first."""
         ring = self._samples.get(instance)
-        if ring is None:
-            return []
-        return [ring[place] for place in range(-min(count, len(ring)), 0)]
+        return [] if ring is None else ring.newest(count)

@@ -1,6 +1,5 @@
 """What the overview says of a moment, as rows and lines; `Line` is pieces of text with their tones."""
 
-from collections.abc import Sequence
 from functools import partial
 
 from iwdc_console.cli.text import cells
@@ -63,18 +62,17 @@ def _instance_rows(part: Part[Status], history: History, newest: Pulse | None, a
 
 
 def _instance_row(item: Instance, status: Status, history: History, aged_ms: float) -> Row:
-    rtts = [one.rtt_ms for one in history.samples(item.id, SPARK)]
-    cells = partial(_instance_cells, item, status, rtts, aged_ms)
+    cells = partial(_instance_cells, item, status, history, aged_ms)
     return Row(item.id, cells, note(item), tone(item.status), copy=item.id)
 
 
-def _instance_cells(item: Instance, status: Status, rtts: Sequence[float | None], aged_ms: float) -> Cells:
+def _instance_cells(item: Instance, status: Status, history: History, aged_ms: float) -> Cells:
     own, leads = item.id == status.id, item.id == status.leader.id
     gone = item.status == UNREACHABLE
     shape, shade = mark(item, status.leader.id)
     dim = "text-muted" if gone else ""
     beat = None if item.heartbeat_age_ms is None else item.heartbeat_age_ms + aged_ms
-    trend = sparkline(rtts, SPARK, SPARK_LEAST_MS)
+    trend = sparkline([one.rtt_ms for one in history.samples(item.id, SPARK)], SPARK, SPARK_LEAST_MS)
     rtt = None if own or gone else item.rtt_ms
     drift = None if gone else item.drift_ms
     return (
