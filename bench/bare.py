@@ -86,8 +86,10 @@ class Link(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: list[tuple[bytes, Then]] = []
         self._under_way: list[tuple[bytes, Then]] = []
+        self.connected = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connected = True
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -141,6 +143,8 @@ class Server(asyncio.Protocol):
         row, self._body = self._body, b""
         if self._url == PEER:
             self._disk.add(row, self._answer)
+        elif not self._link.connected:
+            self._transport.abort()
         else:
             msgspec.json.decode(row)
             self._disk.add(row, lambda: self._link.send(row, self._answer))
