@@ -153,9 +153,16 @@ def keymap(chosen: Mapping[str, str]) -> tuple[dict[str, str], tuple[Notice, ...
     return {id: ",".join(keys_of(id, good)) for id in good}, tuple(notices)
 
 
+NEAR = 3
+"""Ids that are named in the place of one that does not exist."""
+
+
 def _problem(id: str, keys: str) -> Notice | None:
     if id not in BY_ID:
-        return Notice("notice.keys.unknown_action", {"action": id, "known": ", ".join(sorted(BY_ID))})
+        from difflib import get_close_matches  # heavy for a start at which nothing is wrong
+
+        near = get_close_matches(id, BY_ID, NEAR, cutoff=0.0)
+        return Notice("notice.keys.unknown_action", {"action": id, "near": ", ".join(near)})
     try:
         names = _long(keys)
     except (BindingError, InvalidBinding):

@@ -1,13 +1,17 @@
 """Keys: one registry; what a person chooses is used where it can be, and told of where it cannot."""
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from textual.app import App
 from textual.binding import BindingType
+from textual.pilot import Pilot
 
+from iwdc_console.tui.app import Console
 from iwdc_console.tui.keymap import ACTIONS, bind, clashes, keymap, keys_of, label
+from tests.tui import prod_eu
+from tests.tui.driving import drive, shown
 
 
 def test_ids_are_unique_and_every_action_has_a_name() -> None:
@@ -29,7 +33,7 @@ def test_a_chosen_key_is_normalised() -> None:
 @pytest.mark.parametrize(
     ("chosen", "told"),
     [
-        ({"app.fly": "f"}, "there is no action app.fly. Known are acquire.leave, "),
+        ({"app.fly": "f"}, "there is no action app.fly. Most like it are "),
         ({"app.quit": "control-q"}, "[keys] app.quit: there is no key 'control-q'"),
         ({"app.quit": "Q,"}, "[keys] app.quit: there is no key ''"),
         ({"app.quit": "ctrl+i"}, "a terminal cannot tell ctrl+i from tab"),
@@ -70,3 +74,18 @@ def test_textual_follows_the_keymap() -> None:
         return app.done
 
     assert asyncio.run(run()) == 2
+
+
+def test_of_an_action_that_there_is_not_those_most_like_it_are_named() -> None:
+    (notice,) = keymap({"table.filtre": "f"})[1]
+    assert "table.filter" in notice.words
+    assert len(notice.words) < 160, "a notice, not a wall"
+
+
+def test_an_act_with_several_keys_is_named_once_in_the_last_line() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        assert shown(app).split("\n")[-1].count("filter") == 1
+
+    app = prod_eu.console()
+    app.set_keymap({"table.filter": "f,slash"})
+    drive(act, app)

@@ -35,14 +35,16 @@ class Footer(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        """As many keys as fit, the urgent ones first; the last ones are help and quit."""
+        """As many keys as fit, the urgent ones first, each act once; the last ones are help and quit."""
         room = self.content_size.width
         always: list[Content] = []
         others: list[Content] = []
+        named: set[str] = set()
         for active in sorted(self.screen.active_bindings.values(), key=lambda one: not one.binding.priority):
             binding = active.binding
-            if not binding.show or not active.enabled or not binding.id:
+            if not binding.show or not active.enabled or not binding.id or binding.id in named:
                 continue
+            named.add(binding.id)
             piece = Content.assemble((key_name(binding.key), "bold $foreground"), f" {label(binding.id)}").stylize(
                 f"@click=app.simulate_key('{binding.key}')"
             )
