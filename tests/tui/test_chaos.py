@@ -28,6 +28,7 @@ from iwdc_console.demo.faults import (
     State,
     Wipe,
 )
+from iwdc_console.locale import set_language
 from iwdc_console.tui import commandline
 from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
@@ -127,7 +128,7 @@ def test_nothing_is_foretold_of_a_cluster_nobody_knows() -> None:
 
 
 def test_what_did_follow_is_told_with_its_time() -> None:
-    then = Rehearsal("Kill C", ("B takes over",), NOW_MS - 3_000)
+    then = Rehearsal(state(), C, status(), (0,), NOW_MS - 3_000)
     gone = Instance(C, status="unreachable", reasons=("refused",), status_age_ms=2_900)
     known = status(leader=B)
     known = Status(id=A, leader=known.leader, quorum=known.quorum, instances=(*known.instances[:2], gone))
@@ -144,9 +145,25 @@ def test_what_did_follow_is_told_with_its_time() -> None:
         "instance-B leads, term 5",
     ]
     shown = words(outcome_lines(then, "", seen, 90, 20))
-    assert "B takes over" in shown
+    assert "Kill instance-C (kill -9)  3.0 s ago" in shown
+    assert "instance-B takes over" in shown
     assert "+0.2 s  instance-B leads, term 5" in shown
     assert outcome_lines(then, "it cannot be", seen, 90, 20) == [[("it cannot be", "status-unreachable")]]
+
+
+def test_what_was_done_is_told_in_the_language_that_is_spoken_now() -> None:
+    offered = choices(state(), A, C)
+    cut = next(at for at, choice in enumerate(offered) if choice.words == "Cut a link…")
+    then = Rehearsal(state(), A, status(), (cut, 0), NOW_MS)
+    assert then.words == f"Cut a link: {offered[cut].further[0].words}"
+    english = then.expected
+    set_language("ru")
+    try:
+        assert then.words.startswith("Разорвать канал: ")
+        assert len(then.expected) == len(english)
+        assert not set(then.expected) & set(english)
+    finally:
+        set_language("en")
 
 
 def test_links_and_what_is_in_force() -> None:

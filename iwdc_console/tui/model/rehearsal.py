@@ -43,11 +43,37 @@ class Choice(NamedTuple):
 
 
 class Rehearsal(NamedTuple):
-    """One choice carried out: what was expected of it, and since when to look for what follows."""
+    """One choice carried out: `picked` in the menu of `node` as all stood then, and since when to look what follows."""
 
-    words: str
-    expected: tuple[str, ...]
+    state: State
+    node: str
+    status: Status | None
+    picked: tuple[int, ...]
     at_ms: int
+
+    @property
+    def menu(self) -> tuple[Choice, ...]:
+        """The menu of that moment."""
+        return choices(self.state, self.node, self.status.leader.id if self.status else None)
+
+    @property
+    def chosen(self) -> list[Choice]:
+        """The lines that led there, in the language that is spoken now."""
+        first, *further = self.picked
+        lines = [self.menu[first]]
+        for at in further:
+            lines.append(lines[-1].further[at])
+        return lines
+
+    @property
+    def words(self) -> str:
+        """What was done."""
+        return ": ".join(line.words.rstrip("…") for line in self.chosen)
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """What should have followed."""
+        return expected(self.chosen[-1].orders, self.status)
 
 
 # The menu

@@ -14,7 +14,7 @@ from iwdc_console.locale import text
 from iwdc_console.tui.model.chaos import COLUMNS, Line, force_lines, link_lines, node_rows, outcome_lines
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
-from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected
+from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, expected
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.menu import Menu
@@ -95,8 +95,8 @@ class Chaos(View):
     async def _choose(self, node: str) -> None:
         status = self.console.moment().observation.status
         known = status.value if status else None
-        leader = known.leader.id if known else None
-        offered, title = choices(self.state, node, leader), text("chaos.menu", node=node)
+        now = Rehearsal(self.state, node, known, (), int(self.console.clock.wall_ms()))
+        offered, title = now.menu, text("chaos.menu", node=node)
         while True:
             chosen = await self.app.push_screen_wait(
                 Menu(title, _lines(offered), lambda at, offered=offered: "\n".join(expected(offered[at].orders, known)))  # type: ignore[misc]
@@ -104,11 +104,11 @@ class Chaos(View):
             if chosen is None:
                 return
             choice = offered[chosen]
+            now = now._replace(picked=(*now.picked, chosen))
             if not choice.further:
                 break
             offered, title = choice.further, choice.words
-        words = choice.words if title == text("chaos.menu", node=node) else f"{title.rstrip('…')}: {choice.words}"
-        self._rehearsal = Rehearsal(words, expected(choice.orders, known), int(self.console.clock.wall_ms()))
+        self._rehearsal = now._replace(at_ms=int(self.console.clock.wall_ms()))
         self._tell(await self._ordered(choice.orders))
 
     async def _ordered(self, orders: Sequence[Order]) -> str:
