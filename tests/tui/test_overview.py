@@ -49,6 +49,24 @@ def test_what_is_gone_is_named_with_its_reason() -> None:
     )
 
 
+def test_a_broken_link_is_not_all_well_though_all_are_healthy() -> None:
+    """The asked node sees both ends."""
+    base = prod_eu.all_well()
+
+    def blind(*pairs: tuple[int, int]) -> Verdict:
+        found = list(base.instances)
+        for one, other in pairs:
+            sees = {**found[one].sees, found[other].id: "unreachable"}
+            found[one] = msgspec.structs.replace(found[one], sees=sees)
+        return of(msgspec.structs.replace(base, instances=tuple(found)))
+
+    assert blind((2, 1), (1, 2))[:3] == (
+        "degraded", "Working, with a broken link.", "instance-B and instance-C do not see each other."
+    )  # fmt: skip
+    assert blind((2, 1)).reason == "instance-C does not see instance-B."
+    assert blind((1, 2), (1, 3)).reason == "instance-B does not see instance-C; and 1 more."
+
+
 def test_a_suspect_clock_is_not_all_well() -> None:
     assert of(msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")) == Verdict(
         "degraded",

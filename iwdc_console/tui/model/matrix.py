@@ -50,6 +50,15 @@ def seen(status: Status, observer: str, name: str) -> str | None:
     return None if item is None else _said(item, name)
 
 
+def broken_links(status: Status) -> list[tuple[str, str, bool]]:
+    """Who does not see whom, though the asked node sees both, and whether that is mutual; each pair once."""
+    there = [item for item in status.instances if item.status != UNREACHABLE]
+    blind = {(one.id, other.id) for one in there for other in there if one.sees.get(other.id) == UNREACHABLE}
+    return [
+        (one, other, (other, one) in blind) for one, other in sorted(blind) if one < other or (other, one) not in blind
+    ]
+
+
 def _said(observer: Instance, name: str) -> str | None:
     return None if observer.status == UNREACHABLE else observer.sees.get(name)
 

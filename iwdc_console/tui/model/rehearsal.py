@@ -21,7 +21,7 @@ from iwdc_console.demo.faults import (
     State,
     Wipe,
 )
-from iwdc_console.locale import text
+from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.moment import Moment
@@ -158,7 +158,7 @@ def expected(orders: Sequence[Order], status: Status | None) -> tuple[str, ...]:
         return ()
     match orders:
         case [Cut(source=source, target=target), Cut()]:
-            return (text("chaos.expect.cut_both", source=source, target=target, seconds=f"{SILENCE_S:g}"),)
+            return (text("chaos.expect.cut_both", source=source, target=target, seconds=number(SILENCE_S, 2)),)
     return tuple(dict.fromkeys(sentence for order in orders for sentence in _follows(order, status)))
 
 
@@ -170,7 +170,7 @@ def _follows(order: Order, status: Status) -> list[str]:
         case Wipe(node=node):
             return [*_after(node, SILENCE_S + MARGIN_S, status), text("chaos.expect.wiped", node=node)]
         case Pause(node=node):
-            silent = text("chaos.expect.silent", node=node, seconds=f"{SILENCE_S:g}")
+            silent = text("chaos.expect.silent", node=node, seconds=number(SILENCE_S, 2))
             return [silent, *_after(node, SILENCE_S + MARGIN_S, status)]
         case Start(node=node) | Resume(node=node):
             return [text("chaos.expect.joins", node=node)]
@@ -180,7 +180,7 @@ def _follows(order: Order, status: Status) -> list[str]:
             leads = node == status.leader.id
             return [text("chaos.expect.skewed_leader" if leads else "chaos.expect.skewed", node=node)]
         case Cut(source=source, target=target):
-            return [text("chaos.expect.cut", source=source, target=target, seconds=f"{SILENCE_S:g}")]
+            return [text("chaos.expect.cut", source=source, target=target, seconds=number(SILENCE_S, 2))]
         case Delay(source=source, target=target, delay_ms=delay_ms):
             return [text("chaos.expect.delayed", source=source, target=target, ms=f"{delay_ms:g}")]
         case Mend():

@@ -1,7 +1,7 @@
 """Is it safe now? One sentence, with the reason, and one on what may still fail.
 
 The worst that is true is said first: not connected, not taking part, no quorum, no leader, conflicts, someone gone,
-someone weak, a suspect clock, all well.
+someone weak, a broken link, a suspect clock, all well.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.evidence import cause
 from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE
+from iwdc_console.tui.model.matrix import broken_links
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import age
 
@@ -92,9 +93,18 @@ def _of_status(status: Status) -> Verdict:
         return Verdict(DEGRADED, text("verdict.gone", count=len(down)), gone, *spare)
     if weak:
         return Verdict(DEGRADED, text("verdict.weak", count=len(weak)), _gone(status, weak), *spare)
+    links = broken_links(status)
+    if links:
+        return Verdict(DEGRADED, text("verdict.broken_link"), _links(links), *spare)
     if status.suspect is not None:
         return Verdict(DEGRADED, text("verdict.suspect_clock", id=status.suspect), "", *spare)
     return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", *spare)
+
+
+def _links(links: list[tuple[str, str, bool]]) -> str:
+    one, other, mutual = links[0]
+    words = text("verdict.blind_both" if mutual else "verdict.blind", one=one, other=other)
+    return words + (f"; {text('verdict.more', count=len(links) - 1)}." if len(links) > 1 else ".")
 
 
 def _gone(status: Status, instances: list[Instance]) -> str:
