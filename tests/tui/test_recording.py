@@ -208,3 +208,26 @@ def test_milestones_are_found_also_where_a_block_begins() -> None:
 def test_unknown_parts_of_a_line_are_left_out() -> None:
     line = decode(b'{"at_ms":1,"at_s":1.0,"parts":{"context":"x","later":{"a":1}},"more":2}')
     assert frame([line], 0) == Frame(Observation(context="x"), 1.0, 1)
+
+
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_what_a_mark_tells_of_is_seen_where_it_stands(where: str, tmp_path: Path) -> None:
+    """An observation is kept a moment after its answer came: a mark at the answer's time showed what was before."""
+
+    def led(term: int) -> Observation:
+        part = Part(Status(id="A", leader=Leader("B", term)), "n", 100.0 + term, START_MS + term * 1000)
+        return msgspec.structs.replace(observation(), status=part)
+
+    lived = [Frame(led(1), 101.0, START_MS + 1_100), Frame(led(2), 102.3, START_MS + 2_300)]
+    if where == "memory":
+        ring = Ring()
+        for one in lived:
+            ring.add(*one)
+        tape = ring.tape()
+    else:
+        record(tmp_path / "r", lived).close()
+        tape = load(tmp_path / "r").tape
+    (mark,) = tape.milestones
+    shown = tape.frame(tape.index(mark.at_ms)).observation.status
+    assert shown is not None
+    assert (mark.kind, shown.value.leader.term) == ("leader", 2)

@@ -28,11 +28,11 @@ class Milestone(msgspec.Struct, frozen=True):
     what: str = ""
 
 
-def between(before: Observation, after: Observation) -> Iterator[Milestone]:
-    """What happened from one observation to the next."""
+def between(before: Observation, after: Observation, at_ms: int) -> Iterator[Milestone]:
+    """What happened from one observation to the next, which is looked at from `at_ms` on: there it can be seen."""
     if before.status is None or after.status is None or before.status is after.status:
         return
-    was, now, at_ms = before.status.value, after.status.value, after.status.at_ms
+    was, now = before.status.value, after.status.value
     if now.leader.id is not None and (was.leader.id, was.leader.term) != (now.leader.id, now.leader.term):
         yield Milestone(at_ms, "leader", now.leader.id)
     if was.quorum.sufficient and not now.quorum.sufficient:

@@ -72,7 +72,7 @@ def encode(frame: Frame, before: Observation | None, begins: bool) -> bytes:
         was, now = getattr(base, name), getattr(after, name)
         if now is not was and (isinstance(now, Part) or now != was):  # a part received again is another one by its time
             parts[name] = msgspec.Raw(_encoder.encode(_difference(name, was, now)))
-    milestones = () if before is None else tuple(between(before, after))
+    milestones = () if before is None else tuple(between(before, after, frame.at_ms))
     return _encoder.encode(Line(frame.at_ms, frame.at_s, parts, milestones)) + b"\n"
 
 

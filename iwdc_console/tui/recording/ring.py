@@ -63,7 +63,7 @@ class Ring:
             line = encode(Frame(observation, at_s, at_ms), self._last, begins=not self._times_ms)
         except UnicodeEncodeError:
             return
-        self._milestones += () if self._last is None else between(self._last, observation)
+        self._milestones += () if self._last is None else between(self._last, observation, at_ms)
         self._compressed.append(self._block.compress(line))
         self._open_size += len(line)
         self._times_ms.append(at_ms)
