@@ -121,13 +121,18 @@ class Cluster:
         log = self.folder / HOST_LOG
         return log.read_text(errors="replace").strip() if log.exists() else ""
 
+    def let_go(self) -> None:
+        """Have everything end, without waiting for it. Safe to call twice."""
+        assert self._host.stdin is not None
+        # The end of its input ends the host; an order that a broken pipe held back is lost with it.
+        with contextlib.suppress(BrokenPipeError):
+            self._host.stdin.close()
+
     def end(self) -> None:
         """End everything and remove the folder. Safe to call twice."""
-        for pipe in (self._host.stdin, self._host.stdout):
-            assert pipe is not None
-            # The end of its input ends the host; an order that a broken pipe held back is lost with it.
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+        self.let_go()
+        assert self._host.stdout is not None
+        self._host.stdout.close()
         try:
             self._host.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -144,7 +144,7 @@ class Console(Travelling):
         """Paint, then ask."""
         for notice in self._notices:
             self.notify(notice.words, severity="warning", markup=False, timeout=15)
-        leave_on_signals(self)
+        leave_on_signals(self, self.company)
         self.run_worker(self._keyboard.run(), group="keyboard")
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._begin)

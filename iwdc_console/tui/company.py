@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iwdc_console.demo.cluster import Cluster
     from iwdc_console.embedded import EmbeddedNode
 
-LEAVE_S = 3.0
+LEAVE_S = 2.0
 """A console that a signal has not ended by then is ended without ceremony."""
 
 
@@ -39,10 +39,12 @@ class Company(NamedTuple):
         return text("company.node_ended", id=self.node.id, words=self.node.last_words(), log=self.node.log)
 
 
-def leave_on_signals(app: "App[Any]") -> None:
-    """TERM and a closed terminal (HUP) end the console in good order, or in any case."""
+def leave_on_signals(app: "App[Any]", company: Company) -> None:
+    """TERM and a closed terminal (HUP) end the console in good order, or in any case; a demo ends meanwhile."""
 
     def leave(number: int) -> None:
+        if company.demo is not None:
+            company.demo.let_go()
         last = threading.Timer(LEAVE_S, os._exit, (128 + number,))
         last.daemon = True
         last.start()

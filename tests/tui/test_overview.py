@@ -152,6 +152,7 @@ def test_before_the_first_answer_the_first_line_says_whom_it_asks() -> None:
         "No node of prod-eu answers (1 tried).",
         "http://a:1: connection refused.",
         "Next try in 4 s; r tries now, w looks for the cause.",
+        "Next try in 4 s.",
     )
 
 

@@ -38,16 +38,15 @@ def verdict(moment: Moment) -> Verdict:
         if not link.error:
             return Verdict("", text("verdict.connecting", where=where))
         tried = len(link.tried)
-        return Verdict(
-            UNREACHABLE, text("verdict.never", where=where, tried=tried), f"{_error(link.error)}.", _next_try(moment)
-        )
+        sentence = text("verdict.never", where=where, tried=tried)
+        return Verdict(UNREACHABLE, sentence, f"{_error(link.error)}.", *_next_try(moment))
     if observation.retold:
         return _retold(observation.status.value)
     if not moment.past and link.error and link.next_try_s is not None:
         status = observation.status.value
         last = age((moment.now_s - observation.status.at_s) * 1000)
         sentence = text("verdict.lost", where=observation.context or status.cluster, tried=len(link.tried), age=last)
-        return Verdict(UNREACHABLE, sentence, text("verdict.known_then"), _next_try(moment))
+        return Verdict(UNREACHABLE, sentence, text("verdict.known_then"), *_next_try(moment))
     return _of_status(observation.status.value)
 
 
@@ -65,10 +64,14 @@ def _error(error: str) -> str:
     return f"{node}: {unanswered(why)}"
 
 
-def _next_try(moment: Moment) -> str:
+def _next_try(moment: Moment) -> tuple[str, str]:
+    """When, and what may be done meanwhile; and when, alone."""
     due_s = moment.observation.link.next_try_s
     left_s = 0.0 if due_s is None else max(0.0, due_s - moment.now_s)
-    return text("verdict.next_try", seconds=f"{left_s:.0f}") if left_s >= 1 else text("verdict.trying")
+    if left_s < 1:
+        return text("verdict.trying"), text("verdict.trying")
+    seconds = f"{left_s:.0f}"
+    return text("verdict.next_try", seconds=seconds), text("verdict.next_try_brief", seconds=seconds)
 
 
 def _of_status(status: Status) -> Verdict:
