@@ -15,6 +15,7 @@ import msgspec
 from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
+from node.protocol.proposal import lies_above
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import LockGranted, LockView, ProposalAnswer, ProposalView, Published
@@ -53,8 +54,8 @@ class Checkers:
         self._disks_lost: set[str] = set()
         self._ballots = Ballots(plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
-        self._refusals: set[tuple[str, str]] = set()
-        """Process and proposal that it showed as rejected, once a floor had made that final."""
+        self._refusals: dict[tuple[str, str], bool] = {}
+        """Process and proposal that it showed as rejected -> whether a floor had made that final."""
         self._looked: dict[str, float] = {}
         self._ended: set[int] = set()
         """Tokens of locks that a core has decided to end."""
@@ -80,7 +81,7 @@ class Checkers:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
         self._disks_lost.add(process.name)
         # It shows again as open what it has to hear the votes of again.
-        self._refusals = {(name, key) for name, key in self._refusals if name != process.name}
+        self._refusals = {shown: final for shown, final in self._refusals.items() if shown[0] != process.name}
         others = [p.disk.vector for p in self._world.processes if p is not process]
         for journal, seq in before.items():
             kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
@@ -307,7 +308,7 @@ class Checkers:
             )
 
     def floor_reached(self, process: "Process") -> None:
-        """A floor is in place: what is rejected now stays so, whatever is heard later (C1)."""
+        """A floor is about to be in place: what the one before it made rejected stays so (C1)."""
         t = self._world.schedule.t
         if t - self._looked.get(process.name, float("-inf")) < self._world.plan.timing.heartbeat_timeout:
             return
@@ -316,11 +317,17 @@ class Checkers:
             self._stays(process, view)
 
     def _stays(self, process: "Process", view: ProposalView) -> None:
-        shown = process.name, view.key
+        """What was shown as rejected is never accepted, and nothing else either once a floor has made it final.
+
+        Above it votes alone reject. The next floor may not have heard one that was cast for a rival: then it is open
+        again, until it is put to the vote once more (P5).
+        """
+        shown, floor = (process.name, view.key), process.disk.now.floor
+        final = self._refusals.get(shown)
         if view.state == "rejected":
-            self._refusals.add(shown)
-        elif shown in self._refusals:
-            self._fail("C1", process.name, f"{view.key} is {view.state}, and was rejected at a floor")
+            self._refusals[shown] = bool(final) or (floor is not None and not lies_above(view.key, floor.vector))
+        elif final or (final is not None and view.state == "accepted"):
+            self._fail("C1", process.name, f"{view.key} is {view.state}, and was rejected before")
 
     # After the faults.
 

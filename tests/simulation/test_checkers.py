@@ -1,9 +1,12 @@
 """Each checker can fail: what it must not let pass is put before it by hand."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from node.protocol.core import Core
 from node.protocol.effects import Reply, Send
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.messages import ControlAppend, ControlReset
@@ -12,6 +15,8 @@ from node.protocol.records import (
     ControlAppended,
     ControlReplaced,
     ControlState,
+    Floor,
+    FloorReached,
     Grant,
     Identity,
     LockRecord,
@@ -25,9 +30,11 @@ from node.protocol.requests import (
     LockGranted,
     LockView,
     Maybe,
+    ProposalView,
     Propose,
     Publish,
     Published,
+    QuorumView,
     Refusal,
 )
 from node.simulation.ballots import Ballots
@@ -166,6 +173,31 @@ def test_a_leader_that_lost_a_grant_the_counter_or_a_release(world: World) -> No
     holdings.released(1)
     with pytest.raises(Violation, match="promise 3"):
         checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
+
+
+def show(process: Process, key: str, state: str) -> None:
+    """A floor is put in place, and the node shows one proposal."""
+    shown = ProposalView(
+        key, key, "snapshot", "h", "A", state, 0, 0, 2, ("A", "B", "C"), {}, QuorumView(3, 3, 2, True), ""
+    )
+    process.core = cast(Core, SimpleNamespace(view_proposals=lambda now, limit: (shown,)))
+    process.world.schedule.run(process.world.schedule.t + 60)
+    process.world.checkers.floor_reached(process)
+
+
+def test_a_refusal_that_is_taken_back(world: World) -> None:
+    floor = Floor({"j": 3}, msgspec.Raw(b"\x80"))
+    for process in world.processes:
+        write(process, ControlReplaced(2, 5, ControlState(floor=floor)))
+    a = world.hosts["A"]
+    write(a, FloorReached(floor))
+    for key in ("j-3", "j-4"):
+        show(a, key, "rejected")
+        with pytest.raises(Violation, match="C1"):
+            show(a, key, "accepted")
+    show(a, "j-4", "expired")
+    with pytest.raises(Violation, match="C1"):
+        show(a, "j-3", "expired")
 
 
 def test_a_gap_or_two_events_in_one_place(world: World) -> None:
