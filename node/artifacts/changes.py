@@ -6,6 +6,7 @@ equal for equal content, whoever listed it. `key` is the key of the one they lea
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -30,25 +31,24 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
 
 def few_changes(base: Manifest, target: Manifest) -> Changes | None:
     """What leads from `base`, known by its key, to `target`; None if that is more than half of the target."""
-    return _changes(base, base.key, target, target.count // 2)
+    fresh = (1 for lists in zip(base.lists, target.lists, strict=True) for _, new in differences(*lists) if new)
+    if next(islice(fresh, target.count // 2, None), None) is not None:
+        return None
+    return _changes(base, base.key, target)
 
 
 def changes_between(base: Manifest, target: Manifest) -> Changes:
     """What leads from `base`, known by its tree hash, to `target`."""
-    found = _changes(base, base.tree, target, target.count)
-    assert found is not None
-    return found
+    return _changes(base, base.tree, target)
 
 
-def _changes(base: Manifest, name: str, target: Manifest, most: int) -> Changes | None:
+def _changes(base: Manifest, name: str, target: Manifest) -> Changes:
     removed: list[str] = []
     entries: list[FileEntry] = []
     for olds, news in zip(base.lists, target.lists, strict=True):
         for old, new in differences(olds, news):
             if new is not None:
                 entries.append(new)
-                if len(entries) > most:
-                    return None
             elif old is not None:
                 removed.append(old.path)
     return Changes(
@@ -78,7 +78,7 @@ def rebuild(base: Manifest, changes: Changes, limits: ContentLimits) -> Manifest
         if not splices[category(path) is None].remove(path):
             raise BadDiff(f"the changes to {changes.version} remove {path[:200]!r}, which {base.version} does not have")
     size = base.size_bytes + sum(each.grown_bytes for each in splices)
-    rebuilt = joined(changes.version, changes.created_at, size, *(each.texts() for each in splices))
+    rebuilt = joined(changes.version, changes.created_at, size, *(each.text() for each in splices))
     if rebuilt.key != changes.key:
         raise BadDiff(
             f"the changes to {changes.version} lead to {rebuilt.key[:12]}..., expected {changes.key[:12]}...; "
@@ -115,14 +115,17 @@ class _Splice:
         self.grown_bytes -= self._known.size(at)
         return True
 
-    def texts(self) -> Iterator[bytes]:
-        """The bytes of what has come of it, in order."""
+    def text(self) -> bytearray:
+        """The bytes of what has come of it."""
+        return bytearray(b",").join(self._texts())
+
+    def _texts(self) -> Iterator[bytes | memoryview]:
         at = 0
         for _, (start, end, text) in sorted(self._cuts.items()):
             if at < start:
-                yield self._known.text(at, start)
+                yield self._known.view(at, start)
             if text:
                 yield text
             at = end
         if at < len(self._known):
-            yield self._known.text(at, len(self._known))
+            yield self._known.view(at, len(self._known))

@@ -60,7 +60,7 @@ _read_sizes = msgspec.json.Decoder(list[_Size]).decode
 _read_lines = msgspec.json.Decoder(list[_Line]).decode
 
 
-def read_entries(texts: Sequence[bytes]) -> list[FileEntry]:
+def read_entries(texts: Sequence[bytes | bytearray]) -> list[FileEntry]:
     """The entries that these are the bytes of. Raises msgspec.DecodeError."""
     return _read_entries(b"[%b]" % b",".join(texts))
 
@@ -74,7 +74,7 @@ class Entries:
 
     __slots__ = ("_document", "_start", "_starts")
 
-    def __init__(self, document: bytes, start: int, end: int) -> None:
+    def __init__(self, document: bytes | bytearray, start: int, end: int) -> None:
         """The list whose entries lie between two places of a document."""
         self._document = document
         self._start = start
@@ -112,9 +112,13 @@ class Entries:
         """The entries from one place up to another, both of which must be there."""
         return read_entries((self.text(start, end),))
 
-    def text(self, start: int, end: int) -> bytes:
+    def text(self, start: int, end: int) -> bytes | bytearray:
         """The bytes of the same, with commas between them."""
         return self._document[self._starts[start] : self._starts[end] - 1]
+
+    def view(self, start: int, end: int) -> memoryview:
+        """The same where they are."""
+        return memoryview(self._document)[self._starts[start] : self._starts[end] - 1]
 
     def size(self, place: int) -> int:
         """How many bytes the file of one entry has."""
@@ -136,7 +140,7 @@ class Entries:
 
     def _lists(self) -> Iterator[bytes]:
         for at in range(0, len(self), BATCH):
-            yield b"[%b]" % self.text(at, min(at + BATCH, len(self)))
+            yield b"".join((b"[", self.view(at, min(at + BATCH, len(self))), b"]"))
 
     def canonical(self) -> Iterator[list[FileEntry]]:
         """`batches`; raises NotCanonical unless the list has the one form of bytes."""

@@ -163,7 +163,7 @@ def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Mani
     They must be sorted by path: those that count among themselves, and the others among themselves.
     """
     size = 0
-    encoded: tuple[list[bytes], list[bytes]] = ([], [])
+    encoded = bytearray(), bytearray()
     for portion in portions(entries, BATCH):
         size += sum(entry.size for entry in portion)
         lists: tuple[list[FileEntry], list[FileEntry]] = ([], [])
@@ -171,18 +171,17 @@ def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Mani
             lists[category(entry.path) is None].append(entry)
         for found, target in zip(lists, encoded, strict=True):
             if found:
-                target.append(encode(found)[1:-1])
+                target.extend((b"," if target else b"") + encode(found)[1:-1])
     return joined(version, created_at, size, *encoded)
 
 
-def joined(version: str, created_at: str, size_bytes: int, files: Iterable[bytes], others: Iterable[bytes]) -> Manifest:
-    """The same, of the bytes of entries: each of several, with commas between them."""
-    listed = b",".join(files)
+def joined(version: str, created_at: str, size_bytes: int, files: bytearray, others: bytearray) -> Manifest:
+    """The same, of the bytes of the two lists."""
     root = Root()
-    for lines in Entries(listed, 0, len(listed)).lines():
+    for lines in Entries(files, 0, len(files)).lines():
         root.add(lines)
     head = Head(version, created_at, "sha256", "1.0", root.hex())
-    return written(head, size_bytes, b"".join((head.text, listed, OTHERS, b",".join(others), END)))
+    return written(head, size_bytes, b"".join((head.text, files, OTHERS, others, END)))
 
 
 def written(head: Head, size_bytes: int, document: bytes, lists: Lists | None = None) -> Manifest:
