@@ -11,6 +11,7 @@ import hashlib
 import heapq
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -88,9 +89,13 @@ def _size(entry: "os.DirEntry[str]", path: str, limits: ContentLimits) -> int:
     return size
 
 
-def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = None) -> Iterator[FileEntry]:
-    """The entries of the files found below `folder`, in their order, hashed in parallel. Raises ContentFault."""
-    tally = Tally(progress)
+def hash_tree(folder: Path, found: Iterable[Found], progress: Progress | None = None) -> Iterator[FileEntry]:
+    """The entries of the files found below `folder`, in their order, hashed in parallel. Raises ContentFault.
+
+    What was found is let go of on the way, for there may be a hundred thousand long paths.
+    """
+    tally, left = Tally(progress), deque(found)
+    del found
 
     def hashed(batch: Sequence[Found]) -> list[FileEntry]:
         entries = []
@@ -101,7 +106,7 @@ def hash_tree(folder: Path, found: Sequence[Found], progress: Progress | None = 
         return entries
 
     with typed(folder):
-        for entries in in_threads("hash", hashed, batches(found)):
+        for entries in in_threads("hash", hashed, batches(left)):
             yield from entries
 
 
@@ -121,16 +126,13 @@ class Tally:
             self._progress(self._files, self._bytes)
 
 
-def batches(found: Sequence[Found]) -> Iterator[Sequence[Found]]:
-    """Portions for a thread: many small files, or a large one."""
-    start, size = 0, 0
-    for at, each in enumerate(found):
-        size += each.size
-        if at - start + 1 >= _BATCH or size >= BLOCK_BYTES:
-            yield found[start : at + 1]
-            start, size = at + 1, 0
-    if start < len(found):
-        yield found[start:]
+def batches(left: deque[Found]) -> Iterator[Sequence[Found]]:
+    """Portions for a thread, taken from what is left: many small files, or a large one."""
+    while left:
+        batch, size = [left.popleft()], 0
+        while left and len(batch) < _BATCH and (size := size + batch[-1].size) < BLOCK_BYTES:
+            batch.append(left.popleft())
+        yield batch
 
 
 def inspect(

@@ -17,8 +17,8 @@ class ContentLimits:
     max_files: int = 100_000
     max_file_bytes: int = 4 * 1024**3
     max_version_bytes: int = 32 * 1024**3
-    max_manifest_bytes: int = 64 * 1024**2
-    max_diff_bytes: int = 64 * 1024**2
+    max_manifest_bytes: int = 20 * 1024**2
+    max_diff_bytes: int = 12 * 1024**2
     reserve_bytes: int = 64 * 1024**2
     keep_versions: int = 10
     keep_backups: int = 5

@@ -20,7 +20,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "lengths": ("slug", "id"),
 }
 
-Object = dict[str, object]
+Object = msgspec.Raw
+"""An object as compact JSON: as Python's own they take ten times the room."""
 Identity = tuple[str, str]
 """Category and key."""
 
@@ -64,7 +65,7 @@ def compare_objects(
                 changes.added.append(other)
             elif other is None and one is not None:
                 changes.removed.append(one)
-            elif one is not None and other is not None and one != other:
+            elif one is not None and other is not None and not _are_equal(one, other):
                 changes.changed.append(Changed(one, other))
     return found
 
@@ -88,12 +89,17 @@ def _by_identity(files: Iterable[tuple[str, bytes]]) -> dict[Identity, Places]:
         for at, each in enumerate(_objects(data)):
             key = next((str(each[field]) for field in KEYS[name] if each.get(field) is not None), f"/{path}/{at}")
             identity = (name, key)
-            found.setdefault(identity, {})[path, numbers[identity, path]] = each
+            found.setdefault(identity, {})[path, numbers[identity, path]] = Object(msgspec.json.encode(each))
             numbers[identity, path] += 1
     return found
 
 
-def _objects(data: bytes) -> list[Object]:
+def _are_equal(one: Object, other: Object) -> bool:
+    """Whatever the order of their keys."""
+    return one == other or bool(msgspec.json.decode(one) == msgspec.json.decode(other))
+
+
+def _objects(data: bytes) -> list[dict[str, object]]:
     try:
         content: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
