@@ -89,6 +89,11 @@ class Manifest:
         """How many files there are in all."""
         return len(self.files) + len(self.others)
 
+    @property
+    def has_blocks(self) -> bool:
+        """Whether any file has more than one block."""
+        return b',"blocks":[' in self.document
+
     def paths(self) -> Iterator[list[str]]:
         """The path of each, a few hundred at a time."""
         return chain(self.files.paths(), self.others.paths())

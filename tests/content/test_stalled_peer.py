@@ -30,8 +30,8 @@ def _stalled() -> Iterator[Member]:
 
 
 @contextmanager
-def _honest(store: Store, holding: Holding) -> Iterator[Member]:
-    """Gives the content."""
+def _honest(store: Store, holding: Holding, version: str = "1.0.0") -> Iterator[Member]:
+    """Gives the content, and says that it is this version."""
     manifest = store.manifest(holding)
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ def _honest(store: Store, holding: Holding) -> Iterator[Member]:
             if self.path.endswith("/manifest"):
                 self._answer(manifest.document)
             else:
-                standing = {"key": holding.key, "version": holding.version, "state": "held"}
+                standing = {"key": holding.key, "version": version, "state": "held"}
                 self._answer(json.dumps({"success": True, "data": standing}).encode())
 
         def do_POST(self) -> None:
@@ -79,6 +79,15 @@ def test_the_others_give_it_though_one_stands_still(tmp_path: Path) -> None:
                 pull.run(lambda _manifest: None)
     assert found_in(got.files) == dict(NEW)
     assert pull.given.keys() == {"honest"}
+
+
+def test_one_that_names_no_version_is_named(tmp_path: Path) -> None:
+    there = store_at(tmp_path / "there")
+    holding = take_tree(there, lay(tmp_path / "source", NEW), "1.0.0", CREATED_AT)
+    with _honest(there, holding, "../1") as peer:
+        pull = Pull(store_at(tmp_path / "here"), holding.key, [peer], Pace(None), lambda _peer, _path: None)
+        with pytest.raises(Unserved, match=r"honest: says that it is version '\.\./1', which is none"):
+            pull.run(lambda _manifest: None)
 
 
 def test_one_that_stands_still_alone_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ named and passed over for these; one that fails is left out of the rest of this 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
@@ -19,11 +19,12 @@ from node.artifacts.errors import BadDiff, BadManifest, BadPath, WrongBase
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
-from node.artifacts.store import Holding, Store
+from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import begin_sync
 from node.protocol.settings import Member
 from node.runtime.content.pace import Pace
 from node.runtime.content.peer import Answer, Peer, PeerFailed
+from node.runtime.content.shapes import Standing
 from node.runtime.content.unpacking import Unpacking
 from node.runtime.content.work import OnBad, Pack, Run, Unit, Work
 
@@ -95,42 +96,45 @@ class Pull:
             self.total_bytes = manifest.size_bytes
             self.done_bytes = self.total_bytes - incoming.missing_bytes
             if not incoming.whole:
-                self._fetch_all(incoming, holders)
+                self._fetch_all(incoming, list(holders))
             if self._stop.is_set():
                 raise Stopped
             if not incoming.whole:
                 raise Unserved(f"{incoming.lacking:,} files are still missing{self._told()}")
             return self._store.finish(incoming)
 
-    def _holders(self) -> list[str]:
-        """The peers that have it."""
+    def _holders(self) -> dict[str, str]:
+        """The peers that have it, and which version each says it is."""
 
-        def asked(member: Member) -> bool:
+        def asked(member: Member) -> Standing | None:
             try:
                 with Peer(member, answer_s=self._ask_s) as peer:
-                    return peer.standing(self._key).state == "held"
+                    standing = peer.standing(self._key)
+                if standing.state == "held" and not is_version(standing.version):
+                    raise PeerFailed(f"{member.id}: says that it is version {standing.version[:100]!r}, which is none")
             except PeerFailed as problem:
                 self._problems[member.id] = str(problem)
-                return False
+                return None
+            return standing
 
         members = list(self._members.values())
         if not members:
-            return []
+            return {}
         with ThreadPoolExecutor(min(8, len(members)), "ask") as pool:
-            return [member.id for member, has in zip(members, pool.map(asked, members), strict=True) if has]
+            told = zip(members, pool.map(asked, members), strict=True)
+            return {member.id: found.version for member, found in told if found is not None and found.state == "held"}
 
-    def _manifest(self, holders: Sequence[str]) -> Manifest:
-        for name in holders:
+    def _manifest(self, holders: Mapping[str, str]) -> Manifest:
+        for name, version in holders.items():
             try:
                 with Peer(self._members[name]) as peer:
-                    return self._manifest_of(peer)
+                    return self._manifest_of(peer, version)
             except PeerFailed as problem:
                 self._problems[name] = str(problem)
         raise Unserved("nobody gives its manifest" + self._told())
 
-    def _manifest_of(self, peer: Peer) -> Manifest:
-        standing = peer.standing(self._key)
-        base = next(iter(self._store.bases(standing.version)), None)
+    def _manifest_of(self, peer: Peer, version: str) -> Manifest:
+        base = next(iter(self._store.bases(version)), None)
         known = None if base is None else self._store.manifest(base)
         most = self._store.limits.max_manifest_bytes
         found = peer.manifest(self._key, None if known is None else known.key, most)
@@ -173,9 +177,9 @@ class Pull:
     def _older(self, version: str) -> dict[str, tuple[str, FileEntry]]:
         """The large files of the nearest version that is here."""
         base = next(iter(self._store.bases(version)), None)
-        if base is None:
+        listed = None if base is None else self._store.manifest(base)
+        if base is None or listed is None or not listed.has_blocks:
             return {}
-        listed = self._store.manifest(base)
         return {each.path: (base.path(each), each) for each in listed.entries if each.blocks}
 
     def _wrong(self, peer: str, path: str) -> None:
