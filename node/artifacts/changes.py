@@ -6,7 +6,7 @@ equal for equal content, whoever listed it. `key` is the key of the one they lea
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -16,6 +16,9 @@ from node.artifacts.entries import Entries, FileEntry, category, encode, path_of
 from node.artifacts.errors import BadDiff, WrongBase
 from node.artifacts.limits import ContentLimits
 from node.artifacts.manifest import Manifest, compose, joined
+
+MANY: Final = 10_000
+"""Entries that a whole manifest is better for: as objects, and for several askers, they take much memory."""
 
 
 class Changes(msgspec.Struct, frozen=True, rename="camel"):
@@ -30,25 +33,31 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def few_changes(base: Manifest, target: Manifest) -> Changes | None:
-    """What leads from `base`, known by its key, to `target`; None if that is more than half of the target."""
-    fresh = (1 for lists in zip(base.lists, target.lists, strict=True) for _, new in differences(*lists) if new)
-    if next(islice(fresh, target.count // 2, None), None) is not None:
+    """What leads from `base`, known by its key, to `target`; None if that is half of the target, or many."""
+    try:
+        return _changes(base, base.key, target, min(target.count // 2, MANY))
+    except _TooMany:
         return None
-    return _changes(base, base.key, target)
 
 
 def changes_between(base: Manifest, target: Manifest) -> Changes:
     """What leads from `base`, known by its tree hash, to `target`."""
-    return _changes(base, base.tree, target)
+    return _changes(base, base.tree, target, target.count)
 
 
-def _changes(base: Manifest, name: str, target: Manifest) -> Changes:
+class _TooMany(Exception):
+    """More entries than were asked for."""
+
+
+def _changes(base: Manifest, name: str, target: Manifest, most: int) -> Changes:
     removed: list[str] = []
     entries: list[FileEntry] = []
     for olds, news in zip(base.lists, target.lists, strict=True):
         for old, new in differences(olds, news):
             if new is not None:
                 entries.append(new)
+                if len(entries) > most:
+                    raise _TooMany
             elif old is not None:
                 removed.append(old.path)
     return Changes(
