@@ -29,7 +29,7 @@ from bench.load import Sample, load, rotated
 from bench.processes import Process, free_ports
 
 COUNT = 3
-READY_S = 10.0
+READY_S = 60.0
 PEER = b"/peer"
 BODY = b'{"success":true,"data":{"state":"accepted"}}'
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
@@ -150,7 +150,8 @@ class Server(asyncio.Protocol):
             self._disk.add(row, lambda: self._link.send(row, self._answer))
 
     def _answer(self) -> None:
-        self._transport.write(ANSWER)
+        if not self._transport.is_closing():
+            self._transport.write(ANSWER)
 
 
 async def serve(port: int, peer: int, path: Path) -> None:
