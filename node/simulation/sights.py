@@ -23,6 +23,8 @@ class Sights:
         self._world = world
         self._heard: dict[tuple[str, str], float] = {}
         self._able: dict[str, float] = {}
+        self._asleep: dict[str, float] = {}
+        """When a process was last seen paused: what had come until then it reads after that, as if it came now."""
         self._doubted: set[tuple[str, str]] = set()
         self._shown: dict[str, set[str]] = {}
         timing = world.plan.timing
@@ -47,20 +49,23 @@ class Sights:
             if process.ready or not process.up:
                 self._able[process.id] = t
         for process in self._world.processes:
-            if process.up and not process.paused and process.clocks.rate > 0:
+            if process.paused:
+                self._asleep[process.name] = t
+            elif process.up and process.clocks.rate > 0:
                 self._statuses(process, doubted)
         self._doubted = doubted
         self._world.schedule.after(self._every_s, self._look)
 
     def _statuses(self, process: "Process", doubted: set[tuple[str, str]]) -> None:
-        now = process.now
+        t, now = self._world.schedule.t, process.now
+        awake_s = t - self._asleep.get(process.name, float("-inf"))
         for view in process.running.view_instances(now):
             if view.id == process.id or view.status != "healthy":
                 continue
             silent_s = now.mono - self._heard.get((process.name, view.id), float("-inf"))
             if silent_s > self._old_s:
                 raise Violation("H1", process.name, f"shows {view.id} healthy, not heard for {silent_s:.1f} s")
-            unable_s = self._world.schedule.t - self._able.get(view.id, self._world.schedule.t)
+            unable_s = min(awake_s, t - self._able.get(view.id, t))
             if unable_s > 2 * self._old_s:
                 # It may have told that it can, a moment before its disk has it.
                 if (process.name, view.id) in self._doubted:
