@@ -17,8 +17,10 @@ EVERY_S = 600.0
 YOUNG, MIDDLE, OLD = 5_000, 80, 5
 """How many new objects, and looks at new ones, come before a look at more. Rows and observations go by themselves."""
 
-ARENA_MAX = -8
-"""glibc's name for the number of heaps: one for each thread that records would keep megabytes that others need."""
+ARENA_MAX, MMAP_THRESHOLD = -8, -3
+"""glibc's names for the number of heaps, as one for each thread that records would keep megabytes that others need; and
+for the size from which a piece is the system's again once it is free, which glibc raises with each large answer."""
+LARGE_BYTES = 128 * 1024
 
 
 def begin() -> None:
@@ -27,7 +29,9 @@ def begin() -> None:
     gc.set_threshold(YOUNG, MIDDLE, OLD)
     gc.enable()
     with contextlib.suppress(OSError, AttributeError):  # another C library has one heap, or ways of its own
-        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
+        library = ctypes.CDLL(None)
+        library.mallopt(ARENA_MAX, 1)
+        library.mallopt(MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def forget() -> None:

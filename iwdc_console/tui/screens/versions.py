@@ -104,7 +104,10 @@ class Versions(View):
     @on(Table.Moved)
     def _moved(self) -> None:
         self._first = 0
-        self._refresh()
+        moment = self.console.moment()
+        self._look(moment)
+        for panel in self.query(Lines):
+            panel.show(moment)
 
     def _refresh(self) -> None:
         self.show(self.console.moment())
