@@ -34,6 +34,7 @@ from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import Candidate, Event, Instance, Leader, Quorum, Status
 from iwdc_console.tui.model.chaos import force_lines, link_lines, node_rows, outcome_lines
 from iwdc_console.tui.model.history import History
+from iwdc_console.tui.model.matrix import Blind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Link, Observation, Part
 from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected, followed
@@ -138,17 +139,25 @@ def test_what_did_follow_is_told_with_its_time() -> None:
         Event("1", C, 1, "LEADER_ELECTED", NOW_MS - 90_000, payload={"leader": C, "term": 4}),
         Event("2", B, 2, "LEADER_ELECTED", NOW_MS - 2_800, payload=elected),
     )
-    (first, _), (second, _) = found = followed(then, seen)
+    (first, _), (second, _) = found = followed(then, seen, {})
     assert (round(first, 1), round(second, 1)) == (0.1, 0.2)
     assert [sentence for _, sentence in found] == [
         "instance-C is unreachable (its host refuses connections)",
         "instance-B leads, term 5",
     ]
-    shown = words(outcome_lines(then, "", seen, 90, 20))
+    shown = words(outcome_lines(then, "", {}, seen, 90, 20))
     assert "Kill instance-C (kill -9)  3.0 s ago" in shown
     assert "instance-B takes over" in shown
     assert "+0.2 s  instance-B leads, term 5" in shown
-    assert outcome_lines(then, "it cannot be", seen, 90, 20) == [[("it cannot be", "status-unreachable")]]
+    assert outcome_lines(then, "it cannot be", {}, seen, 90, 20) == [[("it cannot be", "status-unreachable")]]
+
+
+def test_a_link_between_two_others_is_seen_to_break() -> None:
+    """The asked node sees both ends, so that no status changes."""
+    then, seen = Rehearsal(state(), A, status(), (0,), NOW_MS - 3_000), moment(status())
+    broken = {Blind(A, B, True): NOW_MS - 1_000, Blind(B, C, False): NOW_MS - 4_000}
+    assert followed(then, seen, broken) == [(2.0, "instance-A and instance-B do not see each other")]
+    assert "+2.0 s  instance-A and" in words(outcome_lines(then, "", broken, seen, 90, 20))
 
 
 def test_what_was_done_is_told_in_the_language_that_is_spoken_now() -> None:

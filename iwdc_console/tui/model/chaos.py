@@ -1,5 +1,6 @@
 """What the chaos screen says: the nodes and what was done to them, the links, what is in force, what came of it."""
 
+from collections.abc import Mapping
 from textwrap import wrap
 
 from iwdc_console.demo.faults import Impaired, Member, State
@@ -7,7 +8,7 @@ from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Instance
 from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.marks import mark, tone
-from iwdc_console.tui.model.matrix import NAME, short_names
+from iwdc_console.tui.model.matrix import NAME, Blind, short_names
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import age
 from iwdc_console.tui.model.rehearsal import Rehearsal, followed
@@ -106,8 +107,10 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
     return lines
 
 
-def outcome_lines(rehearsal: Rehearsal | None, problem: str, moment: Moment, width: int, most: int) -> list[Line]:
-    """The last thing done: what was expected of it, and what has happened since."""
+def outcome_lines(
+    rehearsal: Rehearsal | None, problem: str, blind: Mapping[Blind, int], moment: Moment, width: int, most: int
+) -> list[Line]:
+    """The last thing done: what was expected of it, and what has happened since; `blind` as for `followed`."""
     if problem:
         return [[(words, "status-unreachable")] for words in wrap(problem, width)]
     if rehearsal is None:
@@ -118,7 +121,7 @@ def outcome_lines(rehearsal: Rehearsal | None, problem: str, moment: Moment, wid
     for at, sentence in enumerate(sentences):
         label = text("chaos.expected") if at == 0 else ""
         lines.append([(f"{label:<{NAME}}", "text-muted"), (sentence, "")])
-    happened = followed(rehearsal, moment)
+    happened = followed(rehearsal, moment, blind)
     for at, (after_s, words) in enumerate(happened):
         label = text("chaos.happened") if at == 0 else ""
         after = text("unit.s", value=number(after_s, 1, signed=True))

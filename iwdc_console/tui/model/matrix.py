@@ -1,5 +1,7 @@
 """Who sees whom: one line per observer, one column per instance seen."""
 
+from typing import NamedTuple
+
 from iwdc_console.cli.text import wrap
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Instance, Status
@@ -50,12 +52,27 @@ def seen(status: Status, observer: str, name: str) -> str | None:
     return None if item is None else _said(item, name)
 
 
-def broken_links(status: Status) -> list[tuple[str, str, bool]]:
-    """Who does not see whom, though the asked node sees both, and whether that is mutual; each pair once."""
+class Blind(NamedTuple):
+    """`one` does not see `other`; whether that is `mutual`."""
+
+    one: str
+    other: str
+    mutual: bool
+
+
+def link_words(link: Blind) -> str:
+    """A broken link in words."""
+    return text("matrix.blind_both" if link.mutual else "matrix.blind", one=link.one, other=link.other)
+
+
+def broken_links(status: Status) -> list[Blind]:
+    """Who does not see whom, though the asked node sees both; each pair once."""
     there = [item for item in status.instances if item.status != UNREACHABLE]
     blind = {(one.id, other.id) for one in there for other in there if one.sees.get(other.id) == UNREACHABLE}
     return [
-        (one, other, (other, one) in blind) for one, other in sorted(blind) if one < other or (other, one) not in blind
+        Blind(one, other, (other, one) in blind)
+        for one, other in sorted(blind)
+        if one < other or (other, one) not in blind
     ]
 
 

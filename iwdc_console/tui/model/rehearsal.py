@@ -1,6 +1,6 @@
 """What can be done to a demo, what should follow from it by the rules of the protocol, and what did follow. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from iwdc_console.demo.faults import (
@@ -24,6 +24,7 @@ from iwdc_console.demo.faults import (
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.evidence import note, status_word
+from iwdc_console.tui.model.matrix import Blind, link_words
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.succession import changes, successor
 
@@ -218,8 +219,11 @@ def _after_split(groups: Sequence[Sequence[str]], status: Status) -> list[str]:
 # What did follow
 
 
-def followed(rehearsal: Rehearsal, moment: Moment) -> list[tuple[float, str]]:
-    """What has happened since, in order: seconds after, and a sentence. From events, and from how statuses changed."""
+def followed(rehearsal: Rehearsal, moment: Moment, blind: Mapping[Blind, int]) -> list[tuple[float, str]]:
+    """What has happened since, in order: seconds after, and a sentence. From events, and from how statuses changed.
+
+    `blind` are links between others that were seen to be broken, since unix ms.
+    """
     found = [
         ((change.at_ms - rehearsal.at_ms) / 1000, text("chaos.seen.leads", node=change.leader, term=change.term))
         for change in changes(moment.observation.events.value if moment.observation.events else ())
@@ -234,4 +238,7 @@ def followed(rehearsal: Rehearsal, moment: Moment) -> list[tuple[float, str]]:
             why = f" ({note(each)})" if note(each) else ""
             words = text("chaos.seen.status", node=each.id, status=status_word(each.status), why=why)
             found.append(((since_ms - rehearsal.at_ms) / 1000, words))
+    for link, since_ms in blind.items():
+        if since_ms >= rehearsal.at_ms:
+            found.append(((since_ms - rehearsal.at_ms) / 1000, link_words(link)))
     return sorted(found)

@@ -11,7 +11,7 @@ from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.evidence import cause
 from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE
-from iwdc_console.tui.model.matrix import broken_links
+from iwdc_console.tui.model.matrix import Blind, broken_links, link_words
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import age
 
@@ -104,9 +104,8 @@ def _of_status(status: Status) -> Verdict:
     return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", *spare)
 
 
-def _links(links: list[tuple[str, str, bool]]) -> str:
-    one, other, mutual = links[0]
-    words = text("verdict.blind_both" if mutual else "verdict.blind", one=one, other=other)
+def _links(links: list[Blind]) -> str:
+    words = link_words(links[0])
     return words + (f"; {text('verdict.more', count=len(links) - 1)}." if len(links) > 1 else ".")
 
 

@@ -12,6 +12,7 @@ from iwdc_console.demo.cluster import Cluster, DemoError
 from iwdc_console.demo.faults import Look, Order, State
 from iwdc_console.locale import text
 from iwdc_console.tui.model.chaos import COLUMNS, Line, force_lines, link_lines, node_rows, outcome_lines
+from iwdc_console.tui.model.matrix import Blind, broken_links
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
 from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, expected
@@ -42,6 +43,8 @@ class Chaos(View):
         super().__init__()
         self._rehearsal: Rehearsal | None = None
         self._problem = ""
+        self._blind: dict[Blind, int] = {}
+        """Links that are seen to be broken, since unix ms."""
 
     def body(self) -> ComposeResult:
         """Nodes; links beside what is in force; what came of the last fault."""
@@ -70,6 +73,9 @@ class Chaos(View):
 
     def update(self, moment: Moment) -> None:
         """The nodes as they are now."""
+        status = moment.observation.status
+        links = broken_links(status.value) if status is not None else []
+        self._blind = {link: self._blind.get(link, moment.now_ms) for link in links}
         self.query_one(Table).show_rows(node_rows(self.state, moment), self.console.clock.mono_s())
 
     def _links(self, moment: Moment, width: int, most: int) -> list[Line]:
@@ -79,7 +85,7 @@ class Chaos(View):
         return force_lines(self.state, moment, width, most)
 
     def _outcome(self, moment: Moment, width: int, most: int) -> list[Line]:
-        return outcome_lines(self._rehearsal, self._problem, moment, width, most)
+        return outcome_lines(self._rehearsal, self._problem, self._blind, moment, width, most)
 
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
