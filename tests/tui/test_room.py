@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from iwdc_console.cli.text import cells
@@ -19,7 +20,10 @@ from iwdc_console.tui.model import (
     traces,
     versions,
 )  # fmt: skip
+from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.table import Column
+from tests.tui import prod_eu, prod_eu_detail
+from tests.tui.prod_eu_versions import everything
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "chaos": chaos.COLUMNS, "conflicts": conflicts.COLUMNS, "clock": drift.COLUMNS, "events": events.COLUMNS,
@@ -64,3 +68,10 @@ def test_words_of_narrow_columns_are_not_cut(words: str, room: int, spoken: str)
     known = {key: str(text) for key, text in table(spoken).items() if key.startswith(words)}
     assert known
     assert {key: text for key, text in known.items() if cells(text.format(percent=100)) > room} == {}
+
+
+def test_the_rate_of_a_clock_that_was_set_is_not_cut(spoken: str) -> None:
+    own = msgspec.structs.replace(prod_eu_detail.drift(), rate_ppm=-110_491.7)
+    known = msgspec.structs.replace(everything(), drift=Part(own, prod_eu.NODE, prod_eu.NOW_S, prod_eu.NOW_MS))
+    (rate,) = [cell.text for row in drift.rows(prod_eu.moment(known)) for cell in row.cells if "110" in cell.text]
+    assert cells(rate) <= _width("clock", "pace")

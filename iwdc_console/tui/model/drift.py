@@ -28,7 +28,7 @@ COLUMNS = (
     Column("instance", 12, grow=2),
     Column("offset", 11, right=True, glows=True),
     Column("error", 11, right=True, drop=1),
-    Column("pace", 10, right=True, drop=2),
+    Column("pace", 12, right=True, drop=2),
     Column("verdict", 16, grow=2),
 )
 
@@ -61,9 +61,14 @@ def _cells(item: Instance, drift: Drift, measured: Mapping[str, Drift], leads: b
         Cell(item.id, "text-muted" if gone else ""),
         Cell(text("overview.reference") if leads else offset(None if gone else item.drift_ms)),
         Cell(NONE if error_ms is None else "± " + milliseconds(error_ms), "text-muted", error_ms),
-        Cell(NONE if pace is None else text("unit.ppm", value=number(pace, 1, signed=True)), "text-muted", pace),
+        Cell(NONE if pace is None else text("unit.ppm", value=_ppm(pace)), "text-muted", pace),
         Cell(words, tone),
     )
+
+
+def _ppm(rate: float) -> str:
+    """A rate that is measured over a clock being set is beyond all decimals."""
+    return number(rate, 1 if abs(rate) < 1_000 else 0, signed=True)
 
 
 def _measured(moment: Moment) -> Mapping[str, Drift]:
@@ -116,7 +121,7 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
             "drift.measured", instance=drift.instance, reference=drift.reference, offset=offset(drift.offset_ms),
             error=milliseconds(drift.error_ms), age=age((drift.age_ms or 0) + aged_ms),
         )  # fmt: skip
-        pace = "" if drift.rate_ppm is None else "  " + text("drift.rate", ppm=number(drift.rate_ppm, 1, signed=True))
+        pace = "" if drift.rate_ppm is None else "  " + text("drift.rate", ppm=_ppm(drift.rate_ppm))
         whole = wrap(clean(measured + pace), width)
         lines += [[(measured, ""), (pace, "text-muted")]] if len(whole) == 1 else [[(line, "")] for line in whole]
     if drift.suspect:
