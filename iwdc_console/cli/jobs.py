@@ -18,6 +18,8 @@ HINTS = {
     "would_be_rejected": "Nothing was sent. See: iwdc-distributed snapshot list, proposals",
 }
 
+UNSIGNED = "Nothing was sent. Sign it, --sign KEYFILE, with a key that [security.keys] of the nodes names."
+
 
 class Bar:
     """One line on stderr that is written over, where stderr is a terminal."""
@@ -96,4 +98,5 @@ def _failure(job: dict[str, Any]) -> Failure:
         code = Exit.REJECTED
     elif reason in ("maybe", "stopping"):
         code = Exit.UNKNOWN
-    return Failure(f"Version {job['version']}: {reason}: {detail}", code, HINTS.get(reason, ""))
+    hint = UNSIGNED if "bad_signature" in detail else HINTS.get(reason, "")
+    return Failure(f"Version {job['version']}: {reason}: {detail}", code, hint)

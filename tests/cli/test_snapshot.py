@@ -80,6 +80,15 @@ def test_a_failed_job_has_its_exit_code(
     assert f"Version 1.2.0: {reason}: because" in capsys.readouterr().err
 
 
+def test_what_nodes_take_only_signed_says_how_to_sign(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = _job(phase="failed", reason="would_be_rejected", detail="signature: bad_signature")
+    node.routes["POST snapshots/publish"] = refused
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.REJECTED
+    assert "--sign KEYFILE" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("phase", ["staging", "voting"])
 def test_a_node_lost_while_it_publishes_leaves_the_outcome_open(
     node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], phase: str
