@@ -9,9 +9,9 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
   There is no further round when something was accepted in round 0 of every slot of k; else the voters not lost must
   be fewer than `required`.
 - A slot is dead up to round r when no known key can be accepted in it in a round <= r, and too few voters are left
-  that accepted nothing in round r or later and have not found the version stale, so an unknown key cannot be accepted
-  either. Dead stays dead, whatever
-  arrives later; that is what makes a further round safe.
+  that accepted nothing in round r or later, so an unknown key cannot be accepted either. Who finds the version stale is
+  among them: the unknown key may be what made it so. Dead stays dead, whatever arrives later; that is what makes a
+  further round safe.
 - The opening of a round names slots and up to which round each is dead. A voter is bound by what it accepted in a
   slot: for the same round, for all lower ones, and for a higher one unless its opening says the slot is dead there.
   So a diff, which has two slots, is not let loose in one of them by what was proven of the other.
@@ -25,8 +25,6 @@ from typing import NamedTuple
 
 from node.protocol.proposal import (
     CONFLICTING_VOTE,
-    STALE_VERSION,
-    VERSION_SLOT,
     Birth,
     Cast,
     Content,
@@ -235,9 +233,6 @@ class Slot:
     def dead_up_to(self) -> int:
         """The highest round up to which nothing can be accepted any more, -1 for none (P5)."""
         voters = {voter for p in self.proposals for voter in p.payload.voters}
-        if self.name.startswith(VERSION_SLOT):
-            # Who once found the version stale will accept nothing for it.
-            voters -= {v.voter for p in self.proposals for v in p.votes.values() if v.reason == STALE_VERSION}
         required = min(p.payload.required for p in self.proposals)
         for level in sorted({round_ for p in self.proposals for round_ in p.rounds()}, reverse=True):
             free = [v for v in voters if all(bound < level for bound, _ in self.bindings(v))]

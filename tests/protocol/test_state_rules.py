@@ -529,6 +529,25 @@ def test_s2_a_rollback_and_a_diff_from_one_version_are_a_conflict() -> None:
     assert fold.settled(diff.id) is False
 
 
+def test_p5_a_voter_that_finds_the_version_stale_may_have_accepted_what_is_not_known_here() -> None:
+    """Found by a storm of elections: its own vote had made the version stale, and a round was opened over it."""
+    writer = Writer()
+    other = writer.snapshot("C", "1.0.0", "c", voters=FOUR, required=3, vote=None)
+    unknown = writer.snapshot("A", "1.0.0", "a", voters=FOUR, required=3)
+    writer.vote("B", unknown)
+    writer.vote("C", unknown)
+    rival = writer.snapshot("D", "1.0.0", "d", voters=FOUR, required=3)
+    for voter in FOUR:
+        writer.vote(voter, other, "reject", "conflicting_vote")
+    for voter, reason in (("A", "conflicting_vote"), ("B", "conflicting_vote"), ("C", "stale_version")):
+        writer.vote(voter, rival, "reject", reason)
+    fold = folded([event for event in writer.events if event is not unknown])
+    assert verdict(fold, rival) == "pending"
+    assert fold.stalled(0) == []
+    fold.apply(unknown)
+    assert fold.current == ("1.0.0", "a")
+
+
 # C1
 
 
