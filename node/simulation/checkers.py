@@ -177,9 +177,9 @@ class Checkers:
         lock, plan = grant.lock, self._world.plan
         if any(each.disk.now.stamp > term for each in self._world.processes):
             return  # Written by a leader that does not know yet that it was replaced: nobody confirms it (L1).
-        gone_s = self._world.holdings.gone_s(lock.request_id)
+        gone_s = self._world.holdings.gone_s(lock.request_id, lock.token)
         # A mark is kept for one TTL by the leader's clock.
-        if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2 and lock.token not in self._world.holdings.ended:
+        if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2:
             self._fail("L2", process.name, f"{lock.request_id}, released {gone_s:.1f} s ago, gets #{lock.token}")
 
     def _appended(self, process: "Process", event: Event) -> None:

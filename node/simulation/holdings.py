@@ -39,8 +39,8 @@ class Holdings:
         self.ended: set[int] = set()
         """Tokens whose release was acknowledged."""
         self._requests: dict[int, str] = {}
-        self._gone: dict[str, float] = {}
-        """Request ids of locks whose release was acknowledged -> true time."""
+        self._gone: dict[str, tuple[float, int]] = {}
+        """Request ids of locks whose release was acknowledged -> true time and token."""
         self._held: dict[str, _Holding] = {}
 
     def granted(
@@ -89,8 +89,12 @@ class Holdings:
     def released(self, token: int) -> None:
         """A release was acknowledged."""
         self.ended.add(token)
-        self._gone[self._requests[token]] = self._world.schedule.t
+        self._gone[self._requests[token]] = self._world.schedule.t, token
 
-    def gone_s(self, request_id: str) -> float:
-        """For how long it has been known that what was granted to this request was released; infinite if it was not."""
-        return self._world.schedule.t - self._gone.get(request_id, float("-inf"))
+    def gone_s(self, request_id: str, token: int) -> float:
+        """How long before `token` was given to this request a lower one of it was released; infinite if none was.
+
+        A follower that lags writes a token that was given, and ended, long before the release.
+        """
+        since, released = self._gone.get(request_id, (float("-inf"), 0))
+        return self._world.schedule.t - since if token > released else float("inf")

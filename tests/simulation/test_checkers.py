@@ -175,6 +175,16 @@ def test_a_leader_that_lost_a_grant_the_counter_or_a_release(world: World) -> No
         checkers.left(b, Send("A", ControlReset(2, 1, held, 0), 0))
 
 
+def test_a_released_request_gets_no_further_lock_and_a_follower_may_lag(world: World) -> None:
+    a, holdings = world.hosts["A"], world.holdings
+    holdings.granted(a, acquire("first", "q1"), view(2), 0, until=0.0)
+    holdings.released(2)
+    write(a, ControlReplaced(2, 5, ControlState()))
+    write(a, ControlAppended(2, 6, Grant(LOCK)))
+    with pytest.raises(Violation, match="L2"):
+        write(a, ControlAppended(2, 7, Grant(msgspec.structs.replace(LOCK, token=3))))
+
+
 def show(process: Process, key: str, state: str) -> None:
     """A floor is put in place, and the node shows one proposal."""
     shown = ProposalView(
