@@ -16,8 +16,8 @@ from textual.message_pump import MessagePump
 
 CALM_TURNS = 3
 """So many turns of the loop without a message on the way: what a worker opens with its first step comes in between."""
-PATIENCE_S = 0.5
-"""No key waits longer for the one before it, whatever that has begun."""
+PATIENCE_S = 3.0
+"""No key waits longer for the one before it, whatever that has begun. Forms open sooner even on a starved machine."""
 
 
 class Keyboard:

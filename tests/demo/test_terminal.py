@@ -56,7 +56,8 @@ def test_propose_kill_the_leader_and_see_another_take_over(demo: Terminal) -> No
     demo.see("it would be accepted")
     demo.press(CTRL_S)
     demo.until("it is accepted", lambda screen: re.search(r"snapshot 1\.0\.1 +accepted", screen))
-    demo.press(ESC)
+    demo.press(ESC)  # with the next key at once it would be that key with alt
+    demo.until("the form is gone", lambda screen: "Propose a snapshot" not in screen)
     demo.until("it stands in the list", lambda screen: re.search(rf"✓ +snapshot 1\.0\.1 .*{HASH[:8]}", screen))
 
     demo.press("X")

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from iwdc_console.tui import keyboard
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.screens.propose import Propose
 from iwdc_console.tui.widgets.prompt import Prompt
@@ -77,6 +78,7 @@ def test_keys_are_not_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a key has begun, the next one is handed over in the end."""
 
     async def act(app: Console, pilot: Pilot[Any]) -> None:
+        monkeypatch.setattr(keyboard, "PATIENCE_S", 0.1)
         table = app.screen.query_one("#instances", Table)
         monkeypatch.setattr(type(table), "message_queue_size", 1)
         start = table.cursor

@@ -155,7 +155,7 @@ class Propose(ModalScreen[str]):
             return
         await asyncio.sleep(PAUSE_S)
         outcome = await orders.give(self.console.nodes, orders.predict(draft))
-        if self._proposed or self._sending:
+        if self._proposed or self._sending or not self.query("#result"):  # or the console ends
             return
         if outcome.kind != "done":
             self._say([[(outcome.words, "text-error")]])
@@ -172,6 +172,8 @@ class Propose(ModalScreen[str]):
     @work(exclusive=True, group="hash")
     async def _hash(self) -> None:
         await asyncio.sleep(PAUSE_S)
+        if not self.query("#hash"):
+            return  # the console ends
         field, hash_ = self.query_one("#path", Field), self.query_one("#hash", Field)
         if not field.value:
             field.say("")
