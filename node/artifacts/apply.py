@@ -259,7 +259,7 @@ def _read(path: Path, type_: type[T]) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=type_)
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ContentFault(
             f"{path}: cannot be read ({error}); it is this node's own: remove it if it was edited"
         ) from error

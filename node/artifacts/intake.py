@@ -255,7 +255,7 @@ def _check_against(path: Path, manifest: Manifest) -> None:
         listed = msgspec.json.decode(path.read_bytes(), type=_Foreign).files
     except FileNotFoundError:
         return
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadManifest(f"{path}: cannot be read ({error}); mend or remove it") from error
     found = {entry.path: entry.hash for entry in manifest.files}
     wrong = sorted(found.items() ^ {each.path: each.hash for each in listed}.items())

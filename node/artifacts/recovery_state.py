@@ -42,5 +42,5 @@ def _state(path: Path) -> dict[str, object]:
     """What the file says; one that cannot be read says nothing."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}

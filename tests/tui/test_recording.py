@@ -132,6 +132,8 @@ def test_damage_in_the_middle_keeps_what_is_before(tmp_path: Path) -> None:
         (b"", "is no recording of a console"),
         (b"hello", "is no recording of a console"),
         (gzip.compress(b'{"a": 1}\n', mtime=0), "is no recording of a console"),
+        (gzip.compress(b'{"format": "\xff"}\n', mtime=0), "is no recording of a console"),
+        (gzip.compress(b'{"a": ' + b"[" * 100_000 + b"\n", mtime=0), "is no recording of a console"),
         (
             gzip.compress(b'{"format":"iwdc-console-recording","version":7}\n', mtime=0),
             "is written in format 7 of recordings",

@@ -22,6 +22,8 @@ VERSION = 1
 _GZIP = 31
 """`wbits` of zlib for a gzip member."""
 _CHUNK_BYTES = 64 * 1024
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a line that is none raises."""
 
 
 class RecordingError(Exception):
@@ -150,7 +152,7 @@ def _block(file: Path, member: _Member) -> tuple[Block, Damage | None]:
     for line in member.lines:
         try:
             told = decode(line)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             damage = Damage("damaged", member.offset)
             break
         times.append(told.at_ms)
@@ -167,7 +169,7 @@ def _decoded(lines: Sequence[bytes]) -> list[Line]:
 def _heading(file: Path, lines: Sequence[bytes]) -> Heading:
     try:
         heading = msgspec.json.decode(lines[0] if lines else b"", type=Heading)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         heading = None
     if heading is None or heading.format != FORMAT:
         raise RecordingError(f"{file} is no recording of a console; expected a file made with --record")

@@ -77,7 +77,7 @@ class Follower:
                 response.raise_for_status()
                 async for batch in messages(response.aiter_bytes()):
                     self._receive(node, batch)
-        except (httpx.HTTPError, msgspec.DecodeError, BadAnswer, OSError):
+        except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadAnswer, OSError):
             return  # the next answer of a node starts it anew, from the cursor
 
     def _receive(self, node: str, batch: list[Message]) -> None:

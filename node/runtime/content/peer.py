@@ -88,7 +88,7 @@ class Peer:
             return body
         try:
             return msgspec.json.decode(body, type=Changes)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerFailed(f"{self.id}: the changes of a manifest cannot be read: {error}") from error
 
     def diff(self, base: str, version: str, most: int) -> bytes:
@@ -110,7 +110,7 @@ class Peer:
         content = self._read(response, MAX_ANSWER_BYTES)
         try:
             return decode(content).data
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerFailed(f"{self.id}: its answer cannot be read: {error}") from error
 
     def _ask(self, method: str, path: str, body: bytes) -> http.client.HTTPResponse:
@@ -138,7 +138,7 @@ class Peer:
 def _reason(body: bytes) -> str:
     try:
         return str(msgspec.json.decode(body)["error"])[:300]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         return "no reason given"
 
 
