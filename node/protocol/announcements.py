@@ -34,11 +34,15 @@ class Announcements:
         self._due: list[ProposalState] = []
         self._others: dict[str, float] = {}
         """Keys of other instances' proposals -> when they were accepted here, monotonic seconds."""
+        self._ahead: set[str] = set()
+        """Keys of those whose announcement came before the votes that decide them here."""
 
     def accepted(self, proposal: ProposalState) -> None:
         """A verdict was reached here and now."""
         if proposal.origin == self._ctx.settings.id:
             self._due.append(proposal)
+        elif proposal.key in self._ahead:
+            self._ahead.discard(proposal.key)
         else:
             self._others[proposal.key] = self._ctx.mono
 
@@ -47,7 +51,13 @@ class Announcements:
         listed = event.payload.get("accepted", (event.payload,))
         for each in listed if isinstance(listed, list | tuple) else ():
             if isinstance(each, dict):
-                self._others.pop(str(each.get("proposal")), None)
+                key = str(each.get("proposal"))
+                if self._others.pop(key, None) is None:
+                    self._ahead.add(key)
+
+    def tidy(self) -> None:
+        """With every heartbeat: what is decided here needs to be remembered no more."""
+        self._ahead.intersection_update(self._fold.open_keys)
 
     def look(self) -> None:
         """With every heartbeat of a leader: announce for proposers that have been unreachable for long."""

@@ -129,7 +129,7 @@ def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None
         case LockCall():
             core.lock_service.handle(peer.member.id, message)
         case LockAnswer():
-            core.locks.on_answer(message)
+            core.locks.on_answer(peer.member.id, message)
         case Held():
             core.replication.on_held(peer, message)
         case Pull():

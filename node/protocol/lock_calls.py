@@ -105,10 +105,14 @@ class LockCalls:
             pending.sent_to = None
             self._dispatch(pending)
 
-    def on_answer(self, answer: LockAnswer) -> None:
-        """The leader's answer."""
+    def on_answer(self, instance: str, answer: LockAnswer) -> None:
+        """The answer of `instance`.
+
+        What a majority holds stands, whoever tells it. But a no is the word of one leader: one asked before may not
+        know that it is replaced, and says nothing of what the present one does (L2).
+        """
         pending = self._pending.get(answer.number)
-        if pending is None:
+        if pending is None or (answer.reason and pending.sent_to not in (instance, None)):
             return
         if answer.reason == NOT_LEADER:
             pending.sent_to = None
@@ -169,7 +173,7 @@ class LockCalls:
     def _deliver(self, instance: str, answer: LockAnswer) -> None:
         """The local service answers: to a client here, or to the forwarder that asked."""
         if instance == self._ctx.settings.id:
-            self.on_answer(answer)
+            self.on_answer(instance, answer)
         else:
             self._ctx.send(instance, answer)
 

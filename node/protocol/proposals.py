@@ -238,6 +238,7 @@ class Proposals:
                 if state.round and (own, state.round) not in state.votes:
                     self._ballot[(key, state.round)] = None
         self._contested = True
+        self._announcements.tidy()
         if not self._election.leads:
             return
         self._announcements.look()

@@ -1,5 +1,6 @@
 """What the proposer tells everybody once the verdict is there (seed 4.4)."""
 
+from itertools import product
 from typing import Any
 
 from node.protocol.events import SNAPSHOT_ACCEPT
@@ -22,3 +23,27 @@ def test_one_event_for_a_proposal_or_for_all_that_one_moment_accepted() -> None:
         stage.world.workload.call(stage["B"], Propose("snapshot", version, "def456"), 10, lambda answer: None)
     stage.settle()
     assert [each["version"] for payload in told()[1:] for each in payload.get("accepted", [payload])] == versions
+
+
+def test_a_leader_does_not_announce_again_what_it_heard_of_before_its_votes() -> None:
+    """Votes come late to it; by its own count the verdict is there only after the proposer's announcement."""
+    stage = Stage(5, rule="majority")
+    leader = stage.elect()
+    stage.settle()
+    proposer, *voters = (name for name in stage.world.hosts if name != leader)
+    stage.world.network.slow(product(voters, [leader]), 1.0)
+    view = stage.propose(proposer, "1.2.0", "abc123")
+
+    def told() -> list[str]:
+        return [event.origin for event in stage[leader].disk.events() if event.type == SNAPSHOT_ACCEPT]
+
+    stage.until(told, 5)
+    before = stage[leader].running.fold.get(view.key)
+    assert before is not None
+    assert before.verdict != "accepted"
+    stage.world.network.heal()
+    stage.settle()
+    stage[proposer].stop("is killed")
+    timing = stage.world.plan.timing
+    stage.world.run_for(3 * timing.heartbeat_timeout)
+    assert told() == [proposer]
