@@ -4,6 +4,7 @@ One step makes at most one `Persist`. An effect that depends on it carries its n
 """
 
 from collections import Counter
+from functools import cached_property
 from math import inf
 from typing import Protocol
 
@@ -23,6 +24,10 @@ class Rng(Protocol):
         ...
 
 
+FIRST_NUMBERS = 2**48
+"""Numbering begins somewhere below this."""
+
+
 class Context:
     """One core's surroundings during a step."""
 
@@ -39,6 +44,11 @@ class Context:
         self._records: list[Record] = []
         self._shown: list[Event] = []
         self._urgent = False
+
+    @cached_property
+    def first_number(self) -> int:
+        """Where this boot begins to number what it asks: anywhere, so that late answers to a former are none to it."""
+        return int(self.rng.random() * FIRST_NUMBERS)
 
     @property
     def next_persist(self) -> int:

@@ -31,8 +31,6 @@ DETAILS = {
     "not_held": "nobody holds this lock; it may have expired",
     "released": "this request id was released already; acquire with a new one",
 }
-FIRST_NUMBERS = 2**48
-"""Calls of one boot are numbered from a random start below this."""
 
 
 class Pending:
@@ -57,8 +55,7 @@ class LockCalls:
         self._ctx = ctx
         self._election = election
         self._service = service
-        # Numbers begin anywhere, so that a late answer to a former boot's call is not taken for one to ours.
-        self._number = int(ctx.rng.random() * FIRST_NUMBERS)
+        self._number = ctx.first_number
         self._pending: dict[int, Pending] = {}
         timing = ctx.settings.timing
         self._resend_s = min(max(timing.heartbeat_interval, 0.2), 1.0)

@@ -31,7 +31,7 @@ class TimeSync:
         self._reference: str | None = None
         self._measured_at = 0.0
         self._next = 0.0
-        self._number = 0
+        self._number = ctx.first_number
         self._left = 0
         self._sent: tuple[int, float, float] | None = None
         self._best: tuple[float, float] | None = None
