@@ -11,11 +11,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
+from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets import Input
 
 from iwdc_console.locale import set_language, text
-from iwdc_console.tui import commandline, forgetting, mouse, styles, themes, travelling
+from iwdc_console.tui import commandline, forgetting, mouse, styles, themes, time_travel
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.company import Company, leave_on_signals
 from iwdc_console.tui.keyboard import Keyboard
@@ -28,8 +30,9 @@ from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
 from iwdc_console.tui.settings import Settings
 from iwdc_console.tui.settings import save as save_setting
-from iwdc_console.tui.travelling import Travelling
+from iwdc_console.tui.time_travel import TimeTravel
 from iwdc_console.tui.widgets.prompt import Prompt
+from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 
 if TYPE_CHECKING:
     from iwdc_console.tui.holdings import Holdings
@@ -48,7 +51,7 @@ FIRST = PLACES[0].name
 ALONE = Company()
 
 
-class Console(Travelling):
+class Console(App[None]):
     """One source, one screen in front; `moment` is what it shows."""
 
     TITLE = "iwdc"
@@ -66,7 +69,7 @@ class Console(Travelling):
         bind("app.doctor", "doctor"),
         bind("app.palette", "palette"),
         bind("app.mouse", "mouse"),
-        *travelling.KEYS,
+        *time_travel.KEYS,
         bind("app.help", "help"),
         bind("app.quit", "quit"),
     ]
@@ -82,7 +85,11 @@ class Console(Travelling):
         notices: Iterable[Notice] = (),
         replay: "Tape | None" = None,
     ) -> None:
-        super().__init__(clock or Clock(), replay)
+        super().__init__()
+        self.clock = clock or Clock()
+        self.time_travel = TimeTravel(
+            self.clock, replay, self._retold, self._timeline_columns, self.run_worker, self.show_moment
+        )
         self.company = company
         self.places = tuple(place for place in PLACES if company.demo is not None or not place.demo)
         self.read_only = read_only
@@ -148,6 +155,8 @@ class Console(Travelling):
         self.run_worker(self._keyboard.run(), group="keyboard")
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._begin)
+        if self.time_travel.replays:
+            self.time_travel.play()
 
     def _tick(self) -> None:
         if self.clock.mono_s() - self._forgot_s >= forgetting.EVERY_S:
@@ -172,16 +181,17 @@ class Console(Travelling):
                 self._newest = observation
                 self._history.add(observation)
                 await asyncio.to_thread(self._ring.add, observation, self.clock.mono_s(), int(self.clock.wall_ms()))
-                if self._held is None and self.travel is None:
+                if self._held is None and self.time_travel.journey is None:
                     self.show_moment()
 
     def moment(self) -> Moment:
         """What is shown, and when."""
-        if self.travel is not None:
-            frame = self.travel.frame()
-            present_ms = None if self.replays else int(self.clock.wall_ms())
+        journey = self.time_travel.journey
+        if journey is not None:
+            frame = journey.frame()
+            present_ms = None if self.time_travel.replays else int(self.clock.wall_ms())
             return Moment(
-                frame.observation, self.travel.history(), frame.at_s, frame.at_ms, "past", self.company.beside(),
+                frame.observation, journey.history(), frame.at_s, frame.at_ms, "past", self.company.beside(),
                 present_ms,
             )  # fmt: skip
         observation = self._held or self._newest
@@ -189,6 +199,11 @@ class Console(Travelling):
         return Moment(
             observation, self._history, self.clock.mono_s(), int(self.clock.wall_ms()), mode, self.company.beside()
         )
+
+    @property
+    def view(self) -> View | None:
+        """The screen in front, beneath what is asked on top of it."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, View)), None)
 
     def show_moment(self) -> None:
         """On the screen in front, if it stands."""
@@ -226,10 +241,19 @@ class Console(Travelling):
         self.go(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A screen that this console does not have cannot be gone to; what is past is not held."""
+        """A screen that this console does not have cannot be gone to; what is past is not held.
+
+        One travels only on a journey, not in a field; there is no other journey from there.
+        """
+        travels = self.time_travel.journey is not None
         if action == "go":
             return parameters[0] in self._names()
-        return super().check_action(action, parameters) and (action != "pause" or self.travel is None)
+        if action in ("pause", "travel"):
+            return not travels
+        if action == "travel_move":
+            present = parameters[0] != "live" or not self.time_travel.replays
+            return travels and present and not isinstance(self.focused, Input) and self.view is self.screen
+        return super().check_action(action, parameters)
 
     def _names(self) -> list[str]:
         return [place.name for place in self.places]
@@ -243,21 +267,35 @@ class Console(Travelling):
         self._held = None if self._held is not None else self._newest
         self.show_moment()
 
+    # Time travel
+
     def action_travel(self) -> None:
-        """Into the past; what was held is let go."""
-        super().action_travel()
-        if self.travel is not None:
-            self._held = None
+        """Into the past; what was held is let go, and the source goes on meanwhile."""
+        tape = self._ring.tape()
+        if not tape:
+            self.notify(text("travel.nothing_yet"), markup=False)
+            return
+        self._held = None
+        self.time_travel.begin(tape)
+        self.refresh_bindings()
+        self.show_moment()
 
-    def seen(self) -> "Tape":
-        """What this console has seen since it began."""
-        return self._ring.tape()
+    def action_travel_move(self, how: str, amount: int = 0) -> None:
+        """To another moment, at another pace, or back to the present."""
+        self.time_travel.move(how, amount)
+        self.refresh_bindings()
+        self.show_moment()
 
-    async def retold(self) -> "Retold":
-        """What the journal of the node tells of the time before."""
+    async def _retold(self) -> "Retold":
         from iwdc_console.tui.model.retold import Retold
 
         return Retold(await self.source.journal(), self.source.context, self._newest.link.node)
+
+    def _timeline_columns(self) -> int:
+        view = self.view
+        return view.query_one(TimelineBar).columns if view is not None else 1
+
+    # Requests
 
     def action_retry(self) -> None:
         """Ask the cluster now."""
@@ -352,7 +390,7 @@ class Console(Travelling):
         """What is wrong, and what to do next."""
         from iwdc_console.tui.screens.doctor import Doctor
 
-        if self.replays:
+        if self.time_travel.replays:
             self.notify(text("doctor.no_cluster"), markup=False)
         elif self.view is self.screen:
             status = self._newest.status

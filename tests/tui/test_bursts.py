@@ -56,7 +56,7 @@ def asked(app: Console) -> bool:
         ("?q3", lambda app: not isinstance(app.screen, ModalScreen) and app.current_mode == "leadership"),
         ("wq?q3", lambda app: not isinstance(app.screen, ModalScreen) and app.current_mode == "leadership"),
         ("7jz", lambda app: app.current_mode == "events" and app.screen.maximized is table(app)),
-        ("tt3", lambda app: app.current_mode == "leadership" and app.travel is None),
+        ("tt3", lambda app: app.current_mode == "leadership" and app.time_travel.journey is None),
     ],
 )
 def test_keys_that_come_at_once_go_where_the_keys_before_them_lead(

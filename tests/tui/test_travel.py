@@ -270,7 +270,7 @@ def test_without_anything_seen_there_is_nowhere_to_go() -> None:
         async with console.run_test() as pilot:
             await pilot.press("t")
             await pilot.pause()
-            assert console.travel is None
+            assert console.time_travel.journey is None
             assert any(text("travel.nothing_yet") in str(note.message) for note in console._notifications)
 
     asyncio.run(run())
@@ -285,8 +285,8 @@ def test_arrows_in_a_prompt_are_the_prompts() -> None:
             await pilot.press("t")
             await until(pilot, "★", 2, console)
             await pilot.press("colon", "t", "comma", "left")
-            assert console.travel is not None
-            assert console.travel.position_ms == console.travel.last_ms
+            assert console.time_travel.journey is not None
+            assert console.time_travel.journey.position_ms == console.time_travel.journey.last_ms
 
     asyncio.run(run())
 
@@ -312,13 +312,13 @@ def test_a_replay_has_no_present_and_shows_what_was_recorded() -> None:
     async def run() -> None:
         async with console.run_test(size=(120, 40)) as pilot:
             await until(pilot, "replay ", 0, console)
-            assert console.travel is not None
-            assert console.travel.playing
+            assert console.time_travel.journey is not None
+            assert console.time_travel.journey.playing
             await pilot.press("space", "full_stop")
             await until(pilot, f"{E} is lost", 2, console)
             assert "one instance gone" in shown(console)[1]
             await pilot.press("t")
-            assert console.travel is not None
+            assert console.time_travel.journey is not None
 
     asyncio.run(run())
 
@@ -332,7 +332,7 @@ def test_how_the_past_looks(snap_compare: Any, size: tuple[int, int]) -> None:
         await until(pilot, "live", 0, console)
         await pilot.press("t")
         await until(pilot, "★", 2, console)
-        console.travel = Travel(seen, Retold(PAST))
+        console.time_travel.journey = Travel(seen, Retold(PAST))
         await pilot.press("comma")
         await until(pilot, "one instance gone", 1, console)
         await pilot.wait_for_scheduled_animations()

@@ -88,7 +88,7 @@ class View(Screen[None]):
         self.set_class(moment.stale, "-stale")
         self.query_one(Header).show(moment, self.console.read_only)
         self.query_one(VerdictLine).show(moment)
-        self.query_one(TimelineBar).show(self.console.travel)
+        self.query_one(TimelineBar).show(self.console.time_travel.journey)
         for panel in self.query(Lines):
             panel.show(moment)
         self.update(moment)
