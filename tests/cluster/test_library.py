@@ -73,6 +73,16 @@ def _is_free(running: Cluster, at: str) -> bool:
     return bool(running[at].get("locks") == [])
 
 
+def _accepted_there(running: Cluster, at: str, proposal: str) -> bool:
+    """Whether this instance has heard of the build's proposal and of a quorum's votes: the build had both from one."""
+    answer = running[at].ask("GET", f"proposals/{proposal}")
+    if answer.status == 404:
+        return False
+    [known] = answer.data
+    assert known["proposer"] == BUILD
+    return bool(known["state"] == "accepted")
+
+
 def test_a_build_is_a_member_while_it_runs(tmp_path: Path) -> None:
     with cluster(tmp_path, ("instance-A", "instance-B", BUILD)) as running:
         running.start("instance-A", "instance-B")
@@ -84,8 +94,7 @@ def test_a_build_is_a_member_while_it_runs(tmp_path: Path) -> None:
         assert isinstance(said["ticks"], int)
         assert said["ticks"] > 3, "it does not block the program it runs in"
         for name in ("instance-A", "instance-B"):
-            [proposal] = running[name].get(f"proposals/{said['id']}")
-            assert (proposal["state"], proposal["proposer"]) == ("accepted", BUILD)
+            running.until(f"{name} knows the verdict", partial(_accepted_there, running, name, str(said["id"])))
             running.until("the release has come here", partial(_is_free, running, name))
         # The next build comes back on its disk.
         again = build(running)
