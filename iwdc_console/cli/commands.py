@@ -16,7 +16,7 @@ from typer._coercion import RuntimeParam, TypeDescriptor, build_runtime_param
 from typer.core import TyperCommand, TyperGroup, _TyperParameter
 from typer.main import get_command
 
-PROGRAM = "iwdc-distributed"
+from iwdc_console.cli.program import PROGRAM
 
 
 class Entry(NamedTuple):

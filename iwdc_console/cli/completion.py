@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from iwdc_console.cli import output
+from iwdc_console.cli.program import PROGRAM, program_version
 
 
 class Shell(StrEnum):
@@ -24,8 +25,6 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> N
     """
     from typer._completion_shared import get_completion_script
 
-    from iwdc_console.cli.commands import PROGRAM
-
     variable = "_" + re.sub(r"\W", "_", PROGRAM).upper() + "_COMPLETE"
     output.write(get_completion_script(prog_name=PROGRAM, complete_var=variable, shell=shell.value))
 
@@ -36,14 +35,3 @@ def version() -> None:
     Example: iwdc-distributed version
     """
     output.write(program_version())
-
-
-def program_version() -> str:
-    """The installed package's version."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("iwdc-distributed")
-    except PackageNotFoundError:
-        return "not installed as a package"

@@ -79,7 +79,7 @@ def bundle(
 
 
 def _about(seen: Evidence) -> Iterator[tuple[str, str]]:
-    from iwdc_console.cli.completion import program_version
+    from iwdc_console.cli.program import program_version
 
     about = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

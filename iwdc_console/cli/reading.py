@@ -4,21 +4,17 @@
 `reads.py`, and `main`, which answers the plain forms (`quorum -o json`) without loading typer at all.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from iwdc_console.cli import output
 from iwdc_console.cli.output import Format
-from iwdc_console.cli.text import ago
-from iwdc_console.cli.views.screen import Screen, current_screen
+from iwdc_console.cli.shown import View, checked, frame
+from iwdc_console.cli.views.screen import current_screen
 
 if TYPE_CHECKING:
     from iwdc_console.client import Answer, Client
-
-T = TypeVar("T")
-Table = Callable[[Any, Screen], str]
-Rows = Callable[[Any], Iterable[Sequence[object]]]
 
 
 class Where(NamedTuple):
@@ -28,13 +24,6 @@ class Where(NamedTuple):
     context: str | None = None
     output: Format = Format.TABLE
     watch: bool = False
-
-
-class View(NamedTuple):
-    """How an answer's data looks as a table and as plain rows."""
-
-    table: Table
-    rows: Rows
 
 
 class Read(NamedTuple):
@@ -86,23 +75,3 @@ def run(ask: "Callable[[Client], Answer]", view: View, where: Where) -> None:
         lambda: frame(answer, view, current_screen(), client.name_of(answer.node)),
         lambda: checked(answer, lambda: view.rows(answer.data)),
     )
-
-
-def frame(answer: "Answer", view: View, screen: Screen, seen_by: str) -> str:
-    """A table and, below it, whose view this is and how old: `seen by instance-A, 0.4 s ago`."""
-    body = checked(answer, lambda: view.table(answer.data, screen))
-    return f"{body}\n\n{screen.note(f'seen by {seen_by}, {ago(answer.age_ms)}', tone='dim')}"
-
-
-def checked(answer: "Answer", render: Callable[[], T]) -> T:
-    """Render an answer. Raises `ServerFault` when its data is not of the shape this version knows."""
-    try:
-        return render()
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        from iwdc_console.client import ServerFault
-
-        raise ServerFault(
-            f"{answer.node} answered in a form this version does not know ({type(error).__name__}: {error}). "
-            "Its data can be seen with -o json.",
-            node=answer.node,
-        ) from error

@@ -8,7 +8,8 @@ import typer
 from iwdc_console.cli import options
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format
-from iwdc_console.cli.reading import View, read, run
+from iwdc_console.cli.reading import read, run
+from iwdc_console.cli.shown import View
 from iwdc_console.client import Answer, Client, segment
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many, the latest.")]

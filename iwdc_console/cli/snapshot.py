@@ -12,7 +12,8 @@ from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.propose import VERDICT_TIMEOUT_S, Sign, Timeout, conclude, propose, propose_one, signed
-from iwdc_console.cli.reading import View, Where
+from iwdc_console.cli.reading import Where
+from iwdc_console.cli.shown import View
 from iwdc_console.cli.text import safe, size
 from iwdc_console.cli.views import versions
 from iwdc_console.client import Client, segment

@@ -8,7 +8,8 @@ from iwdc_console.cli import options, output, target
 from iwdc_console.cli.exits import Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format, say
-from iwdc_console.cli.reading import View, run
+from iwdc_console.cli.reading import run
+from iwdc_console.cli.shown import View
 from iwdc_console.cli.views import history
 from iwdc_console.cli.views.screen import current_screen
 from iwdc_console.client import Client, ClientError, NotFound, segment

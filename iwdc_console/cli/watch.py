@@ -17,7 +17,7 @@ from types import FrameType
 from iwdc_console.cli import output
 from iwdc_console.cli.failures import failure_of
 from iwdc_console.cli.output import Format
-from iwdc_console.cli.reading import View, checked, frame
+from iwdc_console.cli.shown import View, checked, frame
 from iwdc_console.cli.views.screen import Screen, current_screen
 from iwdc_console.client import Answer, ClientError
 

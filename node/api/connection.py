@@ -11,16 +11,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
+from concurrent.futures import Executor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from node.api.bulk import Bulk, write_bulk
-from node.api.exchange import Answered, Rejected, Request, Response, Stream
-
-if TYPE_CHECKING:
-    from node.api.http import HttpServer
+from node.api.exchange import Answered, ApiLimits, App, Rejected, Request, Response, Stream
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +41,27 @@ KEPT_HEADERS = frozenset(
 IDLE, HEAD, BODY = range(3)
 
 
+class Server(Protocol):
+    """What a connection needs of the server that it is one of."""
+
+    app: App
+    limits: ApiLimits
+    loop: asyncio.AbstractEventLoop
+    stopping: bool
+    date: bytes
+    senders: Executor
+
+    def opened(self, connection: "Connection") -> None:
+        """A client connected: take it, or close it where there is no room."""
+
+    def closed(self, connection: "Connection") -> None:
+        """A connection is gone."""
+
+
 class Connection(asyncio.Protocol):
     """One client. Callbacks named `on_*` are the parser's."""
 
-    def __init__(self, server: "HttpServer") -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.app = server.app
         self.limits = server.limits

@@ -4,7 +4,7 @@ Why our own: on this path every microsecond is paid per request, and a general s
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -30,7 +30,7 @@ class HttpServer:
         self._empty = asyncio.Event()
         self.date = b""
         """The Date header's value, made once a second."""
-        self.senders = ThreadPoolExecutor(SENDERS, "sender")
+        self.senders: Executor = ThreadPoolExecutor(SENDERS, "sender")
         """Threads that write bulk answers."""
 
     async def start(self, host: str, port: int) -> int:

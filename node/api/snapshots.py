@@ -155,7 +155,7 @@ async def prune(call: Call[None, PruneBody]) -> Pruned:
 async def pull(call: Call[None, PullBody]) -> Standing:
     """Fetch the content of an accepted version to this node."""
     version, kept = _version_of(call.body.version), service(call)
-    wanted = call.engine.core.contents.of(version)
+    wanted = call.engine.core.parts.contents.of(version)
     if wanted is None:
         raise Refused(Refusal("not_here", f"no accepted version {version} that content came with is known"))
     kept.keeper.pull(wanted)

@@ -1,28 +1,25 @@
 """What an operator should know although a node works, or why it does not take part: as codes, and in words."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from node.protocol.parts import Parts
 from node.protocol.quorum import splits_evenly
 from node.protocol.requests import Alarm, Entry
 
-if TYPE_CHECKING:
-    from node.protocol.core import Core
 
-
-def alarms(core: "Core") -> Iterator[Alarm]:
+def alarms(parts: Parts) -> Iterator[Alarm]:
     """What there is to know now of a node that takes part; why one does not, `Recovery.alarm` says."""
-    voters = len(core.members.voters)
-    if splits_evenly(voters, core.settings.rule):
+    voters = len(parts.members.voters)
+    if splits_evenly(voters, parts.settings.rule):
         yield Alarm("even_split", voters=voters)
-    for name, peer in sorted(core.members.peers.items()):
+    for name, peer in sorted(parts.members.peers.items()):
         if "config_mismatch" in peer.reasons:
-            yield Alarm("other_configuration", (name,), core.members.differing(name))
-        if core.recovery.ready and peer.quoted not in ("", core.journal_id):
+            yield Alarm("other_configuration", (name,), parts.members.differing(name))
+        if parts.recovery.ready and peer.quoted not in ("", parts.journal_id):
             yield Alarm("other_disk", (name,), journal=peer.quoted)
         if peer.member.votes and peer.refused:
             yield Alarm("refuses", (name,))
-    suspect = core.timesync.suspect()
+    suspect = parts.timesync.suspect()
     if suspect:
         yield Alarm("suspect_clock", (suspect,))
 

@@ -1,13 +1,7 @@
-"""One node's protocol, composed: `step(now, input)` in, effects out. No clock, disk, network or randomness of its own.
-
-The parts know one another only as they must; everything that passes between them is wired here.
-"""
+"""One node's protocol: `step(now, input)` in, effects out. No clock, disk, network or randomness of its own."""
 
 from node.protocol import deliveries, orders, views
-from node.protocol.compaction import Compaction
-from node.protocol.contents import Contents
-from node.protocol.context import Context, Rng
-from node.protocol.control import Control
+from node.protocol.context import Rng
 from node.protocol.effects import (
     Called,
     Cancelled,
@@ -24,24 +18,11 @@ from node.protocol.effects import (
     Received,
     Tick,
 )
-from node.protocol.election import Election
-from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, HybridClock, VersionVector
-from node.protocol.lock_calls import LockCalls
-from node.protocol.locks import LockService
-from node.protocol.membership import CANNOT_VOTE, Membership
-from node.protocol.messages import (
-    Envelope,
-    Mark,
-    Message,
-)
-from node.protocol.peer import Peer, Told
-from node.protocol.promptness import Promptness
-from node.protocol.proposals import Proposals
-from node.protocol.publishing import Publishing
-from node.protocol.reconfiguration import Reconfiguration, check_step
-from node.protocol.records import FORMAT, Durable, Floor, FloorReached, Identity
-from node.protocol.recovery import Recovery, new_journal_id
-from node.protocol.replication import Replication
+from node.protocol.events import VersionVector
+from node.protocol.membership import CANNOT_VOTE
+from node.protocol.messages import Envelope, Message
+from node.protocol.parts import Parts
+from node.protocol.records import Durable
 from node.protocol.requests import (
     AcquireLock,
     ConflictView,
@@ -64,8 +45,6 @@ from node.protocol.requests import (
     StepDown,
 )
 from node.protocol.settings import Settings
-from node.protocol.state import Fold
-from node.protocol.timesync import TimeSync
 from node.protocol.voting import Verify
 
 LAG_WARN_S = 0.5
@@ -81,315 +60,177 @@ class Core:
         self, settings: Settings, durable: Durable, rng: Rng, now: Now, boot: str, verify: Verify | None = None,
         *, force_members: bool = False, new_cluster: bool = False,
     ) -> None:  # fmt: skip
-        check_step(durable.configured, settings, force=force_members)
-        self.settings = settings
-        self.boot = boot
-        self.ctx = ctx = Context(settings, rng)
-        ctx.mono, ctx.wall_ms = now.mono, now.wall_ms
-        self.clock = HybridClock(settings.limits.max_clock_lead_ms)
-        identity = durable.identity
-        if identity is None:
-            alone = all(not m.votes for m in settings.peers)
-            identity = Identity(new_journal_id(rng.random(), rng.random()), new_cluster or alone)
-        identity = Identity(identity.journal, identity.ready, identity.starts + 1)
-        ctx.persist(identity)
-        self.members = Membership(ctx)
-        prompt = Promptness(ctx, self.members)
-        self.control = Control(ctx, self.members, prompt)
-        self.election = Election(ctx, self.members, self.control)
-        self.replication = Replication(ctx, self.clock, self.members, identity.journal)
-        self.fold = Fold(settings.strategy, settings.limits)
-        self.contents = Contents(ctx, self.members, self.fold)
-        self.proposals = Proposals(
-            ctx, self.clock, self.members, prompt, self.election, self.replication, self.fold, self.contents, verify
+        self.parts = Parts(
+            settings, durable, rng, now, boot, verify, force_members=force_members, new_cluster=new_cluster
         )
-        self.publishing = Publishing(ctx, self.members, self.replication)
-        self.lock_service = LockService(ctx, self.control, self.members)
-        self.locks = LockCalls(ctx, self.election, self.lock_service)
-        self.timesync = TimeSync(ctx, self.members, self.election)
-        self.recovery = Recovery(ctx, self.members, self.election, self.control, self.replication)
-        self.reconfiguration = Reconfiguration(ctx, self.members)
-        self.compaction = Compaction(ctx, self.members, self.election, self.control, self.replication, self.fold)
-        self._wire()
-        self._unsynced_marks: list[tuple[int, Mark]] = []
-        self._restore(durable)
-        self.mark = self._mark()
-        self.members.start()
-        self.reconfiguration.start(durable.configured)
-        self.recovery.start(identity, dict(durable.peer_journals), fresh=durable.identity is None)
-        self.election.start()
         self._disk_fault: str | None = None
 
     # The one door
 
     def step(self, now: Now, given: Input) -> list[Effect]:
         """Take one input at a time; what must happen in the world comes back, in order."""
-        ctx = self.ctx
-        ctx.mono, ctx.wall_ms = now.mono, now.wall_ms
+        parts = self.parts
+        parts.ctx.mono, parts.ctx.wall_ms = now.mono, now.wall_ms
         match given:
             case Received(envelope=envelope):
-                deliveries.receive(self, envelope)
+                deliveries.receive(parts, envelope)
             case Called(call=call, request=request):
                 self._call(call, request)
             case Gathered(calls=calls):
                 for each in calls:
                     self._call(each.call, each.request)
             case Persisted(number=number):
-                self._persisted(number)
+                parts.synced(number)
             case Tick():
                 self._tick()
             case Cancelled(call=call):
-                self.locks.cancel(call)
-                self.proposals.cancel(call)
-                self.replication.cancel(call)
+                parts.locks.cancel(call)
+                parts.proposals.cancel(call)
+                parts.replication.cancel(call)
             case LinkState(peer=name, refused=refused):
-                if name in self.members.peers:
-                    self.members.on_link(self.members.peers[name], refused)
+                if name in parts.members.peers:
+                    parts.members.on_link(parts.members.peers[name], refused)
                     if refused:
-                        self.recovery.heard(name)
-                        self.election.suspect(name)
+                        parts.recovery.heard(name)
+                        parts.election.suspect(name)
             case DiskState(fault=fault, slow=slow):
                 former = {self._disk_fault: False} if self._disk_fault is not None else {}
                 present = {fault: True} if fault is not None else {}
-                self.members.set_faults({"slow_disk": slow, CANNOT_VOTE: fault is not None} | former | present)
+                parts.members.set_faults({"slow_disk": slow, CANNOT_VOTE: fault is not None} | former | present)
                 self._disk_fault = fault
             case LoopLag(seconds=seconds):
-                self.members.set_fault("loop_lag", seconds > LAG_WARN_S)
+                parts.members.set_fault("loop_lag", seconds > LAG_WARN_S)
             case LegacySeen(peer=name, uptime_ms=uptime_ms, rtt_ms=rtt_ms):
-                if name in self.members.peers:
-                    self.members.on_legacy(self.members.peers[name], uptime_ms, rtt_ms)
+                if name in parts.members.peers:
+                    parts.members.on_legacy(parts.members.peers[name], uptime_ms, rtt_ms)
             case ContentIs(key=key, state=state):
-                self.contents.report(key, state)
-                self.proposals.retry()
+                parts.contents.report(key, state)
+                parts.proposals.retry()
         return self._finish()
 
     @property
     def wake_at(self) -> float:
         """Monotonic second at which this core wants its next `Tick`."""
-        return self.ctx.wake_at
+        return self.parts.ctx.wake_at
 
     @property
     def vector(self) -> VersionVector:
         """What this node holds: journal id -> number."""
-        return self.replication.vector
+        return self.parts.vector
 
     @property
     def counters(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], int]:
         """The metrics' counters, by name and labels."""
-        return self.ctx.counters
+        return self.parts.ctx.counters
 
     @property
     def journal_id(self) -> str:
         """The id of this node's own log."""
-        return self.replication.journal
+        return self.parts.journal_id
 
     def envelope(self, to: str, messages: tuple[Message, ...], number: int = 0) -> Envelope:
         """Messages on their way to `to`, with who we are and what we hold, durably; the driver counts them."""
-        peer = self.members.peers.get(to)
-        noted = self.recovery.noted.get(to)
-        return Envelope(
-            format=FORMAT,
-            cluster=self.settings.cluster,
-            digest=self.members.digest,
-            sender=self.settings.id,
-            to=to,
-            boot=self.boot,
-            journal=self.replication.journal,
-            hlc=self.clock.last,
-            mark=self.mark,
-            quote=self._quote(peer, noted.journal) if peer is not None and noted is not None else None,
-            messages=messages,
-            quoted=noted.journal if noted is not None else "",
-            number=number,
-            start=self.recovery.starts,
-        )
+        return self.parts.envelope(to, messages, number)
 
     # What can be seen, see views.py
 
     def view_quorum(self, now: Now) -> QuorumView:
         """Seed 3.3."""
-        return views.quorum_of(self, now)
+        return views.quorum_of(self.parts, now)
 
     def view_status(self, now: Now) -> StatusView:
         """Everything at a glance."""
-        return views.status_of(self, now)
+        return views.status_of(self.parts, now)
 
     def view_instances(self, now: Now) -> tuple[InstanceView, ...]:
         """Every member as this node sees it."""
-        return views.instances_of(self, now)
+        return views.instances_of(self.parts, now)
 
     def view_leader(self, now: Now) -> LeaderView:
         """Who leads, and who would be next."""
-        return views.leader_of(self, now)
+        return views.leader_of(self.parts, now)
 
     def view_locks(self, now: Now) -> tuple[LockView, ...]:
         """The locks as this node's control log has them."""
-        return views.locks_of(self, now)
+        return views.locks_of(self.parts, now)
 
     def view_drift(self, now: Now) -> DriftView:
         """Time against the leader (T1)."""
-        return views.drift_of(self, now)
+        return views.drift_of(self.parts, now)
 
     def view_proposals(self, now: Now, limit: int = 100) -> tuple[ProposalView, ...]:
         """The newest proposals, newest first."""
-        return views.proposals_of(self, now, limit)
+        return views.proposals_of(self.parts, now, limit)
 
     def view_proposal(self, now: Now, name: str) -> tuple[ProposalView, ...]:
         """All proposals that carry this label, or the one with this key (P1)."""
-        return views.named_proposals_of(self, now, name)
+        return views.named_proposals_of(self.parts, now, name)
 
     def view_conflicts(self, now: Now) -> tuple[ConflictView, ...]:
         """Slots with two or more accepted contents (S1)."""
-        return views.conflicts_of(self, now)
+        return views.conflicts_of(self.parts, now)
 
     # Inputs
 
     def _tick(self) -> None:
-        ctx = self.ctx
-        ctx.wake_at = float("inf")
-        members = self.members
-        self.recovery.tick()
-        if members.beat_due():
+        parts = self.parts
+        parts.ctx.wake_at = float("inf")
+        parts.recovery.tick()
+        if parts.members.beat_due():
             self._beat()
-        self.election.tick()
-        self.lock_service.tick()
-        self.locks.tick()
-        self.replication.pull()
-        self.proposals.tick()
-        self.timesync.tick()
+        parts.election.tick()
+        parts.lock_service.tick()
+        parts.locks.tick()
+        parts.replication.pull()
+        parts.proposals.tick()
+        parts.timesync.tick()
 
     def _beat(self) -> None:
-        members = self.members
-        members.judge_all()
-        self.reconfiguration.look()
-        if self.election.role == "leader":
-            self.election.note_regard()
-            self.compaction.look()
-            self.control.catch_up()
-        self.proposals.look()
-        self.contents.changed()
-        self.replication.look()
-        members.beat()
-
-    def _tell(self) -> Told:
-        """What our heartbeats say."""
-        current = self.fold.current
-        return Told(
-            self.election.term, self.election.leader, self.control.commit, self.replication.vector,
-            current[0] if current else None, *self.timesync.current(),
-        )  # fmt: skip
-
-    def _persisted(self, number: int) -> None:
-        self.ctx.durable_number = number
-        marks = self._unsynced_marks
-        passed = 0
-        while passed < len(marks) and marks[passed][0] <= number:
-            passed += 1
-        if passed:
-            self.mark = marks[passed - 1][1]
-            del marks[:passed]
-        self.control.synced(number)
-        self.proposals.synced(number)
+        parts = self.parts
+        parts.members.judge_all()
+        parts.reconfiguration.look()
+        if parts.election.role == "leader":
+            parts.election.note_regard()
+            parts.compaction.look()
+            parts.control.catch_up()
+        parts.proposals.look()
+        parts.contents.changed()
+        parts.replication.look()
+        parts.members.beat()
 
     def _call(self, call: int, request: Request) -> None:
-        ctx = self.ctx
+        parts = self.parts
         match request:
             case AcquireLock():
-                self.locks.acquire(call, request)
+                parts.locks.acquire(call, request)
             case RenewLock():
-                self.locks.renew(call, request)
+                parts.locks.renew(call, request)
             case ReleaseLock():
-                self.locks.release(call, request)
+                parts.locks.release(call, request)
             case StepDown(to=to):
-                ctx.reply(call, orders.step_down(self, to))
+                parts.ctx.reply(call, orders.step_down(parts, to))
             case Elect():
-                ctx.reply(call, orders.elect(self))
+                parts.ctx.reply(call, orders.elect(parts))
             case GoOnWithout(members=names):
-                ctx.reply(call, orders.go_on_without(self, names))
-            case _ if not self.members.can_vote:
-                ctx.reply(call, orders.cannot(self))
+                parts.ctx.reply(call, orders.go_on_without(parts, names))
+            case _ if not parts.members.can_vote:
+                parts.ctx.reply(call, orders.cannot(parts))
             case Propose():
-                self.proposals.propose(call, request)
+                parts.proposals.propose(call, request)
             case Publish():
-                self.publishing.publish(call, request)
+                parts.publishing.publish(call, request)
             case Ingest():
-                self.publishing.ingest(call, request)
+                parts.publishing.ingest(call, request)
             case ResolveConflict():
-                self.proposals.resolve(call, request)
+                parts.proposals.resolve(call, request)
 
     def _finish(self) -> list[Effect]:
         """End of a step: cast the votes it asked for, push what it wrote, note what will be durable when."""
-        ctx = self.ctx
-        self.control.flush()
-        self.proposals.flush()
-        self.contents.flush()
-        self.replication.flush()
-        effects = ctx.drain()
-        if ctx.persist_number > (self._unsynced_marks[-1][0] if self._unsynced_marks else ctx.durable_number):
-            self._unsynced_marks.append((ctx.persist_number, self._mark()))
+        parts = self.parts
+        parts.control.flush()
+        parts.proposals.flush()
+        parts.contents.flush()
+        parts.replication.flush()
+        effects = parts.ctx.drain()
+        parts.written()
         return effects
-
-    # Wiring
-
-    def _wire(self) -> None:
-        self.members.tell = self._tell
-        self.replication.on_event = self.proposals.on_event
-        self.control.on_floor = self._on_floor
-        self.election.on_serving = self._on_serving
-        self.election.on_resigned = self.lock_service.end
-        self.election.on_leader = self._on_leader
-        self.lock_service.granting = lambda: self.election.granting
-
-    def _restore(self, durable: Durable) -> None:
-        self.election.restore(durable.hard)
-        self.control.restore(durable.stamp, durable.index, durable.control)
-        floor = durable.floor
-        if floor is not None:
-            self.recovery.floor = floor
-            self.fold.reset(floor.vector, floor.state)
-        self.proposals.restoring = True
-        self.replication.restore(floor.vector if floor else {}, durable.events)
-        self.proposals.restoring = False
-
-    def _on_floor(self, floor: Floor) -> None:
-        """A floor is committed: what lies at or below it is final (C1)."""
-        known = self.recovery.floor
-        if known is not None and all(known.vector.get(journal, 0) >= seq for journal, seq in floor.vector.items()):
-            return
-        self.recovery.floor = floor
-        self.fold.reset(floor.vector, floor.state)
-        self.contents.changed()
-        self.replication.raise_to(floor.vector)
-        self.ctx.persist(FloorReached(floor))
-        self.ctx.observe("FLOOR_REACHED", events=sum(floor.vector.values()))
-
-    def _on_serving(self, former: str | None, reason: str) -> None:
-        own, term = self.settings.id, self.election.term
-        self.lock_service.begin()
-        self.replication.append(LEADER_ELECTED, {"leader": own, "term": term, "reason": reason}, "")
-        if former not in (None, own):
-            changed = {"from": former, "to": own, "term": term, "reason": reason}
-            self.replication.append(LEADER_CHANGED, changed, "")
-        self._on_leader()
-
-    def _on_leader(self) -> None:
-        self.locks.leader_changed()
-        self.timesync.leader_changed()
-
-    # Marks
-
-    def _mark(self) -> Mark:
-        return Mark(self.replication.seq, self.election.term, self.control.stamp, self.control.index)
-
-    def begin_anew(self, why: str) -> None:
-        """A new journal on this disk (D1): of the former one's events nothing is said any more, not even at once."""
-        self.recovery.begin_anew(why)
-        self._unsynced_marks.clear()
-        self.mark = Mark(0, self.mark.term, self.mark.stamp, self.mark.index)
-
-    def _quote(self, peer: Peer, journal: str) -> Mark | None:
-        """The most this node knows to have been on the peer's disk. What it holds of its log outlives restarts here."""
-        held, mark = self.replication.vector.get(journal, 0), peer.mark
-        if mark is not None and mark.seq >= held:
-            return mark
-        return Mark(held, mark.term, mark.stamp, mark.index) if mark is not None else Mark(held, 0, 0, 0)

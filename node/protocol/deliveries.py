@@ -5,7 +5,6 @@ equal configs (M2).
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from node.protocol.checkpoint import is_readable
 from node.protocol.messages import (
@@ -33,11 +32,9 @@ from node.protocol.messages import (
     VoteAnswer,
     VoteRequest,
 )  # fmt: skip
+from node.protocol.parts import Parts
 from node.protocol.peer import Peer
 from node.protocol.records import Floor
-
-if TYPE_CHECKING:
-    from node.protocol.core import Core
 
 NEEDS_EQUAL_CONFIG = (
     PreVote, PreVoteAnswer, VoteRequest, VoteAnswer, ControlReset, ControlAppend, ControlAck, Permit,
@@ -47,71 +44,71 @@ NEEDS_EQUAL_CONFIG = (
 _BRING_FLOORS = frozenset({ControlAppend, ControlReset, VoteAnswer, RecoverAnswer})
 
 
-def receive(core: "Core", envelope: Envelope) -> None:
+def receive(parts: Parts, envelope: Envelope) -> None:
     """Take in what a peer sent, or say why not."""
-    ctx, members = core.ctx, core.members
+    ctx, members = parts.ctx, parts.members
     peer = members.peers.get(envelope.sender)
-    if peer is None or envelope.to != core.settings.id or envelope.cluster != core.settings.cluster:
+    if peer is None or envelope.to != parts.settings.id or envelope.cluster != parts.settings.cluster:
         ctx.count("distributed_sync_errors_total", type="stranger")
         return
     # Even of a journal that is not the one noted: an older image of our disk may not know the peer's new one.
-    if envelope.quoted == core.journal_id and envelope.quote is not None and rolled_back(core, envelope.quote):
-        core.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
+    if envelope.quoted == parts.journal_id and envelope.quote is not None and rolled_back(parts, envelope.quote):
+        parts.begin_anew(f"{peer.member.id} has seen more of this disk than it holds")
         return
-    if core.recovery.is_late(peer, envelope.journal, envelope.start):
+    if parts.recovery.is_late(peer, envelope.journal, envelope.start):
         ctx.count("distributed_sync_errors_total", type="former_boot")
         return
-    if not core.recovery.accepts(peer, envelope.journal, envelope.boot):
+    if not parts.recovery.accepts(peer, envelope.journal, envelope.boot):
         members.heard_stranger(peer)
         for message in envelope.messages:
             if envelope.digest == members.digest:
                 if isinstance(message, Recover):
-                    core.recovery.on_recover(peer, message, envelope.boot)
+                    parts.recovery.on_recover(peer, message, envelope.boot)
                 elif isinstance(message, Heartbeat):
-                    core.recovery.on_replaced(peer, envelope.journal)
+                    parts.recovery.on_replaced(peer, envelope.journal)
                 elif isinstance(message, RecoverAnswer):
-                    _give_way(core, peer, message)
+                    _give_way(parts, peer, message)
         return
     members.heard(peer, envelope.boot, envelope.digest)
     peer.start = (envelope.journal, envelope.start)
     peer.quoted = envelope.quoted
-    core.clock.receive(envelope.hlc, ctx.wall_ms)
+    parts.clock.receive(envelope.hlc, ctx.wall_ms)
     if peer.mark is None or _further(envelope.mark, peer.mark):
         peer.mark = envelope.mark
-    core.recovery.heard(peer.member.id)
+    parts.recovery.heard(peer.member.id)
     equal = envelope.digest == members.digest
     for message in envelope.messages:
         if equal or not isinstance(message, NEEDS_EQUAL_CONFIG):
-            take(core, peer, message, envelope)
+            take(parts, peer, message, envelope)
     members.judge(peer)
 
 
-def _give_way(core: "Core", peer: Peer, answer: RecoverAnswer) -> None:
+def _give_way(parts: Parts, peer: Peer, answer: RecoverAnswer) -> None:
     """Go on under a new journal id where a member has taken another disk for this one's replacement (D2)."""
-    if core.recovery.is_replaced(peer, answer):
-        core.begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
+    if parts.recovery.is_replaced(peer, answer):
+        parts.begin_anew(f"{peer.member.id} has taken another disk for this one's replacement")
 
 
-def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None:
+def take(parts: Parts, peer: Peer, message: Message, envelope: Envelope) -> None:
     """One message, to the part it is for; nothing of one that brings a floor which says nothing (C1)."""
     if type(message) in _BRING_FLOORS and not all(map(is_readable, _floors(message))):
-        core.ctx.count("distributed_sync_errors_total", type="bad_floor")
+        parts.ctx.count("distributed_sync_errors_total", type="bad_floor")
         return
-    election, control, may_ack = core.election, core.control, core.members.can_vote
+    election, control, may_ack = parts.election, parts.control, parts.members.can_vote
     match message:
         case Push():
-            if not core.replication.on_push(peer, message, envelope.journal):
-                core.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
+            if not parts.replication.on_push(peer, message, envelope.journal):
+                parts.begin_anew(f"{peer.member.id} holds more of this journal than its own disk")
         case Heartbeat():
-            if peer.digest == core.members.digest:
+            if peer.digest == parts.members.digest:
                 election.on_heartbeat(peer, message)
-            if core.members.on_heartbeat(peer, message):
-                core.replication.on_vector(peer)
+            if parts.members.on_heartbeat(peer, message):
+                parts.replication.on_vector(peer)
         case HeartbeatAck():
-            core.members.on_ack(peer, message)
+            parts.members.on_ack(peer, message)
         case ControlAppend() | ControlReset():
             if message.term < election.term:
-                core.ctx.send(peer.member.id, ControlAck(election.term, 0, gap=True), core.ctx.persist_number)
+                parts.ctx.send(peer.member.id, ControlAck(election.term, 0, gap=True), parts.ctx.persist_number)
                 return
             election.see_term(message.term)
             election.accept_leader(peer.member.id)
@@ -127,13 +124,13 @@ def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None
             else:
                 control.on_ack(peer, message)
         case LockCall():
-            core.lock_service.handle(peer.member.id, message)
+            parts.lock_service.handle(peer.member.id, message)
         case LockAnswer():
-            core.locks.on_answer(peer.member.id, message)
+            parts.locks.on_answer(peer.member.id, message)
         case Held():
-            core.replication.on_held(peer, message)
+            parts.replication.on_held(peer, message)
         case Pull():
-            core.replication.on_pull(peer, message)
+            parts.replication.on_pull(peer, message)
         case PreVote():
             election.on_prevote(peer, message)
         case PreVoteAnswer():
@@ -150,14 +147,14 @@ def take(core: "Core", peer: Peer, message: Message, envelope: Envelope) -> None
         case ConfigView(entries=entries):
             peer.entries = entries
         case Recover():
-            core.recovery.on_recover(peer, message, envelope.boot)
+            parts.recovery.on_recover(peer, message, envelope.boot)
         case RecoverAnswer():
-            _give_way(core, peer, message)
-            core.recovery.on_answer(peer, message)
+            _give_way(parts, peer, message)
+            parts.recovery.on_answer(peer, message)
         case TimeProbe():
-            core.timesync.on_probe(peer, message)
+            parts.timesync.on_probe(peer, message)
         case TimeAnswer():
-            core.timesync.on_answer(peer, message)
+            parts.timesync.on_answer(peer, message)
 
 
 def _floors(message: Message) -> Iterator[Floor]:
@@ -171,12 +168,12 @@ def _floors(message: Message) -> Iterator[Floor]:
             yield from (each for each in (state.floor, floor) if each is not None)
 
 
-def rolled_back(core: "Core", quote: Mark) -> bool:
+def rolled_back(parts: Parts, quote: Mark) -> bool:
     """Whether a peer has seen more of this disk than there is on it (D1)."""
     return (
-        quote.seq > core.replication.seq
-        or quote.term > core.election.term
-        or (quote.stamp, quote.index) > core.control.position
+        quote.seq > parts.replication.seq
+        or quote.term > parts.election.term
+        or (quote.stamp, quote.index) > parts.control.position
     )
 
 

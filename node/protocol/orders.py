@@ -1,20 +1,16 @@
 """What an operator may order of a node: hand over, look for a better leader, recover without a lost member."""
 
-from typing import TYPE_CHECKING
-
 from node.protocol import views
 from node.protocol.alarms import in_words
+from node.protocol.parts import Parts
 from node.protocol.requests import Accepted, Refusal
 
-if TYPE_CHECKING:
-    from node.protocol.core import Core
 
-
-def step_down(core: "Core", to: str | None) -> Accepted | Refusal:
+def step_down(parts: Parts, to: str | None) -> Accepted | Refusal:
     """Hand over leadership in good order (E6), to the next by rank unless `to` names somebody."""
-    election, members = core.election, core.members
+    election, members = parts.election, parts.members
     if not election.leads:
-        return _not_leader(core)
+        return _not_leader(parts)
     if election.handing_to is not None:
         return Refusal("stepping_down", f"already handing over to {election.handing_to}")
     able = [name for name, peer in members.peers.items() if name in members.voters and peer.alive]
@@ -22,44 +18,44 @@ def step_down(core: "Core", to: str | None) -> Accepted | Refusal:
         could = ", ".join(able) or "none"
         return Refusal("no_candidate", f"{to} is not a voter that is alive here; could be: {could}")
     if to is None:
-        to = next((name for name in views.ranked(core) if name in able), None)
+        to = next((name for name in views.ranked(parts) if name in able), None)
     if to is None:
         return Refusal("no_candidate", "no other voter is alive here")
     election.hand_over(to)
     return Accepted(f"handing over to {to}", "hands_over", to)
 
 
-def elect(core: "Core") -> Accepted | Refusal:
+def elect(parts: Parts) -> Accepted | Refusal:
     """Review the ranking now instead of at the next election interval (E6)."""
-    if not core.election.leads:
-        return _not_leader(core)
-    candidate = core.election.review()
+    if not parts.election.leads:
+        return _not_leader(parts)
+    candidate = parts.election.review()
     if candidate is None:
-        own = core.settings.id
+        own = parts.settings.id
         return Accepted(f"{own} stays: nobody healthy for a whole election interval outranks it", "stays", own)
     return Accepted(f"handing over to {candidate}", "hands_over", candidate)
 
 
-def go_on_without(core: "Core", names: tuple[str, ...]) -> Accepted | Refusal:
+def go_on_without(parts: Parts, names: tuple[str, ...]) -> Accepted | Refusal:
     """Recover without the answers of members whose disks are lost (D1)."""
-    unknown = [name for name in names if name not in core.members.peers]
+    unknown = [name for name in names if name not in parts.members.peers]
     if unknown:
         return Refusal("bad_request", f"not a member: {', '.join(unknown)}", field="without")
-    if core.recovery.ready:
+    if parts.recovery.ready:
         return Refusal("bad_request", "this node is not recovering", field="without")
-    core.recovery.go_on_without(names)
-    hindrance = core.recovery.alarm()
-    state = "ready" if core.recovery.ready or hindrance is None else in_words(hindrance, core.settings.id)
+    parts.recovery.go_on_without(names)
+    hindrance = parts.recovery.alarm()
+    state = "ready" if parts.recovery.ready or hindrance is None else in_words(hindrance, parts.settings.id)
     return Accepted(f"recovering without {', '.join(names)}: {state}")
 
 
-def cannot(core: "Core") -> Refusal:
+def cannot(parts: Parts) -> Refusal:
     """Why this node takes no requests now (H2)."""
-    hindrance = core.recovery.alarm()
+    hindrance = parts.recovery.alarm()
     if hindrance is not None:
-        return Refusal("recovering", in_words(hindrance, core.settings.id))
-    return Refusal("cannot_vote", f"this node cannot write: {', '.join(core.members.reasons)}; ask another")
+        return Refusal("recovering", in_words(hindrance, parts.settings.id))
+    return Refusal("cannot_vote", f"this node cannot write: {', '.join(parts.members.reasons)}; ask another")
 
 
-def _not_leader(core: "Core") -> Refusal:
-    return Refusal("not_leader", f"the leader is {core.election.leader or 'unknown'}; ask it")
+def _not_leader(parts: Parts) -> Refusal:
+    return Refusal("not_leader", f"the leader is {parts.election.leader or 'unknown'}; ask it")

@@ -10,14 +10,16 @@ there at the next look: by then it was sent, or it never will be. Events that a 
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import httptools
 import msgspec
 
+from node.observability.log import EventLog
 from node.observability.traces import new_trace_id
-from node.protocol.effects import LegacySeen
+from node.protocol.core import Core
+from node.protocol.effects import Input, LegacySeen, Now
 from node.protocol.events import (
     CONFLICT_RESOLVED,
     DIFF_PROPOSAL,
@@ -29,13 +31,10 @@ from node.protocol.events import (
     Event,
     hlc_from_wall_ms,
 )
-from node.protocol.requests import Accepted, Ingest
-from node.protocol.settings import Member
-from node.runtime.bus import BusClosed, Lagged
+from node.protocol.requests import Accepted, Answer, Ingest, Request
+from node.protocol.settings import Member, Settings
+from node.runtime.bus import Bus, BusClosed, Lagged
 from node.runtime.cursor import decode_cursor
-
-if TYPE_CHECKING:
-    from node.runtime.driver import Engine
 
 TIMEOUT_S: Final = 2.0
 """v1.6 gives its own calls two seconds."""
@@ -123,11 +122,31 @@ async def call(url: str, method: str, path: str, body: object = None) -> bytes:
     return bytes(answer.body)
 
 
+class Node(Protocol):
+    """What is needed of the node that keeps a v1.6 member in step."""
+
+    settings: Settings
+    core: Core
+    bus: Bus
+    log: EventLog
+
+    def now(self) -> Now:
+        """The time of this moment."""
+        ...
+
+    def step(self, input: Input, /) -> None:
+        """Give the core an input."""
+
+    async def call(self, request: Request, timeout_s: float) -> Answer:
+        """Put a request to the core."""
+        ...
+
+
 class LegacyMember:
     """Keeps one v1.6 member in step with this node."""
 
-    def __init__(self, engine: "Engine", member: Member) -> None:
-        self._engine = engine
+    def __init__(self, node: Node, member: Member) -> None:
+        self._node = node
         self._member = member
         self._pending: deque[Event] = deque(maxlen=MAX_PENDING)
         self._listed: frozenset[str] = frozenset()
@@ -146,7 +165,7 @@ class LegacyMember:
     async def _beats(self) -> None:
         beats = 0
         while True:
-            due = time.monotonic() + self._engine.settings.timing.heartbeat_interval
+            due = time.monotonic() + self._node.settings.timing.heartbeat_interval
             try:
                 await self._beat()
                 await self._hand_on()
@@ -158,8 +177,8 @@ class LegacyMember:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _beat(self) -> None:
-        engine = self._engine
-        own = next(view for view in engine.core.view_instances(engine.now()) if view.id == engine.settings.id)
+        node = self._node
+        own = next(view for view in node.core.view_instances(node.now()) if view.id == node.settings.id)
         sent = time.monotonic()
         beat = {
             "instanceId": own.id,
@@ -168,7 +187,7 @@ class LegacyMember:
             "status": own.status,
         }
         await call(self._member.url, "POST", "/distributed/heartbeat", beat)
-        engine.step(LegacySeen(self._member.id, rtt_ms=(time.monotonic() - sent) * 1000))
+        node.step(LegacySeen(self._member.id, rtt_ms=(time.monotonic() - sent) * 1000))
         self._note(alive=True)
 
     async def _hand_on(self) -> None:
@@ -202,7 +221,7 @@ class LegacyMember:
                 entries = msgspec.json.decode(body, type=_Journal).events
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise LegacyFailed(f"GET {self._member.url}/distributed/journal: {problem}") from problem
-        own = self._engine.settings.id
+        own = self._node.settings.id
         ripe = [
             entry
             for entry in entries
@@ -213,7 +232,7 @@ class LegacyMember:
         if ripe:
             trace = new_trace_id()
             ask = Ingest(self._member.id, tuple(_event(entry, trace) for entry in ripe))
-            answer = await self._engine.call(ask, self._engine.settings.timing.heartbeat_timeout)
+            answer = await self._node.call(ask, self._node.settings.timing.heartbeat_timeout)
             if not isinstance(answer, Accepted):
                 return
         self._listed = frozenset(entry.id for entry in entries)
@@ -221,10 +240,10 @@ class LegacyMember:
 
     async def _follow(self) -> None:
         since = None
-        own = self._engine.settings.id
+        own = self._node.settings.id
         while True:
             try:
-                async for event, _ in self._engine.bus.subscribe(since):
+                async for event, _ in self._node.bus.subscribe(since):
                     if event.origin == own and event.type not in UNKNOWN_TO_V16:
                         self._pending.append(event)
             except Lagged as lagged:
@@ -236,9 +255,9 @@ class LegacyMember:
         if alive != self._alive:
             self._alive = alive
             if alive:
-                self._engine.log.info("legacy_answers", peer=self._member.id)
+                self._node.log.info("legacy_answers", peer=self._member.id)
             else:
-                self._engine.log.warn("legacy_silent", peer=self._member.id, problem=problem)
+                self._node.log.warn("legacy_silent", peer=self._member.id, problem=problem)
 
 
 def _event(entry: _Entry, trace: str) -> Event:

@@ -98,7 +98,7 @@ class Checkers:
     def intended(self, process: "Process", records: tuple[Record, ...]) -> None:
         """A core has decided to write this: what it ends may from now on be missing elsewhere."""
         heard = process.hearing
-        stranger = heard.sender if heard is not None and heard.digest != process.running.members.digest else None
+        stranger = heard.sender if heard is not None and heard.digest != process.running.parts.members.digest else None
         for record in records:
             if isinstance(record, Appended) and record.event.journal == process.running.journal_id:
                 ahead_ms = hlc_wall_ms(record.event.hlc) - process.now.wall_ms

@@ -83,4 +83,4 @@ def _is_no_envelope(process: "Process", data: bytes) -> None:
 def _state(process: "Process") -> tuple[object, ...]:
     core = process.running
     status = core.view_status(process.now)
-    return status.leader.term, status.state_digest, dict(core.vector), core.control.stamp, core.control.index
+    return status.leader.term, status.state_digest, dict(core.vector), *core.parts.control.position

@@ -26,7 +26,7 @@ class Alone:
         for _ in range(100):
             self.now = Now(self.now.mono + 1, self.now.wall_ms + 1000)
             self.step(self.core.step(self.now, Tick()))
-        assert self.core.election.leads
+        assert self.core.parts.election.leads
 
     def step(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -97,7 +97,7 @@ def talk(seed: int, count: int) -> Core:
     garbage = Garbage(seed, [sender.journal_id, victim.journal_id, "other"])
     for number in range(count):
         now = Now(now.mono + 0.05, now.wall_ms + 50)
-        envelope = sender.envelope(victim.settings.id, (garbage.message(),))
+        envelope = sender.envelope(victim.parts.settings.id, (garbage.message(),))
         for given in (Received(envelope), Tick()):
             for effect in victim.step(now, given):
                 if isinstance(effect, Persist):
@@ -126,7 +126,7 @@ def test_a_floor_that_does_not_read_as_one_is_not_taken(state: bytes, at_once: b
     reset = ControlReset(7, 1, ControlState(floor=floor if at_once else None), 1)
     messages = (reset,) if at_once else (reset, ControlAppend(7, 2, (floor,), 2))
     victim.step(now, Received(sender.envelope("instance-A", messages)))
-    assert victim.control.state.floor is None
+    assert victim.parts.control.state.floor is None
     assert victim.vector == {}
     assert victim.counters["distributed_sync_errors_total", (("type", "bad_floor"),)] == 1
 

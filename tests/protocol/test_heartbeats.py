@@ -61,7 +61,7 @@ def test_h1_a_confirmation_that_waits_for_the_next_beat_is_no_round_trip() -> No
     stage.settle()
     stage.world.run_for(CALM_S)
     for process in stage.world.hosts.values():
-        for peer in process.running.members.peers.values():
+        for peer in process.running.parts.members.peers.values():
             assert peer.status == HEALTHY
             assert peer.rtt_s is not None
             assert peer.rtt_s < 1.0, (process.id, peer.member.id)
@@ -75,5 +75,5 @@ def test_e5_the_leader_beats_on_its_own_time_so_that_its_lease_is_long() -> None
     shortest_s = timing.heartbeat_timeout
     for _ in range(int(CALM_S)):
         stage.world.run_for(1.0)
-        shortest_s = min(shortest_s, stage[leader].running.election.lease_remaining_s())
+        shortest_s = min(shortest_s, stage[leader].running.parts.election.lease_remaining_s())
     assert shortest_s >= timing.heartbeat_timeout - timing.heartbeat_interval - 1.0

@@ -38,7 +38,7 @@ def test_a_leader_does_not_announce_again_what_it_heard_of_before_its_votes() ->
         return [event.origin for event in stage[leader].disk.events() if event.type == SNAPSHOT_ACCEPT]
 
     stage.until(told, 5)
-    before = stage[leader].running.fold.get(view.key)
+    before = stage[leader].running.parts.fold.get(view.key)
     assert before is not None
     assert before.verdict != "accepted"
     stage.world.network.heal()

@@ -32,8 +32,8 @@ def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
     """Found by a seed: noted anew, it shut out the disk that had replaced it, for ever."""
     stage = Stage(3)
     stage.settle()
-    peer = stage["B"].running.members.peers["A"]
-    recovery = stage["B"].running.recovery
+    peer = stage["B"].running.parts.members.peers["A"]
+    recovery = stage["B"].running.parts.recovery
     first = recovery.noted["A"].journal
     stage.kill("A")
     stage["A"].disk.wipe()

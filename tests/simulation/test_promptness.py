@@ -33,7 +33,7 @@ def test_p4_only_as_many_as_decide_are_asked_at_once_and_all_of_them_vote(monkey
     view = stage.propose("A", "1.0.0", "one")
     assert len({to for to, _ in seen}) == len(seen) == 2
     stage.settle()
-    votes = stage[view.proposer].running.fold.get(view.key)
+    votes = stage[view.proposer].running.parts.fold.get(view.key)
     assert votes is not None
     assert {voter for voter, _ in votes.votes} == {"A", "B", "C", "D", "E"}
 

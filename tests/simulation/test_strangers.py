@@ -32,7 +32,7 @@ def test_a_core_that_listens_to_strangers_is_found_out(monkeypatch: pytest.Monke
         if isinstance(given, Received):
             envelope = given.envelope
             sender = "B" if envelope.sender == "stranger" else envelope.sender
-            given = Received(msgspec.structs.replace(envelope, sender=sender, to=self.settings.id, cluster="sim"))
+            given = Received(msgspec.structs.replace(envelope, sender=sender, to=self.parts.settings.id, cluster="sim"))
         return step(self, now, given)
 
     monkeypatch.setattr(Core, "step", trusting)

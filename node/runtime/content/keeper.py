@@ -88,7 +88,8 @@ class Keeper:
         self.teller = Teller(engine)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(PULLS + 2, "content")
-        self.switching = Switching(self, engine, Applier(self.store, config.role, config.hooks))
+        applier = Applier(self.store, config.role, config.hooks)
+        self.switching = Switching(self, engine, applier, config.limits.keep_versions)
         self._pace = Pace(config.bandwidth_bytes_per_s)
         self.sender = Sender(Pace(config.bandwidth_bytes_per_s), self.store)
         self._pulling = asyncio.Semaphore(PULLS)
@@ -174,7 +175,7 @@ class Keeper:
             set_aside_corrupt(self.store, holding, verify(self.store, holding))
 
         await self.run(reopen)
-        wanted = self._engine.core.contents.of(holding.version)
+        wanted = self._engine.core.parts.contents.of(holding.version)
         if wanted is not None and wanted.content.key == holding.key:
             self.pull(wanted)
         self._engine.step(ContentIs(holding.key, "missing"))
@@ -183,7 +184,7 @@ class Keeper:
         """Drop all but the newest `keep` versions, the current one and the working data's, and what is half-way here
         and not wanted; says which versions.
         """
-        current, applied = self._engine.core.fold.current, self.switching.applied
+        current, applied = self._engine.core.parts.fold.current, self.switching.applied
         needed = {current[0]} if current is not None else set()
         needed |= {applied.version} if applied is not None else set()
         wanted = {*self._wants(), *self._bringing}
@@ -279,7 +280,7 @@ class Keeper:
         self._engine.step(ContentIs(holding.key, "held"))
         if self._asked.pop(holding.key, None) is not None:
             self.install(wanted)
-            current = self._engine.core.contents.current
+            current = self._engine.core.parts.contents.current
             if current is not None and current[0].content.key == holding.key:
                 self.apply(*current)
 

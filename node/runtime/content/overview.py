@@ -68,8 +68,8 @@ def _ask(member: Member) -> Here | None:
 
 
 def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> VersionView:
-    fold = engine.core.fold
-    wanted, settled = engine.core.contents.of(version), fold.leading_to(version)
+    fold = engine.core.parts.fold
+    wanted, settled = engine.core.parts.contents.of(version), fold.leading_to(version)
     answered = [here for here in told.values() if here is not None]
     held = [each for here in answered for each in here.held if each.version == version]
     coming = [each for here in answered for each in here.under_way if each.version == version]

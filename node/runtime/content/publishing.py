@@ -264,7 +264,7 @@ class Publisher:
             trace=trace,
         )  # fmt: skip
         job.set(phase="staging", total_bytes=stored.content.bytes)
-        if self._engine.core.fold.find(stored.kind, stored.base, stored.version, stored.hash) is None:
+        if self._engine.core.parts.fold.find(stored.kind, stored.base, stored.version, stored.hash) is None:
             await self._predict(propose)
             await self._stage(job, wanted, required(len(settings.voters), settings.rule))
         job.set(phase="voting")

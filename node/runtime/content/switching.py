@@ -3,29 +3,49 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 from node.artifacts.apply import Applied, Applier, Switched
 from node.artifacts.errors import BadContent, BuilderKeeps, ContentError, ContentMissing, OlderVersion, Vetoed
+from node.artifacts.store import Holding, Store
 from node.protocol.effects import ContentIs, Wanted
+from node.runtime.content.telling import Teller
 
 if TYPE_CHECKING:
-    from node.runtime.content.keeper import Keeper
     from node.runtime.driver import Engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
 
 
+class Keeper(Protocol):
+    """What is needed of who keeps the content."""
+
+    store: Store
+    teller: Teller
+
+    async def damaged(self, holding: Holding) -> None:
+        """Held content was found not to be what it should."""
+
+    async def prune(self, keep: int) -> list[str]:
+        """Drop all but the newest `keep` versions and what is in use; says which."""
+        ...
+
+
 class Switching:
     """Installs and applies. Of several switches that wait only the last is made: it is what is current."""
 
-    def __init__(self, keeper: "Keeper", engine: "Engine", applier: Applier) -> None:
+    def __init__(self, keeper: Keeper, engine: "Engine", applier: Applier, keep_versions: int) -> None:
         self._keeper = keeper
         self._engine = engine
         self._applier = applier
+        self._keep_versions = keep_versions
         self._thread = ThreadPoolExecutor(1, "apply")
         self._installs: deque[Wanted] = deque()
         self._target: tuple[Wanted, bool] | None = None
@@ -38,12 +58,11 @@ class Switching:
 
     async def start(self) -> None:
         """Finish or undo a switch that a crash cut short. Raises ContentFault."""
-        loop = asyncio.get_running_loop()
-        finished = await loop.run_in_executor(self._thread, self._applier.recover)
-        self.applied = await loop.run_in_executor(self._thread, self._applier.applied)
+        finished = await self._in_thread(self._applier.recover)
+        self.applied = await self._in_thread(self._applier.applied)
         if finished is not None:
             self._keeper.teller.recovered(finished)
-        self._task = loop.create_task(self._work(), name="content switch")
+        self._task = asyncio.create_task(self._work(), name="content switch")
 
     async def stop(self) -> None:
         """Let the switch under way end, and begin no other."""
@@ -61,6 +80,9 @@ class Switching:
         """Make held content the working data, in place of what waits to be."""
         self._target = (content, back)
         self._wake.set()
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     async def _work(self) -> None:
         pause_s = FIRST_RETRY_S
@@ -88,11 +110,11 @@ class Switching:
                     await self._prepare()
 
     async def _install_all(self) -> None:
-        loop, store = asyncio.get_running_loop(), self._keeper.store
+        store = self._keeper.store
         while self._installs:
             content = self._installs[0]
             try:
-                await loop.run_in_executor(self._thread, store.install, content.content.key)
+                await self._in_thread(store.install, content.content.key)
             except ContentMissing:
                 self._engine.step(ContentIs(content.content.key, "missing"))
             self._installs.popleft()
@@ -103,7 +125,7 @@ class Switching:
         target = content, back = self._target
         started = time.monotonic()
         try:
-            switched = await asyncio.get_running_loop().run_in_executor(self._thread, self._switch_to, content, back)
+            switched = await self._in_thread(self._switch_to, content, back)
         except (Vetoed, OlderVersion, BuilderKeeps) as no:
             self.problem = str(no)
             if not isinstance(no, BuilderKeeps):
@@ -117,7 +139,7 @@ class Switching:
             if switched is not None:
                 self.applied = switched.applied
                 self._keeper.teller.applied(content, switched, started, back)
-                await self._keeper.prune(self._keeper.config.limits.keep_versions)
+                await self._keeper.prune(self._keep_versions)
         if self._target is target:
             self._target = None
         else:
@@ -125,10 +147,10 @@ class Switching:
 
     async def _prepare(self) -> None:
         with suppress(ContentError):  # what comes next takes longer then
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._keeper.store.prepare)
+            await self._in_thread(self._keeper.store.prepare)
 
     async def _fetch_again(self, content: Wanted) -> None:
-        holding = await self._keeper.run(lambda: self._keeper.store.find(content.content.key))
+        holding = await self._in_thread(self._keeper.store.find, content.content.key)
         if holding is None:
             self._engine.step(ContentIs(content.content.key, "missing"))
         else:

@@ -51,7 +51,7 @@ def _settle(stage: Stage) -> list[str]:
 def _load(stage: Stage) -> None:
     """A small steady load begins; from now on what goes well is not told."""
     stage.chronicle.routine = False
-    stage.steady = Steady(stage)
+    stage.steady = Steady(stage.world, stage.chronicle)
     stage.steady.start()
 
 

@@ -5,7 +5,6 @@ Both ask the next node when one refuses or does not answer, with the same reques
 
 from collections.abc import Generator
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 from node.protocol.requests import (
     AcquireLock,
@@ -17,12 +16,10 @@ from node.protocol.requests import (
     RenewLock,
     Request,
 )
-from node.simulation.scenario.chronicle import UNTOLD
+from node.simulation.scenario.chronicle import UNTOLD, Chronicle
 from node.simulation.scenario.outcomes import tell_answer, tell_request, went_well
 from node.simulation.workload import REFUSED, Script, Wish
-
-if TYPE_CHECKING:
-    from node.simulation.scenario.stage import Stage
+from node.simulation.world import World
 
 RESOURCE = "catalogue"
 OWNER = "build"
@@ -36,10 +33,10 @@ SLOW_S = 1.0
 class Steady:
     """The clients. `done` counts what they got, `suffered` tells what came late, not at once or not at all."""
 
-    def __init__(self, stage: "Stage") -> None:
-        self._stage = stage
-        self._world = stage.world
-        self._timing = stage.world.plan.timing
+    def __init__(self, world: World, chronicle: Chronicle) -> None:
+        self._world = world
+        self._chronicle = chronicle
+        self._timing = world.plan.timing
         self._patience_s = self._timing.heartbeat_interval
         self._open = True
         self._version = (0, 0, 0)
@@ -57,7 +54,7 @@ class Steady:
 
     def _suffer(self, what: str) -> None:
         self.suffered.append(what)
-        self._stage.chronicle.note("client", what)
+        self._chronicle.note("client", what)
 
     def _ask(self, request: Request, within_s: float) -> Asking:
         """Ask one node after the other, until it went well or time is up. Returns the last answer."""
@@ -75,7 +72,7 @@ class Steady:
                 break
             if isinstance(answer, Refusal) and answer != REFUSED and not told:
                 told = True
-                self._stage.chronicle.note("client", f"{tell_request(request)} via {process.id}: {tell_answer(answer)}")
+                self._chronicle.note("client", f"{tell_request(request)} via {process.id}: {tell_answer(answer)}")
         took_s = world.schedule.t - began_s
         cost = f"{took_s:.1f} s and {tries} {'try' if tries == 1 else 'tries'}"
         if not went_well(answer):

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol import core as core_
 from node.protocol import deliveries
-from node.protocol.core import Core
+from node.protocol import parts as parts_
 from node.protocol.events import HybridClock
 from node.protocol.membership import Membership
 from node.protocol.messages import Envelope
+from node.protocol.parts import Parts
 from node.protocol.peer import HEALTHY, Peer
 from node.protocol.timesync import TimeSync
 from tests.simulation.planted.bug import CUTS, bug
@@ -22,9 +22,9 @@ Patch = pytest.MonkeyPatch
 
 @bug("who is no member is heard", "M1", "stranger", "partition")
 def strangers_heard(patch: Patch) -> None:
-    def receive(original: Callable[..., None], core: Core, envelope: Envelope) -> None:
-        name = next(iter(core.members.peers)) if envelope.sender == "stranger" else envelope.sender
-        original(core, msgspec.structs.replace(envelope, sender=name, cluster=core.settings.cluster))
+    def receive(original: Callable[..., None], parts: Parts, envelope: Envelope) -> None:
+        name = next(iter(parts.members.peers)) if envelope.sender == "stranger" else envelope.sender
+        original(parts, msgspec.structs.replace(envelope, sender=name, cluster=parts.settings.cluster))
 
     around(patch, deliveries, "receive", receive)
 
@@ -36,7 +36,7 @@ def any_configuration(patch: Patch) -> None:
 
 @bug("two members are changed at once", "M3", "members", nodes=5, rare=True)
 def two_at_once(patch: Patch) -> None:
-    patch.setattr(core_, "check_step", lambda last, settings, force: None)
+    patch.setattr(parts_, "check_step", lambda last, settings, force: None)
 
 
 @bug("who is not heard stays healthy", "H1", *CUTS)
@@ -76,9 +76,9 @@ def whole_way(patch: Patch) -> None:
 
 @bug("a delivery is taken whatever disk it came from", "D1", "wipe", "duplicate", "crash", rare=True)
 def any_journal(patch: Patch) -> None:
-    def receive(original: Callable[..., None], core: Core, envelope: Any) -> None:
+    def receive(original: Callable[..., None], parts: Parts, envelope: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(core.recovery, "accepts", lambda peer, journal, boot: True)
-            original(core, envelope)
+            inner.setattr(parts.recovery, "accepts", lambda peer, journal, boot: True)
+            original(parts, envelope)
 
     around(patch, deliveries, "receive", receive)

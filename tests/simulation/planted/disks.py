@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol import core as core_
 from node.protocol import deliveries
+from node.protocol import parts as parts_
 from node.protocol import recovery as recovery_
 from node.protocol.context import Context
-from node.protocol.core import Core
+from node.protocol.parts import Parts
 from node.protocol.publishing import Publishing
 from node.protocol.records import Appended, Identity, Vote
 from node.protocol.recovery import Recovery
@@ -108,17 +108,17 @@ def journal_reused(patch: Patch) -> None:
     def same_again(original: Callable[..., None], self: Any, *args: Any, **kwargs: Any) -> None:
         settings = self._ctx.settings if isinstance(self, Recovery) else args[0]
         with pytest.MonkeyPatch.context() as inner:
-            for module in (core_, recovery_):
+            for module in (parts_, recovery_):
                 inner.setattr(module, "new_journal_id", lambda random, again: f"journal-{settings.id}")
             original(self, *args, **kwargs)
 
-    around(patch, Core, "__init__", same_again)
+    around(patch, Parts, "__init__", same_again)
     around(patch, Recovery, "begin_anew", same_again)
 
 
 @bug("a disk that was rolled back is not found out", "D1", "roll_back", "crash")
 def roll_back_unnoticed(patch: Patch) -> None:
-    patch.setattr(deliveries, "rolled_back", lambda core, quote: False)
+    patch.setattr(deliveries, "rolled_back", lambda parts, quote: False)
 
 
 @bug("a second process under one id is let in", "D2", "duplicate", "crash")

@@ -7,10 +7,10 @@ import pytest
 
 from node.protocol import deliveries, quorum
 from node.protocol import election as election_
-from node.protocol.core import Core
 from node.protocol.election import LEADER, Election, ranking
 from node.protocol.events import LEADER_ELECTED
 from node.protocol.messages import ControlAppend, ControlReset, VoteAnswer, VoteRequest
+from node.protocol.parts import Parts
 from node.protocol.peer import Peer
 from node.protocol.records import Durable, Vote
 from tests.simulation.planted.bug import CUTS, MANY, STORM, bug
@@ -59,13 +59,13 @@ def resumed(patch: Patch) -> None:
     think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0,
 )  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
-    def take(original: Callable[..., None], core: Core, peer: Peer, message: Any, envelope: Any) -> None:
-        if isinstance(message, ControlReset) and message.term < core.election.term:
-            core.control.on_reset(peer, message, core.members.can_vote)
-        elif isinstance(message, ControlAppend) and message.term < core.election.term:
-            core.control.on_append(peer, message, core.members.can_vote)
+    def take(original: Callable[..., None], parts: Parts, peer: Peer, message: Any, envelope: Any) -> None:
+        if isinstance(message, ControlReset) and message.term < parts.election.term:
+            parts.control.on_reset(peer, message, parts.members.can_vote)
+        elif isinstance(message, ControlAppend) and message.term < parts.election.term:
+            parts.control.on_append(peer, message, parts.members.can_vote)
         else:
-            original(core, peer, message, envelope)
+            original(parts, peer, message, envelope)
 
     around(patch, deliveries, "take", take)
 
@@ -119,13 +119,13 @@ def longest_log(patch: Patch) -> None:
 
 @bug("whoever hears of a leader announces it", "E4")
 def third_party(patch: Patch) -> None:
-    def told(original: Callable[..., None], self: Core) -> None:
+    def told(original: Callable[..., None], self: Parts) -> None:
         original(self)
         leader = self.election.leader
         if leader not in (None, self.settings.id) and self.members.can_vote:
             self.replication.append(LEADER_ELECTED, {"leader": leader, "term": self.election.term}, "")
 
-    around(patch, Core, "_on_leader", told)
+    around(patch, Parts, "_on_leader", told)
 
 
 @bug(
@@ -154,9 +154,9 @@ def by_way_of_the_second(patch: Patch) -> None:
 
 @bug("a leader does not step down before a higher term", "E7", *CUTS, rare=True)
 def stubborn(patch: Patch) -> None:
-    def take(original: Callable[..., None], core: Core, peer: Peer, message: Any, envelope: Any) -> None:
-        if core.election.role != LEADER or getattr(message, "term", 0) <= core.election.term:
-            original(core, peer, message, envelope)
+    def take(original: Callable[..., None], parts: Parts, peer: Peer, message: Any, envelope: Any) -> None:
+        if parts.election.role != LEADER or getattr(message, "term", 0) <= parts.election.term:
+            original(parts, peer, message, envelope)
 
     around(patch, deliveries, "take", take)
 

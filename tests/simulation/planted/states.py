@@ -11,7 +11,7 @@ from node.protocol.ballot import ProposalState
 from node.protocol.checkpoint import Checkpoint
 from node.protocol.compaction import Compaction
 from node.protocol.control import Control
-from node.protocol.core import Core
+from node.protocol.parts import Parts
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
 from node.protocol.state import Fold
@@ -124,12 +124,12 @@ def early_floor(patch: Patch) -> None:
 
 @bug("whoever is behind the floor takes the vector and not the state", "C1", *SPLITS, limits=SMALL, think_s=0.1)
 def floor_without_state(patch: Patch) -> None:
-    def reach(original: Callable[..., None], self: Core, floor: Any) -> None:
+    def reach(original: Callable[..., None], self: Parts, floor: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(self.fold, "reset", lambda vector, given: None)
             original(self, floor)
 
-    around(patch, Core, "_on_floor", reach)
+    around(patch, Parts, "_on_floor", reach)
 
 
 @bug(
