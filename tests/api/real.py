@@ -1,7 +1,6 @@
 """Real nodes in this process: core, journal on disk, links over loopback, API."""
 
 import random
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from node.protocol.core import Core
 from node.protocol.effects import Now
 from node.protocol.settings import Member, Settings, Timing
 from node.runtime.driver import Engine
+from tests.ports import claimed
 
 QUICK = Timing(heartbeat_interval=0.1, heartbeat_timeout=1.0, election_interval=5.0)
 
@@ -38,12 +38,12 @@ class RealNode:
 @asynccontextmanager
 async def nodes(data: Path, ids: tuple[str, ...], legacy: tuple[str, ...] = ()) -> AsyncIterator[list[RealNode]]:
     """A new cluster of `ids`; `legacy` are listed as v1.6 and nobody runs them."""
-    ports = _free_ports(len(ids) + len(legacy))
-    members = tuple(
-        Member(id, f"http://127.0.0.1:{port}/api/v1", *(("1.6",) if id in legacy else ()))
-        for id, port in zip((*ids, *legacy), ports, strict=True)
-    )
     async with AsyncExitStack() as running:
+        ports = running.enter_context(claimed(len(ids) + len(legacy)))
+        members = tuple(
+            Member(id, f"http://127.0.0.1:{port}/api/v1", *(("1.6",) if id in legacy else ()))
+            for id, port in zip((*ids, *legacy), ports, strict=True)
+        )
         started = []
         for id, port in zip(ids, ports, strict=False):
             settings = Settings(id=id, cluster="tests", members=members, timing=QUICK)
@@ -62,15 +62,3 @@ async def nodes(data: Path, ids: tuple[str, ...], legacy: tuple[str, ...] = ()) 
         for node in started:
             await node.engine.start()
         yield started
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -12,7 +12,7 @@ from node.protocol.events import RESERVED_TYPES
 from tests.api.real import RealNode, nodes
 from tests.api.test_hostile import REFUSED
 from tests.api.test_routes import READS, WRONG
-from tests.api.wire import Answered, Client, run, soon
+from tests.api.wire import Answered, Client, run, soon, until
 
 D = "/api/v1/distributed"
 ATTEMPT_S = 0.05
@@ -46,10 +46,12 @@ async def shown(node: RealNode, target: str, holds: Callable[[Any], bool]) -> An
 
 
 async def led(cluster: list[RealNode]) -> None:
-    """Wait until every node knows a leader and sees all members healthy."""
+    """Wait until every node knows a leader that serves and sees all members healthy."""
     for node in cluster:
         await shown(node, "leader", lambda data: data["id"] is not None)
         await shown(node, "quorum", lambda data: data["healthy"] >= len(cluster))
+    engines = [node.engine for node in cluster]
+    await until(lambda: any(engine.core.view_leader(engine.now()).lease_remaining_ms for engine in engines))
 
 
 def test_three_nodes_answer_the_seeds_calls(tmp_path: Path) -> None:
@@ -61,7 +63,9 @@ def test_three_nodes_answer_the_seeds_calls(tmp_path: Path) -> None:
             quorum = {"total": 3, "healthy": 3, "required": 2, "sufficient": True}
             for node in cluster:
                 assert (await ask(node, "GET", f"{D}/quorum")).data == quorum
-            said = await ask(cluster[0], "POST", f"{D}/propose-snapshot?wait=5", {"version": "1.2.0", "hash": "abc123"})
+            said = await ask(
+                cluster[0], "POST", f"{D}/propose-snapshot?wait=30", {"version": "1.2.0", "hash": "abc123"}
+            )
             assert said.data["state"] == "accepted"
             assert said.data["quorum"] == quorum
             label = said.data["proposalId"]
@@ -71,7 +75,7 @@ def test_three_nodes_answer_the_seeds_calls(tmp_path: Path) -> None:
             plain = await ask(cluster[1], "POST", f"{D}/propose-snapshot", {"version": "1.2.0", "hash": "abc123"})
             assert plain.data == {"proposalId": label, "quorum": quorum}
             diff = await ask(
-                cluster[2], "POST", f"{D}/propose-diff?wait=5", {"from": "1.2.0", "to": "1.3.0", "hash": "def456"}
+                cluster[2], "POST", f"{D}/propose-diff?wait=30", {"from": "1.2.0", "to": "1.3.0", "hash": "def456"}
             )
             assert diff.data["state"] == "accepted"
             for node in cluster:
@@ -98,7 +102,7 @@ def test_a_batch_of_proposals_is_decided_together(tmp_path: Path) -> None:
         async with nodes(tmp_path, ("instance-A",)) as (node,):
             await led([node])
             batch = [{"kind": "snapshot", "version": f"1.0.{n}", "hash": "a"} for n in range(200)]
-            said = await ask(node, "POST", f"{D}/propose?wait=5", batch)
+            said = await ask(node, "POST", f"{D}/propose?wait=30", batch)
             assert len(said.data) == 200
             assert {one["data"]["state"] for one in said.data} == {"accepted"}
             again = await ask(
@@ -204,7 +208,7 @@ def test_reserved_events_from_a_v16_member_decide_nothing_and_stop_nothing(tmp_p
 
     async def body() -> None:
         async with nodes(tmp_path, ("instance-A",), legacy=("instance-L",)) as (node,):
-            await shown(node, "leader", lambda data: data["id"] is not None)
+            await led([node])
             for number, payload in enumerate(ODD_PAYLOADS):
                 events = [
                     {
@@ -222,7 +226,7 @@ def test_reserved_events_from_a_v16_member_decide_nothing_and_stop_nothing(tmp_p
             assert status["currentVersion"] is None
             assert status["openProposals"] == 0
             assert not node.engine.stopped.done()
-            said = await ask(node, "POST", f"{D}/propose-snapshot?wait=5", {"version": "1.0.0", "hash": "a"})
+            said = await ask(node, "POST", f"{D}/propose-snapshot?wait=30", {"version": "1.0.0", "hash": "a"})
             assert said.json["success"] is True, said.body
 
     run(body)

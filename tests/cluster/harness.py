@@ -6,7 +6,6 @@ Nothing here waits for a fixed time: `until` looks again until something holds, 
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.network import Network
+from tests.ports import claim
 
 DEADLINE_S = 90.0
 """Longer than anything takes on a machine that is busy with ten other things: only a failure is waited for so long."""
@@ -29,8 +29,6 @@ DEAD_LINES = 100
 """Lines that are shown of the log of a node that ended: a stack, and what came before it."""
 API = "/api/v1"
 D = f"{API}/distributed"
-PORTS = range(20_000, 32_000)
-"""Below those that the kernel gives to outgoing connections: a node comes back on its own port."""
 QUICK: Mapping[str, float] = {
     "uptime_tolerance": 30,  # nodes that start within some seconds of one another are ranked by id
     "heartbeat_interval": 0.1,
@@ -65,6 +63,10 @@ class Answered:
     def data(self) -> Any:
         """The envelope's `data`."""
         return self.json["data"]
+
+
+class NotSaid(AssertionError):
+    """A read was not answered with 200: a failure, except while something is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +104,6 @@ def request(port: int, method: str, path: str, body: Any = None, timeout_s: floa
         return Answered(answer.status, headers, answer.read())
     finally:
         connection.close()
-
-
-def claimed_port() -> socket.socket:
-    """A claim to a port that nobody listens on, until it is closed.
-
-    It is the port's twin for datagrams, which no node uses: it keeps other tests off, also while the node is down.
-    """
-    while True:
-        claim = socket.socket(type=socket.SOCK_DGRAM)
-        try:
-            claim.bind(("127.0.0.1", random.choice(PORTS)))
-            with socket.socket() as probe:
-                if probe.connect_ex(claim.getsockname()) != 0:
-                    return claim
-        except OSError:
-            pass  # another test's
-        claim.close()
 
 
 @dataclass
@@ -168,9 +153,10 @@ class Instance:
         return request(self.port, method, f"{D}/{path}", body)
 
     def get(self, path: str) -> Any:
-        """The data of a read, which must answer."""
+        """The data of a read, which must answer. Raises `NotSaid`."""
         answer = self.ask("GET", path)
-        assert answer.status == 200, answer
+        if answer.status != 200:
+            raise NotSaid(f"{self.name}: {path}: {answer}")
         return answer.data
 
     def lines(self, count: int = 15) -> str:
@@ -209,21 +195,24 @@ class Cluster:
 
     def add(self, name: str) -> Instance:
         """A new entry in `instances.json`; the node is not started."""
-        self.nodes[name] = Instance(name, self.port(), self.root / name, self.root / f"{name}.log")
+        # A new dict each time: other threads go through the nodes meanwhile.
+        self.nodes = {**self.nodes, name: Instance(name, self.port(), self.root / name, self.root / f"{name}.log")}
         self.entries[name] = {"id": name, "url": f"{self.nodes[name].url}{D}/sync"}
         self.write()
         return self.nodes[name]
 
     def port(self) -> int:
         """A port that is this cluster's until its end."""
-        self._claims.append(claimed_port())
+        self._claims.append(claim())
         return int(self._claims[-1].getsockname()[1])
 
     def remove(self, name: str) -> Instance:
         """Take an entry out of `instances.json`."""
         del self.entries[name]
         self.write()
-        return self.nodes.pop(name)
+        removed = self.nodes[name]
+        self.nodes = {other: node for other, node in self.nodes.items() if other != name}
+        return removed
 
     def write(self) -> None:
         """Write `instances.json` as the entries are now."""
@@ -263,14 +252,15 @@ class Cluster:
         return [node for node in self if node.runs]
 
     def until(self, what: str, holds: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-        """Look until `holds` gives something true, and give it back; a node that does not answer is a no."""
+        """Look until `holds` gives something true, and give it back; a read that is not answered, or not yet (404,
+        503), is a no."""
         ends = time.monotonic() + deadline_s
         last: object = None
         while True:
             try:
                 if last := holds():
                     return last
-            except (OSError, http.client.HTTPException) as problem:
+            except (OSError, http.client.HTTPException, NotSaid) as problem:
                 last = problem
             if time.monotonic() > ends:
                 raise AssertionError(f"not within {deadline_s:g} s: {what}; last: {last!r}")
@@ -328,8 +318,8 @@ class Cluster:
         for node in self:
             if node.runs:
                 node.kill()
-        for claim in self._claims:
-            claim.close()
+        for each in self._claims:
+            each.close()
 
 
 @contextmanager

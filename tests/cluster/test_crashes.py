@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.harness import THREE, Instance, cluster
+from tests.cluster.harness import DEADLINE_S, THREE, Instance, cluster
 
 pytestmark = pytest.mark.cluster
 
@@ -93,7 +93,7 @@ def test_a_stopped_leader_comes_back_as_a_follower(tmp_path: Path) -> None:
         assert new != leader
         term = running[new].get("leader")["term"]
         # Its lease ends: another may have it, with a higher token.
-        taken = running[second].ask("POST", "locks/catalogue/acquire", {"owner": "other", "wait": 10})
+        taken = running[second].ask("POST", "locks/catalogue/acquire", {"owner": "other", "ttl": 60, "wait": 10})
         assert taken.status == 200, taken
         assert taken.data["fencingToken"] > token
         running[leader].signal(signal.SIGCONT)
@@ -124,7 +124,7 @@ def test_a_node_told_to_stop_brings_what_is_under_way_to_its_end(tmp_path: Path)
             voter.signal(signal.SIGCONT)
         assert asked.result().data["state"] == "accepted"
         assert proposer.process is not None
-        assert proposer.process.wait(2) == 0
+        assert proposer.process.wait(DEADLINE_S) == 0
 
 
 def refuses(node: Instance) -> bool:

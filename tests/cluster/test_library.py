@@ -75,10 +75,7 @@ def _is_free(running: Cluster, at: str) -> bool:
 
 def _accepted_there(running: Cluster, at: str, proposal: str) -> bool:
     """Whether this instance has heard of the build's proposal and of a quorum's votes: the build had both from one."""
-    answer = running[at].ask("GET", f"proposals/{proposal}")
-    if answer.status == 404:
-        return False
-    [known] = answer.data
+    [known] = running[at].get(f"proposals/{proposal}")
     assert known["proposer"] == BUILD
     return bool(known["state"] == "accepted")
 

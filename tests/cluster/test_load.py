@@ -1,5 +1,6 @@
 """Many clients, nodes that come and go, and everything that was acknowledged looked for afterwards (promises 2 - 5)."""
 
+import itertools
 import json
 import random
 import signal
@@ -21,6 +22,15 @@ from tests.cluster.harness import LOOK_S, THREE, Cluster, Instance, cli, cluster
 pytestmark = pytest.mark.cluster
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lock that a client was given, at a time between its question and the answer."""
+
+    asked_at: float
+    answered_at: float
+    token: int
+
+
 @dataclass
 class Acknowledged:
     """What clients were told, and what they only asked: an answer that never came may be either."""
@@ -29,8 +39,8 @@ class Acknowledged:
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Proposal key -> its verdict and hash."""
     events: set[str] = field(default_factory=set)
-    tokens: dict[str, list[int]] = field(default_factory=dict)
-    """Resource -> its fencing tokens in the order they were granted."""
+    grants: dict[str, list[Grant]] = field(default_factory=dict)
+    """By resource."""
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
@@ -105,12 +115,14 @@ class Clients:
     def _lock(self, node: Instance, choice: random.Random) -> str:
         resource = f"resource-{choice.randrange(3)}"
         owner = f"owner-{choice.getrandbits(64):016x}"
+        asked_at = time.monotonic()
         granted = node.ask("POST", f"locks/{resource}/acquire", {"owner": owner, "ttl": 3, "wait": 1})
+        answered_at = time.monotonic()
         if granted.status != 200:
             return f"acquire {granted.status}"
         token = int(granted.data["fencingToken"])
         with self.told.lock:
-            self.told.tokens.setdefault(resource, []).append(token)
+            self.told.grants.setdefault(resource, []).append(Grant(asked_at, answered_at, token))
         released = node.ask("POST", f"locks/{resource}/release", {"owner": owner, "fencingToken": token})
         return f"release {released.status}"
 
@@ -127,9 +139,11 @@ def check(running: Cluster, told: Acknowledged) -> None:
             assert (proposal["state"], proposal["hash"]) == (verdict, hash)
         assert node.get("status")["openConflicts"] == 0
     # No token was given twice, and within a resource they only grew.
-    tokens = [token for given in told.tokens.values() for token in given]
+    tokens = [grant.token for given in told.grants.values() for grant in given]
     assert len(tokens) == len(set(tokens))
-    assert all(given == sorted(given) for given in told.tokens.values()), told.tokens
+    for given in told.grants.values():
+        for earlier, later in itertools.permutations(given, 2):
+            assert earlier.answered_at > later.asked_at or earlier.token < later.token, (earlier, later)
     granted = running["instance-A"].ask("POST", "locks/resource-0/acquire", {"owner": "last", "wait": 10})
     assert granted.data["fencingToken"] > max(tokens, default=0)
     running.until("nothing stays open", lambda: all(n.get("status")["openProposals"] == 0 for n in running))

@@ -58,7 +58,7 @@ def test_a_leader_that_hears_nobody_grants_nothing(tmp_path: Path) -> None:
         network.split([leader], rest)
         new = running.leader(*rest)
         assert new != leader
-        granted = running[new].ask("POST", "locks/catalogue/acquire", {"owner": "other", "wait": 10})
+        granted = running[new].ask("POST", "locks/catalogue/acquire", {"owner": "other", "ttl": 60, "wait": 10})
         assert granted.status == 200, granted
         network.heal()
         running.healthy()
@@ -98,7 +98,7 @@ def test_both_halves_of_four_accept_and_one_wins(tmp_path: Path, strategy: str) 
         running.until("no leader", lambda: all(n.get("leader")["leaseRemainingMs"] == 0 for n in running))
         second = propose(running, there[1], "bbb")
         assert (first["state"], second["state"]) == ("accepted", "accepted")
-        assert running[here[0]].get("status")["currentVersion"] == "2.0.0"
+        running.until("its verdict", lambda: running[here[0]].get("status")["currentVersion"] == "2.0.0")
         refused = running[there[0]].ask("POST", "locks/catalogue/acquire", {"owner": "o"})
         assert (refused.status, refused.data["reason"]) == (503, "no_leader")
         network.heal()

@@ -107,6 +107,7 @@ HOSTILE = {
 def test_hostile_bytes_leave_a_node_at_work(running: Cluster, name: str) -> None:
     """Promise 7: 4xx with a reason, or the connection ends; the cluster votes on."""
     node = running["instance-A"]
+    running.settled()
     before = node.get("status")
     answer = exchange(node, HOSTILE[name])
     assert answer == b"" or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 ", b"HTTP/1.1 431 ")), answer[:200]

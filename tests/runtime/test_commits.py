@@ -9,8 +9,7 @@ import pytest
 from node.protocol.effects import DiskState, Persist
 from node.protocol.records import Record, Vote
 from node.runtime.commits import LAZY_S, MAX_LAZY_S, GroupCommit
-
-DEADLINE_S = 5.0
+from tests.runtime.scripted import DEADLINE_S
 
 
 class Disk:

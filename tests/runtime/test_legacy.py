@@ -14,17 +14,17 @@ from node.protocol.events import Event
 from node.protocol.requests import Accepted, Ingest
 from node.protocol.settings import LEGACY_PROTOCOL, Member, Settings
 from node.runtime.legacy import LegacyFailed, call
+from tests.ports import claimed
 from tests.runtime.scripted import FAST, until
-from tests.runtime.test_three_nodes import free_ports
 
 
 class OldInstance:
     """Answers as a v1.6 instance does and remembers what it was told."""
 
-    def __init__(self, journal: object) -> None:
+    def __init__(self, journal: object, port: int = 0) -> None:
         self.journal = journal
         self.told: list[tuple[str, Any]] = []
-        self.port = 0
+        self.port = port
         self.raw: bytes | None = None
         self._server: asyncio.Server | None = None
 
@@ -73,8 +73,8 @@ def test_it_is_counted_told_and_asked(tmp_path: Path) -> None:
     entry = {"id": "old-1", "type": "PLUGIN_INSTALLED", "timestamp": 1700000000000, "sourceInstance": "old"}
 
     async def scenario() -> None:
-        old = await OldInstance({"events": [{**entry, "payloadHash": "ff"}]}).start()
-        async with Node(config(tmp_path, free_ports(1)[0], old)) as node:
+        old = await OldInstance({"events": [{**entry, "payloadHash": "ff"}]}, its_port).start()
+        async with Node(config(tmp_path, port, old)) as node:
             await until(lambda: node.quorum().healthy == 2, "two healthy")
             beat = old.calls("heartbeat")[0]
             assert beat["instanceId"] == "instance-A"
@@ -102,7 +102,8 @@ def test_it_is_counted_told_and_asked(tmp_path: Path) -> None:
             await until(lambda: "build-8" in sent(old), "what it missed")
         await old.stop()
 
-    asyncio.run(scenario())
+    with claimed(2) as [port, its_port]:
+        asyncio.run(scenario())
 
 
 def sent(old: OldInstance) -> dict[str, tuple[str, Any, str]]:
@@ -119,20 +120,22 @@ def test_what_its_journal_lists_without_a_payload_is_not_taken_for_what_it_sends
 
     async def scenario() -> None:
         old = await OldInstance({"events": [late, never]}).start()
-        async with Node(config(tmp_path, free_ports(1)[0], old)) as node:
+        async with Node(config(tmp_path, port, old)) as node:
 
             def known() -> dict[str, Any]:
                 return {e.id: e.payload for e in node.engine.journal.list(types=("PLUGIN_INSTALLED",), limit=5)}
 
-            await until(lambda: len(old.calls("journal")) == 1, "first look")
+            await until(lambda: bool(old.calls("journal")), "first look")
             sent = Event("old-1", "old", "", 0, "PLUGIN_INSTALLED", 1700000000000, 0, "", {"name": "units"})
             assert isinstance(await node.engine.call(Ingest("old", (sent,)), 5), Accepted)
-            assert known() == {"old-1": {"name": "units"}}
+            assert known()["old-1"] == {"name": "units"}
             await until(lambda: "old-2" in known(), "what was never sent")
+            assert len(old.calls("journal")) > 1, "not before the second look"
             assert known() == {"old-1": {"name": "units"}, "old-2": {}}
         await old.stop()
 
-    asyncio.run(scenario())
+    with claimed(1) as [port]:
+        asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -154,11 +157,12 @@ def test_a_strange_answer_is_a_failed_call(raw: bytes) -> None:
 def test_a_journal_that_is_none_is_survived(tmp_path: Path) -> None:
     async def scenario() -> None:
         old = await OldInstance({"events": [{"id": 7}]}).start()
-        async with Node(config(tmp_path, free_ports(1)[0], old)) as node:
+        async with Node(config(tmp_path, port, old)) as node:
             await until(lambda: len(old.calls("heartbeat")) > 2, "heartbeats")
             with pytest.raises(Refused):
                 await node.publish("VOTES", {})
             assert not node.engine.stopped.done()
         await old.stop()
 
-    asyncio.run(scenario())
+    with claimed(1) as [port]:
+        asyncio.run(scenario())

@@ -8,15 +8,26 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol.effects import Called, Effect, Input, LinkState, Persist, Persisted, Received, Send
+from node.protocol.effects import Called, Effect, Gathered, Input, LinkState, Persist, Persisted, Received, Send
 from node.protocol.events import Event
 from node.protocol.messages import Envelope, Message, Permit, Push, TimeProbe
 from node.protocol.records import Vote
 from node.protocol.requests import Elect
-from node.protocol.settings import Member
+from node.protocol.settings import Member, Timing
 from node.runtime import answering, peers
 from node.runtime.peers import Link
-from tests.runtime.scripted import FAST, MemoryJournal, PeerServer, delivered, engine, envelope, settings, until
+from tests.ports import claimed
+from tests.runtime.scripted import (
+    DEADLINE_S,
+    FAST,
+    MemoryJournal,
+    PeerServer,
+    delivered,
+    engine,
+    envelope,
+    settings,
+    until,
+)
 
 
 class Ends:
@@ -47,8 +58,8 @@ def raw(message: Message) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(message))
 
 
-def link(ends: Ends, url: str) -> Link:
-    return Link(ends, Member("B", url), FAST, random.Random(1))
+def link(ends: Ends, url: str, timing: Timing = FAST) -> Link:
+    return Link(ends, Member("B", url), timing, random.Random(1))
 
 
 def nested(depth: int) -> bytes:
@@ -162,18 +173,35 @@ def test_the_oldest_is_dropped_when_too_much_waits(monkeypatch: pytest.MonkeyPat
     asyncio.run(scenario())
 
 
-def test_a_peer_that_dies_is_known_at_once_and_found_again() -> None:
+def test_a_peer_that_dies_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after a pause: it would be the hour that lies between beats here."""
+    monkeypatch.setattr(peers, "FIRST_RETRY_S", 3600.0)
+    monkeypatch.setattr(peers, "MAX_RETRY_S", 3600.0)
+
     async def scenario() -> None:
-        ends, server = Ends(), await PeerServer(quiet).start()
+        ends, server = Ends(), await PeerServer(quiet, port).start()
+        wire = link(ends, server.url, Timing(heartbeat_interval=3600.0, heartbeat_timeout=7200.0))
+        await until(lambda: wire.connected, "connection")
+        wire.send(raw(TimeProbe(1)), lazy=False)
+        await until(lambda: ends.outcomes == ["ok"], "exchange")
+        await server.stop()
+        await until(lambda: ends.states == [True], "refusal")
+        await wire.close()
+
+    with claimed(1) as [port]:
+        asyncio.run(scenario())
+
+
+def test_a_peer_that_dies_is_found_again() -> None:
+    async def scenario() -> None:
+        ends, server = Ends(), await PeerServer(quiet, port).start()
         wire = link(ends, server.url)
         await until(lambda: wire.connected, "connection")
         wire.send(raw(TimeProbe(1)), lazy=False)
         await until(lambda: ends.outcomes == ["ok"], "exchange")
         assert ends.states == []
-        died = time.monotonic()
         await server.stop()
         await until(lambda: ends.states == [True], "refusal")
-        assert time.monotonic() - died < FAST.heartbeat_interval
         wire.send(raw(TimeProbe(2)), lazy=False)
         assert ends.dropped == 1
         await server.start()
@@ -184,19 +212,20 @@ def test_a_peer_that_dies_is_known_at_once_and_found_again() -> None:
         await wire.close()
         await server.stop()
 
-    asyncio.run(scenario())
+    with claimed(1) as [port]:
+        asyncio.run(scenario())
 
 
 def test_a_peer_that_was_never_there_is_refused() -> None:
     async def scenario() -> None:
-        ends, server = Ends(), await PeerServer(quiet).start()
-        await server.stop()
-        wire = link(ends, server.url)
+        ends = Ends()
+        wire = link(ends, PeerServer(quiet, port).url)
         await until(lambda: ends.states == [True], "refusal")
         assert not wire.connected
         await wire.close()
 
-    asyncio.run(scenario())
+    with claimed(1) as [port]:
+        asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -248,14 +277,14 @@ def test_a_hung_peer_times_out_and_delays_nobody() -> None:
         hung, well = await PeerServer(never).start(), await PeerServer(quiet).start()
 
         def script(input: Input) -> list[Effect]:
-            if isinstance(input, Called):
-                return [Send(to, TimeProbe(input.call), 0) for to in ("B", "C")]
-            return []
+            calls = [input] if isinstance(input, Called) else input.calls if isinstance(input, Gathered) else ()
+            return [Send(to, TimeProbe(each.call), 0) for each in calls for to in ("B", "C")]
 
         node, _ = engine(script, MemoryJournal(), settings("A", ("B", hung.url), ("C", well.url)))
         await node.start()
-        for _ in range(20):
-            await node.call(Elect(), 0.01)
+        await node.call(Elect(), 0.01)
+        await until(lambda: len(hung.got) == 1, "first delivery to the one that hangs")
+        await node.call_all([Elect()] * 19, 0.01)
         await until(lambda: sum(len(got.messages) for got in well.got) == 20, "deliveries to the one that is well")
         assert len(hung.got) == 1
         await until(lambda: len(hung.got) == 2, "second attempt")
@@ -267,7 +296,9 @@ def test_a_hung_peer_times_out_and_delays_nobody() -> None:
     asyncio.run(scenario())
 
 
-def test_a_delivery_is_answered_after_its_commit_with_what_came_of_it() -> None:
+def test_a_delivery_is_answered_after_its_commit_with_what_came_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "DELIVERY_WAIT_S", DEADLINE_S)  # the commit's thread may be late on a busy machine
+
     async def scenario() -> None:
         sink = await PeerServer(quiet).start()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import claimed
 from tests.runtime.scripted import DEADLINE_S
-from tests.runtime.test_three_nodes import free_ports
 
 PROGRAM = """
 import sys
@@ -42,8 +42,7 @@ def node_process(root: Path, port: int, run: str = RUN) -> Iterator[subprocess.P
 
 
 def test_it_says_when_it_is_ready_and_stops_on_order(tmp_path: Path) -> None:
-    port = free_ports(1)[0]
-    with node_process(tmp_path, port) as process:
+    with claimed(1) as [port], node_process(tmp_path, port) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
         assert ready == f"node instance-A ready on http://127.0.0.1:{port}, cluster iwdc, quorum 1/1\n"
@@ -69,7 +68,7 @@ def step(core, now, input):
     return whole(core, now, input)
 Core.step = step
 """
-    with node_process(tmp_path, free_ports(1)[0], broken + RUN) as process:
+    with claimed(1) as [port], node_process(tmp_path, port, broken + RUN) as process:
         _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     first, *_, logged, told = err.splitlines()
@@ -85,7 +84,7 @@ import os, signal
 from node.journal import Journal
 Journal.commit = lambda journal, records: os.kill(os.getpid(), signal.SIGBUS)
 """
-    with node_process(tmp_path, free_ports(1)[0], killed + RUN) as process:
+    with claimed(1) as [port], node_process(tmp_path, port, killed + RUN) as process:
         _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == -signal.SIGBUS
     assert err.startswith("Fatal Python error: Bus error")

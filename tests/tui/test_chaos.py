@@ -1,13 +1,12 @@
 """Chaos: what can be done, what should follow by the rules, what is shown of both."""
 
 import asyncio
-import time
-from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import OptionList
+from textual.worker import WorkerCancelled
 
 from iwdc_console.demo.cluster import Cluster, DemoError
 from iwdc_console.demo.faults import (
@@ -40,6 +39,7 @@ from iwdc_console.tui.model.observation import Link, Observation, Part
 from iwdc_console.tui.model.rehearsal import Choice, Rehearsal, choices, expected, followed
 from iwdc_console.tui.screens.chaos import Chaos
 from iwdc_console.tui.widgets.menu import Menu
+from tests.tui.driving import until
 from tests.tui.prod_eu import console
 
 NOW_MS = 1_768_466_400_000
@@ -212,11 +212,12 @@ class FakeCluster:
         return self.state
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < ends
-        await pilot.pause()
+async def looked(screen: Chaos) -> None:
+    """Once the host was asked and has answered; the next look ends one that takes too long."""
+    while True:
+        with suppress(WorkerCancelled):
+            await screen._look().wait()
+            return
 
 
 def test_the_menu_takes_two_keys_and_esc_changes_nothing() -> None:
@@ -244,7 +245,7 @@ def test_the_menu_takes_two_keys_and_esc_changes_nothing() -> None:
             outcome = app.screen.query_one("#outcome")
             await until(pilot, lambda: "it is down already" in str(outcome.render()))
             assert isinstance(app.screen, Chaos)
-            await app.screen._look().wait()
+            await looked(app.screen)
             assert "it is down already" in str(outcome.render()), "told until something else is ordered"
 
     asyncio.run(use())
