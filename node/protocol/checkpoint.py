@@ -120,11 +120,8 @@ def passed(
 
 def _agrees(proposal: ProposalState, kept: Kept, vector: VersionVector) -> bool:
     """Whether a fold that knows more than the floor has decided this proposal as the floor does."""
-    if proposal.final:  # By a floor further down: all that counts for it lies below that one.
-        below, openings = len(proposal.votes), len(proposal.openings)
-    else:
-        below = sum([cast.seq <= vector.get(cast.journal, 0) for cast in proposal.votes.values()])
-        openings = sum(not is_above(opening, vector) for opening in proposal.openings)
+    below = sum([cast.seq <= vector.get(cast.journal, 0) for cast in proposal.votes.values()])
+    openings = sum(not is_above(opening, vector) for opening in proposal.openings)
     if below != len(kept.votes) or openings != len(kept.openings):
         return False
     if not kept.final:
@@ -210,6 +207,6 @@ def _kept(proposal: ProposalState, expired: bool, uprooted: bool) -> Kept:
         "rejected" if expired else proposal.verdict,
         final,
         proposal.settled,
-        STALE_VERSION if expired else proposal.final_reason,
+        STALE_VERSION if expired else proposal.reason,
         rooted,
     )

@@ -55,8 +55,8 @@ class Fold:
         self._decisions = Decisions(self._strategy, self._floor.highest, self._floor.voids)
         self._early_votes: dict[str, dict[_Place, VoteAtom]] = {}
         self._early_openings: dict[str, list[Opening]] = {}
-        self._late: dict[_Place, VoteAtom | Opening] = {}
-        """On what the floor decided: they change nothing, and a further floor may forget what they are on."""
+        self._late: dict[_Place, Opening] = {}
+        """Of what the floor decided: they change nothing, and a further floor may forget what they are of."""
         self._displaced: dict[_Place, VoteAtom | Birth] = {}
         self._latest: dict[str, int] = {}
         self._sum = 0
@@ -142,9 +142,6 @@ class Fold:
         p = self._decisions.register.by_key.get(key)
         if p is None:
             self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
-            return
-        if p.final and not self._above(p.birth):
-            self._late[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             return
         former = p.votes.get((cast.voter, cast.round))
         body = p.payload
@@ -381,8 +378,7 @@ class Fold:
         loose: list[Atom] = [atom for votes in self._early_votes.values() for atom in votes.values()]
         loose += self._late.values()
         for p in closed:
-            if not p.final:
-                loose += _facts(p, vector)
+            loose += _facts(p, vector)
         loose = [atom for atom in loose if is_above(atom, vector)]
         decisions.finish(floor.kept, forgotten, floor.voids)
         self._sum = (self._sum - sum(p.mark for p in forgotten)) % _DIGEST_RANGE
@@ -415,10 +411,9 @@ class Fold:
             atoms += openings
         atoms = [atom for atom in atoms if is_above(atom, vector)]
         for p in self._decisions.register.by_key.values():
-            if not p.final:
-                if is_above(p.birth, vector):
-                    atoms.append(p.birth)
-                atoms += _facts(p, vector)
+            if is_above(p.birth, vector):
+                atoms.append(p.birth)
+            atoms += _facts(p, vector)
         return atoms
 
     def _load(self, atoms: Iterable[Atom]) -> None:

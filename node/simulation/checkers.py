@@ -15,7 +15,6 @@ import msgspec
 from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
-from node.protocol.proposal import lies_above
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import LockGranted, LockView, ProposalAnswer, ProposalView, Published
@@ -54,8 +53,10 @@ class Checkers:
         self._disks_lost: set[str] = set()
         self._ballots = Ballots(plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
-        self._refusals: dict[tuple[str, str], bool] = {}
-        """Process and proposal that it showed as rejected -> whether a floor had made that final."""
+        self._refusals: set[tuple[str, str]] = set()
+        """Process and proposal that it showed as rejected, by what is on its disk."""
+        self._refusing: dict[str, set[tuple[str, str]]] = {}
+        """The same of each process at the floor that is on its way to its disk."""
         self._looked: dict[str, float] = {}
         self._ended: set[int] = set()
         """Tokens of locks that a core has decided to end."""
@@ -76,12 +77,13 @@ class Checkers:
         self._terms[process.name] = image.hard.term
         self._positions[process.name] = (image.stamp, image.index)
         self._floors[process.name] = dict(image.floor.vector) if image.floor else {}
+        self._refusing.pop(process.name, None)
 
     def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
         self._disks_lost.add(process.name)
         # It shows again as open what it has to hear the votes of again.
-        self._refusals = {shown: final for shown, final in self._refusals.items() if shown[0] != process.name}
+        self._refusals = {shown for shown in self._refusals if shown[0] != process.name}
         others = [p.disk.vector for p in self._world.processes if p is not process]
         for journal, seq in before.items():
             kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
@@ -130,6 +132,7 @@ class Checkers:
                         self._given(process, stamp, entry)
                 case FloorReached(floor):
                     self._rests_below(process, floor.vector)
+                    self._refusals |= self._refusing.pop(process.name, set())
                 case ControlReplaced(stamp, index):
                     position = self._positions[process.name]
                     if (stamp, index) < position:
@@ -219,6 +222,8 @@ class Checkers:
                 self._rests_on_majority(process, granted.lock)
             case Reply(_, ProposalAnswer() as answer):
                 self._ballots.founded(answer.proposal, process.name)
+                if answer.proposal.state == "rejected":
+                    self._refusals.add((process.name, answer.proposal.key))
             case Reply(_, Published() as answer):
                 if answer.seq > process.disk.vector.get(answer.journal, 0):
                     self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
@@ -308,25 +313,18 @@ class Checkers:
             )
 
     def floor_reached(self, process: "Process") -> None:
-        """A floor is about to be in place: what the one before it made rejected stays so (C1)."""
+        """A floor is in place, and soon on the disk: what was rejected stays so, whatever its maker had heard (C1)."""
         t = self._world.schedule.t
         if t - self._looked.get(process.name, float("-inf")) < self._world.plan.timing.heartbeat_timeout:
             return
         self._looked[process.name] = t
-        for view in process.running.view_proposals(process.now, FLOOR_LOOKS_AT):
+        views = process.running.view_proposals(process.now, FLOOR_LOOKS_AT)
+        for view in views:
             self._stays(process, view)
+        self._refusing[process.name] = {(process.name, view.key) for view in views if view.state == "rejected"}
 
     def _stays(self, process: "Process", view: ProposalView) -> None:
-        """What was shown as rejected is never accepted, and nothing else either once a floor has made it final.
-
-        Above it votes alone reject. The next floor may not have heard one that was cast for a rival: then it is open
-        again, until it is put to the vote once more (P5).
-        """
-        shown, floor = (process.name, view.key), process.disk.now.floor
-        final = self._refusals.get(shown)
-        if view.state == "rejected":
-            self._refusals[shown] = bool(final) or (floor is not None and not lies_above(view.key, floor.vector))
-        elif final or (final is not None and view.state == "accepted"):
+        if view.state != "rejected" and (process.name, view.key) in self._refusals:
             self._fail("C1", process.name, f"{view.key} is {view.state}, and was rejected before")
 
     # After the faults.
@@ -342,6 +340,5 @@ class Checkers:
                     self._fail("promise 3", process.name, f"acknowledged event {event_id} {place} is missing")
             for view in process.running.view_proposals(process.now, process.settings.limits.max_settled_kept):
                 self.told(process, view)
-                if (process.name, view.key) in self._refusals:
-                    self._stays(process, view)
+                self._stays(process, view)
                 self._ballots.agree(view, process.name)

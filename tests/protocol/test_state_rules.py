@@ -607,7 +607,23 @@ def test_c1_late_votes_change_nothing_of_what_is_decided() -> None:
     digest = fold.digest()
     assert fold.apply(writer.vote("B", proposal, round_=1)) == ()
     assert fold.apply(writer.vote("C", proposal, round_=1)) == ()
-    assert (verdict(fold, proposal), fold.digest()) == ("rejected", digest)
+    for round_ in (2, 3, 4):
+        fold.apply(writer.vote("C", proposal, "reject", "stale_version", round_))
+    assert (verdict(fold, proposal), reason(fold, proposal), fold.digest()) == ("rejected", "bad_hash", digest)
+
+
+def test_c1_a_floor_that_had_not_heard_a_vote_takes_back_no_rejection_that_rests_on_it() -> None:
+    """Found by a storm of elections: what had been told as rejected was shown as expired for a while."""
+    writer = Writer()
+    won = writer.snapshot("A", "1.0.0", "x", voters=FOUR)
+    writer.vote("B", won)
+    vector = dict(writer.vector)
+    writer.vote("C", won)
+    rival = writer.snapshot("D", "1.0.0", "y", voters=FOUR)
+    fold = writer.fold()
+    assert verdict(fold, rival) == "rejected"
+    fold.reset(vector, fold.checkpoint(vector))
+    assert verdict(fold, rival) == "rejected"
 
 
 def test_c1_an_open_conflict_stays_open_over_a_floor() -> None:

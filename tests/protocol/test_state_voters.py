@@ -216,6 +216,29 @@ def test_c1_a_floor_over_a_living_fold_is_the_same_as_starting_from_it(
         assert living.checkpoint(whole) == fresh.checkpoint(whole)
 
 
+@given(*worlds, st.sampled_from(["half", "majority"]))
+@settings(max_examples=100)
+def test_c1_no_floor_takes_back_what_was_decided(seed: int, count: int, rule: Rule) -> None:
+    """Whatever its maker had not heard: who saw a verdict sees the same one above the floor (P4)."""
+    rng = random.Random(seed)
+    world = World(count, rule)
+    world.run(rng, 80, proposals=rng.randrange(2, 8))
+    one, other = rng.sample(world.instances, 2)
+    vector = {journal: rng.randint(0, seq) for journal, seq in one.have.items()}
+    floor = one.fold.checkpoint(vector)
+    for instance in (one, other):
+        before = verdicts(instance.fold)
+        instance.fold.reset(vector, floor)
+        after = verdicts(instance.fold)
+        assert {key: after.get(key) for key in before} == before
+
+
+def verdicts(fold: Fold) -> dict[str, str]:
+    """What is decided, by key."""
+    states = (fold.get(key) for key in fold.keys)
+    return {state.key: state.verdict for state in states if state is not None and state.verdict in DECIDED}
+
+
 @pytest.mark.parametrize("count", [3, 4, 5])
 @pytest.mark.parametrize("contents", [2, 3])
 def test_p5_simultaneous_snapshots_of_one_version_end_with_one_winner(count: int, contents: int) -> None:

@@ -30,6 +30,7 @@ from node.protocol.requests import (
     LockGranted,
     LockView,
     Maybe,
+    ProposalAnswer,
     ProposalView,
     Propose,
     Publish,
@@ -44,6 +45,7 @@ from node.simulation.violation import Violation
 from node.simulation.world import World
 
 LOCK = LockRecord("r", "first", "A", 1, 30_000, "q1")
+FLOOR = Floor({"j": 3}, msgspec.Raw(b"\x80"))
 
 
 @pytest.fixture
@@ -185,29 +187,41 @@ def test_a_released_request_gets_no_further_lock_and_a_follower_may_lag(world: W
         write(a, ControlAppended(2, 7, Grant(msgspec.structs.replace(LOCK, token=3))))
 
 
-def show(process: Process, key: str, state: str) -> None:
+def shown(key: str, state: str) -> ProposalView:
+    quorum = QuorumView(3, 3, 2, True)
+    return ProposalView(key, key, "snapshot", "h", "A", state, 0, 0, 2, ("A", "B", "C"), {}, quorum, "")
+
+
+def reach(process: Process, key: str, state: str, durable: bool = True) -> None:
     """A floor is put in place, and the node shows one proposal."""
-    shown = ProposalView(
-        key, key, "snapshot", "h", "A", state, 0, 0, 2, ("A", "B", "C"), {}, QuorumView(3, 3, 2, True), ""
-    )
-    process.core = cast(Core, SimpleNamespace(view_proposals=lambda now, limit: (shown,)))
+    process.core = cast(Core, SimpleNamespace(view_proposals=lambda now, limit: (shown(key, state),)))
     process.world.schedule.run(process.world.schedule.t + 60)
     process.world.checkers.floor_reached(process)
+    if durable:
+        write(process, FloorReached(FLOOR))
 
 
-def test_a_refusal_that_is_taken_back(world: World) -> None:
-    floor = Floor({"j": 3}, msgspec.Raw(b"\x80"))
+@pytest.mark.parametrize("state", ["accepted", "pending", "expired"])
+def test_a_rejection_that_is_taken_back(world: World, state: str) -> None:
     for process in world.processes:
-        write(process, ControlReplaced(2, 5, ControlState(floor=floor)))
-    a = world.hosts["A"]
-    write(a, FloorReached(floor))
-    for key in ("j-3", "j-4"):
-        show(a, key, "rejected")
+        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+    a, b = world.hosts["A"], world.hosts["B"]
+    reach(a, "seen", "rejected")
+    told = shown("told", "rejected")
+    world.checkers.left(a, Reply(1, ProposalAnswer(told.id, told.quorum, told), 0))
+    for key in ("seen", "told"):
+        reach(b, key, state)
         with pytest.raises(Violation, match="C1"):
-            show(a, key, "accepted")
-    show(a, "j-4", "expired")
-    with pytest.raises(Violation, match="C1"):
-        show(a, "j-3", "expired")
+            reach(a, key, state)
+
+
+def test_a_rejection_that_was_on_no_disk_when_the_node_was_killed(world: World) -> None:
+    for process in world.processes:
+        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+    a = world.hosts["A"]
+    reach(a, "seen", "rejected", durable=False)
+    world.checkers.started(a)
+    reach(a, "seen", "expired")
 
 
 def test_a_gap_or_two_events_in_one_place(world: World) -> None:

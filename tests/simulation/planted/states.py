@@ -15,7 +15,7 @@ from node.protocol.parts import Parts
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
 from node.protocol.state import Fold
-from tests.simulation.planted.bug import CUTS, LATE, bug
+from tests.simulation.planted.bug import CUTS, LATE, STORM, bug
 from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
@@ -146,6 +146,19 @@ def unheard_voters(patch: Patch) -> None:
 )  # fmt: skip
 def early_votes_dropped(patch: Patch) -> None:
     patch.setattr(state, "lies_above", lambda key, vector: False)
+
+
+@bug(
+    "a vote for what a floor has decided binds nobody", "C1", *SPLITS, "one_way", "slow_link",
+    limits=SMALL, nodes=4, rule="half", think_s=0.1, clients=6, weather=STORM, rare=True,
+)  # fmt: skip
+def late_votes_unbound(patch: Patch) -> None:
+    def add_vote(original: Callable[..., None], self: Fold, key: str, *args: Any) -> None:
+        p = self.get(key)
+        if p is None or not p.final:
+            original(self, key, *args)
+
+    around(patch, Fold, "_add_vote", add_vote)
 
 
 @bug(
