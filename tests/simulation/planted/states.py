@@ -15,7 +15,8 @@ from node.protocol.parts import Parts
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
 from node.protocol.state import Fold
-from tests.simulation.planted.bug import CUTS, LATE, STORM, bug
+from tests.simulation import storm
+from tests.simulation.planted.bug import CUTS, LATE, bug
 from tests.simulation.planted.patches import around
 
 Patch = pytest.MonkeyPatch
@@ -149,9 +150,16 @@ def early_votes_dropped(patch: Patch) -> None:
 
 
 @bug(
-    "a vote for what a floor has decided binds nobody", "C1", *SPLITS, "one_way", "slow_link",
-    limits=SMALL, nodes=4, rule="half", think_s=0.1, clients=6, weather=STORM, rare=True,
-)  # fmt: skip
+    "a vote for what a floor has decided binds nobody",
+    "C1",
+    *storm.FAMILIES,
+    weather=storm.WEATHER,
+    limits=SMALL,
+    nodes=4,
+    rule="half",
+    rare=True,
+    **storm.PLAN,
+)
 def late_votes_unbound(patch: Patch) -> None:
     def add_vote(original: Callable[..., None], self: Fold, key: str, *args: Any) -> None:
         p = self.get(key)
