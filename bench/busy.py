@@ -246,12 +246,13 @@ class Watched(Console):
         self._watched: set[View] = set()
         self._pressed = False
 
-    def entered(self, view: View) -> None:
+    def entered(self, needs: frozenset[PartName]) -> str:
         """The table of a screen that comes to the front for the first time is watched from then on."""
-        super().entered(view)
-        if view not in self._watched:
+        view = self.view
+        if view is not None and view not in self._watched:
             self._watched.add(view)
             self.watch(view.query(Table).first(), "cursor", partial(self._moved, view), init=False)
+        return super().entered(needs)
 
     async def on_event(self, event: events.Event) -> None:
         """Only what a key moves counts: a cursor may follow the news as well."""

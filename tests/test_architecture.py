@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,55 @@ def test_impurity_is_found(source: str) -> None:
 )
 def test_purity_is_let_pass(source: str) -> None:
     assert list(offences(source)) == []
+
+
+WORLD = re.compile(r"node\.simulation\.[a-z]+")
+"""The simulator's world and what lives in it, which know one another."""
+
+
+def imported(source: str, modules: frozenset[str]) -> frozenset[str]:
+    """Which of `modules` a source imports, anywhere in it and for types alone as well."""
+    named: set[str] = set()
+    for found in ast.walk(ast.parse(source)):
+        match found:
+            case ast.Import():
+                named.update(alias.name for alias in found.names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                whole = {f"{module}.{alias.name}" for alias in found.names}
+                named |= (whole & modules) or {module}
+    return modules & named
+
+
+def circle(sources: Mapping[str, str]) -> list[str]:
+    """Modules that import one another in a circle, by their sources; none: an empty list."""
+    modules = frozenset(sources)
+    graph = {
+        module: {
+            other for other in imported(source, modules) if not (WORLD.fullmatch(module) and WORLD.fullmatch(other))
+        }
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as found:
+        return list(found.args[1])
+    return []
+
+
+def test_nothing_is_imported_in_a_circle() -> None:
+    paths = [path for top in ("node", "iwdc_console", "bench") for path in (ROOT / top).rglob("*.py")]
+    named = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    assert len(named) > 300
+    # A package's face only hands names on; import-linter sees to it.
+    rooms = {name: path.read_text(encoding="utf-8") for name, path in named.items() if not name.endswith("__init__")}
+    assert circle(rooms) == []
+
+
+def test_a_circle_is_found() -> None:
+    for_types = "if TYPE_CHECKING:\n    from a.one import One"
+    assert circle({"a.one": "import a.two", "a.two": "from a import three", "a.three": for_types})
+    assert circle({"a.one": "def f():\n    from a.two import g", "a.two": "import a.one"})
+    assert circle({"a.one": "import a.two", "a.two": "import a.three", "a.three": "import b"}) == []
 
 
 def test_scripted_commands_never_load_the_console() -> None:

@@ -24,7 +24,7 @@ from iwdc_console.tui.keyboard import Keyboard
 from iwdc_console.tui.keymap import bind, keymap
 from iwdc_console.tui.model.history import History
 from iwdc_console.tui.model.moment import Mode, Moment
-from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.observation import Observation, PartName
 from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.screens.view import View
@@ -213,14 +213,12 @@ class Console(App[None]):
             self._shown_s = self.clock.mono_s()
             view.show(moment)
 
-    def entered(self, view: View) -> None:
-        """A screen has come to the front."""
-        self.source.want(view.NEEDS)
-        view.query("*").refresh()  # the language may be another one since it was last in front
+    def entered(self, needs: frozenset[PartName]) -> str:
+        """A screen that shows these parts has come to the front. Gives the row that was chosen for it, or ""."""
+        self.source.want(needs)
         self.show_moment()
-        if self._selection:
-            view.select(self._selection)
-            self._selection = ""
+        selection, self._selection = self._selection, ""
+        return selection
 
     # Keys
 
@@ -359,7 +357,7 @@ class Console(App[None]):
         """End the console, unless the person stays for the locks it holds."""
         from iwdc_console.tui.leaving import may_leave
 
-        if await may_leave(self):
+        if await may_leave(self, self.holdings, self.tell):
             self.exit()
 
     @property

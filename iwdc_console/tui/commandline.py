@@ -1,20 +1,16 @@
 """The line after `:`: the name of a screen or the beginning of one, `theme NAME`, `language CODE`, `doctor`, `quit`."""
 
-from typing import TYPE_CHECKING
-
 from iwdc_console.locale import LANGUAGES, text
-
-if TYPE_CHECKING:
-    from iwdc_console.tui.app import Console
+from iwdc_console.tui.cockpit import Cockpit
 
 
-def words(console: "Console") -> list[str]:
+def words(console: Cockpit) -> list[str]:
     """Everything that can be said there."""
     looks = [f"theme {name}" for name in console.themes.by_name] + [f"language {code}" for code in LANGUAGES]
     return [*(place.name for place in console.places), "doctor", "quit", *looks]
 
 
-def run(console: "Console", line: str) -> str | None:
+def run(console: Cockpit, line: str) -> str | None:
     """Do what a line says; a problem is returned."""
     word, _, rest = line.strip().casefold().partition(" ")
     if word in ("q", "quit"):
@@ -32,7 +28,7 @@ def run(console: "Console", line: str) -> str | None:
     return None
 
 
-def _choose(console: "Console", what: str, name: str) -> str | None:
+def _choose(console: Cockpit, what: str, name: str) -> str | None:
     known = sorted(LANGUAGES if what == "language" else console.themes.by_name)
     if name not in known:
         return text("app.no_such_choice", name=name, known=", ".join(known))

@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 from iwdc_console.locale import LANGUAGES, text
+from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.keymap import label
 from iwdc_console.tui.screens.help import here
 from iwdc_console.tui.widgets.footer import key_name
-
-if TYPE_CHECKING:
-    from iwdc_console.tui.app import Console
 
 LEFT_TO_KEYS = frozenset(
     {"app.palette", *(f"table.{name}" for name in ("down", "up", "page_down", "page_up", "first", "last"))}
@@ -43,7 +41,7 @@ class Palette(Provider):
 
     def _choices(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         """What can be chosen after `:` as well."""
-        console = cast("Console", self.app)
+        console = cast(Cockpit, self.app)
         for name in console.themes.by_name:
             yield text("palette.theme", name=name), f":theme {name}", partial(console.set_theme, name)
         for code, name in LANGUAGES.items():

@@ -1,6 +1,6 @@
 """The form for a lock: this console takes it, waits for it if need be, and holds it from then on."""
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,13 +11,11 @@ from textual.widgets import Button, Input, Static
 
 from iwdc_console.caller import default_owner
 from iwdc_console.locale import text
+from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.locks import problems
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.words import content
-
-if TYPE_CHECKING:
-    from iwdc_console.tui.app import Console
 
 
 class Acquire(ModalScreen[None]):
@@ -39,9 +37,9 @@ class Acquire(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [bind("acquire.leave", "leave"), bind("acquire.send", "send")]
 
     @property
-    def console(self) -> "Console":
-        """The app, by its type."""
-        return cast("Console", self.app)
+    def console(self) -> Cockpit:
+        """The app, as screens know it."""
+        return cast(Cockpit, self.app)
 
     def compose(self) -> ComposeResult:
         """What for, who, for how long, how long to wait; the way out first."""

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from iwdc_console.tui.screens.view import View
+    from textual.screen import Screen
 
 
 class Place(NamedTuple):
@@ -18,10 +18,10 @@ class Place(NamedTuple):
     view: str
     demo: bool = False
 
-    def open(self) -> "View":
+    def open(self) -> "Screen[None]":
         """A new screen of this place."""
         module, _, name = self.view.partition(":")
-        found: type[View] = getattr(import_module(f"iwdc_console.tui.screens.{module}"), name)
+        found: type[Screen[None]] = getattr(import_module(f"iwdc_console.tui.screens.{module}"), name)
         return found()
 
 

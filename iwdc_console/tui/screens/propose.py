@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 import msgspec
 from textual import on, work
@@ -18,6 +18,7 @@ from textual.widgets import Button, Input, Static
 
 from iwdc_console.locale import text
 from iwdc_console.tui import orders
+from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.hashing import Hashed, Hashing, Stopped
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model import draft as drafts
@@ -32,9 +33,6 @@ from iwdc_console.tui.widgets.words import content
 from node.artifacts.checks import parse_manifest
 from node.artifacts.errors import ContentError
 from node.artifacts.limits import ContentLimits
-
-if TYPE_CHECKING:
-    from iwdc_console.tui.app import Console
 
 PAUSE_S = 0.4
 """After the last key, before a path is hashed or a draft is tried."""
@@ -78,9 +76,9 @@ class Propose(ModalScreen[str]):
         self._proposed = ""
 
     @property
-    def console(self) -> "Console":
-        """The app, by its type."""
-        return cast("Console", self.app)
+    def console(self) -> Cockpit:
+        """The app, as screens know it."""
+        return cast(Cockpit, self.app)
 
     def compose(self) -> ComposeResult:
         """The fields, what the proposal would meet, the way out first."""

@@ -1,6 +1,6 @@
 """What every screen of the console shares: header, tabs, verdict, its own body, a prompt, the keys."""
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from iwdc_console.locale import text
+from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
@@ -19,9 +20,6 @@ from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
 from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 from iwdc_console.tui.widgets.verdict_line import VerdictLine
-
-if TYPE_CHECKING:
-    from iwdc_console.tui.app import Console
 
 
 class View(Screen[None]):
@@ -97,13 +95,16 @@ class View(Screen[None]):
         return self.is_attached and bool(self.query_children(Header)) and bool(self.query_children(Footer))
 
     @property
-    def console(self) -> "Console":
-        """The app, by its type."""
-        return cast("Console", self.app)
+    def console(self) -> Cockpit:
+        """The app, as screens know it."""
+        return cast(Cockpit, self.app)
 
     def on_screen_resume(self) -> None:
         """Shown again: ask for what is shown here, and show what is known."""
-        self.console.entered(self)
+        self.query("*").refresh()  # the language may be another one since it was last in front
+        selection = self.console.entered(self.NEEDS)
+        if selection:
+            self.select(selection)
 
     def command_line(self) -> str:
         """The command that shows the same as this screen."""
