@@ -24,11 +24,20 @@ from node.journal.errors import JournalClosed, JournalCorrupt, typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow, Latest, state_row
+from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event, VersionVector
-from node.protocol.records import Appended, ControlAppended, ControlReplaced, Durable, FloorReached, Record
+from node.protocol.records import (
+    Appended,
+    ControlAppended,
+    ControlReplaced,
+    ControlState,
+    Durable,
+    FloorReached,
+    Record,
+)
 
 CONTROL_ENTRIES = 4_096
-"""Control entries that may gather before they are folded into the checkpoint."""
+"""Control entries that may gather before they become a checkpoint, or as many as that one holds, if it is more."""
 PURGE_ROWS = 500
 SPARE_PAGES = 1_024
 VACUUM_PAGES = 32
@@ -61,6 +70,8 @@ class Journal:
         self._reading = threading.Lock()
         self._known: dict[int, int] = {}
         """Hash of an event's id -> position. In memory: an index in the file would double the pages of a commit."""
+        self._control = ControlReplaced(0, 0, ControlState())
+        """The control log as it is on the disk, so that a checkpoint is made without reading it back."""
         self._tip = self._restored()
         self._open = True
 
@@ -109,6 +120,7 @@ class Journal:
         image = read_image(self._reader)
         tip.numbers = read_journals(self._reader)
         tip.floor, tip.index, tip.entries = image.floor, image.durable.index, image.entries
+        self._control = ControlReplaced(image.durable.stamp, image.durable.index, image.durable.control)
         for journal in {*tip.numbers, *image.floor}:
             tip.heads[journal] = max(image.floor.get(journal, 0), tip.heads.get(journal, 0))
         return tip
@@ -144,6 +156,7 @@ class Journal:
         with typed(self.path):
             self._write(batch, records)
         self._tip = batch.tip
+        self._control = _advanced(self._control, records)
         self._known.update(batch.fresh)
         for key, pos in batch.purged:
             if self._known.get(key) == pos:
@@ -154,6 +167,9 @@ class Journal:
         untidy = batch.tip.untidy
         conn.execute("BEGIN IMMEDIATE")
         try:
+            state = self._control.state
+            if batch.tip.entries > max(CONTROL_ENTRIES, len(state.locks) + len(state.marks)):
+                self._put(batch, self._control)
             for record in records:
                 if isinstance(record, Appended):
                     batch.event(record.event)
@@ -162,9 +178,6 @@ class Journal:
                 else:
                     self._put(batch, record)
             batch.flush()
-            if batch.tip.entries > CONTROL_ENTRIES:
-                durable = read_image(conn).durable
-                self._put(batch, ControlReplaced(durable.stamp, durable.index, durable.control))
             if untidy:
                 batch.tip.untidy = not (batch.purge(PURGE_ROWS + len(records)) and self._shrunk())
             conn.execute("COMMIT")
@@ -265,3 +278,16 @@ class Journal:
     def _require_open(self) -> None:
         if not self._open:
             raise JournalClosed(f"{self.path}: the journal was closed")
+
+
+def _advanced(control: ControlReplaced, records: Sequence[Record]) -> ControlReplaced:
+    """The control log after these records."""
+    stamp, index, state = control.stamp, control.index, control.state
+    for record in records:
+        match record:
+            case ControlAppended():
+                stamp, index = record.stamp, record.index
+                apply_entry(state, record.entry)
+            case ControlReplaced():
+                stamp, index, state = record.stamp, record.index, copy_state(record.state)
+    return ControlReplaced(stamp, index, state)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from node.protocol import quorum
 from node.protocol.context import Context
-from node.protocol.control_state import apply_entry
+from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.membership import Membership
 from node.protocol.messages import ControlAck, ControlAppend, ControlReset
 from node.protocol.peer import Peer
@@ -21,11 +21,6 @@ from node.protocol.records import ControlAppended, ControlEntry, ControlReplaced
 
 RECENT_ENTRIES = 4_096
 """Entries kept to fill a follower's gap; one that lacks more gets the whole state."""
-
-
-def copy_state(state: ControlState) -> ControlState:
-    """A state of its own: entries applied to one do not show in the other."""
-    return ControlState(state.token, dict(state.locks), dict(state.marks), state.floor)
 
 
 class Control:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 from node.protocol import quorum
 from node.protocol.context import Context
-from node.protocol.control import Control, copy_state
+from node.protocol.control import Control
+from node.protocol.control_state import copy_state
 from node.protocol.membership import Membership
 from node.protocol.messages import Heartbeat, Permit, PreVote, PreVoteAnswer, VoteAnswer, VoteRequest
 from node.protocol.peer import HEALTHY, Peer

@@ -10,7 +10,8 @@ refuses connections, or `heartbeat_timeout` has passed.
 """
 
 from node.protocol.context import Context
-from node.protocol.control import Control, copy_state
+from node.protocol.control import Control
+from node.protocol.control_state import copy_state
 from node.protocol.election import Election
 from node.protocol.membership import Membership
 from node.protocol.messages import Recover, RecoverAnswer

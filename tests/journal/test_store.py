@@ -1,7 +1,9 @@
 """What is committed is there again, in the same form; floors, order, queries."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.journal import Journal, JournalClosed, JournalOrder, store
-from node.protocol.control_state import apply_entry
+from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event
 from node.protocol.records import (
     Appended,
@@ -61,7 +63,7 @@ def image(commits: Sequence[Sequence[Record]]) -> Durable:
             case FloorReached():
                 durable.floor = record.floor
             case ControlReplaced():
-                durable.stamp, durable.index, durable.control = record.stamp, record.index, record.state
+                durable.stamp, durable.index, durable.control = record.stamp, record.index, copy_state(record.state)
             case ControlAppended():
                 durable.stamp, durable.index = record.stamp, record.index
                 apply_entry(durable.control, record.entry)
@@ -155,12 +157,43 @@ def test_control_entries_are_folded_into_a_checkpoint(path: Path, monkeypatch: p
     monkeypatch.setattr(store, "CONTROL_ENTRIES", 10)
     entries = list(lock_entries(1, 57))
     commits: list[list[Record]] = [[entry] for entry in entries]
+    gathered = []
     with Journal.open(path) as journal:
         for number, commit in enumerate(commits, 1):
             journal.commit(commit)
             assert listing(journal.load()) == listing(image(commits[:number]))
+            gathered.append(entries_on_disk(path))
+    assert max(gathered) < 57 > 2 * min(gathered), "folded more than once"
+    # The more there is in a checkpoint, the more entries are worth another one.
+    assert all(count <= max(10, checkpoint_size(image(commits[:at]))) + 1 for at, count in enumerate(gathered, 1))
     with Journal.open(path) as journal:
         assert listing(journal.load()) == listing(image(commits))
+
+
+def test_a_checkpoint_follows_the_log_that_replaced_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "CONTROL_ENTRIES", 10)
+    commits: list[list[Record]] = [[entry] for entry in lock_entries(1, 8)]
+    # In one commit: entries of one leader, the next one's log, and entries on that.
+    commits.append([*lock_entries(9, 2), ControlReplaced(3, 20, STATE), *lock_entries(21, 3, 3)])
+    commits += [[entry] for entry in lock_entries(24, 12, 3)]
+    with Journal.open(path) as journal:
+        for number, commit in enumerate(commits, 1):
+            journal.commit(commit)
+            assert listing(journal.load()) == listing(image(commits[:number]))
+    assert entries_on_disk(path) < 15
+    assert STATE.token == 4, "what was given is not what is kept"
+    with Journal.open(path) as journal:
+        assert listing(journal.load()) == listing(image(commits))
+
+
+def entries_on_disk(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as conn:
+        (count,) = conn.execute("SELECT count(*) FROM control").fetchone()
+        return int(count)
+
+
+def checkpoint_size(durable: Durable) -> int:
+    return len(durable.control.locks) + len(durable.control.marks)
 
 
 # The floor (C1).

@@ -9,7 +9,7 @@ from node.protocol import control as control_
 from node.protocol import locks as locks_
 from node.protocol.context import Context
 from node.protocol.control import Control
-from node.protocol.control_state import apply_entry
+from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.locks import LockService
 from node.protocol.messages import ControlAppend, LockCall
 from node.protocol.peer import Peer
@@ -37,7 +37,7 @@ def old_stamp(patch: Patch) -> None:
         if stamp:
             self._ctx._records = [r for r in self._ctx._records if not isinstance(r, ControlReplaced)]
             self.stamp = stamp
-            self._ctx.persist(ControlReplaced(stamp, index + 1, control_.copy_state(self.state)))
+            self._ctx.persist(ControlReplaced(stamp, index + 1, copy_state(self.state)))
 
     around(patch, Control, "lead", lead)
 
