@@ -8,6 +8,7 @@ from iwdc_console.client import Answer, Client, ClientError
 from iwdc_console.lease import Lease, acquire, now, renew, renewing
 from iwdc_console.locale import text
 from iwdc_console.tui import orders
+from iwdc_console.tui.model.outcome import refusal
 from iwdc_console.tui.orders import Outcome
 
 NOT_OURS = frozenset({"wrong_token", "not_held"})
@@ -82,7 +83,7 @@ class Holdings:
                     self.held[resource] = await asyncio.to_thread(renew, renewing(self._nodes(), lease), lease)
             except ClientError as error:
                 if error.reason in NOT_OURS:
-                    return error.message
+                    return refusal(error.data, error.message)
                 await asyncio.sleep(min(lease.pause_s, max(0.0, lease.ends_at - now())))
             except TimeoutError:
                 break

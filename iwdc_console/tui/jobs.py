@@ -14,6 +14,8 @@ from iwdc_console.client import segment
 from iwdc_console.locale import text
 from iwdc_console.tui import orders
 from iwdc_console.tui.model.api import Job
+from iwdc_console.tui.model.codes import vote
+from iwdc_console.tui.model.outcome import failure
 from iwdc_console.tui.orders import Order, Outcome
 
 POLL_S: Final = 0.3
@@ -50,12 +52,12 @@ def _look(job: str) -> Order:
 
 def _ended(job: Job, data: object) -> Outcome:
     if job.phase == "failed":
-        why = job.detail or job.reason or ""
+        why = failure(job.reason, job.detail)
         if job.reason in UNDECIDED:
-            return Outcome("maybe", text("orders.maybe", why=why), data)
+            return Outcome("maybe", text("orders.maybe", why=text("orders.unheard.job")), data)
         return Outcome("refused", text("orders.refused", why=why), data)
     if job.proposal is not None and job.proposal.state == "rejected":
-        return Outcome("refused", text("orders.rejected", why=job.proposal.reason or ""), data)
+        return Outcome("refused", text("orders.rejected", why=vote(job.proposal.reason or "")), data)
     return Outcome("done", text("orders.done"), data)
 
 

@@ -22,7 +22,8 @@ from iwdc_console.client import (
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
 from iwdc_console.reasons import unanswered
-from iwdc_console.tui.model.outcome import refusal, taken
+from iwdc_console.tui.model.codes import vote
+from iwdc_console.tui.model.outcome import refusal, taken, unheard
 
 if TYPE_CHECKING:
     from iwdc_console.tui.model.draft import Draft
@@ -62,7 +63,7 @@ async def give(nodes: Sequence[str], order: Order) -> Outcome:
         try:
             answer = order(Client(nodes, command=CALLER))
         except OutcomeUnknown as error:
-            return Outcome("maybe", text("orders.maybe", why=error.message), error.data)
+            return Outcome("maybe", text("orders.maybe", why=unheard(error.data, error.message)), error.data)
         except Unreachable as error:
             tried = "; ".join(f"{node}: {unanswered(why)}" for node, why in error.tried)
             return Outcome("unreachable", text("orders.unreachable", tried=tried))
@@ -139,7 +140,7 @@ def roll_back(current: str, version: str, root: str) -> Order:
         proposal = found["data"]
         state = proposal["state"]
         if state == "rejected":
-            raise ClusterRefused(text("orders.rejected", why=proposal.get("reason") or ""), data=proposal)
+            raise ClusterRefused(text("orders.rejected", why=vote(proposal.get("reason") or "")), data=proposal)
         said = text("orders.accepted" if state == "accepted" else "orders.undecided", version=version)
         return answer._replace(data=proposal | {"detail": said})
 

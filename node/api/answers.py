@@ -72,9 +72,11 @@ class Unknown(msgspec.Struct, frozen=True):
     detail: str
 
 
-def bad_request(detail: str, field: str | None = None) -> Refused:
-    """400: `field` is the API's name of what is wrong."""
-    return Refused(Refusal("bad_request", detail, field))
+def bad_request(
+    detail: str, field: str | None = None, problem: str | None = None, expected: str | None = None
+) -> Refused:
+    """400: `field` is the API's name of what is wrong, `problem` the word for how."""
+    return Refused(Refusal("bad_request", detail, field, problem=problem, expected=expected))
 
 
 def refusal_data(refusal: Refusal) -> Refusal | NoQuorum:

@@ -13,9 +13,10 @@ def name(call: Call[QueryT, BodyT], field: str, value: str) -> str:
     """A name people and metrics will see: printable, and not too long."""
     bound = call.engine.settings.limits.max_name_chars
     if len(value) > bound:
-        raise bad_request(f"{field}: expected at most {bound} characters, got {len(value)}", field)
+        detail = f"{field}: expected at most {bound} characters, got {len(value)}"
+        raise bad_request(detail, field, "too_long", str(bound))
     if not value.isprintable():
-        raise bad_request(f"{field}: expected printable characters, got {value!r}", field)
+        raise bad_request(f"{field}: expected printable characters, got {value!r}", field, "not_printable")
     return value
 
 
@@ -67,5 +68,6 @@ def is_deeper(value: object, levels: int) -> bool:
 
 def _at_most(field: str, seconds: float, bound: float) -> float:
     if not seconds <= bound:
-        raise bad_request(f"{field}: expected at most {bound:g} seconds, got {seconds:g}", field)
+        detail = f"{field}: expected at most {bound:g} seconds, got {seconds:g}"
+        raise bad_request(detail, field, "too_large", f"{bound:g}")
     return seconds

@@ -118,7 +118,7 @@ async def store(call: Call[None, StoreBody]) -> JobView:
     _local(call)
     path = Path(_version_of(call.body.version) and call.body.path)
     if not path.is_absolute():
-        raise bad_request(f"path: expected an absolute path, got {call.body.path!r}", "path")
+        raise bad_request(f"path: expected an absolute path, got {call.body.path!r}", "path", "not_absolute")
     return service(call).publisher.store(path, call.body.version)
 
 
@@ -244,7 +244,8 @@ def _content_faults() -> Iterator[None]:
 
 def _version_of(text: str) -> str:
     if not is_version(text) or os.sep in text:
-        raise bad_request(f"version: {text!r} is neither like 1.2.0 nor like 20250131-120000", "version")
+        detail = f"version: {text!r} is neither like 1.2.0 nor like 20250131-120000"
+        raise bad_request(detail, "version", "bad_version")
     return text
 
 

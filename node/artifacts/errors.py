@@ -27,6 +27,17 @@ class ContentError(Exception):
     """Anything that keeps content from being stored, verified or applied."""
 
 
+def reason_of(problem: Exception) -> str:
+    """The word for scripts of what is wrong with content: `no_space`, `bad_path`, `too_much`, ..."""
+    name = type(problem).__name__
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+def told(problem: Exception | None) -> tuple[str | None, str | None]:
+    """What is wrong for people, and its word; None twice when nothing is."""
+    return (None, None) if problem is None else (str(problem), reason_of(problem))
+
+
 class BadPath(ContentError):
     """`path` cannot stand in a manifest."""
 

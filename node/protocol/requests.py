@@ -138,6 +138,10 @@ class Refusal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     Reasons: `insufficient_quorum`, `no_leader`, `not_leader`, `held`, `wrong_token`, `not_held`, `queue_full`,
     `too_many`, `cannot_vote`, `recovering`, `bad_request` (with `field`), `unknown_conflict`, `unknown_proposal`,
     `released`, `stepping_down`, `stopping`, `no_candidate`, `timeout` (a wait ended and nothing was granted).
+
+    `detail` is for people. Of what they are likely to get wrong, `problem` says it for readers that word it themselves:
+    `too_long` and `too_large` (the bound is `expected`), `not_printable`, `bad_version`, `not_after`, `not_before`
+    (`expected`), `no_hash`, `no_sha256`, `not_absolute`.
     """
 
     reason: str
@@ -149,6 +153,10 @@ class Refusal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The fencing token the client gave, with `wrong_token`."""
     current: int | None = None
     """The fencing token in force, with `wrong_token`."""
+    problem: str | None = None
+    """What is wrong with `field`, with `bad_request`."""
+    expected: str | None = None
+    """The bound that `problem` speaks of."""
 
 
 class Maybe(msgspec.Struct, frozen=True, rename="camel"):

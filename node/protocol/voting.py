@@ -48,18 +48,21 @@ class Voting:
             names.append(("from", ask.base or ""))
         for field, text in names:
             if len(text) > limits.max_version_chars:
-                return Refusal("bad_request", f"expected at most {limits.max_version_chars} characters", field=field)
+                return _too_long(field, limits.max_version_chars)
             try:
                 parse(text)
             except BadVersion as error:
-                return Refusal("bad_request", str(error), field=field)
+                return Refusal("bad_request", str(error), field=field, problem="bad_version")
         if ask.kind == "diff" and parse(ask.version) <= parse(str(ask.base)):
-            return Refusal("bad_request", f"expected a version after {ask.base}", field="to")
+            detail = f"expected a version after {ask.base}"
+            return Refusal("bad_request", detail, field="to", problem="not_after", expected=ask.base)
         if ask.kind == "rollback" and parse(ask.version) >= parse(str(ask.base)):
-            return Refusal("bad_request", f"expected a version before {ask.base}", field="to")
+            detail = f"expected a version before {ask.base}"
+            return Refusal("bad_request", detail, field="to", problem="not_before", expected=ask.base)
         if not self._hash_allowed(ask.hash):
-            expected = "a non-empty token" if self._ctx.settings.hash_format == "any" else "64 lower-case hex digits"
-            return Refusal("bad_request", f"expected {expected} (hash_format)", field="hash")
+            any_token = self._ctx.settings.hash_format == "any"
+            detail = f"expected {'a non-empty token' if any_token else '64 lower-case hex digits'} (hash_format)"
+            return Refusal("bad_request", detail, field="hash", problem="no_hash" if any_token else "no_sha256")
         lengths = (
             ("hash", ask.hash, limits.max_hash_chars),
             ("signature", ask.signature, limits.max_signature_chars),
@@ -67,7 +70,7 @@ class Voting:
         )
         for field, given, most in lengths:
             if given is not None and len(given) > most:
-                return Refusal("bad_request", f"expected at most {most} characters", field=field)
+                return _too_long(field, most)
         return None
 
     def predict(self, ask: Propose) -> Prediction:
@@ -203,3 +206,8 @@ class Voting:
         content = proposal.carried.key if proposal.carried is not None else None
         message = signed_bytes(settings.cluster, proposal.kind, proposal.base, proposal.version, proposal.hash, content)
         return self._verify(origin, message, proposal.signature)
+
+
+def _too_long(field: str, most: int) -> Refusal:
+    detail = f"expected at most {most} characters"
+    return Refusal("bad_request", detail, field=field, problem="too_long", expected=str(most))

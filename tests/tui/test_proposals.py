@@ -98,7 +98,8 @@ def test_a_dry_run_is_told_check_by_check_and_vote_by_vote() -> None:
         "  ✗ instance-X  bad", "".join(f"✓ instance-{n}  " for n in range(9)),
     ]  # fmt: skip
     failing = msgspec.structs.replace(found, would_accept=False, checks={"hash": "bad_hash", "new-check": "ok"})
-    assert "✗ hash: bad_hash  ✓ new-check" in words_of(prediction_lines(failing))
+    said = words_of(prediction_lines(failing))
+    assert "✗ hash: bad_hash (not the hash of the content, or not in the form demanded)  ✓ new-check" in said
 
 
 def test_those_under_vote_come_first_and_a_lost_one_is_not_called_accepted() -> None:

@@ -233,12 +233,13 @@ class Trace(_View, frozen=True):
 
 
 class AtInstance(_View, frozen=True):
-    """A version's content at one instance. `applied`: it is the working data there."""
+    """A version's content at one instance. `applied`: it is the working data there; `reason`: a word for `problem`."""
 
     state: str = ""
     percent: int = 0
     applied: bool = False
     problem: str | None = None
+    reason: str | None = None
 
 
 class Version(_View, frozen=True):

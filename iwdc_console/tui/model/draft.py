@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from iwdc_console.locale import text
+from iwdc_console.tui.model import codes
 from iwdc_console.tui.model.api import Prediction
+from iwdc_console.tui.model.evidence import status_word
 from iwdc_console.tui.model.words import clean, fitted
 from node.protocol.settings import Limits
 from node.protocol.versions import BadVersion, parse
@@ -14,8 +16,8 @@ Kind = Literal["snapshot", "diff"]
 Line = list[tuple[str, str]]
 FIRST = "1.0.0"
 MAX_HASH_CHARS = Limits().max_hash_chars
-CHECKS = ("quorum", "version", "base", "slots", "signature", "hash")
 OK, UNKNOWN = "ok", "unknown"
+VOTE_WORDS = ("accept", "reject", UNKNOWN)
 LISTED = 7
 """As many voters have a line each."""
 
@@ -116,9 +118,20 @@ def prediction_lines(found: Prediction) -> list[Line]:
     verdict.append(("   " + text("propose.quorum", healthy=quorum.healthy, required=quorum.required), "text-muted"))
     checks: Line = []
     for name, said in found.checks.items():
-        word = text(f"propose.check.{name}") if name in CHECKS else clean(name)
-        checks += [(f"✓ {word}  ", "text-success")] if said == OK else [(f"✗ {word}: {said}  ", "text-error")]
+        word = codes.check_name(name)
+        if said == OK:
+            checks.append((f"✓ {word}  ", "text-success"))
+        else:
+            checks.append((f"✗ {word}: {codes.check(found, name)}  ", "text-error"))
     return [verdict, checks, *_votes(found.votes)]
+
+
+def _vote(said: str) -> str:
+    """`accept`, `reject: stale_version`, `no vote: unreachable`, `unknown`."""
+    word, colon, why = said.partition(": ")
+    if word == "no vote":
+        return text("propose.no_vote", why=status_word(why))
+    return text(f"vote.{word}") + colon + why if word in VOTE_WORDS else said
 
 
 def _votes(votes: Mapping[str, str]) -> list[Line]:
@@ -132,6 +145,5 @@ def _votes(votes: Mapping[str, str]) -> list[Line]:
         if word == "accept" and len(votes) > LISTED:
             accept.append((f"{mark} {voter}  ", tone))
         else:
-            said = text("vote.accept") if word == "accept" else vote
-            lines.append([(f"  {mark} ", tone), (fitted(voter, width + 2), ""), (said, tone)])
+            lines.append([(f"  {mark} ", tone), (fitted(voter, width + 2), ""), (_vote(vote), tone)])
     return [*lines, *([accept] if accept else [])]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from iwdc_console.locale import language, number, text
+from iwdc_console.tui.model import codes
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.meters import Meter
 from iwdc_console.tui.model.once import once
@@ -80,7 +81,7 @@ def note(meter: Meter | None, left_out: int) -> list[tuple[str, str]]:
     pieces: list[tuple[str, str]] = []
     if meter is not None:
         pieces.append((f"{meter.kind}  ", "text-muted"))
-        pieces.append((meter.help, ""))
+        pieces.append((codes.metric(meter.name, meter.help), ""))
         if meter.mean is not None:
             pieces.append(("  " + text("metrics.mean", value=brief(meter.mean)), "text-muted"))
     if left_out:

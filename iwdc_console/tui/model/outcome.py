@@ -4,14 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from iwdc_console.locale import text
+from iwdc_console.reasons import unanswered
+from iwdc_console.tui.model import codes
 
 TAKEN = ("hands_over", "stays")
 REFUSED = (
-    "cannot_vote", "held", "insufficient_quorum", "no_candidate", "no_leader", "not_held", "not_leader", "queue_full",
-    "recovering", "released", "stepping_down", "stopping", "timeout", "too_many", "unknown_conflict",
-    "unknown_proposal", "wrong_token",
+    "cannot_vote", "held", "insufficient_quorum", "internal", "no_candidate", "no_leader", "not_found", "not_held",
+    "not_here", "not_leader", "not_local", "queue_full", "recovering", "released", "stepping_down", "stopping",
+    "timeout", "too_many", "unknown_conflict", "unknown_proposal", "wrong_token",
 )  # fmt: skip
-"""Reasons that have words of their own. What is wrong with a request stays as the node says it: it names the field."""
+"""Reasons that have words of their own."""
+WRONG = (
+    "bad_version", "no_hash", "no_sha256", "not_absolute", "not_after", "not_before", "not_printable", "too_large",
+    "too_long",
+)  # fmt: skip
+"""What can be wrong with a request's field."""
+FIELDS = ("from", "hash", "owner", "path", "resource", "to", "ttl", "version", "wait")
+UNHEARD = ("no_answer", "stopping", "timeout")
+"""Why it is not known what became of an order."""
 
 
 def taken(data: Any) -> str:
@@ -25,10 +35,41 @@ def refusal(data: Any, message: str) -> str:
     """The cluster said no; `message` is what it said."""
     if not isinstance(data, dict):
         return message
-    reason = data.get("reason")
+    reason, problem, field = data.get("reason"), data.get("problem"), data.get("field")
+    if reason == "bad_request" and problem in WRONG:
+        name = text(f"refused.field.{field}") if field in FIELDS else field
+        return text(f"refused.wrong.{problem}", field=name, expected=data.get("expected"))
     if reason not in REFUSED:
-        return str(data.get("detail") or message)
+        return codes.content(reason, data.get("detail") or message)
     return text(f"refused.{reason}", **_figures(data))
+
+
+def failure(reason: str | None, detail: str | None) -> str:
+    """Why a job of a node failed."""
+    if reason == "would_be_rejected":
+        return text("refused.would_be_rejected", checks=_checks(detail or ""))
+    if reason == "insufficient_quorum":
+        return text("refused.no_quorum")
+    if reason in REFUSED and reason not in codes.CONTENT:
+        return text(f"refused.{reason}", **_figures({}))
+    return codes.content(reason, detail)
+
+
+def unheard(data: Any, message: str) -> str:
+    """Why nobody knows what became of an order."""
+    found = data if isinstance(data, dict) else {}
+    cause = found.get("cause") or found.get("reason")
+    if cause not in UNHEARD:
+        return message
+    tried = "; ".join(f"{node}: {unanswered(why)}" for node, why in found.get("tried", ()))
+    return text(f"orders.unheard.{cause}", tried=f" ({tried})" if tried else "")
+
+
+def _checks(detail: str) -> str:
+    """`version: stale_version; slots: conflicting_vote: ...`, as a node lists the checks that failed."""
+    told = (each.partition(": ") for each in detail.split("; "))
+    known = [f"{codes.check_name(name)}: {codes.vote(why)}" for name, _, why in told if name in codes.CHECKS]
+    return "; ".join(known) or text("refused.too_few")
 
 
 def _figures(data: Mapping[str, Any]) -> dict[str, object]:

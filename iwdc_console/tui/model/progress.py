@@ -3,6 +3,7 @@
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Job
 from iwdc_console.tui.model.bars import bar
+from iwdc_console.tui.model.outcome import failure
 from iwdc_console.tui.model.overview import STATES, text_or
 from iwdc_console.tui.model.quantity import size
 
@@ -36,7 +37,7 @@ def _came_of(job: Job) -> str:
         extra = job.verified.extra
         return words + (" " + text("progress.extra", names=_named(extra)) if extra else "")
     if job.phase == "failed":
-        return job.detail or job.reason or ""
+        return failure(job.reason, job.detail)
     if job.proposal is not None:
         state = job.proposal.state
         return text("progress.verdict", version=job.version, state=text_or(f"state.{state}", state, STATES))

@@ -3,7 +3,7 @@
 from functools import partial
 
 from iwdc_console.locale import language, text
-from iwdc_console.tui.model import ballots
+from iwdc_console.tui.model import ballots, codes
 from iwdc_console.tui.model.api import Proposal, Status
 from iwdc_console.tui.model.ballots import Ballot, ballot
 from iwdc_console.tui.model.events import time_of_day
@@ -49,7 +49,7 @@ def _rows(part: Part[tuple[Proposal, ...]], now_ms: int, spoken: str) -> list[Ro
 
 
 def _row(proposal: Proposal, now_ms: int) -> Row:
-    return Row(proposal.key, partial(_cells, proposal, now_ms), proposal.reason or "", copy=proposal.id)
+    return Row(proposal.key, partial(_cells, proposal, now_ms), codes.vote(proposal.reason or ""), copy=proposal.id)
 
 
 def _cells(proposal: Proposal, now_ms: int) -> Cells:
@@ -97,7 +97,7 @@ def vote_lines(proposal: Proposal, status: Status | None, now_ms: int, width: in
     head: Line = [(f"{_mark(proposal)} ", tone), (subject(proposal), "bold"), ("  ", "")]
     head.append((standing(proposal), tone))
     if proposal.reason:
-        head.append((f": {proposal.reason}", tone))
+        head.append((f": {codes.vote(proposal.reason)}", tone))
     return [head, _bar(found), *(_voter(line, width) for line in found.lines)]
 
 
@@ -118,7 +118,7 @@ def _voter(line: ballots.Line, width: int) -> Line:
         (fitted(line.voter, name) + " ", ""),
         (fitted(text_or(f"vote.{line.vote}", line.vote, VOTES), VOTE) + " ", line.tone),
         (f"{took:>9}  ", "text-muted"),
-        (line.reason, ""),
+        (codes.vote(line.reason), ""),
     ]
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from iwdc_console.locale import language, number, text
 from iwdc_console.reasons import unanswered
+from iwdc_console.tui.model import codes
 from iwdc_console.tui.model.api import AtInstance, Proposal, Status, Version
 from iwdc_console.tui.model.ballots import ballot
 from iwdc_console.tui.model.matrix import short_names
@@ -101,7 +102,9 @@ def _rows(
 
 
 def _row(version: Version, origin: Proposal | None, names: list[str], base: str) -> Row:
-    problems = [f"{name}: {at.problem}" for name, at in version.instances.items() if at.problem]
+    problems = [
+        f"{name}: {codes.content(at.reason, at.problem)}" for name, at in version.instances.items() if at.problem
+    ]
     cells = partial(_cells, version, origin, names, base)
     return Row(version.version, cells, "; ".join(problems), "status-degraded", copy=version.version)
 

@@ -23,6 +23,7 @@ from node.artifacts.errors import (
     ContentMissing,
     TooMuch,
     WrongBase,
+    told,
 )
 from node.artifacts.layout import Layout
 from node.artifacts.manifest import Manifest
@@ -66,7 +67,7 @@ class Bringing:
     task: asyncio.Task[None] | None = None
     pull: Pull | None = None
     state: State = "fetching"
-    problem: str | None = None
+    problem: Exception | None = None
     given: dict[str, int] = field(default_factory=dict)
 
     def standing(self) -> Standing:
@@ -74,7 +75,7 @@ class Bringing:
         pull, content = self.pull, self.wanted.content
         done = pull.done_bytes if pull is not None else 0
         problem = self.problem if self.state == "waiting" else None
-        return Standing(content.key, self.wanted.version, self.state, done, content.bytes, problem)
+        return Standing(content.key, self.wanted.version, self.state, done, content.bytes, *told(problem))
 
 
 class Keeper:
@@ -246,12 +247,12 @@ class Keeper:
                 except Stopped:
                     continue
                 except (Unfit, BadManifest, BadPath, TooMuch, BadContent) as problem:
-                    self._refuse(bringing, str(problem))
+                    self._refuse(bringing, problem)
                     return
                 except (Unserved, ContentError) as problem:
-                    if str(problem) != bringing.problem:
+                    if str(problem) != str(bringing.problem):
                         self.teller.waiting(wanted, str(problem))
-                    bringing.problem, bringing.state, bringing.pull = str(problem), "waiting", None
+                    bringing.problem, bringing.state, bringing.pull = problem, "waiting", None
                 else:
                     self._held(bringing, holding, started)
                     return
@@ -284,15 +285,15 @@ class Keeper:
             if current is not None and current[0].content.key == holding.key:
                 self.apply(*current)
 
-    def _refuse(self, bringing: Bringing, why: str) -> None:
+    def _refuse(self, bringing: Bringing, why: Exception) -> None:
         wanted = bringing.wanted
         key = wanted.content.key
-        self._bad[key] = wanted, Standing(key, wanted.version, "bad", 0, wanted.content.bytes, why)
+        self._bad[key] = wanted, Standing(key, wanted.version, "bad", 0, wanted.content.bytes, *told(why))
         if len(self._bad) > MAX_BAD:
             del self._bad[next(iter(self._bad))]
         self._asked.pop(key, None)
         self._core.pop(key, None)
-        self.teller.failed(wanted, why)
+        self.teller.failed(wanted, str(why))
         self._engine.step(ContentIs(key, "bad"))
 
     # In a thread

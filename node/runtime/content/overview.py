@@ -23,13 +23,14 @@ CONNECT_S, ANSWER_S = 1.0, 1.5
 class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A version's content at one instance. `state`: `has`, `other` (another content of this version), `fetching`,
     `waiting`, `bad`, `missing`, `unlisted` (a folder without a manifest of ours), `unknown` (it does not answer).
-    `applied`: it is the working data.
+    `applied`: it is the working data. `problem`: what holds it up, `reason` a word for it.
     """
 
     state: str
     percent: int = 0
     applied: bool = False
     problem: str | None = None
+    reason: str | None = None
 
 
 class VersionView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -96,8 +97,10 @@ def _at(version: str, key: str | None, here: Here | None, current: bool) -> AtIn
     applied = here.applied is not None and here.applied.key == key
     keys = {each.key for each in here.held if each.version == version}
     if key in keys:
-        return AtInstance("has", 100, applied, here.problem if current and not applied else None)
+        held_up = current and not applied
+        return AtInstance("has", 100, applied, *((here.problem, here.reason) if held_up else ()))
     for each in here.under_way:
         if each.key == key:
-            return AtInstance(each.state, 100 * each.done_bytes // max(1, each.total_bytes), applied, each.problem)
+            percent = 100 * each.done_bytes // max(1, each.total_bytes)
+            return AtInstance(each.state, percent, applied, each.problem, each.reason)
     return AtInstance("other" if keys else "unlisted" if version in here.unlisted else "missing", 0, applied)

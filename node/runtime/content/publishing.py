@@ -17,7 +17,7 @@ import msgspec
 
 from node.artifacts.blobs import read_file
 from node.artifacts.diffs import build_target, make_diff, read_diff, save_diff
-from node.artifacts.errors import ContentError, ContentMissing
+from node.artifacts.errors import ContentError, ContentMissing, reason_of
 from node.artifacts.intake import take_tree
 from node.artifacts.store import Holding
 from node.artifacts.versions import verify
@@ -373,12 +373,6 @@ def _shown(told: Standing | str) -> str:
 
 def _is_folder(versions: Path, version: str) -> bool:
     return "/" not in version and version not in ("", ".", "..") and (versions / version).is_dir()
-
-
-def reason_of(problem: ContentError) -> str:
-    """The word for scripts of what is wrong with content: `no_space`, `bad_path`, `too_much`, ..."""
-    name = type(problem).__name__
-    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
 
 
 def _iso_now() -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from node.artifacts.errors import told
 from node.artifacts.store import Holding
 from node.protocol.effects import Wanted
 from node.protocol.events import Event
@@ -78,8 +79,8 @@ class ContentService:
         held, unlisted = await self.keeper.run(look)
         working = None if applied is None else WorkingData(applied.version, applied.key, applied.at_ms)
         own = self._engine.settings.id
-        problem = self.keeper.switching.problem
-        return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way(), unlisted)
+        problem, reason = told(self.keeper.switching.problem)
+        return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way(), unlisted, reason)
 
 
 def _told(holding: Holding) -> HeldVersion:

@@ -26,7 +26,10 @@ Part = tuple[Count, Count, Count]
 
 
 class Standing(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """How one content stands at one node. `done_bytes` of `total_bytes` are here; `problem`: what holds it up."""
+    """How one content stands at one node. `done_bytes` of `total_bytes` are here.
+
+    `problem`: what holds it up; `reason` is a word for it.
+    """
 
     key: str
     version: str
@@ -34,6 +37,7 @@ class Standing(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     done_bytes: int = 0
     total_bytes: int = 0
     problem: str | None = None
+    reason: str | None = None
 
 
 class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,8 +86,9 @@ class WorkingData(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Here(msgspec.Struct, frozen=True, rename="camel"):
-    """All content of one node. `problem`: why its working data are not what is current. `unlisted`: versions that have
-    a folder and no manifest of ours.
+    """All content of one node. `problem`: why its working data are not what is current, `reason` a word for it.
+
+    `unlisted`: versions that have a folder and no manifest of ours.
     """
 
     instance: str
@@ -93,3 +98,4 @@ class Here(msgspec.Struct, frozen=True, rename="camel"):
     held: list[HeldVersion]
     under_way: list[Standing]
     unlisted: list[str] = []
+    reason: str | None = None

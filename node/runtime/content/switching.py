@@ -53,7 +53,7 @@ class Switching:
         self._task: asyncio.Task[None] | None = None
         self.applied: Applied | None = None
         """Which content the working data are."""
-        self.problem: str | None = None
+        self.problem: ContentError | None = None
         """Why the working data are not what is current; None: they are, or there is nothing to apply."""
 
     async def start(self) -> None:
@@ -96,7 +96,7 @@ class Switching:
                 await self._switch()
             except ContentError as problem:
                 # The disk is full, or fails: what was asked for still is.
-                self.problem = str(problem)
+                self.problem = problem
                 trouble = self._target, type(problem)
                 if trouble != told:
                     told = trouble
@@ -127,11 +127,11 @@ class Switching:
         try:
             switched = await self._in_thread(self._switch_to, content, back)
         except (Vetoed, OlderVersion, BuilderKeeps) as no:
-            self.problem = str(no)
+            self.problem = no
             if not isinstance(no, BuilderKeeps):
                 self._keeper.teller.not_applied(content, str(no))
         except (BadContent, ContentMissing) as damage:
-            self.problem = str(damage)
+            self.problem = damage
             self._keeper.teller.not_applied(content, str(damage))
             await self._fetch_again(content)
         else:
