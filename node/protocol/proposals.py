@@ -95,7 +95,10 @@ class Proposals:
             ctx.reply(call, flaw)
             return
         if ask.dry_run:
-            ctx.reply(call, self._voting.predict(ask))
+            found = self._voting.predict(ask)
+            outcome = "would_pass" if found.would_accept else "would_fail"
+            ctx.observe("DRY_RUN", ask.trace, "debug", kind=ask.kind, version=ask.version, outcome=outcome)
+            ctx.reply(call, found)
             return
         if not self._drafts.may_join(ask):
             self._write_drafts()

@@ -113,6 +113,20 @@ def test_a_batch_of_proposals_is_decided_together(tmp_path: Path) -> None:
     run(body)
 
 
+def test_the_trace_of_a_dry_run_says_what_it_is_about(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with nodes(tmp_path, ("instance-A",)) as [node]:
+            await led([node])
+            for name, asked in (("snapshot", {"version": "1.2.0"}), ("diff", {"from": "1.2.0", "to": "1.3.0"})):
+                said = await ask(node, "POST", f"{D}/propose-{name}?dryRun=true", asked | {"hash": "abc123"})
+                assert said.data["checks"]["hash"] == "ok"
+            listed = (await ask(node, "GET", f"{D}/traces")).data
+            told = {(one["name"], one["about"]) for one in listed}
+            assert {("PROPOSE_SNAPSHOT_API", "1.2.0"), ("PROPOSE_DIFF_API", "1.3.0")} <= told
+
+    run(body)
+
+
 def test_a_waiter_whose_client_goes_away_is_dropped(tmp_path: Path) -> None:
     """L3."""
 

@@ -157,12 +157,15 @@ def test_before_the_first_answer_the_first_line_says_whom_it_asks() -> None:
 
 
 def test_a_lost_cluster_keeps_what_was_known_and_counts_down() -> None:
-    link = Link(node="n", error="n: refused", answered_s=NOW_S - 134, next_try_s=NOW_S + 4, tried=("n", "m", "o"))
+    addresses = tuple(f"http://{name}" for name in "nmabcde")
+    link = Link(node="n", error="n: refused", answered_s=NOW_S - 134, next_try_s=NOW_S + 4, tried=addresses)
     lost = msgspec.structs.replace(observation(at_s=NOW_S - 134), link=link)
     shown = moment(lost)
     assert shown.stale
     said = verdict(shown)
-    assert said.sentence == "No node of prod-eu answers (3 tried, last answer 2m 14s ago)."
+    assert said.sentence == "No node of prod-eu answers (5 tried, last answer 2m 14s ago).", (
+        "nodes, not addresses: a member may be reached by one and known by another"
+    )
     assert said.next == "Next try in 4 s; r tries now, w looks for the cause."
     assert verdict(moment(lost, NOW_S + 4)).next == "Trying now."
     past = moment(lost, mode="past")

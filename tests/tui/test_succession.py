@@ -38,3 +38,4 @@ def test_who_outranks_the_leader_may_get_leadership() -> None:
     assert challenger(leader(("C", "healthy"), ("A", "healthy"))) == "C"
     assert challenger(leader(("C", "degraded"), ("A", "healthy"))) is None
     assert challenger(leader(("A", "healthy"), ("C", "healthy"))) is None
+    assert challenger(leader(("C", "healthy"), id=None)) is None, "nobody leads"

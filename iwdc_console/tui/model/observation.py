@@ -61,7 +61,7 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
     """The connection to the node that is asked.
 
     `rtt_ms` is the round trip of the last answer. While `error` is not empty the last try failed: `failing_since_s`
-    says since when, `next_try_s` when the next one begins, `tried` which nodes have failed since the last answer.
+    says since when, `next_try_s` when the next one begins, `tried` which addresses have failed since the last answer.
     """
 
     node: str = ""

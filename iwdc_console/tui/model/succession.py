@@ -52,7 +52,7 @@ def successor(leader: Leader) -> str | None:
 def challenger(leader: Leader) -> str | None:
     """Who outranks the leader and so may soon get leadership from it, in good order (E6)."""
     for each in leader.candidates:
-        if each.id == leader.id:
+        if leader.id in (each.id, None):
             return None
         if each.status == HEALTHY:
             return each.id

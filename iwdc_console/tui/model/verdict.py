@@ -45,7 +45,8 @@ def verdict(moment: Moment) -> Verdict:
     if not moment.past and link.error and link.next_try_s is not None:
         status = observation.status.value
         last = age((moment.now_s - observation.status.at_s) * 1000)
-        sentence = text("verdict.lost", where=observation.context or status.cluster, tried=len(link.tried), age=last)
+        tried = len(status.instances) or len(link.tried)  # of a member, two addresses may have been tried
+        sentence = text("verdict.lost", where=observation.context or status.cluster, tried=tried, age=last)
         return Verdict(UNREACHABLE, sentence, text("verdict.known_then"), *_next_try(moment))
     return _of_status(observation.status.value)
 
