@@ -67,6 +67,24 @@ def test_events_follow_the_newest_until_the_cursor_leaves_it() -> None:
     at("7", act)
 
 
+def test_the_row_under_the_cursor_stays_in_sight_when_a_panel_takes_its_room() -> None:
+    known = detailed()
+    assert known.events is not None
+    first = known.events.value[0]
+    many = tuple(msgspec.structs.replace(first, id=f"m{n:02}", seq=n, timestamp=first.timestamp + n) for n in range(30))
+    known = msgspec.structs.replace(known, events=msgspec.structs.replace(known.events, value=many))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        table = app.screen.query_one(Table)
+        await pilot.press("7", "enter")
+        table = app.screen.query_one(Table)
+        assert table.cursor == "m29"
+        await until(pilot, lambda: table.size.height < len(many) // 2)
+        await until(pilot, lambda: table.cursor in [row.key for row, _ in table._visible[: table.size.height - 1]])
+
+    drive(act, prod_eu.console(known), (80, 24))
+
+
 def test_events_are_chosen_by_type_level_and_instance() -> None:
     async def act(app: Console, pilot: Pilot[Any]) -> None:
         table = app.screen.query_one(Table)
@@ -132,7 +150,7 @@ def test_the_lease_is_told_by_the_leader_alone() -> None:
 def test_metrics_tell_what_they_count() -> None:
     async def act(app: Console, pilot: Pilot[Any]) -> None:
         await pilot.press("down")
-        await until(pilot, lambda: "From an event's making to its arrival here." in shown(app))
+        await until(pilot, lambda: "From an event's origin writing it to this instance holding it." in shown(app))
         assert "mean 0.009" in shown(app)
 
     at("9", act)

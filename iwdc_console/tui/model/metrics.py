@@ -13,6 +13,8 @@ from iwdc_console.tui.model.quantity import NONE
 from iwdc_console.tui.model.table import Cell, Cells, Column, Row
 
 SPARK = 12
+SPEAKS = "instance"
+"""A label whose value says what it is."""
 
 COLUMNS = (
     Column("metric", 36, grow=3, most=60),
@@ -38,10 +40,11 @@ def _rows(meters: Sequence[Meter], spoken: str) -> list[Row]:
 def _row(meter: Meter) -> Row:
     labels = " ".join(f"{name}={value}" for name, value in meter.labels)
     series = f"{meter.name}{{{labels}}}"
-    return Row(series, partial(_cells, meter, labels), copy=f"{series} {meter.value:g}")
+    return Row(series, partial(_cells, meter), copy=f"{series} {meter.value:g}")
 
 
-def _cells(meter: Meter, labels: str) -> Cells:
+def _cells(meter: Meter) -> Cells:
+    labels = " ".join(value if name == SPEAKS else f"{name}={value}" for name, value in meter.labels)
     least = 1.0 if meter.kind == "gauge" else 0.1
     trend = sparkline(list(meter.recent[-SPARK:]), SPARK, least) if any(meter.recent) else ""
     return (

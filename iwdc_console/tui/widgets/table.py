@@ -282,12 +282,22 @@ class Table(ScrollView, can_focus=True):
                     if at < len(self._lines) and self._lines[at][0].key == key:
                         self.refresh(self._line_at(at - self.scroll_offset.y))
         if new in self._first_line:
-            self.scroll_to_region(
-                Region(0, self._first_line[new] + (0 if self._first_line[new] == 0 else HEADING_LINES), 1, 1),
-                animate=False,
-                immediate=self.size.height > 0,
-            )
+            self._reveal()
             self.post_message(self.Moved(self))
+
+    def _reveal(self) -> None:
+        """The row under the cursor is in sight."""
+        line = self._first_line[self.cursor]
+        self.scroll_to_region(
+            Region(0, line + (0 if line == 0 else HEADING_LINES), 1, 1),
+            animate=False,
+            immediate=self.size.height > 0,
+        )
+
+    def on_resize(self, event: events.Resize) -> None:
+        """With less room the cursor could be out of sight."""
+        if self.cursor in self._first_line and event.size.height:
+            self._reveal()
 
     def on_focus(self) -> None:
         """The cursor shows that keys come here."""
