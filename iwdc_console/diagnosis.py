@@ -18,6 +18,9 @@ LOW_DISK_BYTES = 1024**3
 LOW_DISK_SHARE = 0.05
 MAX_NAMED = 5
 """Proposals that are named one by one."""
+SLOW_LINK_MS = 100.0
+LEASE_SHARE = 0.5
+"""A round trip of more than this part of the leader's lease leaves no time to renew it when an answer is lost."""
 PAIR = 2
 """Voters of whom one alone can decide under the rule half."""
 JUST_ELECTED_MS = 30_000
@@ -142,9 +145,30 @@ def _network(seen: Evidence) -> Iterator[Said]:
                 Phrase("do.route", {"observer": observer, "url": item["url"], "back": _url(seen, observer)}),
                 observer=observer, id=name, how=Phrase(f"path.{reasons[0]}"), reasons=reasons,
             )  # fmt: skip
+    yield from _slow_link(answering)
     if not old and not blind and len(answering) == len(seen.looks):
         slowest_ms = max(look.took_ms for look in seen.looks)
         yield _said("ok", "all_answer", total=len(seen.looks), slowest_ms=round(slowest_ms))
+
+
+def _slow_link(answering: Mapping[str, Mapping[str, Any]]) -> Iterator[Said]:
+    """The slowest, where votes and locks wait for it noticeably; a fault where a lease may run out meanwhile."""
+    links = [
+        (item["rttMs"], observer, item["id"])
+        for observer, status in answering.items()
+        for item in status["instances"]
+        if item["rttMs"] is not None and item["status"] != "unreachable"
+    ]
+    rtt_ms, observer, name = max(links, default=(0.0, "", ""))
+    if rtt_ms < SLOW_LINK_MS:
+        return
+    lease_ms = answering[observer]["leader"]["leaseMs"]
+    figures: dict[str, Figure] = {"observer": observer, "id": name, "rtt_ms": round(rtt_ms)}
+    if rtt_ms > lease_ms * LEASE_SHARE:
+        do = Phrase("do.slow_link", {"observer": observer, "id": name})
+        yield _said("warn", "slow_link_lease", do, lease_s=lease_ms / 1000, **figures)
+    else:
+        yield _said("ok", "slow_link", **figures)
 
 
 def _members(seen: Evidence) -> Iterator[Said]:

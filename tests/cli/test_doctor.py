@@ -78,6 +78,19 @@ def test_a_path_between_two_that_both_answer_here_is_named() -> None:
     assert "firewalls" in found.do
 
 
+@pytest.mark.parametrize(("rtt_ms", "level"), [(750.0, "ok"), (8_000.0, "warn")])
+def test_a_slow_link_is_told_and_is_a_fault_where_leadership_may_be_lost_by_it(rtt_ms: float, level: str) -> None:
+    """The lease is 15 s here."""
+    far = [samples.instance(each) for each in NAMES]
+    far[1] = samples.instance("instance-B", rttMs=rtt_ms)
+    led = samples.LEADER | {"id": "instance-A", "leaseMs": 15_000, "candidates": status("x")["leader"]["candidates"]}
+    slow = Look("instance-A", URL, status("instance-A", instances=far, leader=led))
+    (found,) = [each for each in told(diagnose(seen(slow))) if "round trip" in each.text]
+    assert (found.level, found.about) == (level, "network")
+    assert f"instance-A ↔ instance-B takes {rtt_ms:.0f} ms" in found.text
+    assert bool(found.do) == (level == "warn")
+
+
 def test_a_member_of_v16_is_judged_by_what_the_others_see_of_it() -> None:
     old = samples.instance("old", "unreachable", protocol="1.6", reasons=["no_answer"])
     views = [Look(name, URL, status(name, instances=[*status(name)["instances"], old])) for name in NAMES]

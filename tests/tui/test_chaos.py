@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -122,6 +123,25 @@ def test_what_should_follow_is_told_before(order: Order, known: Status, says: st
 def test_a_link_cut_both_ways_is_told_once() -> None:
     (sentence,) = expected([Cut(A, B), Cut(B, A)], status())
     assert "each other" in sentence
+
+
+def test_a_link_slowed_both_ways_is_told_once_with_the_sum() -> None:
+    (sentence,) = expected([Delay(A, B, 300.0), Delay(B, A, 300.0)], status())
+    assert "take 600 ms longer" in sentence
+
+
+def test_a_slow_link_of_the_asked_node_is_seen_in_its_round_trips() -> None:
+    slow = next(at for at, each in enumerate(choices(state(), B, C)) if each.words.startswith("Slow a link"))
+    then = Rehearsal(state(), B, status(), (slow, 0), NOW_MS - 3_000)
+    assert then.words.endswith(f"{B} ↔ {A}")
+    history = History()
+    for at_ms, rtt_ms in ((NOW_MS - 4_000, 700.0), (NOW_MS - 2_500, 2.0), (NOW_MS - 1_000, 612.4), (NOW_MS, 640.2)):
+        members = tuple(Instance(name, status="healthy", rtt_ms=rtt_ms) for name in (B, C))
+        history.add(Observation(status=Part(Status(id=A, instances=members), "n", at_ms / 1000, at_ms)))
+    seen = replace(moment(Status(id=A, instances=members)), history=history)
+    assert followed(then, seen, {}) == [(2.0, "a round trip instance-A ↔ instance-B takes 640 ms")]
+    elsewhere = replace(moment(Status(id=C, instances=members)), history=history)
+    assert followed(then, elsewhere, {}) == [], "the asked node measures its own links"
 
 
 def test_nothing_is_foretold_of_a_cluster_nobody_knows() -> None:

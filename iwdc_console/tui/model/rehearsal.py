@@ -1,6 +1,6 @@
 """What can be done to a demo, what should follow from it by the rules of the protocol, and what did follow. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from iwdc_console.demo.faults import (
@@ -160,6 +160,8 @@ def expected(orders: Sequence[Order], status: Status | None) -> tuple[str, ...]:
     match orders:
         case [Cut(source=source, target=target), Cut()]:
             return (text("chaos.expect.cut_both", source=source, target=target, seconds=number(SILENCE_S, 2)),)
+        case [Delay(source=source, target=target, delay_ms=there_ms), Delay(delay_ms=back_ms)]:
+            return (text("chaos.expect.delayed", source=source, target=target, ms=f"{there_ms + back_ms:g}"),)
     return tuple(dict.fromkeys(sentence for order in orders for sentence in _follows(order, status)))
 
 
@@ -241,4 +243,21 @@ def followed(rehearsal: Rehearsal, moment: Moment, blind: Mapping[Blind, int]) -
     for link, since_ms in blind.items():
         if since_ms >= rehearsal.at_ms:
             found.append(((since_ms - rehearsal.at_ms) / 1000, link_words(link)))
+    if part is not None:
+        found += _slowed(rehearsal, moment, part.value.id)
     return sorted(found)
+
+
+def _slowed(rehearsal: Rehearsal, moment: Moment, asked: str) -> Iterator[tuple[float, str]]:
+    """Round trips that have become as slow as was ordered: the asked node measures those of its own links."""
+    slowed: dict[str, float] = {}
+    for order in rehearsal.chosen[-1].orders:
+        if isinstance(order, Delay) and asked in (order.source, order.target):
+            other = order.target if order.source == asked else order.source
+            slowed[other] = slowed.get(other, 0.0) + order.delay_ms
+    for other, least_ms in slowed.items():
+        since = [each for each in moment.history.samples(other) if each.at_ms >= rehearsal.at_ms]
+        first = next((each for each in since if each.rtt_ms is not None and each.rtt_ms >= least_ms), None)
+        if first is not None and (now_ms := since[-1].rtt_ms) is not None:
+            words = text("chaos.seen.round_trip", one=asked, other=other, ms=number(now_ms))
+            yield (first.at_ms - rehearsal.at_ms) / 1000, words
