@@ -39,7 +39,7 @@ def refusal(data: Any, message: str) -> str:
     if reason == "bad_request" and problem in WRONG:
         name = text(f"refused.field.{field}") if field in FIELDS else field
         return text(f"refused.wrong.{problem}", field=name, expected=data.get("expected"))
-    if reason not in REFUSED:
+    if reason not in REFUSED or (reason == "wrong_token" and data.get("current") is None):
         return codes.content(reason, data.get("detail") or message)
     return text(f"refused.{reason}", **_figures(data))
 
