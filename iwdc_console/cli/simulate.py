@@ -29,8 +29,15 @@ def simulate(
         str | None, typer.Option("--seed", metavar="S", help="The faults and load that a seed draws.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.1, max=600, metavar="M", help="Virtual minutes of a seed's faults.")
-    ] = MINUTES,
+        float | None,
+        typer.Option(
+            "--minutes",
+            min=0.1,
+            max=600,
+            metavar="M",
+            help=f"Virtual minutes of a seed's faults; {MINUTES:g} if not said.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Your node.toml: its timings, rule and strategy.")
     ] = None,
@@ -65,7 +72,7 @@ def simulate(
 
 
 def _chosen(
-    what_if: str | None, scenario: Path | None, seed: str | None, minutes: float, config: Path | None,
+    what_if: str | None, scenario: Path | None, seed: str | None, minutes: float | None, config: Path | None,
     instances: str | None,
 ) -> Callable[[], "Timeline"]:  # fmt: skip
     from node.simulation.scenario import rehearsal
@@ -75,6 +82,10 @@ def _chosen(
 
     if sum(each is not None for each in (what_if, scenario, seed)) != 1:
         raise Failure("simulate needs one of --what-if, --scenario and --seed.", Exit.USAGE, "See simulate --help.")
+    if minutes is not None and seed is None:
+        raise Failure("--minutes goes with --seed: a script says itself how long it takes.", Exit.USAGE)
+    if seed == "":
+        raise Failure("--seed: nothing in it: expected a number or a word.", Exit.USAGE)
     given = config is not None or instances is not None
 
     def play() -> "Timeline":
@@ -85,11 +96,13 @@ def _chosen(
                 script = read_script(scenario.read_text(encoding="utf-8"), str(scenario))
                 return rehearsal.rehearse(script, _setup(config, instances) if given else Setup())
             assert seed is not None, "one of the three is given"
-            return rehearsal.by_seed(seed, minutes, _setup(config, instances) if given else None)
+            return rehearsal.by_seed(seed, minutes or MINUTES, _setup(config, instances) if given else None)
         except ScriptError as error:
             raise Failure(str(error), Exit.USAGE) from error
         except UnicodeDecodeError as error:
             raise Failure(f"{scenario}: not UTF-8 text: expected a scenario script.", Exit.USAGE) from error
+        except OSError as error:
+            raise Failure(f"{scenario}: {error.strerror}: expected a scenario script.") from error
 
     return play
 

@@ -12,7 +12,7 @@ from node.config.problems import ConfigError
 from node.config.sources import Sources
 from node.journal.directory import INSTANCE_NAME, instance_id
 from node.observability.traces import DEFAULT_CAPACITY
-from node.protocol.settings import Limits, Member, Settings, Timing
+from node.protocol.settings import LESS_THAN, Limits, Member, Settings, Timing
 
 DEFAULT_FILE: Final = Path("configs/node.toml")
 """Read when no file is named and this one is there."""
@@ -170,8 +170,7 @@ def _check_relations(sources: Sources, values: Mapping[str, Mapping[str, Any]]) 
     """Values that each fit and do not go together. The blame goes to the one that was given."""
     defaults = {"timing": Timing(), "limits": Limits(), "content": ContentLimits()}
     for small, big, may_equal in (
-        ("timing.heartbeat_interval", "timing.heartbeat_timeout", False),
-        ("timing.lock_renew_interval", "timing.lock_ttl", False),
+        *((f"timing.{small}", f"timing.{big}", False) for small, big in LESS_THAN),
         ("timing.lock_ttl", "limits.max_lock_ttl_s", True),
         ("content.max_file_bytes", "content.max_version_bytes", True),
     ):

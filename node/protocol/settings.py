@@ -5,7 +5,7 @@ The digest (M1) covers what all members must agree on; it is what lets promises,
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Rule = Literal["half", "majority"]
 Strategy = Literal["last-write-wins", "leader-wins", "reject-inconsistent"]
@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Durations in seconds. `heartbeat_timeout` must exceed `heartbeat_interval`; `lock_ttl` the renew interval."""
+    """Durations in seconds; some must be less than others, see `LESS_THAN`."""
 
     heartbeat_interval: float = 5.0
     heartbeat_timeout: float = 15.0
@@ -41,6 +41,10 @@ class Timing:
     drift_interval: float = 60.0
     proposal_timeout: float = 30.0
     uptime_tolerance: float = 1.0
+
+
+LESS_THAN: Final = (("heartbeat_interval", "heartbeat_timeout"), ("lock_renew_interval", "lock_ttl"))
+"""Timings of which the first must be less than the second."""
 
 
 @dataclass(frozen=True, slots=True)

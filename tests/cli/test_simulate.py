@@ -76,6 +76,38 @@ def test_a_cluster_that_does_not_recover_says_what_is_missing(capsys: pytest.Cap
     assert told["waitsFor"] == "C sees 1 of 3 healthy, 2 are needed"
 
 
+def test_what_ends_at_once_tells_who_led(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing had lasted yet, and so it said that nobody led."""
+    assert run(["simulate", "--what-if", "expect leader A", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["leaders"] == [{"leader": "C", "term": 1, "fromMs": 0, "toMs": 0}]
+    assert told["summary"].startswith("C led throughout.")
+
+
+def test_where_nothing_was_changed_nothing_is_whole_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--what-if", "wait 1s", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["recoveredMs"] == 0
+    assert "whole again" not in told["summary"]
+
+
+def test_a_start_without_quorum_for_a_moment_is_told_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """The timeline said `no quorum`, and the summary that it held."""
+    assert run(["simulate", "--what-if", "kill B; wait 20s; start B", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["withoutQuorum"] == []
+    assert not [each["what"] for each in told["timeline"] if "quorum" in each["what"]]
+
+
+def test_one_alone_leads_again(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("one.json").write_text(json.dumps(MEMBERS[:1]))
+    assert (
+        run(["simulate", "--what-if", "kill node-1; wait 5s; start node-1", "--instances", "one.json", "--json"]) == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["summary"].startswith("Leadership changed once, from node-1 to node-1 again in the end")
+
+
 def test_a_scenario_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("story.txt").write_text("nodes 3\nform\nkill C\nuntil a leader within 20s\npropose 1.0.0 abc via A\n")
     assert run(["simulate", "--scenario", "story.txt"]) == 0
@@ -105,6 +137,8 @@ def test_a_seed(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "one of --what-if, --scenario and --seed"),
         (["--seed", "1", "--what-if", "kill A"], "one of --what-if, --scenario and --seed"),
+        (["--what-if", "heal", "--minutes", "5"], "--minutes goes with --seed"),
+        (["--seed", ""], "--seed: nothing in it: expected a number or a word"),
         (["--what-if", "kil A"], "--what-if, command 1: 'kil A': expected kill (did you mean that?)"),
         (["--what-if", "kill A; wait soon"], "command 2: 'soon' is no duration: expected one such as 20s"),
         (["--what-if", " ; "], "--what-if: no command in it: expected at least one, such as `wait 20s`"),
@@ -123,7 +157,7 @@ def test_what_cannot_be_taken_is_told(line: list[str], expected: str, capsys: py
 
 def test_a_missing_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--scenario", "none.txt"]) == 1
-    assert "No such file or directory: none.txt" in capsys.readouterr().err
+    assert "none.txt: No such file or directory: expected a scenario script" in capsys.readouterr().err
 
 
 def test_members_on_v16_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,3 +184,22 @@ def test_a_long_line_goes_on_below_itself(capsys: pytest.CaptureFixture[str], mo
     at = next(i for i, line in enumerate(lines) if "snapshot 1.0.0 (abc) via C" in line)
     assert "…" not in lines[at]
     assert lines[at + 1].lstrip().startswith("insufficient_quorum")
+
+
+def test_long_names_are_whole_on_a_narrow_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others were cut off behind the first, and a word that was broken got a blank in the middle."""
+    names = [f"berlin-rack-{n}-host-{n}" for n in range(4)]
+    members = [each | {"id": name} for each, name in zip([*MEMBERS, MEMBERS[0]], names, strict=True)]
+    members[3]["url"] = "http://host4:3000/api/v1/distributed/sync"
+    Path("long.json").write_text(json.dumps(members))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["simulate", "--what-if", f"kill {names[0]}", "--instances", "long.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    lines = shown.splitlines()
+    at = next(number for number, line in enumerate(lines) if "is unreachable" in line)
+    who = slice(lines[0].index("who"), lines[0].index("what"))
+    assert [line[who].strip() for line in lines[at : at + 3]] == [f"{names[1]},", f"{names[2]},", names[3]]

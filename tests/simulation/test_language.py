@@ -57,6 +57,22 @@ def test_a_usage_makes_its_command() -> None:
         ("form\nrestore A\n", "story:2: no backup of A: expected `back up A` before this"),
         ("form\nmachine A\n", "story:2: A is there already: expected a new id"),
         ("form\nresolve 1.0.0 with abc via A\n", "story:2: no conflict over 1.0.0 with a candidate abc: expected one"),
+        ("timing lock_ttl 0s\n", "story:1: lock_ttl of 0s: expected more than 0s"),
+        (
+            "nodes 3\ntiming heartbeat_timeout 5s\nform\n",
+            "story:2: heartbeat_interval of 5s with heartbeat_timeout of 5s",
+        ),
+        ("retain 0 events\n", "story:1: 0 events retained: expected at least 1"),
+        ("form\nwait 11h\n", "story:2: '11h' is too long: expected at most 10h"),
+        ("form\nclock of A -9999999h\n", "story:2: '-9999999h' is too far: expected at most 1000000h"),
+        ("form\npublish X 100001 times via A\n", "story:2: '100001' is too many: expected at most 100000"),
+        ("form\nsplit A B | B C\n", "story:2: B is named twice: expected each instance on one side"),
+        ("form\ncut A -> A\n", "story:2: A is at both ends: expected two instances"),
+        ("form\nslow A -> A 5s\n", "story:2: A is at both ends: expected two instances"),
+        ("form\nedit rule most on A\n", "story:2: rule most: expected half or majority"),
+        ("form\nload\nsettle\n", "story:3: 'settle' under the steady load, which never rests: expected `wait`"),
+        ("load\nform\n", "story:2: 'form' under the steady load"),
+        ("load\nload\n", "story:2: 'load' under the steady load"),
         ("form\npublish X\n", "story:2: 'publish X': expected publish TYPE COUNT times via NODE or publish TYPE via"),
     ],
 )
@@ -64,6 +80,13 @@ def test_what_cannot_be_taken_is_named_with_its_line(text: str, expected: str) -
     with pytest.raises(ScriptError) as caught:
         told(text)
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("edited", ["", "edit members A B C on X\n"])
+def test_a_machine_that_no_file_lists_starts_all_the_same(edited: str) -> None:
+    """M1: it counts itself in, and nobody answers it. It ended the rehearsal with an error nobody expected."""
+    lines = told(f"form\nmachine X\n{edited}start X\nwait 5s\nexpect X may not vote\nexpect X sees A unreachable\n")
+    assert "X: starts" in lines[-4][0]
 
 
 def test_what_does_not_hold_ends_the_script_there() -> None:

@@ -1,10 +1,11 @@
 """What a rehearsal showed: a timeline, who led, who was without quorum, what clients felt, and a summary."""
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from iwdc_console.cli.table import GAP, Column
-from iwdc_console.cli.text import safe, wrap
+from iwdc_console.cli.text import cells, safe, wrap
 from iwdc_console.cli.views.screen import Screen
 
 if TYPE_CHECKING:
@@ -27,18 +28,16 @@ def rehearsal_table(timeline: "Timeline", screen: Screen) -> str:
 
 
 def _wrapped(timeline: "Timeline", width: int) -> Iterator[list[str]]:
-    """What happened, in as many rows as its words need."""
-    told = [(f"{each.t_s:.1f} s", ", ".join(each.who), each.what) for each in timeline.happenings]
-    longest_who = max(len(who) for _, who, _ in told)
-    room = max(_EVENTS[2].least, width - _EVENTS[0].least - longest_who - 2 * len(GAP))
-    for at, who, what in told:
-        first, *rest = wrap(safe(what), room)
-        yield [at, who, first]
-        yield from (["", "", f"  {line}"] for line in _again(rest, room - 2))
-
-
-def _again(lines: list[str], room: int) -> list[str]:
-    return wrap(" ".join(lines), room) if lines else []
+    """What happened, in as many rows as its words need; who it happened to has a third of the width at most."""
+    told = [(f"{each.t_s:.1f} s", safe(", ".join(each.who)), safe(each.what)) for each in timeline.happenings]
+    at_most = max(_EVENTS[1].least, (width - _EVENTS[0].least) // 3)
+    names = [wrap(who, at_most) for _, who, _ in told]
+    room = width - _EVENTS[0].least - max(cells(line) for lines in names for line in lines) - 2 * len(GAP)
+    for (at, _, what), who in zip(told, names, strict=True):
+        first, *rest = wrap(what, max(_EVENTS[2].least, room) - len(GAP))
+        words = [first, *(GAP + line for line in rest)]
+        for row in zip_longest([at], who, words, fillvalue=""):
+            yield list(row)
 
 
 def _fields(timeline: "Timeline") -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ UNTOLD = "steady"
 TOGETHER_S = 1.0
 """What several see within this time is told once."""
 
+HAS_QUORUM, LACKS_QUORUM = "quorum", "no quorum"
 _QUORUM_MAY_CHANGE = ("INSTANCE_STATUS", "OWN_STATUS")
 
 
@@ -33,6 +34,11 @@ class Happening:
     t_s: float
     who: list[str]
     what: str
+
+    @property
+    def of_quorum(self) -> bool:
+        """Whether it tells that quorum came or went."""
+        return self.what.partition(",")[0] in (HAS_QUORUM, LACKS_QUORUM)
 
     def __str__(self) -> str:
         return f"{self.t_s:6.1f} s  {', '.join(self.who)}: {self.what}"
@@ -129,7 +135,7 @@ class Chronicle:
         sees = process.running.view_quorum(process.now)
         if sees.sufficient != self._quorum.get(who, False):
             self._quorum[who] = sees.sufficient
-            word = "quorum" if sees.sufficient else "no quorum"
+            word = HAS_QUORUM if sees.sufficient else LACKS_QUORUM
             apart = "" if sees.sufficient or sees.healthy < sees.required else ", but configured otherwise"
             self.note(who, f"{word}, {sees.healthy} of {sees.total} healthy and {sees.required} needed{apart}")
 

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 
+from node.protocol.settings import Rule
 from node.simulation.plan import member
 from node.simulation.scenario.conditions import conditions
 from node.simulation.scenario.language import Call, Language, Unfit
+from node.simulation.scenario.setup import read_rule
 from node.simulation.scenario.stage import WITHIN_S, Stage, Unmet
 from node.simulation.scenario.steady import Steady
 from node.simulation.settle import settle
 
-deeds = Language(CONDITION=conditions.read)
+deeds = Language(CONDITION=conditions.read, RULE=read_rule)
 
 
 @deeds.add("wait DURATION")
@@ -35,6 +37,7 @@ def _expect(stage: Stage, condition: Call) -> None:
 @deeds.add("form")
 def _form(stage: Stage) -> list[str]:
     """The nodes start and come to rest, as they do every day: told in a line."""
+    stage.unladen("form")
     told = len(stage.chronicle.happenings)
     settle(stage.world)
     del stage.chronicle.happenings[told:]
@@ -44,12 +47,14 @@ def _form(stage: Stage) -> list[str]:
 
 @deeds.add("settle")
 def _settle(stage: Stage) -> list[str]:
+    stage.unladen("settle")
     return [f"at rest after {settle(stage.world):.1f} s"]
 
 
 @deeds.add("load")
 def _load(stage: Stage) -> None:
     """A small steady load begins; from now on what goes well is not told."""
+    stage.unladen("load")
     stage.chronicle.routine = False
     stage.steady = Steady(stage.world, stage.chronicle)
     stage.steady.start()
@@ -60,10 +65,11 @@ def _load(stage: Stage) -> None:
 
 @deeds.add("machine NODE")
 def _machine(stage: Stage, node: str) -> None:
-    """One more machine with an empty disk, whose node is configured as the others were and does not run yet."""
+    """One more machine with an empty disk, whose node has the file of the others (M1) and does not run yet."""
     if node in stage.world.hosts:
         raise Unfit(f"{node} is there already", "a new id")
-    stage.world.join(replace(stage.world.processes[0].settings, id=node))
+    settings = stage.world.processes[0].settings
+    stage.world.join(replace(settings, id=node, members=(*settings.members, member(node))))
 
 
 @deeds.add("start NODES")
@@ -119,13 +125,16 @@ def _split(stage: Stage, sides: str) -> None:
     parts = [part.split() for part in sides.split("|")]
     if len(parts) < 2 or not all(parts):
         raise Unfit(f"split {sides}", "sides with a bar between them, such as A B | C D")
+    for name in (named := [name for part in parts for name in part]):
+        if named.count(name) > 1:
+            raise Unfit(f"{name} is named twice", "each instance on one side")
     side = {stage.node(name).id: number for number, names in enumerate(parts) for name in names}
     stage.cut([(a, b) for a, b in permutations(side, 2) if side[a] != side[b]])
 
 
 @deeds.add("slow NODE -> OTHER DURATION")
 def _slow(stage: Stage, node: str, other: str, duration: float) -> None:
-    stage.world.network.slow([(stage.node(node).id, stage.node(other).id)], duration)
+    stage.world.network.slow(stage.links([(node, other)]), duration)
 
 
 @deeds.add("connect")
@@ -221,12 +230,13 @@ def _edit_members(stage: Stage, others: Sequence[str], nodes: Sequence[str]) -> 
     for name in nodes:
         process = stage.node(name)
         known = {each.id: each for each in process.settings.members}
-        members = tuple(known.get(other) or member(other) for other in others)
+        listed = dict.fromkeys((*others, name))  # Who is not in its own file counts all the same (M1).
+        members = tuple(known.get(other) or member(other) for other in listed)
         process.settings = replace(process.settings, members=members)
 
 
 @deeds.add("edit rule RULE on NODES")
-def _edit_rule(stage: Stage, rule: str, nodes: Sequence[str]) -> None:
+def _edit_rule(stage: Stage, rule: Rule, nodes: Sequence[str]) -> None:
     for name in nodes:
         process = stage.node(name)
-        process.settings = replace(process.settings, rule="majority" if rule == "majority" else "half")
+        process.settings = replace(process.settings, rule=rule)

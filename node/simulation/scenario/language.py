@@ -54,6 +54,12 @@ class Call:
         return self.do(subject, **self.values)
 
 
+LONGEST_S = 36_000.0
+"""The longest duration: a rehearsal takes a second for each minute of it."""
+FARTHEST_S = 3.6e9
+"""How far a clock may be set, a hundred years or so."""
+MOST = 100_000
+"""The greatest number of anything."""
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([+-]?\d+(?:\.\d+)?)(ms|s|min|h)")
 
@@ -69,12 +75,23 @@ def _duration(text: str) -> float:
     seconds = _seconds(text)
     if seconds < 0:
         raise Unfit(f"{text!r} is in the past", "a duration of 0s or more")
+    if seconds > LONGEST_S:
+        raise Unfit(f"{text!r} is too long", f"at most {LONGEST_S / 3600:g}h")
+    return seconds
+
+
+def _offset(text: str) -> float:
+    seconds = _seconds(text)
+    if abs(seconds) > FARTHEST_S:
+        raise Unfit(f"{text!r} is too far", f"at most {FARTHEST_S / 3600:.0f}h, in either direction")
     return seconds
 
 
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise Unfit(f"{text!r} is no number", "a whole number such as 3")
+    if len(text.lstrip("0")) > len(str(MOST)) or int(text) > MOST:
+        raise Unfit(f"{text!r} is too many", f"at most {MOST}")
     return int(text)
 
 
@@ -92,7 +109,7 @@ _SLOTS: Mapping[str, Callable[[str], Any]] = {
     "DURATION": _duration,
     "PATIENCE": _duration,
     "TTL": _duration,
-    "OFFSET": _seconds,
+    "OFFSET": _offset,
     "COUNT": _number,
     "TOKEN": _number,
     "RATE": _rate,

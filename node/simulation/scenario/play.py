@@ -41,6 +41,9 @@ class Play:
                     raise Unfit(f"{line.text!r} comes too late", "it before anything happens")
                 call(setup)
                 self.printed.append([])
+        if self.printed:
+            with _at(script.lines[len(self.printed) - 1]):
+                setup.check()
         self.stage = Stage(setup, make_core)
 
     def run(self, before: Callable[[str], None] = lambda line: None) -> None:

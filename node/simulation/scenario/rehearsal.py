@@ -51,21 +51,24 @@ def _rehearse(script: Script, setup: Setup, before: int) -> Timeline:
         if len(commands) > before:
             stage.chronicle.note("you", command)
 
+    def began_s() -> float:
+        return commands[before][0] if len(commands) > before else stage.t_s
+
     try:
         play.run(told)
         _go_on(stage, timeline)
         deeds = [t_s for t_s, command in commands if command.split()[0] not in LOOKING_ON]
         deeds += [each.t_s for each in stage.chronicle.happenings if each.what == RESUMED]
-        _recovered(watch, max(deeds, default=0.0), timeline)
+        timeline.changed = bool(deeds)
+        _recovered(watch, max(deeds, default=began_s()), timeline)
     except Failed as failed:
         timeline.broken = str(failed)
-    began_s = commands[before][0] if len(commands) > before else stage.t_s
-    timeline.lasted_s = stage.t_s - began_s
+    timeline.lasted_s = stage.t_s - began_s()
     if stage.steady:
         timeline.done, timeline.suffered = stage.steady.done, stage.steady.suffered
     else:
         _count(stage.chronicle, timeline)
-    return since(began_s, stage.chronicle, watch, timeline)
+    return since(began_s(), stage.chronicle, watch, timeline)
 
 
 def _go_on(stage: Stage, timeline: Timeline) -> None:
@@ -165,8 +168,8 @@ def summary(timeline: Timeline) -> str:
     if timeline.broken:
         parts.append(f"It did not go as it must: {timeline.broken}.")
     elif timeline.recovered_s is None:
-        parts.append(f"It is not whole again: {timeline.waits_for}.")
-    else:
+        parts.append(f"It is not whole{' again' if timeline.changed else ''}: {timeline.waits_for}.")
+    elif timeline.changed:
         took = f"{timeline.recovered_s:.1f} s" if timeline.recovered_s >= LOOK_S else f"less than {LOOK_S} s"
         parts.append(f"It was whole again {took} after the last change.")
     return " ".join(parts)
@@ -182,7 +185,8 @@ def _led(timeline: Timeline) -> str:
     if not changes:
         return f"{led[0]} led throughout." if not away_s else f"{led[0]} led; {gap}."
     times = "once" if changes == 1 else f"{changes} times"
-    return f"Leadership moved {times}, from {led[0]} to {led[-1]} in the end; {gap}."
+    end = led[-1] if led[-1] != led[0] else f"{led[0]} again"
+    return f"Leadership changed {times}, from {led[0]} to {end} in the end; {gap}."
 
 
 def _quorum(timeline: Timeline) -> str:

@@ -3,14 +3,23 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import get_args
 
-from node.protocol.settings import Limits, Member, Rule, Strategy, Timing
+from node.protocol.settings import LESS_THAN, Limits, Member, Rule, Strategy, Timing
 from node.simulation.plan import RULES, STRATEGIES, Plan, member, names
 from node.simulation.scenario.language import Language, Unfit
 
 MAX_NODES = 9
 _TIMINGS = tuple(each.name for each in fields(Timing))
 
-language = Language()
+
+def read_rule(text: str) -> Rule:
+    """A rule by its name. Raises `Unfit`."""
+    for each in RULES:
+        if each == text:
+            return each
+    raise Unfit(f"rule {text}", " or ".join(RULES))
+
+
+language = Language(RULE=read_rule)
 
 
 @dataclass(slots=True)
@@ -40,6 +49,13 @@ class Setup:
             clients=0,
         )
 
+    def check(self) -> None:
+        """Raise `Unfit` when timings do not go together."""
+        for small, big in LESS_THAN:
+            ends = getattr(self.timing, small), getattr(self.timing, big)
+            if ends[0] >= ends[1]:
+                raise Unfit(f"{small} of {ends[0]:g}s with {big} of {ends[1]:g}s", f"less than {big}")
+
     def own(self, what: str) -> None:
         """Raise `Unfit` when the cluster is given from elsewhere."""
         if self.given:
@@ -55,11 +71,9 @@ def _count(setup: Setup, count: int) -> None:
 
 
 @language.add("rule RULE")
-def _rule(setup: Setup, rule: str) -> None:
+def _rule(setup: Setup, rule: Rule) -> None:
     setup.own("the rule")
-    if rule not in RULES:
-        raise Unfit(f"rule {rule}", " or ".join(RULES))
-    setup.rule = next(each for each in RULES if each == rule)
+    setup.rule = rule
 
 
 @language.add("strategy STRATEGY")
@@ -75,12 +89,16 @@ def _timing(setup: Setup, key: str, duration: float) -> None:
     setup.own(f"{key}")
     if key not in _TIMINGS:
         raise Unfit(f"timing {key}", "one of " + ", ".join(_TIMINGS))
+    if not duration and key != "uptime_tolerance":
+        raise Unfit(f"{key} of 0s", "more than 0s")
     setup.timing = replace(setup.timing, **{key: duration})
 
 
 @language.add("retain COUNT events")
 def _retain(setup: Setup, count: int) -> None:
     setup.own("the number of events retained")
+    if not count:
+        raise Unfit("0 events retained", "at least 1")
     setup.limits = replace(setup.limits, retain_events=count)
 
 

@@ -66,6 +66,11 @@ class Stage:
             return [self.running(name).id for name in nodes]
         return [process.id for process in self.world.processes if process.up]
 
+    def unladen(self, command: str) -> None:
+        """Raise `Unfit` when the steady load is on: its lock is held, so that nothing comes to rest."""
+        if self.steady is not None:
+            raise Unfit(f"{command!r} under the steady load, which never rests", "`wait` or `until`")
+
     # Time.
 
     def until(self, missing: Callable[[], str], within_s: float = WITHIN_S) -> float:
@@ -81,10 +86,15 @@ class Stage:
 
     def cut(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Cut one-way links."""
+        self.world.network.cut(self.links(pairs))
+
+    def links(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """The links between these. Raises `Unfit`."""
         for a, b in pairs:
             self.node(a)
-            self.node(b)
-        self.world.network.cut(pairs)
+            if self.node(b) is self.node(a):
+                raise Unfit(f"{a} is at both ends", "two instances")
+        return pairs
 
     def heal(self) -> None:
         """End every fault: links, disks, clocks, pauses; what was killed starts again."""

@@ -46,6 +46,8 @@ class Timeline:
     turned_down: int = 0
     """Requests that were refused or rejected, as they would have been by a cluster that is whole."""
     suffered: list[str] = field(default_factory=list)
+    changed: bool = True
+    """Whether anything was broken or mended."""
     recovered_s: float | None = None
     waits_for: str = ""
     """What recovery still waits for, when it has not come."""
@@ -70,9 +72,11 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look."""
-        self._look()
+        self.look()
+        self._world.schedule.after(LOOK_S, self.start)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """How is it now?"""
         t_s = self._world.schedule.t
         serving: dict[str, int] = {}
         for process in self._world.processes:
@@ -89,7 +93,6 @@ class Watch:
             self._keep(self._leads, self.leaders, process.id, process.id in serving, t_s, serving.get(process.id, 0))
         self._keep(self._nobody, self.nobody, "", not serving, t_s)
         self._keep(self._troubled, self.troubled, "", bool(self._unrest()), t_s)
-        self._world.schedule.after(LOOK_S, self._look)
 
     def _keep(
         self, open_: dict[str, Spell], all_: list[Spell], who: str, lasts: bool, t_s: float, what: int = 0
@@ -114,20 +117,25 @@ def _term_served(process: Process) -> int:
 
 def since(t_s: float, chronicle: Chronicle, watch: Watch, timeline: Timeline) -> Timeline:
     """Fill `timeline` with what was seen from `t_s` on, which becomes its 0."""
-    timeline.happenings = [
-        Happening(each.t_s - t_s, each.who, each.what) for each in chronicle.happenings if each.t_s >= t_s
-    ]
-    timeline.leaders = _after(t_s, watch.leaders)
-    timeline.nobody = _after(t_s, watch.nobody)
+    watch.look()
+    ends_s = t_s + timeline.lasted_s
+    timeline.leaders = _between(t_s, ends_s, watch.leaders)
+    timeline.nobody = _between(t_s, ends_s, watch.nobody)
     timeline.without_quorum = [
-        each for each in _after(t_s, watch.without_quorum) if each.to_s - each.from_s > PASSING_S
+        each for each in _between(t_s, ends_s, watch.without_quorum) if each.to_s - each.from_s > PASSING_S
     ]
+    lacking = {each.who for each in timeline.without_quorum}
+    for each in chronicle.happenings:
+        who = [name for name in each.who if name in lacking] if each.of_quorum else each.who
+        if each.t_s >= t_s and who:
+            timeline.happenings.append(Happening(each.t_s - t_s, who, each.what))
     return timeline
 
 
-def _after(t_s: float, spells: list[Spell]) -> list[Spell]:
+def _between(t_s: float, ends_s: float, spells: list[Spell]) -> list[Spell]:
+    """What lasted then; at the very end too, which may be the beginning."""
     return [
         Spell(each.who, max(each.from_s - t_s, 0.0), each.to_s - t_s, each.what)
         for each in spells
-        if each.to_s > t_s and each.to_s > each.from_s
+        if (each.to_s > t_s or each.to_s >= ends_s) and each.to_s > each.from_s
     ]
