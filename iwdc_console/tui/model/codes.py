@@ -35,7 +35,7 @@ METRICS = (
 def vote(said: str) -> str:
     """A reason of a vote: the API's word and what it means. What follows a colon is kept: `conflicting_vote: slots`."""
     code, colon, rest = said.partition(":")
-    return f"{code} ({text(f'vote.why.{code}')}){colon}{rest}" if code in VOTES else said
+    return f"{code} ({text(f'judged.{code}')}){colon}{rest}" if code in VOTES else said
 
 
 def check_name(name: str) -> str:

@@ -95,7 +95,8 @@ class Chaos(View):
 
     @on(Table.Opened)
     def _opened(self, message: Table.Opened) -> None:
-        self._choose(message.key)
+        if self.console.may_change():
+            self._choose(message.key)
 
     @work(exclusive=True, group="act")
     async def _choose(self, node: str) -> None:

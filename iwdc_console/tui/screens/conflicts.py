@@ -57,6 +57,8 @@ class Conflicts(View):
     @work(exclusive=True, group="order")
     async def action_resolve(self) -> None:
         """Choose who shall win an open conflict."""
+        if not self.console.may_change():
+            return
         moment = self.console.moment()
         conflict = conflicts.find(moment, self.query_one(Table).cursor)
         if conflict is None or not conflict.open:

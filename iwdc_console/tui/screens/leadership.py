@@ -50,6 +50,8 @@ class Leadership(View):
     @work(exclusive=True, group="order")
     async def action_step_down(self) -> None:
         """Let the leader hand over."""
+        if not self.console.may_change():
+            return
         status = self.console.moment().observation.status
         leader = status.value.leader if status is not None else None
         if leader is None or leader.id is None:

@@ -74,8 +74,10 @@ class Locks(View):
     @work(exclusive=True, group="order")
     async def action_release(self) -> None:
         """Give back a lock that is held here, or under the same name."""
+        if not self.console.may_change():
+            return
         lock = self._chosen()
-        if lock is None or not self.console.may_change():
+        if lock is None:
             return
         here = lock.resource in self.console.holdings.held
         if not here and lock.owner != default_owner():
@@ -93,6 +95,8 @@ class Locks(View):
     @work(exclusive=True, group="order")
     async def action_force_release(self) -> None:
         """Take a lock from whoever holds it."""
+        if not self.console.may_change():
+            return
         lock = self._chosen()
         if lock is None:
             return

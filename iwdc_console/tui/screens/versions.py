@@ -189,11 +189,13 @@ class Versions(View):
     @work(exclusive=True, group="order")
     async def action_verify(self) -> None:
         """Choose where and how much of the version's files is read and hashed."""
+        if not self.console.may_change():
+            return
         moment, version = self.console.moment(), self._chosen
         offered = publication.checks(moment, version)
         if not offered:
             self.notify(text("versions.nowhere", version=version))
-        elif self.console.may_change():
+        else:
             about = text("versions.verify.about")
             title = text("versions.verify.title", version=version)
             chosen = await self.app.push_screen_wait(Menu(title, [each.words for each in offered], lambda at: about))
@@ -203,6 +205,8 @@ class Versions(View):
     @work(exclusive=True, group="order")
     async def action_roll_back(self) -> None:
         """Go back to the chosen version, everywhere: a proposal that the voters decide."""
+        if not self.console.may_change():
+            return
         moment = self.console.moment()
         version, now = versions.find(moment, self._chosen), versions.current(moment)
         if version is None or version.state != "accepted" or not version.hash or not now:
