@@ -15,9 +15,10 @@ from node.protocol.settings import Settings
 from node.simulation.checkers import Checkers
 from node.simulation.clocks import Clocks
 from node.simulation.disk import Disk
-from node.simulation.faults import Faults
+from node.simulation.faults import put_configs_right
 from node.simulation.histories import Histories
 from node.simulation.holdings import Holdings
+from node.simulation.nemesis import Nemesis
 from node.simulation.network import Network
 from node.simulation.plan import Plan
 from node.simulation.process import Process
@@ -55,7 +56,7 @@ class World:
         self.sights = Sights(self)
         self.histories = Histories()
         self.workload = Workload(self)
-        self.faults = Faults(self)
+        self.nemesis = Nemesis(self)
 
     def random(self, purpose: str) -> Random:
         """A generator of its own for one purpose, so that a change in one does not shift the draws of the others."""
@@ -115,7 +116,7 @@ class World:
         """Load and faults, for as long as the plan says."""
         self.sights.start()
         self.workload.start()
-        self.faults.start()
+        self.nemesis.start()
         self.run_for(self.plan.duration_s)
 
     def run_for(self, seconds: float) -> None:
@@ -127,7 +128,7 @@ class World:
 
         Returns when the packets that were still on their way have arrived.
         """
-        self.faults.close()
+        self.nemesis.close()
         self.workload.close()
         self.trace.note(self.schedule.t, "world", "heals")
         self.happened("world", "heals")
@@ -142,6 +143,6 @@ class World:
             if not process.up:
                 process.start()
             process.rearm()
-        self.faults.put_configs_right()
-        self.faults.rollout.finish()
+        put_configs_right(self.nemesis)
+        self.nemesis.rollout.finish()
         self.run_for(self.plan.weather.straggle_s)
