@@ -5,9 +5,10 @@ A request is known by the id that its client gave it, on whichever nodes it was 
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL
-from node.protocol.records import Appended, ControlAppended, Grant, Record
+from node.protocol.records import Appended, ControlAppended, ControlReplaced, Grant, LockRecord, Record
 from node.protocol.requests import AcquireLock, Answer, Propose, Publish, Refusal, Request
 from node.simulation.violation import Violation
 
@@ -25,6 +26,8 @@ class Histories:
         self._failed: dict[str, Refusal] = {}
         self._done: dict[str, str] = {}
         """Request -> where it was seen to be done."""
+        self._stamp = 0
+        """The highest under which a control log was written."""
 
     def asked(self, request: Request) -> None:
         """A try begins."""
@@ -55,7 +58,16 @@ class Histories:
                         self._happened(key, where)
             case Appended(event):
                 self._happened(event.id, where)
-            case ControlAppended(_, _, Grant(lock)):
+            case ControlAppended(stamp, _, Grant(lock)):
+                self._granted([lock], stamp, where)
+            case ControlReplaced(stamp, _, state):
+                self._granted(state.locks.values(), stamp, where)
+
+    def _granted(self, locks: Iterable[LockRecord], stamp: int, where: str) -> None:
+        """Under a lower stamp a leader wrote that does not know that it is replaced: nobody confirms it (L1)."""
+        if stamp >= self._stamp:
+            self._stamp = stamp
+            for lock in locks:
                 self._happened(lock.request_id, where)
 
     def _happened(self, known_as: str, where: str) -> None:

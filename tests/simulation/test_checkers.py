@@ -294,6 +294,19 @@ def test_votes_lost_with_a_disk_count_no_more() -> None:
 
 # Clients' histories.
 
+
+def test_a_refused_lock_that_a_replaced_leader_grants_counts_once_a_later_one_takes_it_over(world: World) -> None:
+    """It stood still, and grants what came meanwhile: nobody confirms that any more (L1)."""
+    held = ControlState(token=1, locks={"r": LOCK})
+    world.histories.asked(acquire("first", "q1"))
+    world.histories.written("B", ControlReplaced(2, 0, ControlState()))
+    world.histories.ended(acquire("first", "q1"), Refusal("held"))
+    world.histories.written("A", ControlAppended(1, 1, Grant(LOCK)))
+    world.histories.written("A", ControlReplaced(1, 1, held))
+    with pytest.raises(Violation, match="client"):
+        world.histories.written("C", ControlReplaced(3, 1, held))
+
+
 REFUSED = Refusal("held")
 
 
