@@ -25,13 +25,18 @@ from node.protocol.records import (
 )
 from node.simulation.clocks import EPOCH_MS, Clocks
 from node.simulation.disk import Disk, fold
+from node.simulation.nemesis import FAULTS
 from node.simulation.network import Network, Weather
-from node.simulation.plan import FAMILIES, draw
+from node.simulation.plan import AIMED, FAMILIES, draw
 from node.simulation.schedule import Schedule, Trace
 
 
 def event(journal: str, seq: int) -> Event:
     return Event(f"{journal}-{seq}", "A", journal, seq, "SNAPSHOT_CREATED", 0, 0, "", {"n": seq})
+
+
+def test_every_family_has_its_fault() -> None:
+    assert sorted(FAULTS) == sorted(FAMILIES + AIMED)
 
 
 # Clocks.
