@@ -78,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
             node = company.node
             if node is not None:
                 others = _nodes(given) if given.node or given.context else node.peers
-                return _open([node.url, *others], given.context or "", company, given.read_only)
+                return _open([node.url, *others], given.context or "", company, given.read_only, home=node.url)
             return _open(_nodes(given), given.context or "", company, given.read_only)
         return _open(_nodes(given), given.context or "", Company(), given.read_only)
 
@@ -90,7 +90,7 @@ def _nodes(given: argparse.Namespace) -> list[str]:
         raise Failure(error.message, Exit.USAGE) from error
 
 
-def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool) -> int:
+def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool, home: str = "") -> int:
     gc.disable()  # what is made before the first paint stays: `tui/forgetting.py` begins after it
     from iwdc_console.tui import settings
     from iwdc_console.tui.app import Console
@@ -98,7 +98,7 @@ def _open(nodes: Sequence[str], context: str, company: Company, read_only: bool)
     from iwdc_console.tui.source.live import LiveSource
 
     chosen, notices = settings.load()
-    source = LiveSource(nodes, context, poll_s=chosen.refresh_s)
+    source = LiveSource(nodes, context, poll_s=chosen.refresh_s, home=home)
     start = Observation(context=context, nodes=tuple(nodes), link=Link(node=nodes[0]))
     console = Console(source, start, company=company, settings=chosen, notices=notices, read_only=read_only)
     console.run(mouse=chosen.mouse)

@@ -367,7 +367,8 @@ class Console(App[None]):
 
     def may_change(self) -> bool:
         """Whether orders are given from here and now; if not, the person is told why."""
-        why = "orders.read_only" if self.read_only else "orders.past" if self.moment().past else ""
+        past = "orders.replay" if self.time_travel.replays else "orders.past" if self.moment().past else ""
+        why = "orders.read_only" if self.read_only else past
         if why:
             self.notify(text(why), severity="warning")
         return not why

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.source import live
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import MAX_MESSAGE_BYTES, messages
 from iwdc_console.tui.source.live import PUBLISH_S, LiveSource
@@ -67,6 +68,24 @@ def test_the_next_node_is_asked_when_one_does_not_answer() -> None:
         seen = until(LiveSource(["http://127.0.0.1:1", good.url]), lambda one: one.link.up)
     assert seen.link.node == good.url
     assert seen.link.error == ""
+
+
+def test_the_node_beside_the_console_is_asked_again_once_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HOME_S", 0.1)
+    starting = [True]
+
+    def starts(asked: Asked) -> Any:
+        return _hang() if starting[0] else STATUS
+
+    with running(node(status=starts)) as own, running(node()) as other:
+        source = LiveSource([own.url, other.url], poll_s=0.05, home=own.url)
+
+        def moved(seen: Observation) -> bool:
+            if seen.link.up and seen.link.node == other.url:
+                starting[0] = False
+            return seen.link.up and not starting[0] and seen.link.node == own.url
+
+        assert until(source, moved).link.node == own.url
 
 
 def test_members_that_the_cluster_named_are_asked_when_the_given_nodes_are_gone() -> None:

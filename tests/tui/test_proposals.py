@@ -99,7 +99,7 @@ def test_a_dry_run_is_told_check_by_check_and_vote_by_vote() -> None:
     ]  # fmt: skip
     failing = msgspec.structs.replace(found, would_accept=False, checks={"hash": "bad_hash", "new-check": "ok"})
     said = words_of(prediction_lines(failing))
-    assert "✗ hash: bad_hash (not the hash of the content, or not in the form demanded)  ✓ new-check" in said
+    assert "✗ hash: bad_hash (not its hash, or not in that form)  ✓ new-check" in said
 
 
 def test_those_under_vote_come_first_and_a_lost_one_is_not_called_accepted() -> None:

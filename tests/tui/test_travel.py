@@ -319,6 +319,8 @@ def test_a_replay_has_no_present_and_shows_what_was_recorded() -> None:
             assert "one instance gone" in shown(console)[1]
             await pilot.press("t")
             assert console.time_travel.journey is not None
+            await pilot.press("4", "p")
+            assert text("orders.replay") in [str(note.message) for note in console._notifications]
 
     asyncio.run(run())
 

@@ -29,6 +29,8 @@ POLL_S = 1.0
 ANSWER_TIMEOUT_S = 3.0
 CONNECT_TIMEOUT_S = 2.0
 LONGEST_PAUSE_S = 8.0
+HOME_S = 2.0
+"""So often a node to go back to is asked while another one answers."""
 MOST_EVENTS = 1000
 """As many as a node lists in one answer."""
 PUBLISH_S = 0.25
@@ -68,11 +70,18 @@ class LiveSource:
     """The nodes of one context, asked in turn."""
 
     def __init__(
-        self, nodes: Sequence[str], context: str = "", clock: Clock | None = None, poll_s: float = POLL_S
+        self,
+        nodes: Sequence[str],
+        context: str = "",
+        clock: Clock | None = None,
+        poll_s: float = POLL_S,
+        home: str = "",
     ) -> None:
+        """`home` is a node that is gone back to whenever it answers, though another one does as well."""
         self._poll_s = poll_s
         self._clock = clock or Clock()
         self._given = tuple(nodes)
+        self._home, self._home_asked_s = home, self._clock.mono_s()
         self._observation = Observation(context=context, nodes=self._given, link=Link(node=self._given[0]))
         self._wanted: frozenset[PartName] = frozenset({"status"})
         self._trace = ""
@@ -194,6 +203,8 @@ class LiveSource:
         named = [root for item in status.value.instances if (root := _root(item))] if status else []
         order = list(dict.fromkeys([*self._given, *named]))
         node = self._observation.link.node
+        if self._home in order and self._clock.mono_s() - self._home_asked_s >= HOME_S:
+            node, self._home_asked_s = self._home, self._clock.mono_s()
         start = order.index(node) if node in order else 0
         return order[start:] + order[:start]
 
