@@ -132,23 +132,37 @@ def _network(seen: Evidence) -> Iterator[Said]:
                 old[item["id"]].append(observer)
     for name, observers in sorted(old.items()):
         yield _said("bad", "legacy_silent", "look_at_process", id=name, observers=observers)
-    blind = 0
-    for observer, status in answering.items():
-        for item in status["instances"]:
-            name, reasons = item["id"], [reason for reason in item["reasons"] if reason in PATHS]
-            if name == observer or name not in answering or not reasons:
-                continue
-            blind += 1
-            yield _said(
-                "bad" if item["status"] == "unreachable" else "warn",
-                "blind",
-                Phrase("do.route", {"observer": observer, "url": item["url"], "back": _url(seen, observer)}),
-                observer=observer, id=name, how=Phrase(f"path.{reasons[0]}"), reasons=reasons,
-            )  # fmt: skip
+    blind = list(_blind(seen))
+    yield from blind
     yield from _slow_link(answering)
     if not old and not blind and len(answering) == len(seen.looks):
         slowest_ms = max(look.took_ms for look in seen.looks)
         yield _said("ok", "all_answer", total=len(seen.looks), slowest_ms=round(slowest_ms))
+
+
+def _blind(seen: Evidence) -> Iterator[Said]:
+    """Who does not hear whom though both answer here: of a split, what each side finds of the other is said once."""
+    answering = seen.answering
+    unheard: dict[tuple[str, Level, tuple[str, ...]], list[str]] = defaultdict(list)
+    for observer, status in answering.items():
+        for item in status["instances"]:
+            name, reasons = item["id"], tuple(reason for reason in item["reasons"] if reason in PATHS)
+            if name != observer and name in answering and reasons:
+                level: Level = "bad" if item["status"] == "unreachable" else "warn"
+                unheard[observer, level, reasons].append(name)
+    alike: dict[tuple[Level, tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
+    for (observer, level, reasons), names in unheard.items():
+        alike[level, reasons, tuple(sorted(names))].append(observer)
+    for (level, reasons, others), observers in alike.items():
+        how = Phrase(f"path.{reasons[0]}")
+        if len(observers) == len(others) == 1:
+            one, other = observers[0], others[0]
+            do = Phrase("do.route", {"observer": one, "url": _url(seen, other), "back": _url(seen, one)})
+            yield _said(level, "blind", do, observer=one, id=other, how=how, reasons=reasons)
+        else:
+            code = "blind_to_one" if len(others) == 1 else "blind_to_many"
+            do = Phrase("do.routes", {"observers": observers, "ids": others})
+            yield _said(level, code, do, observers=observers, ids=others, how=how, reasons=reasons)
 
 
 def _slow_link(answering: Mapping[str, Mapping[str, Any]]) -> Iterator[Said]:

@@ -78,6 +78,23 @@ def test_a_path_between_two_that_both_answer_here_is_named() -> None:
     assert "firewalls" in found.do
 
 
+def test_a_split_is_two_findings_what_each_side_finds_of_the_other() -> None:
+    def view(name: str, unheard: tuple[str, ...]) -> Look:
+        reasons = {each: {"status": "unreachable", "reasons": ["no_answer"]} for each in unheard}
+        seen_there = [samples.instance(each) | reasons.get(each, {}) for each in NAMES]
+        return Look(name, URL, status(name, instances=seen_there))
+
+    apart = seen(view("instance-A", NAMES[1:]), *(view(name, NAMES[:1]) for name in NAMES[1:]))
+    said = [finding for finding in complaints(apart) if finding.about == "network"]
+    assert [finding.text for finding in said] == [
+        "seen from instance-A, instance-B, instance-C are silent for the heartbeat time-out, although all answer here"
+        " (no_answer)",
+        "seen from instance-B, instance-C, instance-A is silent for the heartbeat time-out, although all answer here"
+        " (no_answer)",
+    ]
+    assert "between the hosts of instance-A and those of instance-B, instance-C" in said[0].do
+
+
 @pytest.mark.parametrize(("rtt_ms", "level"), [(750.0, "ok"), (8_000.0, "warn")])
 def test_a_slow_link_is_told_and_is_a_fault_where_leadership_may_be_lost_by_it(rtt_ms: float, level: str) -> None:
     """The lease is 15 s here."""

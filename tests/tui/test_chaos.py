@@ -125,6 +125,12 @@ def test_a_link_cut_both_ways_is_told_once() -> None:
     assert "each other" in sentence
 
 
+def test_what_is_in_force_both_ways_stands_there_once() -> None:
+    ways = [Impaired(A, B, True, 0, 5), Impaired(B, A, True, 0, 5), Impaired(B, C, False, 300, 4)]
+    both = words(force_lines(state(*ways), moment(status()), 60, 9))
+    assert [line.split("  ")[-1] for line in both.splitlines()] == ["A ↔ B cut", "B → C 300 ms slower"]
+
+
 def test_a_link_slowed_both_ways_is_told_once_with_the_sum() -> None:
     (sentence,) = expected([Delay(A, B, 300.0), Delay(B, A, 300.0)], status())
     assert "take 600 ms longer" in sentence

@@ -1,6 +1,6 @@
 """What the chaos screen says: the nodes and what was done to them, the links, what is in force, what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from iwdc_console.demo.faults import Impaired, Member, State
@@ -91,11 +91,11 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
         if member.skew_ms:
             words = text("chaos.force.skew", node=member.id, offset=f"{member.skew_ms / 1000:+g}")
             found.append((member.skew_since_ms, words))
-    for way in state.impaired:
+    for way, both in _ways(state.impaired):
+        arrow = "↔" if both else "→"
+        link = f"{short[way.source]} {arrow} {short[way.target]}"
         key = "chaos.force.cut" if way.cut else "chaos.force.delay"
-        found.append(
-            (way.since_ms, text(key, source=short[way.source], target=short[way.target], ms=f"{way.delay_ms:g}"))
-        )
+        found.append((way.since_ms, text(key, link=link, ms=f"{way.delay_ms:g}")))
     if not found:
         return [[(text("chaos.force.nothing"), "text-muted")]]
     lines: list[Line] = [
@@ -105,6 +105,15 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
     if len(lines) > most:
         lines[most - 1 :] = [[(text("verdict.more", count=len(lines) - most + 1), "text-muted")]]
     return lines
+
+
+def _ways(impaired: Sequence[Impaired]) -> Iterator[tuple[Impaired, bool]]:
+    """Each link that is impaired, and whether both of its directions are so alike: then it stands there once."""
+    alike = {(way.source, way.target): (way.cut, way.delay_ms) for way in impaired}
+    for way in impaired:
+        both = alike.get((way.target, way.source)) == (way.cut, way.delay_ms)
+        if not both or way.source < way.target:
+            yield way, both
 
 
 def outcome_lines(

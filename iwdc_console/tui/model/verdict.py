@@ -87,7 +87,9 @@ def _of_status(status: Status) -> Verdict:
         sentence = text(
             "verdict.no_quorum", healthy=quorum.healthy, total=quorum.total, required=quorum.required
         )  # fmt: skip
-        return Verdict(UNREACHABLE, sentence, gone, text("verdict.writes_wait"))
+        return Verdict(
+            UNREACHABLE, sentence, gone, text("verdict.writes_wait", id=status.id), text("verdict.writes_wait_brief")
+        )
     if status.leader.id is None:
         return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, _election(status))
     spare = _spare(status)

@@ -29,6 +29,7 @@ class Doctor(ModalScreen[None]):
     Doctor > VerticalScroll {
         width: 100; max-width: 96%; height: auto; max-height: 90%;
         background: $surface; border: round $primary; padding: 1 2;
+        scrollbar-gutter: stable;
     }
     Doctor .doctor--title { color: $primary; text-style: bold; }
     Doctor .doctor--same { color: $text-muted; margin-bottom: 1; }
