@@ -104,6 +104,18 @@ def test_where_nobody_can_be_elected_no_election_is_promised() -> None:
     assert of(there).next == "An election is due."
 
 
+def test_who_is_seen_by_others_is_not_simply_gone_and_may_lead_them() -> None:
+    """One direction of a link is broken: the asked node alone hears nothing."""
+    sees = {"instance-E": "healthy"}
+    others = tuple(instance(name, sees=sees) for name in NAMES[1:4])
+    deaf = instance("instance-E", status="unreachable", reasons=("no_answer",))
+    base = prod_eu.status(instances=(instance("instance-A", sees={"instance-E": "unreachable"}), *others, deaf))
+    assert of(base).reason == "instance-E: no answer, but others see it."
+    said = of(msgspec.structs.replace(base, leader=msgspec.structs.replace(base.leader, id=None)))
+    assert said.sentence == "No leader: proposals work, locks wait."
+    assert said.next == "It may lead for those who see it; w asks them."
+
+
 def test_what_lost_its_conflict_is_not_called_accepted() -> None:
     known = observation()
     won, lost = (msgspec.structs.replace(prod_eu.proposals()[1], key=key, settled=key == "w") for key in "wl")

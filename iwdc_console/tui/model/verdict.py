@@ -115,12 +115,22 @@ def _links(links: list[Blind]) -> str:
 def _gone(status: Status, instances: list[Instance]) -> str:
     """Who is not well and why, those with the same cause together."""
     named: dict[str, list[str]] = {}
+    elsewhere = _seen_elsewhere(status)
     for item in instances[:NAMED]:
-        named.setdefault(cause(item), []).append(item.id)
+        why = cause(item)
+        named.setdefault(text("verdict.seen_elsewhere", cause=why) if item.id in elsewhere else why, []).append(item.id)
     parts = [text("verdict.because", id=", ".join(ids), cause=why) for why, ids in named.items()]
     if len(instances) > NAMED:
         parts.append(text("verdict.more", count=len(instances) - NAMED))
     return "; ".join(parts) + "." if parts else ""
+
+
+def _seen_elsewhere(status: Status) -> set[str]:
+    """Instances that the asked node alone does not hear: a link is broken, not they. Who is refused is down."""
+    down = [item for item in status.instances if item.status == UNREACHABLE]
+    silent = {item.id for item in down if "refused" not in item.reasons}
+    there = [item for item in status.instances if item not in down and item.id != status.id]
+    return {name for item in there for name, seen in item.sees.items() if name in silent and seen != UNREACHABLE}
 
 
 def _spare(status: Status) -> tuple[str, str]:
@@ -138,6 +148,8 @@ def _election(status: Status) -> str:
     voters, alive, needed = _majority(status)
     if voters and alive < needed:
         return text("verdict.no_election", alive=alive, voters=voters, needed=needed)
+    if _seen_elsewhere(status):
+        return text("verdict.led_elsewhere")
     return text("verdict.locks_wait")
 
 
