@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import faulthandler
+import itertools
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from hypothesis import settings
 HANG_S, SLOW_HANG_S = 600, 1800
 """Far beyond what a test takes, or one marked `slow`, also on a machine that is busy with ten other things."""
 STDERR = pytest.StashKey[int]()
+NUMBERS = itertools.count()
 
 # The machines that run this are busy with other things as well: an example may take long and be right.
 settings.register_profile("project", settings.get_profile(settings.get_current_profile_name()), deadline=None)
@@ -39,7 +41,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _folders_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and state of who runs the tests are neither read nor written, nor are those of another test."""
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(NUMBERS))  # made by whoever writes there
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
 

@@ -10,7 +10,7 @@ from node.simulation.explore import run_plan
 from node.simulation.shrink import Case, shrink
 from tests.simulation.planted.elections import generous
 
-CASE = Case("7", 1.0, nodes=5, families=("crash", "partition", "isolate", "restart_all"))
+CASE = Case("7", 0.3, nodes=5, families=("crash", "partition", "isolate", "restart_all"))
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def failing() -> Case:
     with pytest.MonkeyPatch.context() as patch:
         generous(patch)
         for seed in range(60):
-            case = Case(str(seed), 1.0, CASE.nodes, CASE.families)
+            case = Case(str(seed), CASE.minutes, CASE.nodes, CASE.families)
             if run_plan(case.plan()).violation:
                 return case
     raise AssertionError("no seed found the planted bug")

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.pilot import Pilot
 
 from iwdc_console.tui.app import Console
@@ -12,6 +13,7 @@ from tests.tui import prod_eu
 from tests.tui.prod_eu import Script
 
 Act = Callable[[Console, Pilot[Any]], Awaitable[None]]
+DEADLINE_S = 60
 SIZES = [(80, 24), (120, 40), (220, 60)]
 
 
@@ -21,19 +23,29 @@ def drive(act: Act, app: Console | None = None, size: tuple[int, int] = (120, 40
     async def run() -> None:
         console = app or prod_eu.console()
         async with console.run_test(size=size) as pilot:
-            source = console.source
-            assert isinstance(source, Script)
-            await until(pilot, lambda: console.moment().observation is source.told[-1] if source.told else True)
-            await pilot.pause()
+            await all_shown(console, pilot)
             await act(console, pilot)
 
     asyncio.run(run())
 
 
+async def all_shown(app: Console, pilot: Pilot[Any]) -> None:
+    """Until what its source has told stands on the screen."""
+    source = app.source
+    assert isinstance(source, Script)
+    await until(pilot, lambda: source.seen)
+    await pilot.pause()
+
+
 async def until(pilot: Pilot[Any], met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not met():
-            await pilot.pause(0.01)
+    """Until something holds that a timer, a thread or a socket brings about."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not met():
+                await pilot.pause(0.01)
+    except TimeoutError as late:
+        late.add_note(shown(pilot.app))
+        raise
 
 
 def write(app: Console, data: str) -> None:
@@ -43,7 +55,7 @@ def write(app: Console, data: str) -> None:
         app.post_message(message)
 
 
-def shown(app: Console) -> str:
+def shown(app: App[Any]) -> str:
     """What stands on the screen, as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)

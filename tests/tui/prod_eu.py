@@ -182,7 +182,7 @@ def moment(known: Observation | None = None, now_s: float = NOW_S, mode: Mode = 
 
 @dataclass
 class Script:
-    """A source that gives these observations and then waits."""
+    """A source that gives these observations and then what it is told to."""
 
     told: Sequence[Observation] = ()
     context: str = "prod-eu"
@@ -191,16 +191,22 @@ class Script:
     past: tuple[Event, ...] = ()
     trace: str = ""
     looked_at: tuple[str, str] = ("", "")
-    more: list[Observation] = field(default_factory=list)
+    seen: bool = False
+    """Whether the console has taken in all there is and, where it shows the present, shown it."""
+    _news: asyncio.Queue[Observation] = field(default_factory=asyncio.Queue)
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
-        """What was told, then what is put into `more`."""
+        """What was told, then all news."""
         for one in self.told:
             yield one
         while True:
-            while self.more:
-                yield self.more.pop(0)
-            await asyncio.sleep(0.01)
+            self.seen = self._news.empty()
+            yield await self._news.get()
+
+    def tell(self, one: Observation) -> None:
+        """There is news."""
+        self.seen = False
+        self._news.put_nowait(one)
 
     def want(self, parts: frozenset[PartName]) -> None:
         """Remember what the screen needs."""

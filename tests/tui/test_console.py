@@ -22,7 +22,7 @@ from iwdc_console.tui.widgets.header import Header
 from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
 from tests.tui import prod_eu
-from tests.tui.driving import SIZES, drive, shown, until
+from tests.tui.driving import SIZES, all_shown, drive, shown, until
 from tests.tui.prod_eu import NOW_S, Script, instance, observation
 
 
@@ -99,13 +99,13 @@ def test_the_cursor_stays_on_its_instance_when_rows_move() -> None:
         members = tuple(reversed(prod_eu.instances()))
         source = app.source
         assert isinstance(source, Script)
-        source.more.append(observation(prod_eu.status(instances=members), NOW_S - 0.1))
-        await until(pilot, lambda: app.moment().observation.status is not None and not source.more)
-        await pilot.pause(0.1)
+        source.tell(observation(prod_eu.status(instances=members), NOW_S - 0.1))
+        await all_shown(app, pilot)
         assert table(app).cursor == "instance-C"
         left = tuple(item for item in members if item.id != "instance-C")
-        source.more.append(observation(prod_eu.status(instances=left), NOW_S - 0.05))
-        await until(pilot, lambda: len(table(app).shown) == 4)
+        source.tell(observation(prod_eu.status(instances=left), NOW_S - 0.05))
+        await all_shown(app, pilot)
+        assert len(table(app).shown) == 4
         assert table(app).cursor != "instance-C", "a neighbour takes it when its row is gone"
         assert table(app).row is not None
 
@@ -145,9 +145,8 @@ def test_space_holds_what_is_shown_and_lets_it_go() -> None:
         await pilot.press("space")
         await pilot.pause()
         assert "paused" in shown(app)
-        source.more.append(observation(prod_eu.all_well(), NOW_S - 0.1))
-        await until(pilot, lambda: not source.more)
-        await pilot.pause(0.05)
+        source.tell(observation(prod_eu.all_well(), NOW_S - 0.1))
+        await all_shown(app, pilot)
         assert "one instance gone" in shown(app)
         await pilot.press("space")
         await pilot.pause()

@@ -12,6 +12,7 @@ from iwdc_console.tui import themes
 from iwdc_console.tui.company import Company
 from iwdc_console.tui.screens.places import PLACES, Place
 from tests.tui import prod_eu
+from tests.tui.driving import all_shown
 from tests.tui.prod_eu import observation
 from tests.tui.prod_eu_versions import everything, with_versions
 from tests.tui.stations import OPEN, Broken, lost
@@ -32,9 +33,7 @@ named = pytest.mark.parametrize("size", SIZES, ids=told)
 async def settled(pilot: Pilot[Any], *keys: str) -> None:
     """Until the last observation is shown, then press keys."""
     app: Any = pilot.app
-    while app.moment().observation is not app.source.told[-1]:
-        await pilot.pause(0.01)
-    await pilot.pause()
+    await all_shown(app, pilot)
     for key in keys:
         await pilot.press(key)
         await pilot.pause()

@@ -255,7 +255,7 @@ def test_a_proposal_is_tried_sent_once_and_followed_to_its_verdict(monkeypatch: 
             voters=prod_eu.NAMES, votes=dict.fromkeys(prod_eu.NAMES[:3], Vote("accept", None, NOW_MS + 9)),
         )  # fmt: skip
         part = msgspec.structs.replace(known.proposals, value=(*known.proposals.value, made))
-        source.more.append(msgspec.structs.replace(known, proposals=part))
+        source.tell(msgspec.structs.replace(known, proposals=part))
         await until(pilot, lambda: "snapshot 1.4.3  accepted" in shown(app))
         await pilot.press("ctrl+s")  # a button takes no second press within 0.2 s, so that two in haste are one
         await until(pilot, lambda: not isinstance(app.screen, Propose))

@@ -20,6 +20,7 @@ from iwdc_console.tui.travel import SPEEDS, Travel
 from iwdc_console.tui.widgets.header import Header
 from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 from iwdc_console.tui.widgets.verdict_line import VerdictLine
+from tests.tui import driving
 from tests.tui.prod_eu import FIXED, NAMES, NODE, NOW_MS, NOW_S, Script, observation, watched
 
 A, B, C, D, E = NAMES
@@ -224,11 +225,7 @@ def travelling(source: Script, replay: Tape | None = None) -> Console:
 
 
 async def until(pilot: "Pilot[None]", what: str, where: int, console: Console) -> None:
-    for _ in range(200):
-        if what in shown(console)[where]:
-            return
-        await pilot.pause(0.01)
-    pytest.fail(f"{what!r} is not in {shown(console)!r}")
+    await driving.until(pilot, lambda: what in shown(console)[where])
 
 
 def test_one_key_goes_into_the_past_and_back_while_the_source_goes_on() -> None:
@@ -252,9 +249,8 @@ def test_one_key_goes_into_the_past_and_back_while_the_source_goes_on() -> None:
             newer = observation()
             assert newer.status is not None
             value = msgspec.structs.replace(newer.status.value, current_version="9.9.9")
-            source.more.append(msgspec.structs.replace(newer, status=Part(value, NODE, NOW_S + 1, NOW_MS + 1000)))
-            while source.more:
-                await pilot.pause(0.01)
+            source.tell(msgspec.structs.replace(newer, status=Part(value, NODE, NOW_S + 1, NOW_MS + 1000)))
+            await driving.all_shown(console, pilot)
             assert "9.9.9" not in shown(console)[0]
             await pilot.press("t")
             await until(pilot, "9.9.9", 0, console)

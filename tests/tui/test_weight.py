@@ -29,8 +29,8 @@ from iwdc_console.tui.screens.places import PLACES, Place
 from iwdc_console.tui.widgets.lines import Lines
 from iwdc_console.tui.widgets.table import Table
 from tests.tui import prod_eu
-from tests.tui.driving import drive, until
-from tests.tui.prod_eu import NOW_S, Script, moment, observation
+from tests.tui.driving import all_shown, drive, until
+from tests.tui.prod_eu import NOW_S, moment, observation
 from tests.tui.prod_eu_versions import everything
 
 UNTIL_PAINTED = """
@@ -73,12 +73,7 @@ def refreshed(act: Callable[[Console, Table], None]) -> tuple[int, int, bool]:
     async def run() -> tuple[int, int, bool]:
         app = prod_eu.console()
         async with app.run_test(size=(120, 40)) as pilot:
-            source = app.source
-            assert isinstance(source, Script)
-            async with asyncio.timeout(20):
-                while app.moment().observation is not source.told[-1]:
-                    await pilot.pause(0.01)
-            await pilot.pause()
+            await all_shown(app, pilot)
             table = app.screen.query_one(Table)
             with (
                 patch.object(Table, "refresh", autospec=True) as lines,
