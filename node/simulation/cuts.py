@@ -29,7 +29,8 @@ def partition(nemesis: "Nemesis") -> None:
     ids = list(nemesis.world.hosts)
     sides = {name: nemesis.rng.randrange(nemesis.rng.choice((2, 3))) for name in ids}
     cut = [(a, b) for a, b in permutations(ids, 2) if sides[a] != sides[b]]
-    _sever(nemesis, "partition", f"split {sides}", cut, nemesis.lasting(2, 120))
+    told = " | ".join(" ".join(name for name in ids if sides[name] == each) for each in sorted(set(sides.values())))
+    _sever(nemesis, "partition", f"split {told}", cut, nemesis.lasting(2, 120))
 
 
 def isolate(nemesis: "Nemesis") -> None:
