@@ -190,7 +190,7 @@ class Core:
         parts.members.judge_all()
         parts.reconfiguration.look()
         if parts.election.role == "leader":
-            parts.election.note_regard()
+            parts.election.handover.note_regard()
             parts.compaction.look()
             parts.control.catch_up()
         parts.proposals.look()

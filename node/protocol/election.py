@@ -1,19 +1,21 @@
-"""Who leads (E1-E7): Raft's election with the seed's ranking, longest uptime first, then the highest id.
+"""Who leads (E1, E3-E5, E7): Raft's election, the best by rank first (`ranking`). Handing over is in `handover`.
 
 A node campaigns only for itself, the best-ranked first. It asks before it raises the term (pre-vote); a voter says no
 while it hears a live leader, unless the asker carries that leader's permit. Votes are durable before they leave.
 Nothing here rests on clocks for safety: the lease and refused connections only decide when to try.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.control import Control
 from node.protocol.control_state import copy_state
+from node.protocol.handover import Handover
 from node.protocol.membership import Membership
 from node.protocol.messages import Heartbeat, Permit, PreVote, PreVoteAnswer, VoteAnswer, VoteRequest
-from node.protocol.peer import HEALTHY, Peer
+from node.protocol.peer import Peer
+from node.protocol.ranking import ranking
 from node.protocol.records import ControlState, Vote
 
 FOLLOWER, ASKING, CANDIDATE, LEADER = "follower", "asking", "candidate", "leader"
@@ -21,27 +23,6 @@ START, REFUSED, SILENT, HANDED_OVER = "start", "refused", "silent", "handed_over
 """Why a leader was elected: nobody led yet, the last one refused connections or was silent, it handed over in order."""
 RESIGNED, HIGHER_TERM = "resigned", "higher_term"
 """... the elected one itself had given up meanwhile, or somebody had asked for votes without winning (E7)."""
-
-
-def ranking(uptimes_s: Mapping[str, float], tolerance_s: float) -> list[str]:
-    """Ids by rank (E2): again and again the highest id among those within the tolerance of the longest uptime."""
-    left = dict(uptimes_s)
-    order: list[str] = []
-    while left:
-        longest = max(left.values())
-        best = max(name for name, uptime in left.items() if uptime >= longest - tolerance_s)
-        order.append(best)
-        del left[best]
-    return order
-
-
-def outranks(name: str, leader: str, uptimes_s: Mapping[str, float], tolerance_s: float) -> bool:
-    """Whether `name` clearly outranks `leader`: with half the tolerance and with one and a half of it.
-
-    Two uptimes that differ by about the tolerance look different from each side; leadership must not swing with that.
-    """
-    pair = {key: uptimes_s[key] for key in (name, leader) if key in uptimes_s}
-    return len(pair) == 2 and all(ranking(pair, tolerance_s * factor)[0] == name for factor in (0.5, 1.5))
 
 
 class Election:
@@ -57,7 +38,7 @@ class Election:
         self.leader: str | None = None
         self.elected_ms: int | None = None
         self.serving = False
-        self.handing_to: str | None = None
+        self.handover = Handover(ctx, members, control)
         self.on_serving: Callable[[str | None, str], None] = lambda former, reason: None
         self.on_resigned: Callable[[], None] = lambda: None
         self.on_leader: Callable[[], None] = lambda: None
@@ -75,9 +56,6 @@ class Election:
         self._late = 0
         """Votes and promises of one that came after this node had given up its round."""
         self._review_at = 0.0
-        self._handover_until = 0.0
-        self._permit_sent = False
-        self._liked_since: dict[str, float] = {}
         timing = ctx.settings.timing
         self._rank_delay_s = min(max(timing.heartbeat_interval / 10, 0.02), 0.2)
         self._answer_timeout_s = min(max(timing.heartbeat_interval, 0.2), 2.0)
@@ -90,7 +68,7 @@ class Election:
     @property
     def granting(self) -> bool:
         """Whether this node gives locks now: it leads and is not handing over (E6)."""
-        return self.leads and self.handing_to is None
+        return self.leads and self.handover.to is None
 
     def restore(self, vote: Vote) -> None:
         """Take in what the disk holds. A restarted leader does not resume its term (E1)."""
@@ -274,45 +252,16 @@ class Election:
 
     def review(self) -> str | None:
         """Hand over to the best when somebody clearly outranks this leader (E6); gives the candidate."""
-        ctx = self._ctx
-        own, tolerance = ctx.settings.id, ctx.settings.timing.uptime_tolerance
-        known = self._members.uptimes().items()
-        uptimes = {name: up for name, up in known if name == own or self._members.sees.get(name) == HEALTHY}
-        if not any(outranks(name, own, uptimes, tolerance) for name in uptimes):
-            return None
-        # Not to the one that outranks us, which the best may outrank in turn: one change, not two.
-        best = ranking(uptimes, tolerance)[0]
-        if best == own or not self._well_regarded(best):
-            return None
-        self.hand_over(best)
+        best = self.handover.candidate()
+        if best is not None:
+            self.hand_over(best)
         return best
 
     def hand_over(self, name: str) -> None:
-        """Stop granting; when `name`'s control log is level, permit it to campaign (E6)."""
-        ctx = self._ctx
-        self.handing_to = name
-        self._handover_until = ctx.mono + ctx.settings.timing.heartbeat_timeout
-        self._permit_sent = False
-        ctx.observe("LEADER_HANDOVER", to=name, term=self.term)
-        ctx.wake(ctx.mono)
-
-    def note_regard(self) -> None:
-        """With every heartbeat: since when does a strict majority see each voter healthy? (E6)"""
-        ctx, members = self._ctx, self._members
-        need = quorum.strict_majority(len(members.voters))
-        for name in members.voters:
-            views = [members.sees.get(name)]
-            views += [members.peers[voter].sees.get(name) for voter in members.voters if voter in members.peers]
-            if sum(1 for view in views if view == HEALTHY) >= need:
-                self._liked_since.setdefault(name, ctx.mono)
-            else:
-                self._liked_since.pop(name, None)
+        """Stop granting, and hand over to `name` (E6)."""
+        self.handover.begin(name, self.term)
 
     # Within
-
-    def _well_regarded(self, name: str) -> bool:
-        since = self._liked_since.get(name)
-        return since is not None and self._ctx.mono - since >= self._ctx.settings.timing.election_interval
 
     def _tick_leader(self) -> None:
         ctx = self._ctx
@@ -328,24 +277,13 @@ class Election:
             return
         if not self.serving:
             return
-        if self.handing_to is not None:
-            self._drive_handover(self.handing_to)
+        if self.handover.to is not None:
+            if not self.handover.goes_on(self.term):
+                self.on_leader()
         elif ctx.mono >= self._review_at:
             self._review_at = ctx.mono + timing.election_interval
             self.review()
         ctx.wake(self._review_at)
-
-    def _drive_handover(self, name: str) -> None:
-        ctx = self._ctx
-        if ctx.mono >= self._handover_until or not self._members.peers[name].alive:
-            self.handing_to = None
-            ctx.observe("LEADER_HANDOVER_FAILED", level="warn", to=name, term=self.term)
-            self.on_leader()
-            return
-        if not self._permit_sent and self._control.is_level(name):
-            self._permit_sent = True
-            ctx.send(name, Permit(self.term), ctx.persist_number)
-        ctx.wake(min(self._handover_until, ctx.mono + 0.05) if not self._permit_sent else self._handover_until)
 
     def _majority_heard(self) -> float:
         """Since when, at the latest, a strict majority was heard (this node counts as now)."""
@@ -430,9 +368,8 @@ class Election:
         self.role = LEADER
         self.leader = ctx.settings.id
         self.serving = False
-        self.handing_to = None
+        self.handover.reign()
         self._rounds = self._late = 0
-        self._liked_since.clear()
         if self._best is not None:
             self._control.adopt(*self._best)
             self._best = None
@@ -454,7 +391,7 @@ class Election:
         was_leader = self.role == LEADER
         self.role = FOLLOWER
         self.serving = False
-        self.handing_to = None
+        self.handover.end()
         if was_leader:
             self._reason = RESIGNED
             self._ctx.observe("LEADER_RESIGNED", level="warn", term=self.term, why=why)

@@ -11,8 +11,8 @@ def step_down(parts: Parts, to: str | None) -> Accepted | Refusal:
     election, members = parts.election, parts.members
     if not election.leads:
         return _not_leader(parts)
-    if election.handing_to is not None:
-        return Refusal("stepping_down", f"already handing over to {election.handing_to}")
+    if election.handover.to is not None:
+        return Refusal("stepping_down", f"already handing over to {election.handover.to}")
     able = [name for name, peer in members.peers.items() if name in members.voters and peer.alive]
     if to is not None and to not in able:
         could = ", ".join(able) or "none"

@@ -5,11 +5,11 @@ The first argument is the node's parts, the second the time of the look.
 
 from node.protocol.alarms import alarms, entry_in_words, in_words
 from node.protocol.effects import Now
-from node.protocol.election import ranking
 from node.protocol.membership import Membership
 from node.protocol.parts import Parts
 from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE
 from node.protocol.quorum import strict_majority
+from node.protocol.ranking import ranking
 from node.protocol.requests import (
     CandidateView,
     ConflictView,

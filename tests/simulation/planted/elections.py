@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from node.protocol import deliveries, quorum
-from node.protocol import election as election_
-from node.protocol.election import LEADER, Election, ranking
+from node.protocol.election import LEADER, Election
 from node.protocol.events import LEADER_ELECTED
+from node.protocol.handover import Handover
 from node.protocol.messages import ControlAppend, ControlReset, VoteAnswer, VoteRequest
 from node.protocol.parts import Parts
 from node.protocol.peer import Peer
+from node.protocol.ranking import outranks, ranking
 from node.protocol.records import Durable, Vote
 from tests.simulation.planted.bug import CUTS, MANY, STORM, bug
 from tests.simulation.planted.patches import around, on_disk
@@ -72,17 +73,14 @@ def lower_term_taken(patch: Patch) -> None:
 
 @bug("the shortest uptime leads", "E2", "crash", "pause", "isolate")
 def youngest_first(patch: Patch) -> None:
-    def review(original: Callable[..., Any], self: Election) -> str | None:
+    def candidate(original: Callable[..., Any], self: Handover) -> str | None:
         order = ranking(self._members.uptimes(), 0.0)
         youngest = order[-1] if order else self._ctx.settings.id
         if youngest == self._ctx.settings.id:
             youngest = order[0]
-        if youngest == self._ctx.settings.id:
-            return None
-        self.hand_over(youngest)
-        return youngest
+        return None if youngest == self._ctx.settings.id else youngest
 
-    around(patch, Election, "review", review)
+    around(patch, Handover, "candidate", candidate)
 
 
 @bug("votes are asked for without asking first", "E3", *CUTS)
@@ -138,18 +136,17 @@ def third_party(patch: Patch) -> None:
     rare=True,
 )
 def by_way_of_the_second(patch: Patch) -> None:
-    def review(original: Callable[..., Any], self: Election) -> str | None:
+    def candidate(original: Callable[..., Any], self: Handover) -> str | None:
         uptimes = self._members.uptimes()
         own = self._ctx.settings.id
         for name in ranking(uptimes, self._ctx.settings.timing.uptime_tolerance):
             if name == own:
                 return None
-            if election_.outranks(name, own, uptimes, 1.0) and self._well_regarded(name):
-                self.hand_over(name)
+            if outranks(name, own, uptimes, 1.0) and self._well_regarded(name):
                 return name
         return None
 
-    around(patch, Election, "review", review)
+    around(patch, Handover, "candidate", candidate)
 
 
 @bug("a leader does not step down before a higher term", "E7", *CUTS, rare=True)
