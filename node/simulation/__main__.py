@@ -1,32 +1,70 @@
 """`python -m node.simulation`: run seeds; replay one with `--trace`."""
 
 import argparse
+import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import TypeVar
 
 from node.simulation.explore import Report, run_plan
 from node.simulation.marks import MARKS
+from node.simulation.plan import AIMED, FAMILIES
 from node.simulation.shrink import Case, shrink
 
+_Number = TypeVar("_Number", int, float)
 
-def _parse() -> argparse.Namespace:
+
+def _within(read: Callable[[str], _Number], least: _Number, most: _Number) -> Callable[[str], _Number]:
+    def number(text: str) -> _Number:
+        try:
+            value = read(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            kind = "a whole number" if read is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r}: expected {kind} from {least:g} to {most:g}")
+        return value
+
+    return number
+
+
+def _families(text: str) -> tuple[str, ...]:
+    families = tuple(name for name in text.split(",") if name)
+    for name in families:
+        if name not in FAMILIES + AIMED:
+            known = ", ".join(FAMILIES + AIMED)
+            raise argparse.ArgumentTypeError(f"{name!r}: expected one of {known}")
+    return families
+
+
+def _parse(line: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m node.simulation",
         description="Run a whole cluster in virtual time, with faults drawn from a seed, and watch its promises.",
         epilog="example: python -m node.simulation --seeds 100 --minutes 5",
     )
     parser.add_argument("--seed", default="1", help="the seed, or the first of several (default 1)")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds to run (default 1)")
-    parser.add_argument("--nodes", type=int, help="cluster size, instead of the one drawn")
-    parser.add_argument("--minutes", type=float, default=10.0, help="virtual minutes under faults (default 10)")
-    parser.add_argument("--families", help="families of faults, separated by commas, instead of those drawn")
-    parser.add_argument("--clients", type=int, help="how many clients, instead of those drawn")
+    parser.add_argument(
+        "--seeds", type=_within(int, 1, 10**6), default=1, metavar="N", help="how many seeds to run (default 1)"
+    )
+    parser.add_argument("--nodes", type=_within(int, 1, 9), help="cluster size, instead of the one drawn")
+    parser.add_argument(
+        "--minutes", type=_within(float, 0.01, 600), default=10.0, help="virtual minutes under faults (default 10)"
+    )
+    parser.add_argument(
+        "--families", type=_families, help="families of faults, separated by commas, instead of those drawn"
+    )
+    parser.add_argument("--clients", type=_within(int, 0, 100), help="how many clients, instead of those drawn")
     parser.add_argument("--shrink", action="store_true", help="make a failing seed small before it is reported")
     parser.add_argument("--trace", action="store_true", help="print everything that happens")
     parser.add_argument("--coverage", action="store_true", help="print what was reached, and how often")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failing seed")
-    return parser.parse_args()
+    args = parser.parse_args(line)
+    if args.seeds > 1 and not args.seed.isdecimal():
+        parser.error(f"argument --seed: {args.seed!r}: expected a whole number, as there are several")
+    return args
 
 
 def _line(seed: str, report: Report) -> str:
@@ -37,15 +75,14 @@ def _line(seed: str, report: Report) -> str:
     )
 
 
-def main() -> int:
+def main(line: Sequence[str] | None = None) -> int:
     """Run what the command line asks for. Returns 1 if a promise was broken."""
-    args = _parse()
-    families = None if args.families is None else tuple(f for f in args.families.split(",") if f)
+    args = _parse(line)
     seeds = [args.seed] if args.seeds == 1 else [str(int(args.seed) + i) for i in range(args.seeds)]
     counts: Counter[str] = Counter()
     began, events, broken = perf_counter(), 0, 0
     for seed in seeds:
-        case = Case(seed, args.minutes, args.nodes, families, args.clients)
+        case = Case(seed, args.minutes, args.nodes, args.families, args.clients)
         report = run_plan(case.plan(), print if args.trace else None)
         counts += report.counts
         events += report.events
@@ -66,5 +103,16 @@ def main() -> int:
     return 1 if broken else 0
 
 
+def command() -> int:
+    """The same for a terminal: who reads may stop, and so may who waits."""
+    try:
+        return main()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())
