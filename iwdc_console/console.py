@@ -147,6 +147,7 @@ def _replay(file: Path) -> int:
 
 
 def _demo(nodes: int, ends: contextlib.ExitStack) -> Cluster:
+    say(f"starting {nodes} nodes on this machine")
     try:
         cluster = ends.enter_context(Cluster(nodes))
     except DemoError as problem:

@@ -1,5 +1,6 @@
 """What the Conflicts screen says: slots with two accepted contents, and the candidates of one side by side."""
 
+from iwdc_console.cli.text import cells
 from iwdc_console.locale import language, text
 from iwdc_console.tui.model.api import Conflict, Proposal
 from iwdc_console.tui.model.events import time_of_day
@@ -9,7 +10,7 @@ from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import subject
 from iwdc_console.tui.model.quantity import NONE, age, short_hash
 from iwdc_console.tui.model.table import Cell, Column, Row
-from iwdc_console.tui.model.words import fitted
+from iwdc_console.tui.model.words import clean, fitted
 
 Line = list[tuple[str, str]]
 
@@ -23,7 +24,8 @@ COLUMNS = (
     Column("age", 8, right=True, drop=2),
 )
 LABEL = 12
-LEAST_COLUMN = 22
+LEAST_COLUMN, APART = 22, 6
+"""Cells of a candidate's column at the least; between its longest value and the next one, where there is room."""
 STRATEGIES = ("last-write-wins", "leader-wins", "reject-inconsistent")
 WHY = {
     "settled for good at the compaction floor": "floor",
@@ -87,9 +89,11 @@ def side_by_side(moment: Moment, slot: str, width: int, most: int) -> list[Line]
         return [[(text("conflicts.none_chosen"), "text-muted")]]
     fitting = max(1, (width - LABEL) // LEAST_COLUMN)
     candidates = conflict.candidates[:fitting]
-    column = (width - LABEL) // max(1, len(candidates))
+    fields = _fields(candidates)
+    widest = max((cells(clean(value)) for _, values in fields for value in values), default=0)
+    column = min((width - LABEL) // max(1, len(candidates)), max(LEAST_COLUMN, widest + APART))
     lines: list[Line] = [[(" " * LABEL, ""), *(_heading(each, conflict, column) for each in candidates)]]
-    for name, values in _fields(candidates):
+    for name, values in fields:
         differ = len(set(values)) > 1
         tone = "status-degraded" if differ else ""
         label = fitted(text(f"column.{name}"), LABEL - 1)
