@@ -3,6 +3,8 @@
 Every so many events the leader remembers how far its logs had come. When twice `retain_events` have gathered above the
 floor, the newest such point with `retain_events` above it, which every voter that is alive has passed, becomes the next
 floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
+
+Where events carry many proposals each, these are counted instead: what must be kept in memory is bounded by them.
 """
 
 from collections import deque
@@ -34,25 +36,28 @@ class Compaction:
         self._fold = fold
         self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 5)
         self._every = max(1, ctx.settings.limits.retain_events // SAMPLES_PER_RETENTION)
+        self._sampled_proposals = 0
 
     def look(self) -> None:
         """With every heartbeat: remember how far the logs are, and move the floor when it is time."""
-        vector = self._replication.vector
-        total = sum(vector.values())
-        if not self._samples or total - self._samples[-1][0] >= self._every:
+        fold, vector = self._fold, self._replication.vector
+        total, proposals = sum(vector.values()), fold.above_floor
+        since = abs(proposals - self._sampled_proposals)  # a floor makes them fewer
+        if not self._samples or total - self._samples[-1][0] >= self._every or since >= self._every:
             self._samples.append((total, dict(vector)))
+            self._sampled_proposals = proposals
         if not self._election.granting:
             return
         chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
         floor = self._control.state.floor
-        gathered = total - (sum(floor.vector.values()) if floor is not None else 0)
+        gathered = max(proposals, total - (sum(floor.vector.values()) if floor is not None else 0))
         if gathered < 2 * retain:
             return  # A floor costs all nodes a checkpoint: one for many events.
         for count, sample in self._samples:
-            above = total - count
+            enough = total - count >= retain or fold.count_above(sample) >= retain
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
-            if above < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
+            if not enough or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break
             if self._covers_floor(sample):
                 chosen = sample

@@ -23,9 +23,7 @@ class ProposalViews:
 
     def newest(self, limit: int) -> tuple[ProposalView, ...]:
         """The newest proposals, newest first."""
-        return tuple(
-            self.show(state) for key in reversed(self._fold.keys[-limit:]) if (state := self._fold.get(key)) is not None
-        )
+        return tuple(map(self.show, self._fold.newest(limit)))
 
     def lookup(self, name: str) -> tuple[ProposalView, ...]:
         """By key, or all that carry the label (P1)."""

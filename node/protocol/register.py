@@ -1,5 +1,8 @@
 """Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
 
+from collections.abc import Callable
+from heapq import nlargest
+from operator import attrgetter
 from typing import TypeVar
 
 from node.protocol.ballot import ProposalState
@@ -59,6 +62,11 @@ class Register:
         pending = [p for p in same if p.verdict == "pending"]
         return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
 
+    def newest(self, limit: int) -> list[ProposalState]:
+        """The newest, the newest first."""
+        # Those that came last first: few of the others are newer than what was seen by then.
+        return nlargest(limit, reversed(self.by_key.values()), key=_age)
+
     def in_order(self) -> list[str]:
         """All keys, the earliest first."""
         return [p.key for p in sorted(self.by_key.values(), key=_age)]
@@ -70,5 +78,4 @@ def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: Proposal
         del index[name]
 
 
-def _age(proposal: ProposalState) -> tuple[int, str]:
-    return (proposal.hlc, proposal.key)
+_age: Callable[[ProposalState], tuple[int, str]] = attrgetter("hlc", "key")

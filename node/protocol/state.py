@@ -199,6 +199,19 @@ class Fold:
         """Keys of all known proposals, the earliest first."""
         return self._decisions.register.in_order()
 
+    def newest(self, limit: int) -> list[ProposalState]:
+        """The newest proposals, the newest first."""
+        return self._decisions.register.newest(limit)
+
+    @property
+    def above_floor(self) -> int:
+        """How many proposals are known besides those that the floor kept."""
+        return len(self._decisions.register.by_key) - len(self._floor.kept)
+
+    def count_above(self, vector: VersionVector) -> int:
+        """How many known proposals lie above `vector`."""
+        return sum(is_above(p.birth, vector) for p in self._decisions.register.by_key.values())
+
     @property
     def open_keys(self) -> list[str]:
         """Keys of pending proposals, expired ones among them."""

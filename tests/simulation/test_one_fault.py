@@ -1,8 +1,10 @@
 """One fault, one change of leader (E6), and nothing grows though the load goes on (C1)."""
 
+from functools import partial
+
 import pytest
 
-from node.protocol.requests import Publish
+from node.protocol.requests import Answer, Propose, Publish
 from node.protocol.settings import Limits
 from node.simulation.scenario.play import Play
 from node.simulation.scenario.script import read_script
@@ -54,3 +56,29 @@ def test_nothing_grows_under_a_steady_load() -> None:
         stage.settle()
         held.append(sum(objects(process.running) for process in stage.world.processes))
     assert held[2] - held[1] < 0.05 * held[1], held
+
+
+def test_what_is_proposed_in_batches_does_not_gather_either() -> None:
+    """An event carries many proposals then: a floor is due for what must be known, not for the events alone."""
+    stage = Stage(3, limits=Limits(retain_events=100, max_settled_kept=20, max_history_kept=20))
+    leader = stage.elect()
+    held, known = [], []
+    for turn in range(3):
+        for batch in range(5):
+            answers: list[Answer | None] = []
+            for number in range(100):
+                version = f"1.{turn}.{100 * batch + number}"
+                stage.world.workload.call(
+                    stage[leader], Propose("snapshot", version, "a", wait_s=10.0), 20.0, answers.append
+                )
+            stage.until(partial(_all_there, answers), 20.0)
+            stage.world.run_for(stage.world.plan.timing.heartbeat_interval)
+        stage.settle()
+        held.append(sum(objects(process.running) for process in stage.world.processes))
+        known.append(max(len(process.running.parts.fold.keys) for process in stage.world.processes))
+    assert max(known) <= 300 + 20, "no more than three times what is retained, and what the floor keeps"
+    assert held[2] - held[1] < 0.05 * held[1], held
+
+
+def _all_there(answers: list[Answer | None]) -> bool:
+    return len(answers) == 100
