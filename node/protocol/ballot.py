@@ -20,7 +20,8 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from node.protocol.proposal import (
@@ -173,6 +174,10 @@ class ProposalState:
         """Voters of its winning rounds."""
         winning = self.winning_rounds()
         return (voter for (voter, round_), v in self.votes.items() if v.vote == "accept" and round_ in winning)
+
+
+age: Callable[[ProposalState], tuple[int, str]] = attrgetter("hlc", "key")
+"""The order of proposals: the earlier one is the lower."""
 
 
 class Slot:

@@ -7,12 +7,12 @@ it unheard: behind a split they may have told so. For the same reason a floor sa
 (`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
-from node.protocol.ballot import ProposalState
+from node.protocol.ballot import ProposalState, age
 from node.protocol.events import VersionVector
 from node.protocol.proposal import STALE_VERSION, Atom, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
 from node.protocol.records import Floor
@@ -68,6 +68,13 @@ def read(state: msgspec.Raw) -> Checkpoint:
 def _read(state: bytes) -> Checkpoint:
     """A floor is looked at when it arrives and again when it is committed, and nothing in a checkpoint changes."""
     return _decode(state)
+
+
+def without(floor: Checkpoint, keys: Container[str]) -> Checkpoint:
+    """What a floor says of other proposals than these."""
+    kept = tuple(each for each in floor.kept if each.birth.key not in keys)
+    early = tuple(atom for atom in floor.early_votes if atom.key not in keys)
+    return msgspec.structs.replace(floor, kept=kept, early_votes=early)
 
 
 def is_readable(floor: Floor) -> bool:
@@ -155,7 +162,7 @@ def keep(
     bound: list[ProposalState] = []
     history: list[ProposalState] = []
     expired: set[str] = set()
-    for p in sorted(proposals, key=lambda p: (p.hlc, p.key)):
+    for p in sorted(proposals, key=age):
         if p.verdict == "pending" and _is_over(p, hlc, latest) and not matters(p, highest, current):
             expired.add(p.key)
             history.append(p)
@@ -179,7 +186,7 @@ def keep(
     versions = {p.payload.version for p in chosen.values() if p.settled and p.payload.kind != "rollback"}
     return tuple(
         _kept(p, p.key in expired, p.payload.version in lineage.reachable and p.payload.base not in versions)
-        for p in sorted(chosen.values(), key=lambda p: (p.hlc, p.key))
+        for p in sorted(chosen.values(), key=age)
     )
 
 

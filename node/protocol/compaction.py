@@ -4,7 +4,7 @@ Every so many events the leader remembers how far its logs had come. When twice 
 floor, the newest such point with `retain_events` above it, which every voter that is alive has passed, becomes the next
 floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
 
-Where events carry many proposals each, these are counted instead: what must be kept in memory is bounded by them.
+Where events carry many proposals each, these count as what they would be alone: what must be known is bounded by them.
 """
 
 from collections import deque
@@ -36,26 +36,29 @@ class Compaction:
         self._fold = fold
         self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 5)
         self._every = max(1, ctx.settings.limits.retain_events // SAMPLES_PER_RETENTION)
-        self._sampled_proposals = 0
+        self._sampled = 0
 
     def look(self) -> None:
         """With every heartbeat: remember how far the logs are, and move the floor when it is time."""
         fold, vector = self._fold, self._replication.vector
-        total, proposals = sum(vector.values()), fold.above_floor
-        since = abs(proposals - self._sampled_proposals)  # a floor makes them fewer
-        if not self._samples or total - self._samples[-1][0] >= self._every or since >= self._every:
+        total = sum(vector.values())
+        # A proposal, a vote of each other voter, and an announcement.
+        alone = len(self._members.voters) + 1
+        proposed = alone * fold.above_floor
+        since = abs(proposed - self._sampled)  # a floor makes them fewer
+        if not self._samples or max(total - self._samples[-1][0], since) >= self._every:
             self._samples.append((total, dict(vector)))
-            self._sampled_proposals = proposals
+            self._sampled = proposed
         if not self._election.granting:
             return
         chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
         floor = self._control.state.floor
-        gathered = max(proposals, total - (sum(floor.vector.values()) if floor is not None else 0))
+        gathered = max(proposed, total - (sum(floor.vector.values()) if floor is not None else 0))
         if gathered < 2 * retain:
             return  # A floor costs all nodes a checkpoint: one for many events.
         for count, sample in self._samples:
-            enough = total - count >= retain or fold.count_above(sample) >= retain
+            enough = total - count >= retain or alone * fold.count_above(sample) >= retain
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
             if not enough or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break

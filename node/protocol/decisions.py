@@ -109,6 +109,20 @@ class Decisions:
         if p.verdict == "accepted":
             self._occupy(p)
 
+    def is_alone(self, p: ProposalState) -> bool:
+        """Whether no other proposal is in its slots, or of its content."""
+        for slot in p.slots:
+            if len(slot.proposals) > 1:
+                return False
+        return len(self.register.same(p.content)) == 1
+
+    def borrow(self, p: ProposalState) -> None:
+        """List what was decided elsewhere. It stays as it is: nothing here competes with it."""
+        self.register.by_key[p.key] = p
+        if p.verdict == "accepted" and p.payload.kind != "rollback":
+            self._raise_highest(p)
+        self._lineage = None
+
     def finish(
         self, kept: Iterable[Kept], forgotten: Iterable[ProposalState], voids: Iterable[tuple[str, str]]
     ) -> None:
@@ -220,13 +234,17 @@ class Decisions:
                         self.judge(other, changes)
 
     def _accept(self, p: ProposalState) -> None:
-        if p.payload.kind != "rollback" and (self.highest_order is None or p.order > self.highest_order):
-            self.highest_order, self.highest = p.order, p.payload.version
+        if p.payload.kind != "rollback":
+            self._raise_highest(p)
         self._occupy(p)
         if not p.contested and len(self.register.same(p.content)) == 1:
             self._set_settled(p, True)
         else:
             self._settle_group(p)
+
+    def _raise_highest(self, p: ProposalState) -> None:
+        if self.highest_order is None or p.order > self.highest_order:
+            self.highest_order, self.highest = p.order, p.payload.version
 
     def _occupy(self, p: ProposalState) -> None:
         for slot in p.slots:

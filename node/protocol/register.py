@@ -1,11 +1,9 @@
 """Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
 
-from collections.abc import Callable
 from heapq import nlargest
-from operator import attrgetter
 from typing import TypeVar
 
-from node.protocol.ballot import ProposalState
+from node.protocol.ballot import ProposalState, age
 from node.protocol.proposal import Content
 
 _Key = TypeVar("_Key")
@@ -44,12 +42,12 @@ class Register:
 
     def labelled(self, label: str) -> list[str]:
         """Keys of all that carry a label, the earliest first."""
-        return [p.key for p in sorted(self._by_label.get(label, ()), key=_age)]
+        return [p.key for p in sorted(self._by_label.get(label, ()), key=age)]
 
     def repeated(self, idempotency_key: str) -> str | None:
         """Key of the earliest made under an idempotency key."""
         made = self._by_idempotency_key.get(idempotency_key)
-        return min(made, key=_age).key if made else None
+        return min(made, key=age).key if made else None
 
     def find(self, content: Content) -> str | None:
         """Key of the earliest accepted of equal content, or else of the pending one that ends last."""
@@ -58,24 +56,21 @@ class Register:
             return None
         accepted = [p for p in same if p.verdict == "accepted"]
         if accepted:
-            return min(accepted, key=_age).key
+            return min(accepted, key=age).key
         pending = [p for p in same if p.verdict == "pending"]
         return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
 
     def newest(self, limit: int) -> list[ProposalState]:
         """The newest, the newest first."""
         # Those that came last first: few of the others are newer than what was seen by then.
-        return nlargest(limit, reversed(self.by_key.values()), key=_age)
+        return nlargest(limit, reversed(self.by_key.values()), key=age)
 
     def in_order(self) -> list[str]:
         """All keys, the earliest first."""
-        return [p.key for p in sorted(self.by_key.values(), key=_age)]
+        return [p.key for p in sorted(self.by_key.values(), key=age)]
 
 
 def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> None:
     index[name].remove(proposal)
     if not index[name]:
         del index[name]
-
-
-_age: Callable[[ProposalState], tuple[int, str]] = attrgetter("hlc", "key")

@@ -12,7 +12,7 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed, read, write
+from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed, read, without, write
 from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
@@ -96,7 +96,7 @@ class Fold:
 
     def _restart(self) -> tuple[Change, ...]:
         before = {key: p.verdict for key, p in self._decisions.register.by_key.items()}
-        self._load(self._atoms())
+        self._load(self._atoms(self._decisions.register.by_key.values()))
         return tuple(
             Change(key, p.verdict, key not in before)
             for key, p in self._decisions.register.by_key.items()
@@ -171,6 +171,15 @@ class Fold:
     def _resolve(self, resolution: Resolution) -> None:
         if resolution.id not in self._decisions.resolutions:
             self._decisions.resolve(resolution)
+
+    def _note_times(self, p: ProposalState) -> None:
+        """The last words of its proposer and its voters above the floor."""
+        floor, latest, birth = self._vector.get, self._latest, p.birth
+        if birth.seq > floor(birth.journal, 0) and birth.hlc > latest.get(birth.origin, 0):
+            latest[birth.origin] = birth.hlc
+        for cast in p.votes.values():
+            if cast.seq > floor(cast.journal, 0) and cast.hlc > latest.get(cast.voter, 0):
+                latest[cast.voter] = cast.hlc
 
     def _note_time(self, origin: str, hlc: int) -> None:
         if hlc > self._latest.get(origin, 0):
@@ -318,14 +327,36 @@ class Fold:
 
     def checkpoint(self, vector: VersionVector) -> msgspec.Raw:
         """The state of the events at or below `vector`, for `reset` (C1). `vector` must cover the present floor."""
-        source = self
-        atoms = self._atoms()
-        below = [atom for atom in atoms if atom.seq <= vector.get(atom.journal, 0)]
-        if len(below) < len(atoms):
-            source = Fold(self._strategy, self._limits)
-            source._vector, source._floor = self._vector, self._floor
-            source._load(below)
+        # Most proposals are alone in their slots and lie below with all their votes: they are as they would be without
+        # what lies above. Only the others are decided anew.
+        apart = list(self._apart(vector))
+        lent = {p.key for p in apart}
+        rest = (p for p in self._decisions.register.by_key.values() if p.key not in lent)
+        source = Fold(self._strategy, self._limits)
+        source._vector, source._floor = self._vector, without(self._floor, lent)
+        source._load(atom for atom in self._atoms(rest) if not is_above(atom, vector))
+        for p in apart:
+            source._decisions.borrow(p)
+            source._note_times(p)
+        for atom in self._floor.early_votes:
+            source._note_time(atom.cast.voter, atom.cast.hlc)
         return write(source._checkpoint(vector))
+
+    def _apart(self, vector: VersionVector) -> Iterator[ProposalState]:
+        """Proposals of which all that is known lies at or below `vector`, and which nothing else can touch."""
+        decisions, upto = self._decisions, vector.get
+        if decisions.resolutions or self._displaced:
+            return
+        for p in decisions.register.by_key.values():
+            birth = p.birth
+            if birth.seq > upto(birth.journal, 0) or p.openings:
+                continue
+            for cast in p.votes.values():
+                if cast.seq > upto(cast.journal, 0):
+                    break
+            else:
+                if decisions.is_alone(p):
+                    yield p
 
     def _checkpoint(self, vector: VersionVector) -> Checkpoint:
         lineage = self._decisions.lineage
@@ -372,7 +403,7 @@ class Fold:
         floor = read(checkpoint)
         if self._advance(vector, floor):
             return
-        atoms = self._atoms()
+        atoms = self._atoms(self._decisions.register.by_key.values())
         self._vector, self._floor = dict(vector), floor
         self._load([atom for atom in atoms if self._above(atom)])
 
@@ -403,19 +434,16 @@ class Fold:
                 self._take_again(atom)
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
-        for known in self._atoms():
-            if isinstance(known, Birth):
-                self._note_time(known.origin, known.hlc)
-            elif isinstance(known, VoteAtom):
-                self._note_time(known.cast.voter, known.cast.hlc)
+        for p in decisions.register.by_key.values():
+            self._note_times(p)
         decisions.refresh()
         return True
 
     def _above(self, atom: Atom | Cast) -> bool:
         return is_above(atom, self._vector)
 
-    def _atoms(self) -> list[Atom]:
-        """All atoms above the floor."""
+    def _atoms(self, proposals: Iterable[ProposalState]) -> list[Atom]:
+        """All atoms above the floor: of these proposals, and of none that is known."""
         vector = self._vector
         atoms: list[Atom] = [*self._displaced.values(), *self._late.values(), *self._decisions.resolutions.values()]
         for votes in self._early_votes.values():
@@ -423,7 +451,7 @@ class Fold:
         for openings in self._early_openings.values():
             atoms += openings
         atoms = [atom for atom in atoms if is_above(atom, vector)]
-        for p in self._decisions.register.by_key.values():
+        for p in proposals:
             if is_above(p.birth, vector):
                 atoms.append(p.birth)
             atoms += _facts(p, vector)

@@ -18,6 +18,31 @@ DIFFS = [(a, b) for a in VERSIONS for b in VERSIONS if a < b]
 REASONS = (None, "conflicting_vote", "stale_version", "bad_hash")
 
 
+def calm_history(seed: int, proposals: int) -> Writer:
+    """Most proposals are alone in their slots and all vote on them; now and then two compete, or somebody is late."""
+    rng = random.Random(seed)
+    writer = Writer()
+    late: list[tuple[str, Event]] = []
+    for number in range(proposals):
+        origin, hlc = rng.choice(VOTERS), 10 * number + rng.randrange(10)
+        version = f"1.{rng.randrange(number + 1) if rng.random() < 0.1 else number}.0"
+        fields: dict[str, Any] = {"kind": "snapshot", "version": version, "hash": rng.choice("xxxy")}
+        if number and rng.random() < 0.3:
+            base = f"1.{number - 1}.0"
+            fields |= {"kind": "diff", "base": base, "version": f"1.{number}.0"}
+            if rng.random() < 0.2:
+                fields |= {"kind": "rollback", "base": f"1.{number}.0", "version": base}
+        deadline = rng.choice((FAR, FAR, hlc + 30))
+        proposed = writer.propose(origin, hlc=hlc, id_=f"p{number}", deadline_hlc=deadline, **fields)
+        late += ((voter, proposed) for voter in VOTERS if voter != origin)
+        rng.shuffle(late)
+        while late and rng.random() < 0.8:
+            voter, voted = late.pop()
+            vote, reason = rng.choice((("accept", None), ("accept", None), ("reject", rng.choice(REASONS))))
+            writer.vote(voter, voted, vote, reason)
+    return writer
+
+
 def history(seed: int, proposals: int, others: int, short_deadlines: bool = False) -> Writer:
     """Events of honest and confused instances: doubles, early votes, foreign voters, wrong hashes, broken payloads."""
     rng = random.Random(seed)
@@ -175,3 +200,39 @@ def test_c1_a_floor_over_all_that_is_known_changes_nothing(writer: Writer, strat
     before = observable(fold)
     fold.reset(writer.vector, fold.checkpoint(writer.vector))
     assert observable(fold) == before
+
+
+@given(st.integers(0, 2**32), st.integers(1, 60), st.sampled_from(STRATEGIES), st.booleans())
+@settings(max_examples=150)
+def test_c1_floor_after_floor_says_what_the_events_below_it_say(
+    seed: int, proposals: int, strategy: Strategy, tight: bool
+) -> None:
+    """Also where most of what lies below is lent and not decided anew."""
+    writer = calm_history(seed, proposals)
+    rng = random.Random(seed)
+    limits = replace(Limits(), max_settled_kept=5, max_history_kept=2) if tight else Limits()
+    whole = folded(writer.events, strategy, limits)
+    below = Fold(strategy, limits)
+    vector: dict[str, int] = {}
+    for _ in range(3):
+        higher = {journal: rng.randint(vector.get(journal, 0), seq) for journal, seq in writer.vector.items()}
+        for event in within(writer.events, higher):
+            below.apply(event)
+        floor = whole.checkpoint(higher)
+        assert below.checkpoint(higher) == floor
+        again = whole.digest()
+        assert whole.checkpoint(higher) == floor, "to look changes nothing"
+        assert whole.digest() == again
+        whole.reset(higher, floor)
+        below.reset(higher, floor)
+        vector = higher
+    for event in writer.events:
+        below.apply(event)
+    assert below.digest() == whole.digest()
+    assert below.checkpoint(writer.vector) == whole.checkpoint(writer.vector)
+
+
+def test_c1_most_of_what_lies_below_is_lent() -> None:
+    writer = calm_history(1, 60)
+    fold = folded(writer.events)
+    assert 30 < len(list(fold._apart(writer.vector))) < 60
