@@ -54,15 +54,16 @@ class Compaction:
         chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
         floor = self._control.state.floor
-        gathered = max(proposed, total - (sum(floor.vector.values()) if floor is not None else 0))
+        events = total - (sum(floor.vector.values()) if floor is not None else 0)
+        gathered = max(proposed, events)
         if gathered < 2 * retain:
             return  # A floor costs all nodes a checkpoint: one for many events.
         for count, sample in self._samples:
-            enough = total - count >= retain or alone * fold.count_above(sample) >= retain
+            above, left = total - count, alone * fold.count_above(sample)
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
-            if not enough or (gathered < 3 * retain and not self._passed_by_all(sample)):
+            if max(above, left) < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break
-            if self._covers_floor(sample):
+            if max(events - above, proposed - left) >= self._every and self._covers_floor(sample):
                 chosen = sample
         if chosen is None or self._already(chosen):
             return
