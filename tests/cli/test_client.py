@@ -185,7 +185,9 @@ def test_an_order_goes_round_again_while_nodes_are_slow(node: FakeNode) -> None:
         answer = Client([url, node.url], 0.2, 60.0).post("x", {"requestId": "r"}, repeatable=True)
         released.set()
     assert answer.data == {"done": True}
-    assert [one.body for one in node.requests("POST x")] == [{"requestId": "r"}] * 2
+    bodies = [one.body for one in node.requests("POST x")]
+    assert len(bodies) > 1
+    assert all(body == {"requestId": "r"} for body in bodies)
 
 
 def test_an_order_waits_longest_where_there_is_no_other_to_ask(node: FakeNode) -> None:

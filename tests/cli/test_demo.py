@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,9 +83,20 @@ def demo() -> Iterator[Demo]:
 
 
 @pytest.fixture
-def at(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> Demo:
+def at(demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Demo:
+    """A demo whose nodes see one another, whatever the test before did to it."""
     monkeypatch.setenv("IWDC_NODE", ",".join(demo.urls))
+    assert main.run(["wait", "--healthy", "3", "--leader", "--timeout", f"{DEADLINE_S:g}"]) == Exit.DONE
+    capsys.readouterr()
     return demo
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """Look again until it is so."""
+    ends = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < ends, what
+        time.sleep(0.05)
 
 
 def test_the_seed_s_lines(at: Demo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,9 +111,13 @@ def test_the_seed_s_lines(at: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     assert "stale_version" in capsys.readouterr().out
     assert main.run(["wait", "--version", "1.3.0", "--settled", "--timeout", "20"]) == Exit.DONE
     capsys.readouterr()
-    assert main.run(["traces", proposal["traceId"]]) == Exit.DONE
-    waterfall = capsys.readouterr().out
-    assert all(f"instance-{letter}" in waterfall for letter in "ABC")
+
+    def traced_everywhere() -> bool:
+        assert main.run(["traces", proposal["traceId"]]) == Exit.DONE
+        waterfall = capsys.readouterr().out
+        return all(f"instance-{letter}" in waterfall for letter in "ABC")
+
+    until("the third has voted as well", traced_everywhere)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +160,12 @@ def test_locks(at: Demo, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["lock", "release", "a/b c", "--owner", "me", "--token", str(token)]) == Exit.DONE
     assert main.run(["lock", "run", "a/b c", "--", "sh", "-c", "test $IWDC_LOCK_TOKEN -gt 1 && exit 9"]) == 9
     capsys.readouterr()
-    assert main.run(["locks", "-o", "plain"]) == Exit.DONE
-    assert capsys.readouterr().out == ""
+
+    def none_held() -> bool:
+        assert main.run(["locks", "-o", "plain"]) == Exit.DONE
+        return capsys.readouterr().out == ""
+
+    until("the asked node has heard of the release", none_held)
 
 
 def test_orders_to_the_leader(at: Demo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,13 +211,12 @@ def test_the_loss_of_a_node_is_passed_over_and_shown(
     try:
         monkeypatch.setenv("IWDC_NODE", ",".join(lone.urls))
         os.kill(nodes(lone)[0], signal.SIGKILL)
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
+
+        def seen() -> bool:
             assert main.run(["quorum", "--json"]) == Exit.DONE
-            if json.loads(capsys.readouterr().out)["healthy"] == 2:
-                break
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+            return bool(json.loads(capsys.readouterr().out)["healthy"] == 2)
+
+        until("its loss is seen", seen)
         assert main.run(["wait", "--quorum", "--leader", "--timeout", "30"]) == Exit.DONE
         out, err = capsys.readouterr()
         assert "○ instance-A  unreachable" in out

@@ -17,8 +17,9 @@ from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
 from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Hang, Refuse, running
+from tests.lateness import Lateness
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 STUBBORN = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -100,14 +101,16 @@ def test_after_a_wait_the_lease_is_renewed_before_the_command_starts(node: FakeN
     assert paths == ["acquire", "renew", "release"]
 
 
-def test_it_is_renewed_as_long_as_the_command_runs(node: FakeNode, tmp_path: Path) -> None:
-    node.routes["POST distributed/locks/catalogue/acquire"] = granted(600)
+def test_it_is_renewed_as_long_as_the_command_runs(
+    node: FakeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEWALS", 150)  # soon, though the lease is long
     renewed = tmp_path / "renewed"
 
     def renew(asked: Asked) -> Any:
         if len(node.requests("POST distributed/locks/catalogue/renew")) == 4:
             renewed.touch()
-        return granted(600)
+        return granted(30_000)
 
     node.routes["POST distributed/locks/catalogue/renew"] = renew
     assert run("sh", "-c", f"while [ ! -e {renewed} ]; do sleep 0.05; done") == Exit.DONE
@@ -127,8 +130,9 @@ def test_what_is_not_renewed_is_ended_before_the_lease(
     node.routes["POST distributed/locks/catalogue/acquire"] = grant
     node.routes["POST distributed/locks/catalogue/renew"] = refusing(answer)
     alive = tmp_path / "alive"
-    assert run(sys.executable, "-c", STUBBORN, str(alive)) == Exit.LOCK
-    assert float(alive.read_text().rstrip().split("\n")[-1]) < sent[0] + 2, "alive after its lease"
+    with Lateness() as late:
+        assert run(sys.executable, "-c", STUBBORN, str(alive)) == Exit.LOCK
+    assert float(alive.read_text().rstrip().split("\n")[-1]) < sent[0] + 2 + late.seconds, "alive after its lease"
     err = capfd.readouterr().err
     assert "it was not renewed in time" in err
     assert "killing it" in err
@@ -146,9 +150,15 @@ def test_a_lock_taken_away_ends_the_command_at_once(node: FakeNode, capfd: pytes
 
 
 def test_all_of_the_command_is_ended_not_only_its_shell(node: FakeNode, tmp_path: Path) -> None:
-    node.routes["POST distributed/locks/catalogue/acquire"] = granted(900)
-    node.routes["POST distributed/locks/catalogue/renew"] = refusing(Hang())
+    node.routes["POST distributed/locks/catalogue/acquire"] = granted(1_500)
     pid_file = tmp_path / "pid"
+
+    def renew(asked: Asked) -> Any:
+        if pid_file.exists():
+            raise Hang
+        return granted(1_500)
+
+    node.routes["POST distributed/locks/catalogue/renew"] = renew
     assert run("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait") == Exit.LOCK
     deadline = time.monotonic() + DEADLINE_S
     while _is_alive(int(pid_file.read_text())):

@@ -22,7 +22,7 @@ from iwdc_console.client import Answer
 from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Raw, running
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 WITH_A_TERMINAL_OF_ITS_OWN = """
 import fcntl, os, sys, termios
 os.setsid()

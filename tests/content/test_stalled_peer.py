@@ -3,10 +3,8 @@
 import hashlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from node.runtime.content.pace import Pace
 from node.runtime.content.pull import Pull, Unserved
 from node.runtime.content.serving import pieces_of
 from tests.artifacts.trees import CREATED_AT, NEW, found_in, lay, store_at
+from tests.content.playing import played
 
 ASK_S = 0.2
 
@@ -34,39 +33,17 @@ def _honest(store: Store, holding: Holding, version: str = "1.0.0") -> Iterator[
     """Gives the content, and says that it is this version."""
     manifest = store.manifest(holding)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(path: str, body: bytes) -> tuple[int, bytes]:
+        if path.endswith("/manifest"):
+            return 200, manifest.document
+        if not body:
+            standing = {"key": holding.key, "version": version, "state": "held"}
+            return 200, json.dumps({"success": True, "data": standing}).encode()
+        pieces = pieces_of(manifest, json.loads(body)["parts"])
+        return 200, b"".join(Path(holding.path(entry)).read_bytes() for _, entry in pieces)
 
-        def do_GET(self) -> None:
-            if self.path.endswith("/manifest"):
-                self._answer(manifest.document)
-            else:
-                standing = {"key": holding.key, "version": version, "state": "held"}
-                self._answer(json.dumps({"success": True, "data": standing}).encode())
-
-        def do_POST(self) -> None:
-            parts = json.loads(self.rfile.read(int(self.headers["content-length"])))["parts"]
-            files = [Path(holding.path(entry)).read_bytes() for _, entry in pieces_of(manifest, parts)]
-            self._answer(b"".join(files))
-
-        def _answer(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing is logged."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
-        serving.start()
-        try:
-            yield Member("honest", f"http://127.0.0.1:{server.server_address[1]}/api/v1")
-        finally:
-            server.shutdown()
-            serving.join()
+    with played("honest", answer) as member:
+        yield member
 
 
 def test_the_others_give_it_though_one_stands_still(tmp_path: Path) -> None:

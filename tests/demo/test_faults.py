@@ -32,7 +32,7 @@ from iwdc_console.demo.faults import (
 )
 
 pytestmark = pytest.mark.cluster
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 NAMES = ("instance-A", "instance-B", "instance-C")
 
 
@@ -149,8 +149,7 @@ def test_one_direction_is_cut_slowed_and_mended(cluster: Cluster) -> None:
     assert cluster.state.impaired == ()
     until("B hears A", lambda: seen(cluster, "instance-B", "instance-A")["status"] == "healthy")
     cluster.order(Delay("instance-A", "instance-B", 300))
-    until("the round trip is long", lambda: seen(cluster, "instance-A", "instance-B")["rttMs"] > 290)
-    assert seen(cluster, "instance-A", "instance-B")["rttMs"] < 900
+    until("it is slow by that much, once", lambda: 290 < seen(cluster, "instance-A", "instance-B")["rttMs"] < 590)
 
 
 def test_a_split_and_a_node_that_dies_behind_it(cluster: Cluster) -> None:
@@ -173,7 +172,7 @@ def test_a_wall_clock_is_set_off_and_stays_so_over_a_restart(cluster: Cluster) -
     other = rest(name)[0]
     cluster.order(Skew(name, 5_000))
     until("it drifts", lambda: seen(cluster, other, name)["reasons"] == ["drift"])
-    assert abs(seen(cluster, other, name)["driftMs"] - 5_000) < 500
+    until("by how much", lambda: abs(seen(cluster, other, name)["driftMs"] - 5_000) < 500)
     cluster.order(Restart(name))
     assert member(cluster, name).skew_ms == 5_000
     until("it drifts again", lambda: seen(cluster, other, name)["reasons"] == ["drift"])

@@ -11,7 +11,7 @@ import pytest
 from iwdc_console.demo.network import Network
 from iwdc_console.demo.ports import HOST
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NODE = "instance-A"
 REQUEST = b"GET /api/v1/distributed/info HTTP/1.1\r\n\r\n"
 

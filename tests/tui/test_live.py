@@ -16,7 +16,7 @@ from iwdc_console.tui.source.events import MAX_MESSAGE_BYTES, messages
 from iwdc_console.tui.source.live import PUBLISH_S, LiveSource
 from tests.cli.fake import Asked, FakeNode, Hang, Raw, Refuse, running
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 STATUS = {
     "id": "instance-A", "cluster": "prod", "quorum": {"total": 3, "healthy": 3, "required": 2, "sufficient": True},
     "leader": {"id": "instance-A", "term": 4}, "instances": [{"id": "instance-A", "status": "healthy"}],

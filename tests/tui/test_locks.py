@@ -21,7 +21,7 @@ from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.menu import Menu
 from tests.tui import prod_eu
-from tests.tui.driving import SIZES, drive, shown, until, write
+from tests.tui.driving import DEADLINE_S, SIZES, drive, shown, until, write
 from tests.tui.prod_eu import NOW_S
 from tests.tui.test_overview import plain
 
@@ -107,7 +107,7 @@ def held(act: Callable[[Holdings, list[tuple[str, str]]], Any]) -> None:
 
 
 async def met(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110 (what is waited for has no event)
             await asyncio.sleep(0.005)
 

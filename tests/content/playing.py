@@ -1,0 +1,42 @@
+"""A peer that is played: a bare HTTP server in this process that says what a test wants it to."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from node.protocol.settings import Member
+
+Answer = Callable[[str, bytes], tuple[int, bytes]]
+"""From the path and the body of a request to a status and a body."""
+
+
+@contextmanager
+def played(name: str, answer: Answer, kind: str = "application/octet-stream") -> Iterator[Member]:
+    """A member of this name, for as long as the block runs; `kind` is the type of all its answers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            status, body = answer(self.path, self.rfile.read(int(self.headers.get("content-length", 0))))
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 (the name is the library's)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            yield Member(name, f"http://127.0.0.1:{server.server_address[1]}/api/v1")
+        finally:
+            server.shutdown()
+            serving.join()
