@@ -159,7 +159,7 @@ def test_scripted_commands_never_load_the_console() -> None:
     """Start-up is part of the interface: a command must not load what only the console or the node needs."""
     code = (
         "import sys, iwdc_console.cli.main;"
-        "print([m for m in ('textual', 'httpx', 'rich', 'msgspec', 'node.protocol') if m in sys.modules])"
+        "print([m for m in ('textual', 'rich', 'msgspec', 'node.protocol') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

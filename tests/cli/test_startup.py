@@ -11,7 +11,7 @@ import pytest
 from tests.cli import samples
 from tests.cli.fake import FakeNode, Raw, running
 
-HEAVY = {"textual", "httpx", "rich", "pydantic", "msgspec", "uvloop", "httptools", "cryptography", "prometheus_client"}
+HEAVY = {"textual", "rich", "pydantic", "msgspec", "uvloop", "httptools", "cryptography", "prometheus_client"}
 REPORT = """
 import json, sys
 from iwdc_console.cli.main import run

@@ -115,7 +115,7 @@ def _hang() -> Any:
         (Raw(200, b""), "not what a node answers"),
         (Raw(503, b"{}"), "answered 503"),
         (Raw(302, b""), "answered 302"),
-        (lambda asked: _hang(), "disconnected"),
+        (lambda asked: _hang(), "closed without an answer"),
     ],
 )
 def test_a_broken_answer_is_a_sentence_and_the_next_try_is_counted(answer: Any, why: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,9 +11,7 @@ from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.source.answers import BadAnswer, decode
-
-if TYPE_CHECKING:
-    import httpx
+from iwdc_console.tui.source.http import OK, Answer, Connections, Failed
 
 KEPT = 1000
 """Events remembered."""
@@ -21,7 +19,9 @@ FIRST = 200
 """Events asked for at the start."""
 SILENCE_S = 40.0
 """A stream says something at least every 15 s; silent for longer than this it is taken for dead."""
+ANSWER_TIMEOUT_S = 3.0
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_FIRST_BYTES = 16 * 1024 * 1024
 
 
 class Message(NamedTuple):
@@ -35,9 +35,7 @@ class Message(NamedTuple):
 class Follower:
     """Keeps one stream open, on the node it was last told; `take` gets all events known after each arrival."""
 
-    def __init__(
-        self, client: "httpx.AsyncClient", clock: Clock, take: Callable[[Part[tuple[Event, ...]]], None]
-    ) -> None:
+    def __init__(self, client: Connections, clock: Clock, take: Callable[[Part[tuple[Event, ...]]], None]) -> None:
         self._client = client
         self._clock = clock
         self._take = take
@@ -62,22 +60,17 @@ class Follower:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, node: str) -> None:
-        import httpx
-
         base = f"{node}/api/v1/distributed/events"
         try:
             if not self._cursor:
-                first = await self._client.get(base, params={"limit": FIRST})
-                first.raise_for_status()
-                self._add(node, list(decode("events", first.content)))
-                self._cursor = first.headers.get("x-iwdc-cursor", "")
-            timeout = httpx.Timeout(SILENCE_S, connect=2.0)
+                async with self._client.get(f"{base}?limit={FIRST}", ANSWER_TIMEOUT_S) as first:
+                    self._add(node, list(decode("events", await _good(first).body(MAX_FIRST_BYTES))))
+                    self._cursor = first.headers.get("x-iwdc-cursor", "")
             headers = {"Accept": "text/event-stream", "Last-Event-ID": self._cursor}
-            async with self._client.stream("GET", f"{base}/stream", headers=headers, timeout=timeout) as response:
-                response.raise_for_status()
-                async for batch in messages(response.aiter_bytes()):
+            async with self._client.get(f"{base}/stream", SILENCE_S, headers) as stream:
+                async for batch in messages(_good(stream).chunks()):
                     self._receive(node, batch)
-        except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadAnswer, OSError):
+        except (Failed, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadAnswer, OSError):
             return  # the next answer of a node starts it anew, from the cursor
 
     def _receive(self, node: str, batch: list[Message]) -> None:
@@ -91,6 +84,12 @@ class Follower:
 
 
 _DECODER = msgspec.json.Decoder(Event)
+
+
+def _good(answer: Answer) -> Answer:
+    if answer.status != OK:
+        raise BadAnswer(f"events: answered {answer.status}")
+    return answer
 
 
 async def messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[Message]]:

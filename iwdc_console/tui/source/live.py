@@ -7,7 +7,6 @@ known stays, with the time it was received. The next poll is armed only after th
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
@@ -20,14 +19,11 @@ from iwdc_console.tui.model.marks import UNREACHABLE
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import Follower
+from iwdc_console.tui.source.http import NOT_FOUND, OK, Connections, Failed
 from iwdc_console.tui.source.thrift import worth_asking
-
-if TYPE_CHECKING:
-    import httpx
 
 POLL_S = 1.0
 ANSWER_TIMEOUT_S = 3.0
-CONNECT_TIMEOUT_S = 2.0
 LONGEST_PAUSE_S = 8.0
 HOME_S = 2.0
 """So often a node to go back to is asked while another one answers."""
@@ -92,7 +88,7 @@ class LiveSource:
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
-        self._client: httpx.AsyncClient | None = None
+        self._client: Connections | None = None
 
     @property
     def context(self) -> str:
@@ -147,7 +143,7 @@ class LiveSource:
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """What is known, each time more is, at most every `PUBLISH_S`."""
-        client = self._client = await asyncio.to_thread(_new_client)
+        client = self._client = Connections()
         follower = Follower(client, self._clock, self._take_events)
         poll = asyncio.create_task(self._poll(client, follower))
         try:
@@ -163,9 +159,9 @@ class LiveSource:
             poll.cancel()
             self._forget_comparison()
             await asyncio.gather(poll, follower.stop(), return_exceptions=True)
-            await client.aclose()
+            await client.close()
 
-    async def _poll(self, client: "httpx.AsyncClient", follower: Follower) -> None:
+    async def _poll(self, client: Connections, follower: Follower) -> None:
         try:
             while True:
                 self._now.clear()
@@ -208,7 +204,7 @@ class LiveSource:
         start = order.index(node) if node in order else 0
         return order[start:] + order[:start]
 
-    async def _find_status(self, client: "httpx.AsyncClient") -> bool:
+    async def _find_status(self, client: Connections) -> bool:
         """Ask the nodes in turn until one answers. False when none does."""
         tried: list[str] = []
         for node in self._candidates():
@@ -252,7 +248,7 @@ class LiveSource:
         leader = next((item for item in members if item.id == id_ and item.status != UNREACHABLE), None)
         return (leader is not None and _root(leader)) or self._observation.link.node
 
-    async def _describe(self, client: "httpx.AsyncClient", node: str) -> None:
+    async def _describe(self, client: Connections, node: str) -> None:
         """The chosen version, and what it differs in: that is asked for once, for it is work for the node."""
         path = f"snapshots/{quote(self._version, safe='')}"
         await self._ask_part(client, node, "summary", f"{path}/summary")
@@ -264,7 +260,7 @@ class LiveSource:
 
     async def _ask_part(
         self,
-        client: "httpx.AsyncClient",
+        client: Connections,
         node: str,
         name: PartName,
         path: str = "",
@@ -286,7 +282,7 @@ class LiveSource:
         changes = {name: part, "troubles": troubles}
         self._observation = msgspec.structs.replace(self._observation, **changes)
 
-    async def _gather_clocks(self, client: "httpx.AsyncClient") -> None:
+    async def _gather_clocks(self, client: Connections) -> None:
         """What each member has measured of its own clock; who does not answer is left out."""
         status, known = self._observation.status, self._then.get("clocks")
         then = None if known is None else known.value
@@ -299,7 +295,7 @@ class LiveSource:
         part = Part(clocks, self._observation.link.node, self._clock.mono_s(), int(self._clock.wall_ms()))
         self._observation = msgspec.structs.replace(self._observation, clocks=part)
 
-    async def _gather_trace(self, client: "httpx.AsyncClient", trace: str) -> None:
+    async def _gather_trace(self, client: Connections, trace: str) -> None:
         """The spans of a trace on every member; who did not answer is told."""
         status = self._observation.status
         members = [item for item in status.value.instances if _root(item)] if status else []
@@ -323,15 +319,7 @@ def _root(item: Instance) -> str:
         return ""
 
 
-def _new_client() -> "httpx.AsyncClient":
-    """Imports httpx and sets it up: takes long enough to be kept off the thread that paints."""
-    import httpx
-
-    timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-    return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
-
-
-async def _spans(client: "httpx.AsyncClient", node: str, trace: str) -> "tuple[Span, ...] | None":
+async def _spans(client: Connections, node: str, trace: str) -> "tuple[Span, ...] | None":
     """A member's spans of a trace: none when it does not know it, None when it does not answer."""
     try:
         found: tuple[Span, ...] = decode(
@@ -344,7 +332,7 @@ async def _spans(client: "httpx.AsyncClient", node: str, trace: str) -> "tuple[S
     return found
 
 
-async def _measured(client: "httpx.AsyncClient", node: str) -> Drift | None:
+async def _measured(client: Connections, node: str) -> Drift | None:
     """A member's measurements of its clock; None when it does not answer."""
     try:
         found: Drift = decode("drift", await _get(client, node, PATHS["drift"]))
@@ -353,28 +341,20 @@ async def _measured(client: "httpx.AsyncClient", node: str) -> Drift | None:
     return found
 
 
-async def _get(client: "httpx.AsyncClient", node: str, path: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
+async def _get(client: Connections, node: str, path: str, timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
     """The body of a good answer. Raises `Unanswered`."""
-    import httpx
-
-    content = bytearray()
     try:
-        timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        url = f"{node}/api/v1/{path}"
-        async with asyncio.timeout(timeout_s), client.stream("GET", url, timeout=timeout) as response:
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > MAX_ANSWER_BYTES:
-                    raise Unanswered(f"more than {MAX_ANSWER_BYTES} bytes")
-    except (TimeoutError, httpx.TimeoutException) as error:
+        async with asyncio.timeout(timeout_s), client.get(f"{node}/api/v1/{path}", timeout_s) as answer:
+            content = await answer.body(MAX_ANSWER_BYTES)
+    except TimeoutError as error:
         raise Unanswered(silence.no_answer(timeout_s)) from error
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    except (Failed, OSError) as error:
         raise Unanswered(why(error)) from error
-    if response.status_code == httpx.codes.NOT_FOUND:
+    if answer.status == NOT_FOUND:
         raise Unknown(silence.unknown(path))
-    if response.status_code != httpx.codes.OK:
-        raise Unanswered(silence.answered(response.status_code))
-    return bytes(content)
+    if answer.status != OK:
+        raise Unanswered(silence.answered(answer.status))
+    return content
 
 
 def why(error: BaseException) -> str:
