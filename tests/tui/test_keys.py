@@ -66,8 +66,9 @@ def test_no_action_is_left_out() -> None:
     async def look(app: Console, pilot: Pilot[Any]) -> None:
         reached.update(active.binding.id or "" for active in here(app.screen))
 
-    for where in WHERE:
-        visit(Round(where[0], (where,)), look)
+    visit(Round("all places", PLACE_KEYS), look)
+    for form in FORMS.items():
+        visit(Round(form[0], (form,)), look)
     assert {action.id for action in ACTIONS} - reached == set()
 
 
