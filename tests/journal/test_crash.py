@@ -1,13 +1,16 @@
 """Real processes killed at any point, and real disks that refuse: nothing acknowledged is lost."""
 
 import contextlib
+import fcntl
 import os
 import random
 import resource
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from node.journal import (
     Journal,
     JournalFault,
     JournalFull,
+    directory,
     instance_id,
     offline,
     schema,
@@ -298,7 +302,31 @@ def test_a_bad_instance_json_is_refused(tmp_path: Path, content: str) -> None:
         instance_id(tmp_path)
 
 
-def test_a_look_at_a_directory_does_not_keep_its_node_from_starting(tmp_path: Path) -> None:
+def test_a_look_at_a_directory_does_not_keep_its_node_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it lasts: it shares the lock, and whoever takes the directory waits for its end."""
+    tried, lock = threading.Event(), directory._locked
+
+    def tells(descriptor: int, kind: int) -> bool:
+        had = lock(descriptor, kind)
+        if kind == fcntl.LOCK_EX and not had:
+            tried.set()
+        return had
+
+    DirectoryLock.take(tmp_path).release()
+    monkeypatch.setattr(directory, "_locked", tells)
+    look = os.open(tmp_path / directory.LOCK_NAME, os.O_RDONLY)
+    assert lock(look, fcntl.LOCK_SH)
+    with ThreadPoolExecutor(1) as node:
+        taken = node.submit(DirectoryLock.take, tmp_path)
+        assert tried.wait(60)
+        os.close(look)
+        taken.result(60).release()
+
+
+@pytest.mark.slow
+def test_looks_again_and_again_do_not_keep_a_node_from_starting(tmp_path: Path) -> None:
     looks = "import sys; from pathlib import Path; from node.journal.directory import is_held\n" + (
         "print(is_held(Path(sys.argv[1])), flush=True)\nwhile True: is_held(Path(sys.argv[1]))"
     )
