@@ -12,7 +12,7 @@ import random
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -33,6 +33,7 @@ from iwdc_console.tui.model.api import (
 )
 from iwdc_console.tui.model.observation import Link, Observation, Part, PartName
 from iwdc_console.tui.screens.places import PLACES
+from iwdc_console.tui.source.answers import decode
 from iwdc_console.tui.source.events import KEPT
 
 NODE: Final = "http://10.0.0.1:3000"
@@ -46,9 +47,6 @@ KEYS: Final = (
     "question_mark", "escape", "ctrl+p", "escape", "colon", "escape", "z", "escape", "space", "space", "y",
     "equals_sign",
 )  # fmt: skip
-
-
-T = TypeVar("T")
 
 
 class Day:
@@ -91,9 +89,9 @@ class Day:
         self._events = (*self._events, *(self._event(step, n, now_ms) for n in range(EVENTS_PER_STEP)))[-KEPT:]
         node = self._name(0)
         parts = {
-            "status": received(self._status(step, now_ms), Status),
+            "status": received("status", self._status(step, now_ms)),
             "events": self._events,
-            "proposals": received(self._proposals(step, now_ms), tuple[Proposal, ...]),
+            "proposals": received("proposals", self._proposals(step, now_ms)),
             "locks": tuple(Lock(f"shelf-{n}", "builder", self._name(n), step, 30_000, step % 30_000) for n in range(5)),
             "traces": tuple(
                 TraceSummary(f"{step + n:032x}", "PROPOSE_SNAPSHOT_API", f"snapshot-{n}", now_ms - n, 7.4, 6, (node,))
@@ -183,9 +181,9 @@ class Lived(Console):
             self._day.used.set()
 
 
-def received(value: T, type_: type[T]) -> T:
+def received(name: PartName, value: object) -> Any:
     """The value as it is after it came from a node: nothing in it is shared with what came before."""
-    return msgspec.json.decode(msgspec.json.encode(value), type=type_)
+    return decode(name, b'{"success":true,"data":%b}' % msgspec.json.encode(value))
 
 
 def resident() -> int:

@@ -12,6 +12,8 @@ import gc
 from textual._styles_cache import StylesCache
 from textual.strip import Strip
 
+from iwdc_console.tui.model import once
+
 EVERY_S = 600.0
 """A look at all there is takes less than a tenth of a second, which a key may have to wait for."""
 YOUNG, MIDDLE, OLD = 5_000, 80, 5
@@ -36,6 +38,7 @@ def begin() -> None:
 
 def forget() -> None:
     """Let go of all that nobody can see any more."""
+    once.forget()
     StylesCache.get_inner_outer.cache_clear()
     Strip.render_ansi.cache_clear()
     gc.collect()

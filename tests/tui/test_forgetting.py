@@ -4,10 +4,13 @@ import gc
 from typing import Any
 from weakref import ref
 
+import msgspec
 from textual.pilot import Pilot
 
 from iwdc_console.tui import forgetting
 from iwdc_console.tui.app import Console
+from iwdc_console.tui.model import once
+from iwdc_console.tui.source.answers import decode
 from tests.tui.driving import drive, until
 
 
@@ -32,3 +35,27 @@ def test_a_dialog_that_was_closed_and_its_painted_lines_are_let_go() -> None:
             gc.enable()
 
     drive(act)
+
+
+def test_what_was_said_of_an_old_answer_does_not_hold_it() -> None:
+    class Answer:
+        """Of a node."""
+
+    say = once.once(lambda answer: len(str(answer)))
+    answer = Answer()
+    assert say(answer) == say(answer)
+    held = ref(answer)
+    del answer
+    assert held() is not None
+    forgetting.forget()
+    assert held() is None
+
+
+def test_instances_that_see_the_same_share_what_they_see() -> None:
+    """A hundred times a hundred words are a megabyte of each status."""
+    names = [f"i{n}" for n in range(9)]
+    views = [dict.fromkeys(names, "healthy"), {**dict.fromkeys(names, "healthy"), "i3": "unreachable"}]
+    told = [{"id": name, "sees": views[n % 2]} for n, name in enumerate(names)]
+    status = decode("status", msgspec.json.encode({"success": True, "data": {"instances": told}}))
+    assert [item.sees for item in status.instances] == [each["sees"] for each in told]
+    assert len({id(item.sees) for item in status.instances}) == len(views)

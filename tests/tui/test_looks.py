@@ -118,6 +118,18 @@ def test_every_theme(snap_compare: Any, theme: str) -> None:
     assert snap_compare(prod_eu.console(), terminal_size=(80, 24), run_before=dressed)
 
 
+@pytest.mark.parametrize("theme", ["iwdc-light", "ansi-16"])
+@pytest.mark.parametrize("size", [SIZES[1], pytest.param(SIZES[2], marks=pytest.mark.slow)], ids=told)
+def test_those_unlike_the_others_on_larger_screens(snap_compare: Any, theme: str, size: tuple[int, int]) -> None:
+    """A bright ground, and no colours but the terminal's."""
+
+    async def dressed(pilot: Pilot[Any]) -> None:
+        pilot.app.theme = theme
+        await settled(pilot)
+
+    assert snap_compare(prod_eu.console(), terminal_size=size, run_before=dressed)
+
+
 def test_in_russian(snap_compare: Any) -> None:
     async def spoken(pilot: Pilot[Any]) -> None:
         await settled(pilot)

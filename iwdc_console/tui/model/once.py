@@ -1,10 +1,13 @@
 """What was said of the same things a moment ago is not worked out again."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_said: list[list[Any]] = []
+"""What each such function said last."""
 
 
 def once(say: Callable[P, R]) -> Callable[P, R]:
@@ -14,6 +17,7 @@ def once(say: Callable[P, R]) -> Callable[P, R]:
     is small is compared: numbers, words, sets.
     """
     last: list[tuple[tuple[object, ...], R]] = []
+    _said.append(last)
 
     def said(*args: P.args, **kwargs: P.kwargs) -> R:
         given = (*args, *kwargs.values())
@@ -24,6 +28,12 @@ def once(say: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return said
+
+
+def forget() -> None:
+    """Let go of it: of screens that are not in front it is old, and holds on to whole answers of then."""
+    for last in _said:
+        last.clear()
 
 
 def _same(one: object, other: object) -> bool:

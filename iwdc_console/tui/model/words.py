@@ -8,6 +8,8 @@ LONGEST = 2_000
 """Characters of one value that are looked at: names of any length may come in."""
 REMEMBERED = 200
 """What is no longer than this is made safe and fitted once: most cells say what they said a moment ago."""
+KNOWN = 1024
+"""So many of them: more than there are cells on a large screen."""
 
 
 def clean(words: str) -> str:
@@ -17,7 +19,7 @@ def clean(words: str) -> str:
     return safe(words[:LONGEST] + (ELLIPSIS if len(words) > LONGEST else ""))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KNOWN)
 def _safe(words: str) -> str:
     return safe(words)
 
@@ -27,7 +29,7 @@ def fitted(words: str, width: int, right: bool = False) -> str:
     return _fitted(words, width, right) if len(words) <= REMEMBERED else _fitted.__wrapped__(words, width, right)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KNOWN)
 def _fitted(words: str, width: int, right: bool) -> str:
     return pad(clean(words), width, ">" if right else "<")
 
