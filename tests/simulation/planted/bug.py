@@ -40,6 +40,8 @@ class Bug:
     """Fields of the plan that are not drawn."""
     rare: bool = False
     """Whether more than a few seeds are needed."""
+    first: int = 0
+    """The seed to begin with: those before it see nothing, and take long over it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def bug(name: str, rule: str, /, *families: str, **given: Any) -> Callable[[Plan
     """Register a bug under its name."""
 
     def register(plant: Plant) -> Plant:
-        known = {key: given.pop(key) for key in ("weather", "nodes", "rare") if key in given}
+        known = {key: given.pop(key) for key in ("weather", "nodes", "rare", "first") if key in given}
         BUGS.append(Bug(name, rule, plant, families or CRASHES, plan=given, **known))
         return plant
 

@@ -57,7 +57,7 @@ def resumed(patch: Patch) -> None:
 
 @bug(
     "appends of a lower term are taken", "E1", "contest",
-    think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0,
+    think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0, first=5,
 )  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
     def take(original: Callable[..., None], parts: Parts, peer: Peer, message: Any, envelope: Any) -> None:
