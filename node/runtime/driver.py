@@ -8,6 +8,7 @@ from.
 """
 
 import asyncio
+import contextlib
 import math
 import random
 import time
@@ -64,6 +65,8 @@ LAG_SHARE = 0.1
 MIN_LAG_S = 0.05
 MAX_UNWRITTEN_RECORDS = 100_000
 """Records that wait for the disk before deliveries are left unread; as lost messages they are repaired later."""
+LEAVE_S = 0.5
+"""How long a node that stops waits for the answers to its last deliveries."""
 SHIP_BYTES = 1024 * 1024
 """Events read from the journal for one `Push`, about."""
 
@@ -131,12 +134,16 @@ class Engine:
         self.step(Tick())
 
     async def stop(self) -> None:
-        """Commit what is gathered, answer who waits, close links and journal. Safe to call twice."""
+        """Commit what is gathered, deliver and answer who waits, close links and journal. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
         if self._running:
             await self._disk.flush()
+            # It may never come back, as a build that was a member while it ran.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await asyncio.gather(*(link.drain() for link in self._links.values()))
         self._end("the node was stopped")
         await asyncio.gather(*(link.close() for link in self._links.values()))
         self._links.clear()

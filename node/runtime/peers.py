@@ -86,6 +86,8 @@ class Link:
         self._lazy: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
         self._awaiting = False
+        self._settled = asyncio.Event()
+        """Set when a delivery has been answered, or will not be."""
         self._answer_due = 0.0
         self._answer_timer: asyncio.TimerHandle | None = None
         self.answering = False
@@ -160,6 +162,13 @@ class Link:
             self._reachable = True
             self._nudged.set()
 
+    async def drain(self) -> None:
+        """Deliver what waits, lazy or not, as far as the peer can be reached. Wait no longer than you would for it."""
+        while self._connection is not None and (self._waiting or self._awaiting):
+            self._settled.clear()
+            self._flush()
+            await self._settled.wait()
+
     async def close(self) -> None:
         """Close the connection and stop trying."""
         if self._answer_timer is not None:
@@ -175,7 +184,7 @@ class Link:
         if connection is not self._connection or not self._awaiting:
             connection.abort()
             return
-        self._awaiting = False
+        self._ends()
         if not keep_alive:
             self._connection = None
             connection.abort()
@@ -200,8 +209,8 @@ class Link:
             return
         self._connection = None
         if self._awaiting:
-            self._awaiting = False
             self._node.exchanged(self._peer, "broken")
+        self._ends()
 
     def _flush_soon(self) -> None:
         # One loop iteration's messages leave together.
@@ -224,6 +233,10 @@ class Link:
         if self._answer_timer is None:
             self._answer_timer = self._loop.call_later(self._answer_timeout_s, self._look)
 
+    def _ends(self) -> None:
+        self._awaiting = False
+        self._settled.set()
+
     def _look(self) -> None:
         # One timer sees to many exchanges: making and cancelling one for each costs more than the exchange's parsing.
         self._answer_timer = None
@@ -234,7 +247,7 @@ class Link:
             self._answer_timer = self._loop.call_later(left_s, self._look)
             return
         self._node.exchanged(self._peer, "timeout")
-        self._awaiting = False
+        self._ends()
         if self._connection is not None:
             self._connection.abort()
             self._connection = None

@@ -14,7 +14,7 @@ from node.protocol.messages import Envelope, Message, Permit, Push, TimeProbe
 from node.protocol.records import Vote
 from node.protocol.requests import Elect
 from node.protocol.settings import Member, Timing
-from node.runtime import answering, peers
+from node.runtime import answering, driver, peers
 from node.runtime.peers import Link
 from tests.ports import claimed
 from tests.runtime.scripted import (
@@ -372,5 +372,54 @@ def test_what_need_not_wait_for_the_commit_is_the_answer_and_the_rest_comes_by_i
         assert [got.messages for got in sink.got] == [(Permit(2),)]
         await node.stop()
         await sink.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_stops_delivers_what_waits_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(driver, "LEAVE_S", DEADLINE_S)
+        sink = await PeerServer(quiet).start()
+
+        def script(input: Input) -> list[Effect]:
+            if isinstance(input, Received):
+                return [Persist(1, (Vote(1, "B"),)), Send("B", Permit(1), 1), Send("B", Permit(2), 1, lazy=True)]
+            return []
+
+        node, _ = engine(script, MemoryJournal(), settings("A", ("B", sink.url)))
+        await node.start()
+        await until(lambda: node._links["B"].connected, "connection")
+        node.received(envelope("B", "A"))
+        await node.stop()
+        assert [message for got in sink.got for message in got.messages] == [Permit(1), Permit(2)]
+        await sink.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_stops_waits_for_no_peer_that_hangs_or_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(driver, "LEAVE_S", 0.05)
+        never = asyncio.Event()
+
+        async def hang(_: Envelope) -> None:
+            await never.wait()
+
+        async def drop(_: Envelope) -> bytes:
+            raise ConnectionError
+
+        hung, dead = await PeerServer(hang).start(), await PeerServer(drop).start()
+        node, _ = engine(
+            lambda input: [Send("B", Permit(1), 0), Send("C", Permit(1), 0)] if isinstance(input, Received) else [],
+            MemoryJournal(), settings("A", ("B", hung.url), ("C", dead.url)),
+        )  # fmt: skip
+        await node.start()
+        await until(lambda: all(link.connected for link in node._links.values()), "connections")
+        node.received(envelope("B", "A"))
+        async with asyncio.timeout(DEADLINE_S):
+            await node.stop()
+        assert [len(server.got) for server in (hung, dead)] == [1, 1]
+        await hung.stop()
+        await dead.stop()
 
     asyncio.run(scenario())
