@@ -222,7 +222,8 @@ class Checkers:
                 self._rests_on_majority(process, granted.lock)
             case Reply(_, ProposalAnswer() as answer):
                 self._ballots.founded(answer.proposal, process.name)
-                if answer.proposal.state == "rejected":
+                # What it rests on may be on other disks alone: then it is heard again after a crash.
+                if answer.proposal.state == "rejected" and _is_on_disk(process):
                     self._refusals.add((process.name, answer.proposal.key))
             case Reply(_, Published() as answer):
                 if answer.seq > process.disk.vector.get(answer.journal, 0):
@@ -342,3 +343,9 @@ class Checkers:
                 self.told(process, view)
                 self._stays(process, view)
                 self._ballots.agree(view, process.name)
+
+
+def _is_on_disk(process: "Process") -> bool:
+    """Whether all events that a node goes by are on its own disk."""
+    written = process.disk.vector
+    return all(seq <= written.get(journal, 0) for journal, seq in process.running.vector.items())

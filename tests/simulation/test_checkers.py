@@ -8,7 +8,7 @@ import pytest
 
 from node.protocol.core import Core
 from node.protocol.effects import Reply, Send
-from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
+from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event, VersionVector
 from node.protocol.messages import ControlAppend, ControlReset
 from node.protocol.records import (
     Appended,
@@ -192,9 +192,11 @@ def shown(key: str, state: str) -> ProposalView:
     return ProposalView(key, key, "snapshot", "h", "A", state, 0, 0, 2, ("A", "B", "C"), {}, quorum, "")
 
 
-def reach(process: Process, key: str, state: str, durable: bool = True) -> None:
-    """A floor is put in place, and the node shows one proposal."""
-    process.core = cast(Core, SimpleNamespace(view_proposals=lambda now, limit: (shown(key, state),)))
+def reach(process: Process, key: str, state: str, durable: bool = True, held: VersionVector | None = None) -> None:
+    """A floor is put in place, and the node, which holds these events, shows one proposal."""
+    process.core = cast(
+        Core, SimpleNamespace(view_proposals=lambda now, limit: (shown(key, state),), vector=held or {})
+    )
     process.world.schedule.run(process.world.schedule.t + 60)
     process.world.checkers.floor_reached(process)
     if durable:
@@ -222,6 +224,16 @@ def test_a_rejection_that_was_on_no_disk_when_the_node_was_killed(world: World) 
     reach(a, "seen", "rejected", durable=False)
     world.checkers.started(a)
     reach(a, "seen", "expired")
+
+
+def test_a_rejection_told_of_votes_that_were_on_no_disk_here(world: World) -> None:
+    """They are on those of their voters, and are heard again."""
+    for process in world.processes:
+        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+    a, told = world.hosts["A"], shown("told", "rejected")
+    reach(a, "another", "rejected", held={"elsewhere": 1})
+    world.checkers.left(a, Reply(1, ProposalAnswer(told.id, told.quorum, told), 0))
+    reach(a, "told", "expired")
 
 
 def test_a_gap_or_two_events_in_one_place(world: World) -> None:
