@@ -4,7 +4,8 @@ Every so many events the leader remembers how far its logs had come. When twice 
 floor, the newest such point with `retain_events` above it, which every voter that is alive has passed, becomes the next
 floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
 
-Where events carry many proposals each, these count as what they would be alone: what must be known is bounded by them.
+Where events carry many proposals each, these are counted instead, for what must be known is bounded by them: each
+counts twice, for itself and for its votes.
 """
 
 from collections import deque
@@ -19,6 +20,8 @@ from node.protocol.replication import Replication
 from node.protocol.state import Fold
 
 SAMPLES_PER_RETENTION = 8
+EVENTS_OF_A_PROPOSAL = 2
+"""What a proposal counts for at least, however many share an event."""
 
 
 class Compaction:
@@ -42,28 +45,26 @@ class Compaction:
         """With every heartbeat: remember how far the logs are, and move the floor when it is time."""
         fold, vector = self._fold, self._replication.vector
         total = sum(vector.values())
-        # A proposal, a vote of each other voter, and an announcement.
-        alone = len(self._members.voters) + 1
-        proposed = alone * fold.above_floor
-        since = abs(proposed - self._sampled)  # a floor makes them fewer
+        proposals = EVENTS_OF_A_PROPOSAL * fold.above_floor
+        since = abs(proposals - self._sampled)  # a floor makes them fewer
         if not self._samples or max(total - self._samples[-1][0], since) >= self._every:
             self._samples.append((total, dict(vector)))
-            self._sampled = proposed
+            self._sampled = proposals
         if not self._election.granting:
             return
         chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
         floor = self._control.state.floor
         events = total - (sum(floor.vector.values()) if floor is not None else 0)
-        gathered = max(proposed, events)
+        gathered = max(proposals, events)
         if gathered < 2 * retain:
             return  # A floor costs all nodes a checkpoint: one for many events.
         for count, sample in self._samples:
-            above, left = total - count, alone * fold.count_above(sample)
+            above, proposed = total - count, EVENTS_OF_A_PROPOSAL * fold.count_above(sample)
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
-            if max(above, left) < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
+            if max(above, proposed) < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
                 break
-            if max(events - above, proposed - left) >= self._every and self._covers_floor(sample):
+            if max(events - above, proposals - proposed) >= self._every and self._covers_floor(sample):
                 chosen = sample
         if chosen is None or self._already(chosen):
             return

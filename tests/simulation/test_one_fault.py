@@ -60,7 +60,7 @@ def test_nothing_grows_under_a_steady_load() -> None:
 
 def test_what_is_proposed_in_batches_does_not_gather_either() -> None:
     """An event carries many proposals then: a floor is due for what must be known, not for the events alone."""
-    stage = Stage(3, limits=Limits(retain_events=400, max_settled_kept=20, max_history_kept=20))
+    stage = Stage(3, limits=Limits(retain_events=200, max_settled_kept=20, max_history_kept=20))
     leader = stage.elect()
     held, known = [], []
     for turn in range(3):
