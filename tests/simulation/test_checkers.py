@@ -291,6 +291,8 @@ def test_votes_of_different_rounds_or_repeated_do_not_add_up() -> None:
         ballots.take(taken)
     for taken in (proposal("q", "right"), vote("q", "C")):
         ballots.take(taken)
+    with pytest.raises(Violation, match="promise 4"):
+        ballots.take(vote("p", "C"))
 
 
 def test_votes_lost_with_a_disk_count_no_more() -> None:
