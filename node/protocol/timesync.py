@@ -17,6 +17,8 @@ BURST = 5
 HISTORY = 240
 WIDEN_PPM = 200.0
 """How fast an old measurement loses worth: twice the drift of a poor quartz, in parts per million."""
+MOST_PPM = 1_000.0
+"""An offset that changes faster than this, beyond its error, was set: a system slews its clock by 500 at most."""
 FIRST_AFTER_S = 1.0
 
 
@@ -94,11 +96,18 @@ class TimeSync:
         return sample.offset_ms, sample.error_ms + age_s * WIDEN_PPM / 1000
 
     def rate_ppm(self) -> float | None:
-        """How fast the offset to the present reference grows, parts per million; None before two measurements."""
-        same = [sample for sample in self.history if sample.reference == self._reference]
-        if len(same) < 2 or same[-1].at <= same[0].at:
+        """How fast the offset to the present reference grows, parts per million, since either clock was last set.
+
+        None before two measurements.
+        """
+        same: list[DriftSample] = []
+        for sample in reversed(self.history):
+            if sample.reference != self._reference or (same and _set_between(sample, same[-1])):
+                break
+            same.append(sample)
+        if len(same) < 2 or same[0].at <= same[-1].at:
             return None
-        return (same[-1].offset_ms - same[0].offset_ms) / (same[-1].at - same[0].at) * 1_000_000
+        return (same[0].offset_ms - same[-1].offset_ms) / (same[0].at - same[-1].at) * 1_000_000
 
     def suspect(self) -> str | None:
         """Whose clock is wrong: the leader's, when the others agree among themselves and not with it."""
@@ -158,3 +167,10 @@ class TimeSync:
             "TIME_DRIFT_MEASURE", level="warn" if warn else "debug", started=self._started,
             offset_ms=offset_ms, error_ms=rtt_ms / 2, reference=reference, suspect=self.suspect(),
         )  # fmt: skip
+
+
+def _set_between(earlier: DriftSample, later: DriftSample) -> bool:
+    """Whether one of the two clocks was set in the meantime, rather than running fast or slow."""
+    passed_ms = later.at - earlier.at
+    moved_ms = abs(later.offset_ms - earlier.offset_ms) - earlier.error_ms - later.error_ms
+    return passed_ms < 0 or moved_ms > passed_ms * MOST_PPM / 1_000_000
