@@ -130,7 +130,7 @@ class Voting:
             return REJECT, "bad_hash"
         if not self._signed(origin, proposal):
             return REJECT, "bad_signature"
-        reason = self._order_flaw(proposal)
+        reason = None if self._made_current(proposal, key) else self._order_flaw(proposal)
         if reason == "":
             return (REJECT, "unknown_base") if now_hlc > self._near_deadline(proposal) else None
         if reason is not None:
@@ -166,6 +166,12 @@ class Voting:
             if bound is not None and bound != proposal.content:
                 return True
         return False
+
+    def _made_current(self, proposal: Proposal, key: str | None) -> bool:
+        """Whether others have accepted it meanwhile and it led to the current version: it does not make itself stale."""
+        state = None if key is None else self._fold.get(key)
+        accepted = state is not None and state.verdict == "accepted"
+        return accepted and self._fold.current == (proposal.version, proposal.hash)
 
     def _order_flaw(self, proposal: Proposal) -> str | None:
         """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""

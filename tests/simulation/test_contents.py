@@ -28,6 +28,22 @@ def test_a_vote_waits_until_the_content_is_held() -> None:
     assert all("content-1" in process.disk.contents for process in stage.world.processes)
 
 
+def test_what_was_accepted_meanwhile_is_not_stale_by_itself() -> None:
+    stage = Stage(3)
+    stage.elect()
+    stage.kill("C")
+    accepted = _propose(stage, "A", "1.0.0", "content-1", 20.0)
+    assert accepted.state == "accepted"
+    stage["C"].start()
+    stage.until(lambda: "C" in _votes(stage, accepted.id), 20)
+    assert _votes(stage, accepted.id)["C"] == ("accept", None)
+
+
+def _votes(stage: Stage, label: str) -> dict[str, tuple[str, str | None]]:
+    [proposal] = stage["A"].running.view_proposal(stage["A"].now, label)
+    return {voter: (vote.vote, vote.reason) for voter, vote in proposal.votes.items()}
+
+
 def test_content_that_nobody_has_is_abstained_from_and_nothing_stays_pending() -> None:
     stage = Stage(3)
     stage.elect()
