@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
+import msgspec
 import pytest
 from textual.widgets import OptionList
 from textual.worker import WorkerCancelled
@@ -176,6 +177,37 @@ def test_what_did_follow_is_told_with_its_time() -> None:
     assert "instance-B takes over" in shown
     assert "+0.2 s  instance-B leads, term 5" in shown
     assert outcome_lines(then, "it cannot be", {}, seen, 90, 20) == [[("it cannot be", "status-unreachable")]]
+
+
+def seen_in_turn(*statuses: Status) -> Moment:
+    """The last of these, a second apart, with what they were before."""
+    begin_ms = NOW_MS - 1_000 * (len(statuses) - 1)
+    observations = [
+        Observation(nodes=(A,), link=Link(node=A), status=Part(each, A, float(at), begin_ms + 1_000 * at))
+        for at, each in enumerate(statuses)
+    ]
+    return Moment(observations[-1], History.of(observations), float(len(statuses)), NOW_MS)
+
+
+def test_a_clock_that_is_set_off_is_told_until_it_is_right_again() -> None:
+    at = choices(state(), C, C).index(next(one for one in choices(state(), C, C) if Skew(C, 5_000.0) in one.orders))
+    then = Rehearsal(state(), C, status(), (at,), NOW_MS - 3_000)
+    weak = replace_instance(status(), B, status="degraded", reasons=("drift",), status_age_ms=100)
+    doubted = msgspec.structs.replace(replace_instance(status(), B, status_age_ms=600), suspect=C)
+    right = replace_instance(status(), B, status_age_ms=1_600)
+    seen = seen_in_turn(status(), weak, doubted, right)
+    assert [sentence for _, sentence in followed(then, seen, {})] == [
+        "instance-B is degraded (its clock is off)",
+        "instance-B is healthy",
+        "the clock of instance-C is suspect",
+        "the clock of instance-C is no longer suspect",
+    ]
+    assert "and 3 more" in words(outcome_lines(then, "", {}, seen, 90, 5)), "what has no room is counted"
+
+
+def replace_instance(known: Status, id: str, **changes: Any) -> Status:
+    instances = tuple(msgspec.structs.replace(each, **changes) if each.id == id else each for each in known.instances)
+    return msgspec.structs.replace(known, instances=instances)
 
 
 def test_a_link_between_two_others_is_seen_to_break() -> None:

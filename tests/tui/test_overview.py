@@ -7,13 +7,16 @@ from iwdc_console.tui.model import overview
 from iwdc_console.tui.model.api import Candidate, Instance, Leader, Quorum, Status
 from iwdc_console.tui.model.evidence import note, proof
 from iwdc_console.tui.model.frame import fields
+from iwdc_console.tui.model.history import History
+from iwdc_console.tui.model.instances import detail_lines
 from iwdc_console.tui.model.lately import entries
 from iwdc_console.tui.model.matrix import matrix_lines
-from iwdc_console.tui.model.observation import Link, Observation
+from iwdc_console.tui.model.moment import Moment
+from iwdc_console.tui.model.observation import Link, Observation, Part
 from iwdc_console.tui.model.overview import proposal_lines
 from iwdc_console.tui.model.verdict import Verdict, spare, verdict
 from tests.tui import prod_eu
-from tests.tui.prod_eu import NAMES, NOW_S, instance, moment, observation
+from tests.tui.prod_eu import NAMES, NOW_MS, NOW_S, instance, moment, observation
 
 
 def of(status: Status) -> Verdict:
@@ -71,10 +74,32 @@ def test_a_suspect_clock_is_not_all_well() -> None:
     assert of(msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")) == Verdict(
         "degraded",
         "Working, but the clock of instance-B is suspect.",
-        "",
+        "No lock and no vote rests on clocks.",
         "2 more may fail before writes stop.",
         "2 more may fail.",
     )
+
+
+def test_a_suspect_clock_is_told_where_its_instance_is_looked_at() -> None:
+    doubted = msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")
+    why = "its clock is suspect: the others agree among themselves, not with it"
+    seen = moment(observation(doubted))
+    notes = {row.key: (row.note, row.note_tone) for row in overview.instance_rows(seen)}
+    assert notes["instance-B"] == (why, "status-degraded")
+    assert notes["instance-C"][0] == ""
+    assert why in plain(detail_lines(seen, "instance-B", 100, 20))
+    assert why not in plain(detail_lines(seen, "instance-C", 100, 20))
+
+
+def test_what_happened_to_a_clock_stands_among_the_rest() -> None:
+    well, doubted = prod_eu.all_well(), msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")
+    parts = [Part(each, "", float(at), NOW_MS + at * 1_000) for at, each in enumerate((well, doubted, well))]
+    history = History.of(Observation(status=part) for part in parts)
+    seen = Moment(Observation(status=parts[-1]), history, 3.0, NOW_MS + 3_000)
+    assert [(each.origin, each.word, each.what) for each in entries(seen, 5)] == [
+        ("instance-B", "clock", "no longer suspect"),
+        ("instance-B", "clock", "suspect: the others agree, not with it"),
+    ]
 
 
 def test_the_worst_is_said_first() -> None:

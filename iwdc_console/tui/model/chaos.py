@@ -102,9 +102,7 @@ def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Lin
         [(f"{age(moment.now_ms - since_ms):>7}  ", "text-muted"), (words, "")]
         for since_ms, words in sorted(found, reverse=True)
     ]
-    if len(lines) > most:
-        lines[most - 1 :] = [[(text("verdict.more", count=len(lines) - most + 1), "text-muted")]]
-    return lines
+    return _cut(lines, most)
 
 
 def _ways(impaired: Sequence[Impaired]) -> Iterator[tuple[Impaired, bool]]:
@@ -137,4 +135,11 @@ def outcome_lines(
         lines.append([(f"{label:<{NAME}}", "text-muted"), (f"{after:>8}  ", "text-accent"), (words, "")])
     if not happened:
         lines.append([(f"{text('chaos.happened'):<{NAME}}", "text-muted"), (text("chaos.seen.nothing"), "text-muted")])
-    return lines[:most]
+    return _cut(lines, most)
+
+
+def _cut(lines: list[Line], most: int) -> list[Line]:
+    """As many as there is room for; in the place of the last, how many more there are."""
+    if len(lines) > most:
+        lines[most - 1 :] = [[(text("verdict.more", count=len(lines) - most + 1), "text-muted")]]
+    return lines

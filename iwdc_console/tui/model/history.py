@@ -44,6 +44,14 @@ class Change(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class Doubt(NamedTuple):
+    """An instance's clock became suspect to the asked node, or was `cleared`."""
+
+    at_ms: int
+    instance: str
+    cleared: bool
+
+
 class _Samples:
     """The newest samples of one instance, packed. As objects among those that come and go with each answer, a hundred
     instances' would keep the memory around them as well.
@@ -88,7 +96,7 @@ def _known(value: float) -> float | None:
 
 
 class History:
-    """Samples by instance, and changes of status, oldest first."""
+    """Samples by instance, changes of status and doubts of clocks, oldest first."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
@@ -96,6 +104,8 @@ class History:
         self._last_s = float("-inf")
         self.pulses: deque[Pulse] = deque(maxlen=kept)
         self.changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
+        self.doubts: deque[Doubt] = deque(maxlen=CHANGES_KEPT)
+        self._suspect: str | None = None
 
     @classmethod
     def of(cls, observations: Iterable[Observation]) -> "History":
@@ -114,6 +124,7 @@ class History:
         quorum = part.value.quorum
         rtts = [item.rtt_ms for item in part.value.instances if item.rtt_ms is not None]
         self.pulses.append(Pulse(part.at_ms, quorum.healthy, quorum.total, part.value.events, max(rtts, default=None)))
+        self._doubt(part.value.suspect, part.at_ms)
         known = {instance.id for instance in part.value.instances}
         for gone in self._samples.keys() - known:
             del self._samples[gone]
@@ -124,6 +135,12 @@ class History:
             if ring.status not in ("", item.status):
                 self.changes.append(Change(part.at_ms, item.id, ring.status, item.status, item.reasons))
             ring.append(Sample(part.at_ms, item.status, item.rtt_ms, item.drift_ms, item.heartbeat_age_ms))
+
+    def _doubt(self, suspect: str | None, at_ms: int) -> None:
+        if suspect != self._suspect:
+            moved = ((self._suspect, True), (suspect, False))
+            self.doubts.extend(Doubt(at_ms, name, cleared) for name, cleared in moved if name is not None)
+            self._suspect = suspect
 
     def samples(self, instance: str, count: int = KEPT) -> list[Sample]:
         """The newest `count` samples of an instance, oldest first."""

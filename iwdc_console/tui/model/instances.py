@@ -5,7 +5,7 @@ from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.evidence import proof, reason, status_word
 from iwdc_console.tui.model.history import Sample
-from iwdc_console.tui.model.marks import HEALTHY, mark, shape, tone
+from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds
@@ -25,7 +25,7 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
     lines = [
         _head(item, part.value, aged_ms),
-        *_why(item),
+        *_why(item, part.value),
         *_witnesses(item, part.value),
         [],
         *_history(moment.history.samples(item.id), width, own=item.id == part.value.id),
@@ -46,14 +46,17 @@ def _head(item: Instance, status: Status, aged_ms: float) -> Line:
     return line
 
 
-def _why(item: Instance) -> list[Line]:
-    """Each reason on a line of its own, then what to do about the first of them."""
-    if not item.reasons:
-        words = text("instances.no_reason") if item.status == HEALTHY else text("reason.no_answer")
-        return [[(f"  {words}", "text-muted")]]
-    return [
+def _why(item: Instance, status: Status) -> list[Line]:
+    """Each reason on a line of its own, with its evidence."""
+    lines: list[Line] = [
         [(f"  {reason(word)}", tone(item.status)), (f"  {proof(word, item)}", "text-muted")] for word in item.reasons
     ]
+    if item.id == status.suspect:
+        lines.append([(f"  {text('reason.suspect')}", tone(DEGRADED))])
+    if not lines:
+        words = text("instances.no_reason") if item.status == HEALTHY else text("reason.no_answer")
+        lines.append([(f"  {words}", "text-muted")])
+    return lines
 
 
 def _pair(key: str, value: str) -> Line:

@@ -1,4 +1,4 @@
-"""What happened last: the cluster's events and the changes of status seen from here, newest first, for the overview."""
+"""What happened last, newest first, for the overview: events, and what was seen from here of statuses and clocks."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.evidence import reason, status_word
-from iwdc_console.tui.model.history import Change
-from iwdc_console.tui.model.marks import shape, tone
+from iwdc_console.tui.model.history import Change, Doubt
+from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, shape, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.timeline import SHAPES, TONES, level, names_of, summary
 from iwdc_console.tui.model.words import fitted
@@ -39,7 +39,8 @@ def entries(moment: Moment, most: int) -> list[Entry]:
     told = _newest(part.value[-LOOKED_AT:] if part is not None else ())
     seen = (_of_change(change) for change in reversed(moment.history.changes))
     found: list[Entry] = []
-    for entry in merge(told, seen, key=lambda entry: -entry.at_ms):
+    doubted = (_of_doubt(doubt) for doubt in reversed(moment.history.doubts))
+    for entry in merge(told, seen, doubted, key=lambda entry: -entry.at_ms):
         if len(found) == most:
             break
         found.append(entry)
@@ -61,6 +62,12 @@ def _of_change(change: Change) -> Entry:
     return Entry(
         change.at_ms, change.instance, shape(change.status), status_word(change.status), tone(change.status), what
     )
+
+
+def _of_doubt(doubt: Doubt) -> Entry:
+    status = HEALTHY if doubt.cleared else DEGRADED
+    what = text("lately.cleared" if doubt.cleared else "lately.suspect")
+    return Entry(doubt.at_ms, doubt.instance, shape(status), text("lately.clock"), tone(status), what)
 
 
 def time_of_day(at_ms: int) -> str:

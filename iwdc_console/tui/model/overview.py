@@ -9,7 +9,7 @@ from iwdc_console.tui.model.bars import bar, sparkline
 from iwdc_console.tui.model.evidence import note, status_word
 from iwdc_console.tui.model.history import History, Pulse
 from iwdc_console.tui.model.locks import left_ms, left_words
-from iwdc_console.tui.model.marks import UNREACHABLE, mark, tone
+from iwdc_console.tui.model.marks import DEGRADED, UNREACHABLE, mark, tone
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
@@ -63,7 +63,10 @@ def _instance_rows(part: Part[Status], history: History, newest: Pulse | None, a
 
 def _instance_row(item: Instance, status: Status, history: History, aged_ms: float) -> Row:
     cells = partial(_instance_cells, item, status, history, aged_ms)
-    return Row(item.id, cells, note(item), tone(item.status), copy=item.id)
+    said, shade = note(item), tone(item.status)
+    if not said and item.id == status.suspect:
+        said, shade = text("reason.suspect"), tone(DEGRADED)
+    return Row(item.id, cells, said, shade, copy=item.id)
 
 
 def _instance_cells(item: Instance, status: Status, history: History, aged_ms: float) -> Cells:

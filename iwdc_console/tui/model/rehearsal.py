@@ -23,7 +23,8 @@ from iwdc_console.demo.faults import (
 )
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Status
-from iwdc_console.tui.model.evidence import note, status_word
+from iwdc_console.tui.model.evidence import note, reason, status_word
+from iwdc_console.tui.model.history import Doubt
 from iwdc_console.tui.model.matrix import Blind, link_words
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.succession import changes, successor
@@ -222,33 +223,45 @@ def _after_split(groups: Sequence[Sequence[str]], status: Status) -> list[str]:
 
 
 def followed(rehearsal: Rehearsal, moment: Moment, blind: Mapping[Blind, int]) -> list[tuple[float, str]]:
-    """What has happened since, in order: seconds after, and a sentence. From events, and from how statuses changed.
+    """What has happened since, in order: seconds after, and a sentence. From events, statuses and doubts of clocks.
 
     `blind` are links between others that were seen to be broken, since unix ms.
     """
-    found = [
-        ((change.at_ms - rehearsal.at_ms) / 1000, text("chaos.seen.leads", node=change.leader, term=change.term))
-        for change in changes(moment.observation.events.value if moment.observation.events else ())
-        if change.at_ms >= rehearsal.at_ms
-    ]
+    leaders = changes(moment.observation.events.value if moment.observation.events else ())
     part = moment.observation.status
-    for each in part.value.instances if part else ():
-        if part is None or each.status_age_ms is None:
-            continue
-        since_ms = part.at_ms - each.status_age_ms
-        if since_ms >= rehearsal.at_ms:
-            why = f" ({note(each)})" if note(each) else ""
-            words = text("chaos.seen.status", node=each.id, status=status_word(each.status), why=why)
-            found.append(((since_ms - rehearsal.at_ms) / 1000, words))
-    for link, since_ms in blind.items():
-        if since_ms >= rehearsal.at_ms:
-            found.append(((since_ms - rehearsal.at_ms) / 1000, link_words(link)))
-    if part is not None:
-        found += _slowed(rehearsal, moment, part.value.id)
-    return sorted(found)
+    found = [
+        *((each.at_ms, text("chaos.seen.leads", node=each.leader, term=each.term)) for each in leaders),
+        *_statuses(moment),
+        *((each.at_ms, _doubt(each)) for each in moment.history.doubts),
+        *((since_ms, link_words(link)) for link, since_ms in blind.items()),
+        *(_slowed(rehearsal, moment, part.value.id) if part is not None else ()),
+    ]
+    since = sorted((at_ms, words) for at_ms, words in found if at_ms >= rehearsal.at_ms)
+    return [((at_ms - rehearsal.at_ms) / 1000, words) for at_ms, words in since]
 
 
-def _slowed(rehearsal: Rehearsal, moment: Moment, asked: str) -> Iterator[tuple[float, str]]:
+def _statuses(moment: Moment) -> Iterator[tuple[int, str]]:
+    """What each instance is, since when the asked node says; and what it was in between, when that was seen."""
+    part = moment.observation.status
+    present: dict[str, str] = {}
+    for each in part.value.instances if part is not None else ():
+        if part is not None and each.status_age_ms is not None:
+            present[each.id] = each.status
+            yield part.at_ms - each.status_age_ms, _status(each.id, each.status, note(each))
+    for change in reversed(moment.history.changes):
+        if present.pop(change.instance, None) != change.status:
+            yield change.at_ms, _status(change.instance, change.status, "; ".join(map(reason, change.reasons)))
+
+
+def _doubt(doubt: Doubt) -> str:
+    return text("chaos.seen.cleared" if doubt.cleared else "chaos.seen.suspect", node=doubt.instance)
+
+
+def _status(node: str, status: str, why: str) -> str:
+    return text("chaos.seen.status", node=node, status=status_word(status), why=f" ({why})" if why else "")
+
+
+def _slowed(rehearsal: Rehearsal, moment: Moment, asked: str) -> Iterator[tuple[int, str]]:
     """Round trips that have become as slow as was ordered: the asked node measures those of its own links."""
     slowed: dict[str, float] = {}
     for order in rehearsal.chosen[-1].orders:
@@ -260,4 +273,4 @@ def _slowed(rehearsal: Rehearsal, moment: Moment, asked: str) -> Iterator[tuple[
         first = next((each for each in since if each.rtt_ms is not None and each.rtt_ms >= least_ms), None)
         if first is not None and (now_ms := since[-1].rtt_ms) is not None:
             words = text("chaos.seen.round_trip", one=asked, other=other, ms=number(now_ms))
-            yield (first.at_ms - rehearsal.at_ms) / 1000, words
+            yield first.at_ms, words

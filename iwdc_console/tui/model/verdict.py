@@ -103,7 +103,9 @@ def _of_status(status: Status) -> Verdict:
     if links:
         return Verdict(DEGRADED, text("verdict.broken_link"), _links(links), *spare)
     if status.suspect is not None:
-        return Verdict(DEGRADED, text("verdict.suspect_clock", id=status.suspect), "", *spare)
+        return Verdict(
+            DEGRADED, text("verdict.suspect_clock", id=status.suspect), text("verdict.suspect_harms"), *spare
+        )
     return Verdict(HEALTHY, text("verdict.safe", total=quorum.total, leader=status.leader.id), "", *spare)
 
 
