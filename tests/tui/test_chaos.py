@@ -318,3 +318,30 @@ def test_without_a_demo_there_is_no_chaos() -> None:
             assert commandline.run(app, "chaos") is not None
 
     asyncio.run(use())
+
+
+def test_all_nodes_have_their_column_where_it_is_narrow() -> None:
+    members = {name: Member(f"instance-{name}", "", "running", NOW_MS) for name in "DEFG"}
+    slow = Impaired(A, B, cut=False, delay_ms=300.0, since_ms=NOW_MS)
+    heading, first, *_ = ("".join(piece for piece, _ in line) for line in link_lines(state(slow, **members), 44, 20))
+    assert heading.split()[-7:] == list("ABCDEFG")
+    assert first.split() == [A, "~", *"·····"]
+    assert len(heading) <= 44
+    wide = words(link_lines(state(slow, **members), 80, 20))
+    assert "300 ms" in wide
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_what_follows_has_room_on_every_terminal(size: tuple[int, int]) -> None:
+    cluster = FakeCluster()
+    cluster.state = state(**{name: Member(f"instance-{name}", "", "running", NOW_MS) for name in "DEFG"})
+
+    async def use() -> int:
+        app = console(company=Company(demo=cast(Cluster, cluster)))
+        async with app.run_test(size=size) as pilot:
+            await pilot.press("X")
+            await until(pilot, lambda: app.screen.query_one("#outcome").content_size.height > 0)
+            assert app.screen.query_one("#force").content_size.height > 0
+            return app.screen.query_one("#outcome").content_size.height
+
+    assert asyncio.run(use()) >= 5, "what was done, what was expected, what has happened"

@@ -24,8 +24,8 @@ COLUMNS = (
     Column("status", 11, glows=True),
     Column("reason", 16, grow=3, drop=1, most=PROSE),
 )
-CELL = 7
-OPEN, CUT = "·", "✗"
+CELL, LEAST_CELL = 7, 2
+OPEN, CUT, SLOW = "·", "✗", "~"
 PROCESS_TONES = {"running": "", "paused": "status-degraded", "down": "status-unreachable"}
 
 
@@ -56,34 +56,32 @@ def _row(member: Member, seen: Instance | None, leader: str | None, now_ms: int)
 
 
 def link_lines(state: State, width: int, most: int) -> list[Line]:
-    """From each node (lines) to each other (columns): open, cut or slow."""
+    """From each node (lines) to each other (columns): open, cut or slow, and how slow where there is room for it."""
     names = [member.id for member in state.members]
-    short = short_names(names, CELL - 1)
+    cell = max(LEAST_CELL, min(CELL, (width - NAME) // len(names)))
+    short = short_names(names, cell - 1)
     impaired = {(way.source, way.target): way for way in state.impaired}
     heading: Line = [(f"{text('chaos.from_to'):<{NAME}}", "text-muted")]
-    lines = [[*heading, *((f"{short[name]:>{CELL}}", "text-muted") for name in names)]]
+    lines = [[*heading, *((f"{short[name]:>{cell}}", "text-muted") for name in names)]]
     for source in names:
-        cells = [
-            _link(None if source == target else impaired.get((source, target)), source, target) for target in names
-        ]
-        lines.append([(f"{source[: NAME - 1]:<{NAME}}", ""), *cells])
+        ways = (_link(impaired.get((source, target)), cell) if source != target else ("", "") for target in names)
+        lines.append([(f"{source[: NAME - 1]:<{NAME}}", ""), *((f"{words:>{cell}}", tone) for words, tone in ways)])
     return lines[:most]
 
 
-def _link(way: Impaired | None, source: str, target: str) -> tuple[str, str]:
-    if source == target:
-        return " " * CELL, ""
+def _link(way: Impaired | None, cell: int) -> tuple[str, str]:
     if way is None:
-        return f"{OPEN:>{CELL}}", "status-healthy"
+        return OPEN, "status-healthy"
     if way.cut:
-        return f"{CUT:>{CELL}}", "status-unreachable"
-    return f"{text('unit.ms', value=f'{way.delay_ms:g}'):>{CELL}}", "status-degraded"
+        return CUT, "status-unreachable"
+    by = text("unit.ms", value=f"{way.delay_ms:g}")
+    return by if len(by) < cell else SLOW, "status-degraded"
 
 
 def force_lines(state: State, moment: Moment, width: int, most: int) -> list[Line]:
     """Everything that is in force, the newest first, each with since when."""
     found: list[tuple[float, str]] = []
-    short = {name: end.strip() for name, end in short_names([member.id for member in state.members], CELL - 1).items()}
+    short = {name: end.strip() for name, end in short_names([member.id for member in state.members], CELL).items()}
     for member in state.members:
         if member.condition != "running":
             words = text(f"chaos.process.{member.condition}")

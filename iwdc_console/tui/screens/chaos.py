@@ -22,6 +22,8 @@ from iwdc_console.tui.widgets.menu import Menu
 from iwdc_console.tui.widgets.table import Table
 
 LOOK_S = 1.0
+LOW_ROWS = 30
+"""On less, the links' table gives its room to what follows: what is in force names every link that is broken."""
 
 
 class Chaos(View):
@@ -30,12 +32,15 @@ class Chaos(View):
     NAME = "chaos"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
     COMMAND = "instances"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012 (as Textual has it)
     DEFAULT_CSS = """
     Chaos {
-        #links { width: 3fr; height: 1fr; }
-        #force { width: 2fr; height: 1fr; }
+        #middle { height: auto; }
+        #links { width: 3fr; }
+        #force { width: 2fr; height: 100%; min-height: 4; }
         #nodes { height: auto; }
         #outcome { height: 1fr; }
+        &.-low #links { display: none; }
     }
     """
 
@@ -56,8 +61,7 @@ class Chaos(View):
 
     def on_mount(self) -> None:
         """As high as the cluster is large. The host is asked how things stand while this screen is there."""
-        nodes = len(self.state.members)
-        self.query_one("#middle").styles.height = nodes + 3
+        self.query_one("#links").styles.height = len(self.state.members) + 3
         self.set_interval(LOOK_S, self._look)
 
     @property
