@@ -168,7 +168,7 @@ class Voting:
         return False
 
     def _made_current(self, proposal: Proposal, key: str | None) -> bool:
-        """Whether others have accepted it meanwhile and it led to the current version: it does not make itself stale."""
+        """Whether others have accepted it meanwhile and it made the current version: it is not stale by itself."""
         state = None if key is None else self._fold.get(key)
         accepted = state is not None and state.verdict == "accepted"
         return accepted and self._fold.current == (proposal.version, proposal.hash)

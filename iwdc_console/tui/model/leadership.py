@@ -15,6 +15,7 @@ from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
 from iwdc_console.tui.model.table import PROSE, Cell, Cells, Column, Row
+from iwdc_console.tui.model.verdict import electable, election
 from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
@@ -46,7 +47,9 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
         return [[(text("panel.waiting"), "text-muted")]]
     status, leader = part.value, part.value.leader
     if leader.id is None:
-        lines: list[Line] = [[(text("leadership.nobody", term=leader.term), "status-unreachable")]]
+        key = "leadership.nobody" if status.quorum.sufficient else "leadership.nothing_works"
+        lines: list[Line] = [[(text(key, term=leader.term), "status-unreachable")]]
+        lines += [[(line, "")] for line in wrap(clean(election(status)), width)]
     else:
         since = "" if leader.elected_at is None else age(moment.now_ms - leader.elected_at)
         words = text("leadership.leads", leader=leader.id, term=leader.term)
@@ -90,12 +93,12 @@ def _lease(moment: Moment, leader: Leader, asked: str, at_s: float) -> Line:
 def candidate_rows(moment: Moment) -> list[Row]:
     """The voters by rank: longest uptime, then the highest id (E2)."""
     part = moment.observation.status
-    return [] if part is None else _candidates(part.value.leader, language())
+    return [] if part is None else _candidates(part.value.leader, electable(part.value), language())
 
 
 @once
-def _candidates(leader: Leader, spoken: str) -> list[Row]:
-    heir, better = successor(leader), challenger(leader)
+def _candidates(leader: Leader, electable: bool, spoken: str) -> list[Row]:
+    heir, better = successor(leader) if electable else None, challenger(leader)
     return [
         Row(each.id, partial(_candidate, rank, each, leader.id, better, heir), copy=each.id)
         for rank, each in enumerate(leader.candidates, 1)

@@ -91,7 +91,7 @@ def _of_status(status: Status) -> Verdict:
             UNREACHABLE, sentence, gone, text("verdict.writes_wait", id=status.id), text("verdict.writes_wait_brief")
         )
     if status.leader.id is None:
-        return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, _election(status))
+        return Verdict(UNREACHABLE, text("verdict.no_leader"), gone, election(status))
     spare = _spare(status)
     if status.open_conflicts:
         return Verdict(DEGRADED, text("verdict.conflicts", count=status.open_conflicts), gone, *spare)
@@ -145,14 +145,20 @@ def _spare(status: Status) -> tuple[str, str]:
     return text(f"verdict.{name}", **figures), text(f"verdict.{name}_brief", **figures)
 
 
-def _election(status: Status) -> str:
+def election(status: Status) -> str:
     """Whether there can be a leader: one needs a strict majority of the voters."""
     voters, alive, needed = _majority(status)
-    if voters and alive < needed:
+    if not electable(status):
         return text("verdict.no_election", alive=alive, voters=voters, needed=needed)
     if _seen_elsewhere(status):
         return text("verdict.led_elsewhere")
     return text("verdict.locks_wait")
+
+
+def electable(status: Status) -> bool:
+    """Whether enough voters are there to elect a leader; of none that are told of, nothing is known to be missing."""
+    voters, alive, needed = _majority(status)
+    return not voters or alive >= needed
 
 
 def _majority(status: Status) -> tuple[int, int, int]:
