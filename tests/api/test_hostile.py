@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from node.api.connection import BODY as BODY_PART
+from node.api.connection import HEAD, IDLE
 from node.api.exchange import ApiLimits
 from tests.api.stand_in import StandIn
 from tests.api.wire import Client, Served, run, served, soon, until
@@ -19,8 +21,8 @@ CHUNKED = (
     b"POST " + D + b"/propose-snapshot HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"5\r\n" + BODY[:5] + b"\r\n1e;ext=1\r\n" + BODY[5:] + b"\r\n0\r\nTrailer: t\r\n\r\n"
 )
-# Time limits that a test can wait for; the sweep runs once a second.
-HASTY = ApiLimits(head_timeout_s=0.2, request_timeout_s=0.3, idle_timeout_s=0.4, write_timeout_s=0.3, linger_s=0.2)
+# Longer than any test takes: what passes of them is the test's.
+LIMITS = ApiLimits(head_timeout_s=200, request_timeout_s=300, idle_timeout_s=400, write_timeout_s=300, linger_s=200)
 
 
 async def alive(world: Served) -> bool:
@@ -247,15 +249,30 @@ def test_an_expected_continue_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"),
-    [(b"GET / HT", 408), (PROPOSE[:-5], 408), (b"", None), (QUORUM, 200)],
+    ("sent", "phase", "limit_s", "status"),
+    [
+        (b"GET / HT", HEAD, LIMITS.head_timeout_s, 408),
+        (PROPOSE[:-5], BODY_PART, LIMITS.request_timeout_s, 408),
+        (b"", IDLE, LIMITS.idle_timeout_s, None),
+        (QUORUM, IDLE, LIMITS.idle_timeout_s, None),
+    ],
     ids=["slow head", "slow body", "silent", "idle after a request"],
 )
-def test_slow_clients_are_let_go(sent: bytes, status: int | None) -> None:
+def test_slow_clients_are_let_go(sent: bytes, phase: int, limit_s: float, status: int | None) -> None:
+    """Once their time has passed, and not before."""
+
     async def body() -> None:
-        async with served(limits=HASTY) as world:
+        async with served(limits=LIMITS) as world:
             client = await world.client()
             client.send(sent)
+            if sent == QUORUM:
+                assert (await client.answer()).status == 200
+            await until(lambda: any(c.phase == phase for c in world.server.connections))
+            (connection,) = world.server.connections
+            connection.sweep(connection.since + limit_s)
+            assert not connection.deaf
+            assert not connection.transport.is_closing()
+            connection.sweep(connection.since + limit_s + 1)
             if status is not None:
                 assert (await client.answer()).status == status
             assert await client.closed()
@@ -265,21 +282,56 @@ def test_slow_clients_are_let_go(sent: bytes, status: int | None) -> None:
     run(body)
 
 
+def test_who_was_answered_for_the_last_time_and_does_not_go_is_cut_off() -> None:
+    async def body() -> None:
+        async with served(limits=LIMITS) as world:
+            client = await world.client()
+            client.send(b"garbage\r\n\r\n")
+            assert (await client.answer()).status == 400
+            (connection,) = world.server.connections
+            connection.sweep(connection.since + LIMITS.linger_s)
+            assert not connection.transport.is_closing()
+            connection.sweep(connection.since + LIMITS.linger_s + 1)
+            assert connection.transport.is_closing()
+
+    run(body)
+
+
+def test_limits_are_looked_after_while_there_are_clients() -> None:
+    """Nobody asks the server to."""
+
+    async def body() -> None:
+        async with served(limits=replace(LIMITS, idle_timeout_s=0.0)) as world:
+            for _ in range(2):
+                client = await world.client()
+                assert await client.closed()
+                await until(lambda: not world.server.connections)
+
+    run(body)
+
+
 def test_a_client_that_does_not_read_is_not_read_and_then_let_go() -> None:
     """Answers pile up to a bound, not beyond; other clients do not notice."""
 
     async def body() -> None:
-        async with served(limits=HASTY) as world:
+        async with served(limits=LIMITS) as world:
             client = await world.client()
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             openapi = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
             for _ in range(2_000):
                 client.send(openapi)
             (connection,) = world.server.connections
-            while not connection.transport.is_closing():
-                assert connection.transport.get_write_buffer_size() < 1024 * 1024
-                assert await alive(world)
-                await asyncio.sleep(0.05)
+            await until(lambda: connection.unread_since is not None)
+            assert connection.transport.get_write_buffer_size() < 1024 * 1024
+            assert not connection.reading
+            assert await alive(world)
+            since = connection.unread_since
+            assert since is not None
+            connection.sweep(since + LIMITS.write_timeout_s)
+            assert not connection.transport.is_closing()
+            connection.sweep(since + LIMITS.write_timeout_s + 1)
+            assert connection.transport.is_closing()
+            assert await alive(world)
 
     run(body)
 
