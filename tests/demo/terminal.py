@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,9 +92,9 @@ class Terminal:
         """Show what the program wrote."""
         self._stream.feed(data)
 
-    def wait(self, within_s: float = DEADLINE_S) -> int:
+    def wait(self) -> int:
         """Until the program has ended; its exit code."""
-        ends = time.monotonic() + within_s
+        ends = time.monotonic() + DEADLINE_S
         while self.process.poll() is None:
             assert time.monotonic() < ends, "the program goes on"
             if self._master >= 0:
@@ -132,3 +132,11 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def until_gone(pids: Iterable[int]) -> None:
+    """Wait until none of these processes runs."""
+    ends = time.monotonic() + DEADLINE_S
+    while left := [pid for pid in pids if alive(pid)]:
+        assert time.monotonic() < ends, f"still there: {left}"
+        time.sleep(0.05)

@@ -1,18 +1,16 @@
 """A node beside the console: a full member in a process of its own, which ends with the console. Real processes."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.harness import QUICK, Cluster, cluster
-from tests.demo.terminal import Terminal, alive, descendants
+from tests.demo.terminal import Terminal, alive, descendants, until_gone
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 CONSOLE = "iwdc_console.console"
-END_S = 5.0
 
 
 @pytest.fixture
@@ -61,15 +59,12 @@ def test_it_ends_with_a_console_that_was_killed_or_lost_its_terminal(two: Cluste
     with Terminal((CONSOLE, "--embedded", "--config", str(config_of(two, "instance-A"))), tmp_path) as terminal:
         terminal.see("here instance-A")
         pid = node_of(terminal)
-        ends = time.monotonic() + END_S
         if how == "hang-up":
             terminal.hang_up()
         else:
             terminal.process.send_signal(signal.SIGKILL)
-        terminal.wait(END_S)
-        while alive(pid):
-            assert time.monotonic() < ends
-            time.sleep(0.05)
+        terminal.wait()
+        until_gone([pid])
 
 
 def test_one_that_cannot_start_is_told_and_the_console_opens_on_the_others(two: Cluster, tmp_path: Path) -> None:
