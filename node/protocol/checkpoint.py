@@ -4,7 +4,8 @@ Final is every decision, and every settlement that is not an open conflict. Carr
 open conflicts, and whatever shares a slot with them. A pending proposal becomes final, as `stale_version`, when its
 deadline lies before the floor's time, the versions have passed it, and too few voters are left that may have accepted
 it unheard: behind a split they may have told so. For the same reason a floor says nothing of what lies above it. Bounds
-(`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay.
+(`Limits`) drop the oldest of what is only history; the current version and what its bindings need stay. Of the rest one
+number is left, the greatest version that may bind a voter: what is open and may compete with it cannot be judged.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -14,7 +15,7 @@ import msgspec
 
 from node.protocol.ballot import ProposalState, age
 from node.protocol.events import VersionVector
-from node.protocol.proposal import STALE_VERSION, Atom, Birth, Cast, Opening, Resolution, Verdict, VoteAtom
+from node.protocol.proposal import STALE_VERSION, Atom, Birth, Cast, Opening, Proposal, Resolution, Verdict, VoteAtom
 from node.protocol.records import Floor
 from node.protocol.settings import Limits
 from node.protocol.settlement import Lineage
@@ -47,6 +48,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Votes and openings whose proposal is not known."""
     early_openings: tuple[Opening, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
+    forgotten: str | None = None
+    """The greatest version that may bind a voter and is not kept any more."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -188,6 +191,24 @@ def keep(
         _kept(p, p.key in expired, p.payload.version in lineage.reachable and p.payload.base not in versions)
         for p in sorted(chosen.values(), key=age)
     )
+
+
+def forgets(proposals: Iterable[ProposalState], kept: Iterable[Kept], former: str | None) -> str | None:
+    """The greatest version that floors have dropped and that binds a voter, or may; `former`: as of the last floor."""
+    keys = {each.birth.key for each in kept}
+    dropped = (p.payload for p in proposals if p.key not in keys and _may_bind(p))
+    versions = (str(body.base) if body.kind == "rollback" else body.version for body in dropped)
+    return max(versions if former is None else (former, *versions), key=parse, default=None)
+
+
+def _may_bind(proposal: ProposalState) -> bool:
+    """Whether a voter accepted it, or may have without being heard."""
+    return bool(proposal.accepts) or len({voter for voter, _ in proposal.votes}) < len(proposal.payload.voters)
+
+
+def has_forgotten(forgotten: str | None, body: Proposal) -> bool:
+    """Whether floors may have dropped what competed with this proposal."""
+    return forgotten is not None and parse(body.version if body.base is None else body.base) <= parse(forgotten)
 
 
 def _is_over(proposal: ProposalState, hlc: int, latest: Mapping[str, int]) -> bool:

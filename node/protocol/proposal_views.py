@@ -27,8 +27,10 @@ class ProposalViews:
 
     def lookup(self, name: str) -> tuple[ProposalView, ...]:
         """By key, or all that carry the label (P1)."""
-        keys = [name] if self._fold.get(name) else self._fold.by_label(name)
-        return tuple(self.show(state) for key in keys if (state := self._fold.get(key)) is not None)
+        fold = self._fold
+        keys = [name] if fold.get(name) else fold.by_label(name)
+        states = [state for key in keys if (state := fold.get(key)) is not None]
+        return tuple(self.show(state) for state in states if not fold.is_unsure(state))
 
     def conflicts(self) -> tuple[ConflictView, ...]:
         """Slots with more than one accepted content (S1)."""

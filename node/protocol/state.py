@@ -12,7 +12,18 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.checkpoint import Checkpoint, floor_time, is_above, keep, passed, read, without, write
+from node.protocol.checkpoint import (
+    Checkpoint,
+    floor_time,
+    forgets,
+    has_forgotten,
+    is_above,
+    keep,
+    passed,
+    read,
+    without,
+    write,
+)
 from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
@@ -201,7 +212,8 @@ class Fold:
 
     def find(self, kind: ProposalKind, base: str | None, version: str, hash_: str) -> str | None:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
-        return self._decisions.register.find((kind, base, version, hash_))
+        key = self._decisions.register.find((kind, base, version, hash_))
+        return None if key is None or self.is_unsure(self._decisions.register.by_key[key]) else key
 
     @property
     def keys(self) -> list[str]:
@@ -209,8 +221,22 @@ class Fold:
         return self._decisions.register.in_order()
 
     def newest(self, limit: int) -> list[ProposalState]:
-        """The newest proposals, the newest first."""
-        return self._decisions.register.newest(limit)
+        """The newest proposals, the newest first, without those that nobody can judge."""
+        register = self._decisions.register
+        unsure = sum(self.is_unsure(p) for p in register.pending.values())
+        return [p for p in register.newest(limit + unsure) if not self.is_unsure(p)][:limit]
+
+    def is_unsure(self, p: ProposalState) -> bool:
+        """Whether a proposal is open only as far as is still known: floors forgot what may have had it rejected (C1).
+
+        Nobody is shown it until its own votes decide, or a floor.
+        """
+        base = p.payload.base
+        if p.verdict != "pending" or not has_forgotten(self._floor.forgotten, p.payload):
+            return False
+        # Nothing was accepted in the place of what comes next after the current version.
+        comes_next = base is not None and self.current is not None and self.current[0] == base
+        return not comes_next or p.payload.restored != self.restored(str(base))
 
     @property
     def above_floor(self) -> int:
@@ -372,22 +398,18 @@ class Fold:
         resolutions = [r for r in self._decisions.resolutions.values() if self._may_act(r)]
         resolutions.sort(key=lambda r: (r.hlc, r.id))
         bound = self._limits.max_open_proposals
+        known = self._decisions.register.by_key.values()
+        kept = keep(known, lineage, hlc, self._latest, self._decisions.highest_order, self._limits)
         return Checkpoint(
             hlc,
             self._decisions.highest,
             lineage.current.payload.version if lineage.current is not None else None,
-            keep(
-                self._decisions.register.by_key.values(),
-                lineage,
-                hlc,
-                self._latest,
-                self._decisions.highest_order,
-                self._limits,
-            ),
+            kept,
             tuple((void.low_text, void.high_text) for void in lineage.voids),
             tuple(early[-bound:]),
             tuple(openings[-bound:]),
             tuple(resolutions[-bound:]),
+            forgets(known, kept, self._floor.forgotten),
         )
 
     def _may_act(self, resolution: Resolution) -> bool:

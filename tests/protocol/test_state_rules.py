@@ -626,6 +626,50 @@ def test_c1_a_floor_that_had_not_heard_a_vote_takes_back_no_rejection_that_rests
     assert verdict(fold, rival) == "rejected"
 
 
+def test_c1_what_lost_to_something_that_a_floor_forgot_is_not_shown_as_open() -> None:
+    """Its votes alone do not say any more that it lost; once they do, it is shown again."""
+    writer = Writer()
+    writer.vote("A", writer.snapshot("B", "1.0.0", "x"))
+    last = writer.snapshot("B", "1.1.0")
+    writer.vote("A", last)
+    vector = dict(writer.vector)
+    late = writer.snapshot("D", "1.0.0", "y", voters=FOUR, required=3)
+    other = writer.snapshot("D", "1.2.0")
+    limits = replace(Limits(), max_settled_kept=1, max_history_kept=0)
+    fold = writer.fold(limits=limits)
+    assert verdict(fold, late) == "rejected"
+    fold.reset(vector, fold.checkpoint(vector))
+    assert verdict(fold, late) == "pending"
+    assert [p.key for p in fold.newest(10)] == [other.id, last.id]
+    assert [p.key for p in fold.newest(1)] == [other.id]
+    assert fold.find("snapshot", None, "1.0.0", "y") is None
+    assert fold.find("snapshot", None, "1.2.0", "h") == other.id
+    assert checkpoint.read(fold.checkpoint(dict(writer.vector))).forgotten == "1.0.0"
+    for voter in "AB":
+        fold.apply(writer.vote(voter, late, "reject", "stale_version"))
+    assert [p.key for p in fold.newest(10)] == [other.id, late.id, last.id]
+    assert verdict(fold, late) == "rejected"
+
+
+def test_c1_what_comes_next_after_a_rollback_is_shown_whatever_floors_forgot() -> None:
+    """Its slots name the rollback: nothing of before was in them (P2)."""
+    writer = Writer()
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        writer.vote("A", writer.snapshot("B", version))
+    back = writer.rollback("B", "1.2.0", "1.0.0")
+    writer.vote("A", back)
+    fold = writer.fold(limits=replace(Limits(), max_settled_kept=1, max_history_kept=0))
+    vector = dict(writer.vector)
+    fold.reset(vector, fold.checkpoint(vector))
+    following = writer.diff("B", "1.0.0", "1.3.0", restored=back.id)
+    before = writer.diff("C", "1.0.0", "1.3.0", "y")
+    fold.apply(following)
+    fold.apply(before)
+    shown = [p.key for p in fold.newest(10)]
+    assert following.id in shown
+    assert before.id not in shown
+
+
 def test_c1_an_open_conflict_stays_open_over_a_floor() -> None:
     writer = Writer()
     one, two = conflict(writer)

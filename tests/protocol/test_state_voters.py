@@ -30,7 +30,7 @@ class Instance:
     def __init__(self, name: str, world: "World") -> None:
         self.name = name
         self.world = world
-        self.fold = Fold("last-write-wins", Limits())
+        self.fold = Fold("last-write-wins", world.limits)
         self.have: dict[str, int] = {}
         self.decided: dict[str, str] = {}
 
@@ -79,6 +79,9 @@ class Instance:
         highest = self.fold.highest_accepted
         if highest is not None and parse(state.payload.version) <= parse(highest):
             return "reject", "stale_version"
+        base, current = state.payload.base, self.fold.current
+        if self.world.founded and base is not None and (current is None or current[0] != base):
+            return "reject", "stale_base"
         if self.fold.bound_by(key, self.name, round_) is not None:
             return "reject", "conflicting_vote"
         return "accept", None
@@ -92,13 +95,27 @@ class Instance:
 class World:
     """All instances and what they wrote."""
 
-    def __init__(self, count: int, rule: Rule) -> None:
+    def __init__(self, count: int, rule: Rule, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.writer = Writer()
         self.journals: dict[str, list[Event]] = {}
         self.by_key: dict[str, Event] = {}
         self.voters = tuple("ABCDE"[:count])
         self.required = (count + 1) // 2 if rule == "half" else count // 2 + 1
         self.instances = [Instance(name, self) for name in self.voters]
+        self.founded = False
+        """Whether the version that diffs begin with is one of the world's."""
+
+    def found(self) -> None:
+        """All begin with a version that all accepted."""
+        first = self.instances[0]
+        event = self.writer.snapshot(
+            first.name, "1.0.0", "first", vote=None, voters=self.voters, required=self.required
+        )
+        self.by_key[event.id] = event
+        first.write(self.note(event))
+        self.heal()
+        self.founded = True
 
     def note(self, event: Event) -> Event:
         self.journals.setdefault(event.journal, []).append(event)
@@ -243,6 +260,39 @@ def test_c1_no_floor_takes_back_what_was_decided(seed: int, count: int, rule: Ru
             assert {key: after.get(key) for key in before} == before
     world.heal()
     assert len({instance.fold.digest() for instance in world.instances}) == 1
+
+
+@given(*worlds, st.sampled_from(["half", "majority"]), st.integers(0, 2))
+@settings(max_examples=100)
+def test_c1_what_was_rejected_is_rejected_or_not_shown_once_floors_forget(
+    seed: int, count: int, rule: Rule, kept: int
+) -> None:
+    """What it lost to may be forgotten by the floor, and what is left of its votes would have it open again."""
+    rng = random.Random(seed)
+    world = World(count, rule, replace(Limits(), max_settled_kept=kept, max_history_kept=kept))
+    world.found()
+    refused: set[tuple[str, str]] = set()
+    vector = dict(world.instances[0].have)
+    for _ in range(4):
+        for _ in range(4):
+            world.run(rng, 10, proposals=len(world.by_key) + rng.randrange(4))
+            for each in world.instances:
+                for key, verdict in shown(each.fold).items():
+                    if verdict == "rejected":
+                        refused.add((each.name, key))
+                    assert verdict == "rejected" or (each.name, key) not in refused
+        maker = rng.choice(world.instances)
+        known = {journal: rng.randint(0, seq) for journal, seq in maker.have.items()}
+        vector = {journal: max(vector.get(journal, 0), known.get(journal, 0)) for journal in vector | known}
+        floor = maker.fold.checkpoint(vector)
+        for each in world.instances:
+            each.decided = {}
+            each.reset(vector, floor)
+
+
+def shown(fold: Fold) -> dict[str, str]:
+    """What people are told, by key."""
+    return {state.key: state.verdict for state in fold.newest(10**6)}
 
 
 def verdicts(fold: Fold) -> dict[str, str]:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from node.simulation import __main__ as command
-from node.simulation.explore import Report, run
+from node.simulation.explore import Report, run, run_plan
+from node.simulation.plan import draw
 from node.simulation.violation import Violation
 
 
@@ -39,6 +40,20 @@ def test_a_second_process_under_one_id_changes_nothing() -> None:
     """D2: while the first is heard, the second's disk is noted by nobody."""
     for seed in range(6):
         check(seed, families=("duplicate",), minutes=1.0)
+
+
+def test_floors_that_keep_next_to_nothing() -> None:
+    """C1: what was told as rejected was expired again, once a floor had forgotten what it lost to."""
+    families = ("partition", "isolate", "crash", "slow_link", "flap")
+    drawn = draw("60", nodes=3, families=families)
+    limits = replace(drawn.limits, retain_events=12, max_settled_kept=1, max_history_kept=0)
+    report = run_plan(
+        replace(
+            drawn, rule="half", scale=0.2, duration_s=60.0, think_s=0.05, clients=6, fault_every_s=4.0, limits=limits
+        )
+    )
+    assert report.ok, report.violation
+    assert report.counts["observed FLOOR_CHOSEN"] > 10
 
 
 def test_the_campaign_reaches_what_it_is_for() -> None:
