@@ -53,7 +53,8 @@ def simulate(
     wait, propose, lock and more; docs/simulation.md lists them. Without --config and --instances, --what-if takes
     configs/node.toml if it is there, else three instances A, B and C.
 
-    Exit codes: 0 played to its end; 1 a promise was broken, or something was expected in vain; 2 a command is wrong.
+    Exit codes: 0 played to its end; 1 a promise was broken, something was expected in vain, or a file is of no use;
+    2 a command is wrong.
 
     Example: iwdc-distributed simulate --what-if "kill instance-B; wait 20s; heal"
 

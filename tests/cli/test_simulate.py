@@ -64,6 +64,20 @@ def test_the_table_tells_what_clients_felt(capsys: pytest.CaptureFixture[str]) -
     assert "three instances A, B and C" in shown.err
 
 
+def test_what_one_asks_for_oneself_is_answered_in_the_timeline(capsys: pytest.CaptureFixture[str]) -> None:
+    """Under the load as well, of which only trouble is told: it was done, and nothing said what came of it."""
+    asked = "lock shelf by me via A; show leader; until a leader on B; step down C; wait 1s; show leader on B"
+    assert run(["simulate", "--what-if", asked, "--json"]) == 0
+    told = [(each["who"], each["what"]) for each in json.loads(capsys.readouterr().out)["timeline"]]
+    assert told[0] == (["you"], "lock shelf by me via A")
+    assert told[1][0] == ["client"]
+    assert told[1][1].startswith("lock shelf for me via A: granted with token 2")
+    assert told[2:4] == [(["you"], "show leader"), (["you"], "A, B, C: C leads, term 1")]
+    assert told[4:6] == [(["you"], "until a leader on B"), (["you"], "after 0.1 s")]
+    assert (["client"], "step down via C: handing over to B") in told
+    assert told[-1] == (["you"], "B: B leads, term 2")
+
+
 def test_plain_lines_have_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--what-if", "kill A", "-o", "plain"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "0\tyou\tkill A"
@@ -181,6 +195,7 @@ def test_a_long_line_goes_on_below_itself(capsys: pytest.CaptureFixture[str], mo
     assert run(["simulate", "--scenario", "story.txt"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 60 for line in lines)
+    assert "at rest after 2.5 s, C leads term 1" in " ".join(lines)
     at = next(i for i, line in enumerate(lines) if "snapshot 1.0.0 (abc) via C" in line)
     assert "…" not in lines[at]
     assert lines[at + 1].lstrip().startswith("insufficient_quorum")

@@ -53,7 +53,9 @@ class Chronicle:
         self._clocks: dict[str, tuple[bool, str | None]] = {}
         self.happenings: list[Happening] = []
         self.routine = True
-        """Whether votes, verdicts and answers as they should be are told too."""
+        """Whether votes and verdicts as they should be are told too."""
+        self.answers = True
+        """Whether answers as they should be are told too."""
         self.outcomes: list[tuple[float, Outcome]] = []
         self._trouble: dict[tuple[str, str], Happening] = {}
         world.hear = self.hear
@@ -67,7 +69,7 @@ class Chronicle:
                 self.outcomes.append((self._world.schedule.t, what))
                 if getattr(what.request, "trace", "") == UNTOLD:
                     return
-                if self.routine:
+                if self.answers:
                     self.note(who, tell_outcome(what))
                 elif not (went_well(what.answer) or was_taken(what) or was_turned_down(what.answer)):
                     self._note_trouble(what)

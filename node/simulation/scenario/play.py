@@ -1,6 +1,6 @@
 """Runs a script: first all lines are read, then the cluster is made and every command done in turn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from node.protocol.core import Core
@@ -46,16 +46,19 @@ class Play:
                 setup.check()
         self.stage = Stage(setup, make_core)
 
-    def run(self, before: Callable[[str], None] = lambda line: None) -> None:
-        """Do everything; `before` is told each command. Raises `ScriptError`, `Failed`."""
+    def run(
+        self, before: Callable[[str], None] = lambda line: None,
+        after: Callable[[Sequence[str]], None] = lambda lines: None,
+    ) -> None:  # fmt: skip
+        """Do everything; `before` is told each command, `after` what it says itself. Raises `ScriptError`, `Failed`."""
         self.stage.start()
         for line, language, call in self._acts:
             before(line.text)
             self.printed.append([])
             with _at(line):
-                self._do(line, language, call)
+                after(self._do(line, language, call))
 
-    def _do(self, line: Line, language: Language, call: Call) -> None:
+    def _do(self, line: Line, language: Language, call: Call) -> list[str]:
         stage, told = self.stage, len(self.stage.chronicle.happenings)
         output: list[str] = []
         try:
@@ -69,6 +72,7 @@ class Play:
         finally:
             news = [str(each).strip() for each in stage.chronicle.happenings[told:]]
             self.printed[-1] = [*news, *output]
+        return output
 
 
 def _read(text: str) -> tuple[Language, Call]:

@@ -1,5 +1,6 @@
 """Rehearse a failure: a script, or a seed's faults, played to the end and beyond, and what it showed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from node.simulation.explore import run_world
@@ -51,11 +52,16 @@ def _rehearse(script: Script, setup: Setup, before: int) -> Timeline:
         if len(commands) > before:
             stage.chronicle.note("you", command)
 
+    def printed(lines: Sequence[str]) -> None:
+        if len(commands) > before:
+            for line in lines:
+                stage.chronicle.note("you", line)
+
     def began_s() -> float:
         return commands[before][0] if len(commands) > before else stage.t_s
 
     try:
-        play.run(told)
+        play.run(told, printed)
         _go_on(stage, timeline)
         deeds = [t_s for t_s, command in commands if command.split()[0] not in LOOKING_ON]
         deeds += [each.t_s for each in stage.chronicle.happenings if each.what == RESUMED]
@@ -115,7 +121,7 @@ def by_seed(seed: str, minutes: float, setup: Setup | None) -> Timeline:
     """The faults and the load that a seed draws, on its own cluster or on the one given."""
     world = World(_plan(seed, minutes, setup))
     chronicle = Chronicle(world)
-    chronicle.routine = False
+    chronicle.routine = chronicle.answers = False
     watch = Watch(world)
     watch.start()
     plan = world.plan

@@ -76,7 +76,7 @@ class Steady:
         took_s = world.schedule.t - began_s
         cost = f"{took_s:.1f} s and {tries} {'try' if tries == 1 else 'tries'}"
         if not went_well(answer):
-            self._suffer(f"{tell_request(request)} failed after {cost}")
+            self._suffer(f"{tell_request(request)} failed after {cost}, in the end {tell_answer(answer)}")
             return answer
         self.done += 1
         if took_s > SLOW_S:
