@@ -16,7 +16,9 @@ from node.simulation.shrink import Case, shrink
 _Number = TypeVar("_Number", int, float)
 
 
-def _within(read: Callable[[str], _Number], least: _Number, most: _Number) -> Callable[[str], _Number]:
+def within(read: Callable[[str], _Number], least: _Number, most: _Number) -> Callable[[str], _Number]:
+    """Reads an argument that is a number from `least` to `most`."""
+
     def number(text: str) -> _Number:
         try:
             value = read(text)
@@ -47,16 +49,16 @@ def _parse(line: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", default="1", help="the seed, or the first of several (default 1)")
     parser.add_argument(
-        "--seeds", type=_within(int, 1, 10**6), default=1, metavar="N", help="how many seeds to run (default 1)"
+        "--seeds", type=within(int, 1, 10**6), default=1, metavar="N", help="how many seeds to run (default 1)"
     )
-    parser.add_argument("--nodes", type=_within(int, 1, 9), help="cluster size, instead of the one drawn")
+    parser.add_argument("--nodes", type=within(int, 1, 9), help="cluster size, instead of the one drawn")
     parser.add_argument(
-        "--minutes", type=_within(float, 0.01, 600), default=10.0, help="virtual minutes under faults (default 10)"
+        "--minutes", type=within(float, 0.01, 600), default=10.0, help="virtual minutes under faults (default 10)"
     )
     parser.add_argument(
         "--families", type=_families, help="families of faults, separated by commas, instead of those drawn"
     )
-    parser.add_argument("--clients", type=_within(int, 0, 100), help="how many clients, instead of those drawn")
+    parser.add_argument("--clients", type=within(int, 0, 100), help="how many clients, instead of those drawn")
     parser.add_argument("--shrink", action="store_true", help="make a failing seed small before it is reported")
     parser.add_argument("--trace", action="store_true", help="print everything that happens")
     parser.add_argument("--coverage", action="store_true", help="print what was reached, and how often")
