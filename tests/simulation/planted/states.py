@@ -175,3 +175,11 @@ def late_votes_unbound(patch: Patch) -> None:
 )  # fmt: skip
 def floor_goes_back(patch: Patch) -> None:
     patch.setattr(Compaction, "_covers_floor", lambda self, vector: True)
+
+
+@bug(
+    "a floor says nothing of what it forgot", "C1", "partition", "isolate", "crash", "slow_link", "flap",
+    limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=9,
+)  # fmt: skip
+def forgotten_untold(patch: Patch) -> None:
+    patch.setattr(state, "forgets", lambda known, kept, former: None)
