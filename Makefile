@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SEED ?= 1
 SEEDS ?= 1000
 JOBS ?= 3
 UV ?= uv
@@ -40,8 +41,8 @@ planted: .venv/.dev ## hunt every planted bug of the protocol, and print what fo
 bench: .venv/.dev ## measure this machine, beside etcd where it is installed
 	@$(BIN)/python -m bench
 
-fuzz: .venv/.dev ## simulate SEEDS=1000 clusters with faults
-	@$(BIN)/python -m node.simulation --seeds $(SEEDS)
+fuzz: .venv/.dev ## simulate SEEDS=1000 clusters with faults, from SEED=1 on; shrink what fails
+	@$(BIN)/python -m node.simulation --seed $(SEED) --seeds $(SEEDS) --shrink
 
 tour: .venv/.dev ## take the pictures and the recording of the console anew
 	@$(BIN)/python -m docs.tour

@@ -26,7 +26,7 @@ def within(read: Callable[[str], _Number], least: _Number, most: _Number) -> Cal
             value = None
         if value is None or not least <= value <= most:
             kind = "a whole number" if read is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r}: expected {kind} from {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"{text!r}: expected {kind} from {least} to {most}")
         return value
 
     return number
