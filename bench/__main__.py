@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-BENCHES = ("startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts", "console", "simulation")
+BENCHES = (
+    "startup", "verdicts", "locks", "failover", "idle", "catchup", "artifacts", "console", "ending", "simulation",
+)  # fmt: skip
 
 
 def main() -> None:
