@@ -90,6 +90,13 @@ def test_a_cluster_that_does_not_recover_says_what_is_missing(capsys: pytest.Cap
     assert told["waitsFor"] == "C sees 1 of 3 healthy, 2 are needed"
 
 
+def test_what_waits_for_a_person_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """It said that A does not reach C and B, which is what follows from it."""
+    assert run(["simulate", "--what-if", "wipe C; wait 3s; wipe B; start B C; wait 30s", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["waitsFor"]
+    assert told.startswith("B: Not taking part: recovering: C must recover too; see `iwdc-distributed node recover")
+
+
 def test_what_ends_at_once_tells_who_led(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing had lasted yet, and so it said that nobody led."""
     assert run(["simulate", "--what-if", "expect leader A", "--json"]) == 1

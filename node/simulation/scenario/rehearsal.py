@@ -102,7 +102,8 @@ def unrest(stage: Stage) -> str:
     leaders = {(view.leader.id, view.leader.term) for view in views.values()}
     for name, view in views.items():
         if view.status == "unreachable":
-            return f"{name} may not vote yet"
+            return f"{name}: {view.verdict.removesuffix('.')}"
+    for name, view in views.items():
         if not view.quorum.sufficient:
             return (
                 f"{name} sees {view.quorum.healthy} of {view.quorum.total} healthy, {view.quorum.required} are needed"
