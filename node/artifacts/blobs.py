@@ -10,16 +10,18 @@ the hash comes out wrong are the blocks hashed one by one, to tell which are bad
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from node.artifacts.entries import FileEntry, block_count
 from node.artifacts.errors import BadBlocks, BadContent, ContentMissing
 from node.artifacts.limits import BLOCK_BYTES
-from node.artifacts.system import start_writing
+from node.artifacts.system import write_out
 
 READ_ONLY: Final = 0o444
+PIECE_BYTES: Final = 1024**2
+"""What is received or read, hashed and written at a time: so much stays in the processor's cache meanwhile."""
 Bytes = bytes | bytearray | memoryview
 
 
@@ -42,6 +44,12 @@ def write_file(path: str, data: Bytes) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def in_pieces(data: Bytes) -> Iterator[memoryview]:
+    """`data`, so much at a time."""
+    view = memoryview(data)
+    return (view[at : at + PIECE_BYTES] for at in range(0, len(view), PIECE_BYTES))
 
 
 def hash_file(path: Path | str, size: int) -> tuple[str, tuple[str, ...], int]:
@@ -113,20 +121,30 @@ class LargeBlob:
         """How many bytes a block has."""
         return min(BLOCK_BYTES, self.entry.size - block * BLOCK_BYTES)
 
-    def write(self, block: int, data: Bytes) -> None:
-        """Take one block, of any thread. Raises BadContent for a wrong length, OSError."""
-        if not 0 <= block < len(self.entry.blocks) or len(data) != self.length(block):
-            raise BadContent(self.entry.path, f"a block of {BLOCK_BYTES} bytes", f"block {block} of {len(data)} bytes")
-        at, written = block * BLOCK_BYTES, 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, memoryview(data)[written:], at + written)
-        start_writing(self._descriptor, at, written)
+    def write(self, block: int, pieces: Iterable[Bytes]) -> None:
+        """Take one block, of any thread, in pieces; each is done with when the next is asked for.
+
+        Raises BadContent for a wrong length, OSError, and what `pieces` raises; the block is missing then.
+        """
+        if not 0 <= block < len(self.entry.blocks):
+            raise BadContent(self.entry.path, f"one of {len(self.entry.blocks)} blocks", f"block {block}")
+        start, length, taken = block * BLOCK_BYTES, self.length(block), 0
+        with self._lock:
+            total = self._total.copy() if block == self._hashed else None
+        for piece in pieces:
+            if taken + len(piece) > length:
+                raise BadContent(self.entry.path, f"a block of {length} bytes", f"{taken + len(piece)} bytes")
+            write_out(self._descriptor, piece, start + taken)
+            if total is not None:
+                total.update(piece)
+            taken += len(piece)
+        if taken < length:
+            raise BadContent(self.entry.path, f"a block of {length} bytes", f"{taken} bytes")
         with self._lock:
             self._here.add(block)
-            if block == self._hashed:
-                self._total.update(data)
-                self._hashed += 1
-                self._catch_up()
+            if total is not None:
+                self._total, self._hashed = total, block + 1
+            self._catch_up()
 
     def _catch_up(self) -> None:
         while self._hashed in self._here:

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from node.artifacts.alignment import differences
-from node.artifacts.blobs import check_blob
+from node.artifacts.blobs import check_blob, in_pieces
 from node.artifacts.changes import Changes, changes_between, rebuild
 from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadDiff, ContentError, ContentMissing, TooMuch, WrongBase, typed
@@ -192,7 +192,7 @@ def _fill(incoming: Incoming, blobs: Mapping[str, Blob]) -> None:
         check_blob(entry, data)
         with closing(incoming.large(lacking)) as large:
             for block in large.missing():
-                incoming.write(large, block, data[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES])
+                incoming.write(large, block, in_pieces(data[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]))
             incoming.finish_large(place, large)
 
 

@@ -227,10 +227,10 @@ class Incoming:
             blob.finish(Path(self._path(blob.entry)))
             self._spread(place)
 
-    def write(self, blob: LargeBlob, block: int, data: Bytes) -> None:
-        """Take one block of a large file. Raises BadContent for a wrong length, NoSpace, ContentFault."""
+    def write(self, blob: LargeBlob, block: int, pieces: Iterable[Bytes]) -> None:
+        """Take one block of a large file. Raises as `LargeBlob.write`, with NoSpace and ContentFault for OSError."""
         try:
-            blob.write(block, data)
+            blob.write(block, pieces)
         except OSError as error:
             raise self._fault(error) from error
 

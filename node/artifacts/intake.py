@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.blobs import READ_ONLY, hash_file, read_file
+from node.artifacts.blobs import READ_ONLY, hash_file, in_pieces, read_file
 from node.artifacts.checks import check_limits, check_tree
 from node.artifacts.entries import FileEntry, type_of
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
@@ -211,7 +211,7 @@ def _copy_large(incoming: Incoming, lacking: Lacking, path: str) -> None:
         with open(path, "rb") as file:
             for block in blob.missing():
                 file.seek(block * BLOCK_BYTES)
-                incoming.write(blob, block, file.read(BLOCK_BYTES))
+                incoming.write(blob, block, in_pieces(file.read(BLOCK_BYTES)))
         incoming.finish_large(lacking[0], blob)
     finally:
         blob.close()

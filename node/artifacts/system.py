@@ -8,6 +8,7 @@ import ctypes
 import errno
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from node.artifacts.errors import NoSpace
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _SYNC_FILE_RANGE_WRITE: Final = 2
+_RWF_DONTCACHE: Final = 0x80
+"""Of `pwritev2`, Linux 6.14: the disk begins at once, and what is on it leaves the cache."""
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BYTES: Final = 1024**2
 _UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP})
@@ -80,10 +83,34 @@ def begin_sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def start_writing(descriptor: int, offset: int, length: int) -> None:
-    """Let the disk begin with a part of a file while more comes, where the system can: less is left to `sync_tree`."""
-    if _sync_file_range is not None:
-        _sync_file_range(descriptor, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
+def write_out(descriptor: int, data: bytes | bytearray | memoryview, offset: int) -> None:
+    """Write all of `data` into a file, and let the disk begin with it while more comes: less is left to `sync_tree`.
+
+    Where the system can, it keeps nothing of it in memory once it is on the disk. Raises OSError.
+    """
+    view = memoryview(data)
+    while view:
+        written = _write_uncached(descriptor, view, offset)
+        if written is None:
+            written = os.pwrite(descriptor, view, offset)
+            if _sync_file_range is not None:
+                start, length = ctypes.c_int64(offset), ctypes.c_int64(written)
+                _sync_file_range(descriptor, start, length, _SYNC_FILE_RANGE_WRITE)
+        view, offset = view[written:], offset + written
+
+
+def _write_uncached(descriptor: int, view: memoryview, offset: int) -> int | None:
+    """How many bytes were written; None: the system, or this file system, cannot."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pwritev(descriptor, [view], offset, _RWF_DONTCACHE)
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        return None
 
 
 def sync_folder(folder: Path) -> None:

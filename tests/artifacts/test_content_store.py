@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -194,7 +195,7 @@ def test_large_file_comes_in_any_order_and_survives_a_restart(tmp_path: Path) ->
     incoming = store.begin(document)
     blob = incoming.large(next(incoming.missing()))
     for number in (3, 1):
-        incoming.write(blob, number, block(data, number))
+        incoming.write(blob, number, [block(data, number)])
     blob.close()
     store = store_at(tmp_path)
     incoming = store.begin(document)
@@ -203,7 +204,7 @@ def test_large_file_comes_in_any_order_and_survives_a_restart(tmp_path: Path) ->
     with pytest.raises(ContentMissing, match="2 blocks"):
         incoming.finish_large(0, blob)
     for number in (2, 0):
-        incoming.write(blob, number, block(data, number))
+        incoming.write(blob, number, [block(data, number)])
     incoming.finish_large(0, blob)
     holding = store.finish(incoming)
     assert Path(holding.path(entry)).read_bytes() == data
@@ -215,15 +216,37 @@ def test_bad_blocks_are_named_and_only_they_are_fetched_again(tmp_path: Path) ->
     incoming = store.begin(compose("1.0.0", CREATED_AT, [entry]).document)
     blob = incoming.large(next(incoming.missing()))
     for number in range(4):
-        incoming.write(blob, number, block(data, number) if number % 2 else bytes(BLOCK_BYTES))
+        incoming.write(blob, number, [block(data, number) if number % 2 else bytes(BLOCK_BYTES)])
     with pytest.raises(BadBlocks) as refused:
         incoming.finish_large(0, blob)
     assert refused.value.blocks == (0, 2)
     assert blob.missing() == [0, 2]
     with pytest.raises(BadContent, match="5 bytes"):
-        incoming.write(blob, 0, b"short")
+        incoming.write(blob, 0, [b"short"])
     for number in (0, 2):
-        incoming.write(blob, number, block(data, number))
+        incoming.write(blob, number, [block(data, number)])
+    incoming.finish_large(0, blob)
+    assert Path(store.finish(incoming).path(entry)).read_bytes() == data
+
+
+def test_block_that_stops_half_way_is_missing_and_comes_from_elsewhere(tmp_path: Path) -> None:
+    data, entry = large(2 * BLOCK_BYTES)
+    store = store_at(tmp_path)
+    incoming = store.begin(compose("1.0.0", CREATED_AT, [entry]).document)
+    blob = incoming.large(next(incoming.missing()))
+
+    def failing() -> Iterator[bytes]:
+        yield bytes(1000)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        blob.write(0, failing())
+    with pytest.raises(BadContent, match="expected a block of"):
+        incoming.write(blob, 0, [block(data, 0), b"more"])
+    assert blob.missing() == [0, 1]
+    for number in range(2):
+        whole = block(data, number)
+        incoming.write(blob, number, [whole[:1], whole[1:5000], whole[5000:]])
     incoming.finish_large(0, blob)
     assert Path(store.finish(incoming).path(entry)).read_bytes() == data
 
@@ -234,7 +257,7 @@ def test_manifest_that_contradicts_itself_is_not_the_peers_fault(tmp_path: Path)
     incoming = store_at(tmp_path).begin(compose("1.0.0", CREATED_AT, [lying]).document)
     blob = incoming.large(next(incoming.missing()))
     for number in range(2):
-        incoming.write(blob, number, block(data, number))
+        incoming.write(blob, number, [block(data, number)])
     with pytest.raises(BadContent):
         incoming.finish_large(0, blob)
     blob.close()

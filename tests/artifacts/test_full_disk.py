@@ -77,11 +77,11 @@ def test_full_in_a_large_file(small_disk: Path, tmp_path: Path) -> None:
     place, entry = next(each for each in incoming.missing() if each[1].blocks)
     blob = incoming.large((place, entry))
     with pytest.raises(NoSpace):
-        incoming.write(blob, 0, big[:BLOCK_BYTES])
+        incoming.write(blob, 0, [big[:BLOCK_BYTES]])
     assert blob.missing() == [0, 1]
     weight.unlink()
-    incoming.write(blob, 0, big[:BLOCK_BYTES])
-    incoming.write(blob, 1, big[BLOCK_BYTES:])
+    incoming.write(blob, 0, [big[:BLOCK_BYTES]])
+    incoming.write(blob, 1, [big[BLOCK_BYTES:]])
     incoming.finish_large(place, blob)
     assert (incoming.files / "seo/big.bin").read_bytes() == big
 

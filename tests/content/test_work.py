@@ -4,6 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
+import pytest
+
 from node.artifacts.entries import FileEntry
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
@@ -37,21 +39,51 @@ def test_blocks_of_an_older_version_are_not_fetched(tmp_path: Path) -> None:
     unit = work.take("peer")
     assert isinstance(unit, Run)
     assert list(unit.blocks) == [1]
-    incoming.write(unit.large.blob, 1, new[1])
+    incoming.write(unit.large.blob, 1, [new[1]])
     work.done(unit, "peer", [])
     assert work.take("peer") is None
     assert incoming.whole
     assert (incoming.files / "models/large.bin").read_bytes() == b"".join(new)
 
 
-def test_a_rotten_block_of_an_older_version_is_fetched(tmp_path: Path) -> None:
-    old = _blocks(1, 2, 3)
+def test_a_rotten_block_of_an_older_version_is_fetched_and_no_peer_is_named(tmp_path: Path) -> None:
+    old, named = _blocks(1, 2, 3), list[tuple[str, str]]()
     older = tmp_path / "older.bin"
     older.write_bytes(b"".join(_blocks(1, 7, 3)))
     incoming = Incoming.open(tmp_path / "incoming", _manifest(_large(old)))
-    unit = Work(incoming, {"models/large.bin": (str(older), _large(old))}, lambda _peer, _path: None).take("peer")
+    older_ones = {"models/large.bin": (str(older), _large(old))}
+    work = Work(incoming, older_ones, lambda peer, path: named.append((peer, path)))
+    unit = work.take("peer")
     assert isinstance(unit, Run)
-    assert list(unit.blocks) == [1]
+    assert not unit.blocks  # all of it is to be copied
+    work.done(unit, "peer")
+    again = work.take("peer")
+    assert isinstance(again, Run)
+    assert list(again.blocks) == [1]
+    incoming.write(again.large.blob, 1, [old[1]])
+    work.done(again, "peer")
+    assert incoming.whole
+    assert (incoming.files / "models/large.bin").read_bytes() == b"".join(old)
+    assert named == []
+
+
+@pytest.mark.parametrize("left", [None, BLOCK_BYTES + 5], ids=["gone", "cut off"])
+def test_what_cannot_be_read_of_an_older_version_is_fetched(tmp_path: Path, left: int | None) -> None:
+    old, new = _blocks(1, 2, 3), _blocks(9, 2, 3)
+    older = tmp_path / "older.bin"
+    if left is not None:
+        older.write_bytes(b"".join(old)[:left])
+    incoming = Incoming.open(tmp_path / "incoming", _manifest(_large(new)))
+    work = Work(incoming, {"models/large.bin": (str(older), _large(old))}, lambda _peer, _path: None)
+    fetched, unit = list[int](), work.take("peer")
+    while isinstance(unit, Run):
+        for block in unit.blocks:
+            incoming.write(unit.large.blob, block, [new[block]])
+        fetched += unit.blocks
+        work.done(unit, "peer")
+        unit = work.take("peer", unit)
+    assert fetched == [0, 1, 2]
+    assert (incoming.files / "models/large.bin").read_bytes() == b"".join(new)
 
 
 def test_a_wrong_block_goes_back_and_its_peer_is_named_and_shunned(tmp_path: Path) -> None:
@@ -61,14 +93,14 @@ def test_a_wrong_block_goes_back_and_its_peer_is_named_and_shunned(tmp_path: Pat
     unit = work.take("liar")
     assert isinstance(unit, Run)
     for block in unit.blocks:
-        incoming.write(unit.large.blob, block, os.urandom(len(blocks[1])) if block == 1 else blocks[block])
+        incoming.write(unit.large.blob, block, [os.urandom(len(blocks[1])) if block == 1 else blocks[block]])
     work.done(unit, "liar", [])
     assert named == [("liar", "models/large.bin")]
     assert work.take("liar") is None
     again = work.take("honest")
     assert isinstance(again, Run)
     assert list(again.blocks) == [1]
-    incoming.write(again.large.blob, 1, blocks[1])
+    incoming.write(again.large.blob, 1, [blocks[1]])
     work.done(again, "honest", [])
     assert incoming.whole
 

@@ -7,11 +7,12 @@ named and passed over for these; one that fails is left out of the rest of this 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
+from node.artifacts.blobs import PIECE_BYTES
 from node.artifacts.changes import Changes, rebuild
 from node.artifacts.checks import parse_manifest
 from node.artifacts.entries import FileEntry
@@ -168,7 +169,7 @@ class Pull:
                 thread.start()
             for thread in threads:
                 thread.join()
-        work.end()
+        work.close()
         all_here.set()
         flusher.join()
         if self._fault is not None:
@@ -195,7 +196,7 @@ class Pull:
 
     def _fetch(self, incoming: Incoming, work: Work, unpacking: Unpacking, name: str) -> None:
         """One thread's part of it."""
-        buffer = memoryview(bytearray(BLOCK_BYTES))
+        buffer = memoryview(bytearray(PIECE_BYTES))
         done: Unit | None = None
         with Peer(self._members[name]) as peer:
             while not self._stop.is_set() and self._bad[name] < MAX_BAD:
@@ -235,12 +236,20 @@ class Pull:
         unpacking.take(pack, peer.id, buffer)
 
     def _take_run(self, incoming: Incoming, peer: Peer, run: Run, buffer: memoryview) -> None:
+        if not run.blocks:
+            return
         blob = run.large.blob
         lengths = [blob.length(block) for block in run.blocks]
         answer = peer.parts(self._key, [(run.large.place, run.blocks[0] * BLOCK_BYTES, sum(lengths))])
         for block, length in zip(run.blocks, lengths, strict=True):
-            self._read(answer, peer.id, buffer[:length])
-            incoming.write(blob, block, buffer[:length])
+            incoming.write(blob, block, self._pieces(answer, peer.id, length, buffer))
+
+    def _pieces(self, answer: Answer, peer: str, length: int, buffer: memoryview) -> Iterator[memoryview]:
+        """The next `length` bytes of an answer, piece by piece in the same buffer."""
+        for at in range(0, length, len(buffer)):
+            piece = buffer[: min(len(buffer), length - at)]
+            self._read(answer, peer, piece)
+            yield piece
 
     def _read(self, answer: Answer, peer: str, view: memoryview) -> None:
         at = 0

@@ -5,15 +5,13 @@ is not asked for it again. Large files are opened as their turn comes, so that t
 the same file of an older version has are copied from there.
 """
 
-import hashlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from node.artifacts.blobs import LargeBlob
+from node.artifacts.blobs import PIECE_BYTES, LargeBlob
 from node.artifacts.entries import FileEntry
 from node.artifacts.errors import BadBlocks
 from node.artifacts.incoming import Incoming, Lacking
@@ -56,11 +54,14 @@ class Pack:
 class Large:
     """A large file whose blocks are under way. `runs`: not handed out yet, `left`: how many are not done yet.
 
-    `sources`: which peer gave a block.
+    `older` and `same`: a file of an older version, and the blocks that will be copied from there. `sources`: which peer
+    gave a block.
     """
 
     place: int
     blob: LargeBlob
+    older: str = ""
+    same: list[int] = field(default_factory=list)
     runs: "deque[Run]" = field(default_factory=deque)
     left: int = 0
     sources: dict[int, str] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Large:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Some blocks of a large file that follow one another."""
+    """Some blocks of a large file that follow one another; none: all that is left of it is to be copied."""
 
     large: Large
     blocks: range
@@ -114,34 +115,25 @@ class Work:
     def _large(self, lacking: Lacking) -> Large:
         large = Large(lacking[0], self._incoming.large(lacking))
         self._open.add(large)
-        self._copy_blocks(large)
-        blocks = large.blob.missing()
-        while blocks:
-            length = 1
-            while length < min(RUN_BLOCKS, len(blocks)) and blocks[length] == blocks[0] + length:
-                length += 1
-            large.runs.append(Run(large, range(blocks[0], blocks[0] + length)))
-            del blocks[:length]
-        large.left = len(large.runs)
-        if not large.left:
-            self._finish(large)
+        entry, blocks = large.blob.entry, large.blob.missing()
+        if entry.path in self._older:
+            large.older, base = self._older[entry.path]
+            large.same = [at for at in blocks if at < len(base.blocks) and base.blocks[at] == entry.blocks[at]]
+        self._plan(large, sorted({*blocks}.difference(large.same)))
         return large
 
-    def _copy_blocks(self, large: Large) -> None:
-        """Take what has not changed since the older version. A block that has rotted there is fetched after all."""
-        entry = large.blob.entry
-        path, base = self._older.get(entry.path, ("", entry))
-        if not path:
-            return
-        same = [at for at in large.blob.missing() if at < len(base.blocks) and base.blocks[at] == entry.blocks[at]]
-        try:
-            with open(path, "rb", buffering=0) as file:
-                for at in same:
-                    data = os.pread(file.fileno(), large.blob.length(at), at * BLOCK_BYTES)
-                    if hashlib.sha256(data).hexdigest() == entry.blocks[at]:
-                        self._incoming.write(large.blob, at, data)
-        except OSError:
-            return
+    def _plan(self, large: Large, blocks: list[int]) -> None:
+        """Have these blocks fetched."""
+        at = 0
+        while at < len(blocks):
+            length = 1
+            while length < min(RUN_BLOCKS, len(blocks) - at) and blocks[at + length] == blocks[at] + length:
+                length += 1
+            large.runs.append(Run(large, range(blocks[at], blocks[at] + length)))
+            at += length
+        if not large.runs:
+            large.runs.append(Run(large, range(0)))
+        large.left = len(large.runs)
 
     def take(self, peer: str, after: Unit | None = None) -> Unit | None:
         """Something to fetch from a peer, waiting for what others may give back; None: there is nothing left for it.
@@ -179,18 +171,23 @@ class Work:
 
     def done(self, unit: Unit, peer: str, bad: Sequence[Lacking] = ()) -> None:
         """A unit came from a peer; `bad` of a pack was wrong. Raises BadContent, NoSpace, ContentFault."""
+        again: list[Unit] = [Pack([*bad], unit.shunned | {peer})] if bad else []
+        wrong = [(peer, entry.path) for _, entry in bad]
+        if isinstance(unit, Run) and self._is_last(unit, peer):
+            again, wrong = self._finish(unit.large)
         with self._changed:
+            self._again.extend(again)
             self._under_way -= 1
-            if bad:
-                self._again.append(Pack([*bad], unit.shunned | {peer}))
-            if isinstance(unit, Run):
-                unit.large.sources |= dict.fromkeys(unit.blocks, peer)
-                unit.large.left -= 1
-                if unit.large.left == 0:
-                    self._finish(unit.large)
             self._changed.notify_all()
-        for _, entry in bad:
-            self._on_bad(peer, entry.path)
+        for giver, path in wrong:
+            self._on_bad(giver, path)
+
+    def _is_last(self, run: Run, peer: str) -> bool:
+        large = run.large
+        with self._changed:
+            large.sources |= dict.fromkeys(run.blocks, peer)
+            large.left -= 1
+            return large.left == 0
 
     def back(self, unit: Unit) -> None:
         """A unit was not fetched: its peer failed."""
@@ -200,22 +197,63 @@ class Work:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Hand out nothing more, and let go of what is open."""
+        """Hand out nothing more."""
         with self._changed:
             self._ended = True
-            for large in self._open:
-                large.blob.close()
-            self._open.clear()
             self._changed.notify_all()
 
-    def _finish(self, large: Large) -> None:
+    def close(self) -> None:
+        """Let go of what is open: no thread has anything any more."""
+        for large in self._open:
+            large.blob.close()
+        self._open.clear()
+
+    def _finish(self, large: Large) -> tuple[list[Unit], list[tuple[str, str]]]:
+        """A large file of which nothing is under way any more: what of it has to come again, and whose was wrong.
+
+        What has not changed is copied now and not before: the file's hash runs along with it.
+        """
         try:
+            self._copy(large)
             self._incoming.finish_large(large.place, large.blob)
         except BadBlocks as problem:
-            for block in problem.blocks:
-                giver = large.sources.get(block, "")
-                self._on_bad(giver, problem.path)
-                self._again.append(Run(large, range(block, block + 1), frozenset({giver})))
-            large.left = len(problem.blocks)
-        else:
+            givers = {block: large.sources.pop(block, None) for block in problem.blocks}
+            again: list[Unit] = [
+                Run(large, range(block, block + 1), frozenset() if giver is None else frozenset({giver}))
+                for block, giver in givers.items()
+            ]
+            large.left = len(again)
+            return again, [(giver, problem.path) for giver in givers.values() if giver is not None]
+        with self._changed:
             self._open.discard(large)
+        return [], []
+
+    def _copy(self, large: Large) -> None:
+        """Take what has not changed since the older version. Raises BadBlocks, with those that cannot be read there."""
+        same, large.same = deque(large.same), []
+        buffer = memoryview(bytearray(PIECE_BYTES if same else 0))
+        try:
+            while same:
+                pieces = _pieces(large.older, same[0] * BLOCK_BYTES, large.blob.length(same[0]), buffer)
+                self._incoming.write(large.blob, same[0], pieces)
+                same.popleft()
+        except _Unreadable:
+            raise BadBlocks(large.blob.entry.path, same) from None
+
+
+class _Unreadable(Exception):
+    """A file of an older version is gone, or shorter than it was, or the disk does not give it."""
+
+
+def _pieces(path: str, offset: int, length: int, buffer: memoryview) -> Iterator[memoryview]:
+    """A part of a file, piece by piece in the same buffer. Raises _Unreadable."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(offset)
+            for at in range(0, length, len(buffer)):
+                piece = buffer[: min(len(buffer), length - at)]
+                if file.readinto(piece) != len(piece):
+                    raise _Unreadable
+                yield piece
+    except OSError as error:
+        raise _Unreadable from error
