@@ -407,6 +407,33 @@ def test_a_chosen_folder_is_hashed_and_one_that_is_none_is_told(
     at_form("p", act)
 
 
+def test_a_hash_is_sent_for_the_folder_it_is_of_or_for_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cluster = Cluster(monkeypatch, willing)
+    tree(tmp_path / "t")
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        path, hash_ = app.screen.query_one("#path", Field), app.screen.query_one("#hash", Field)
+        note, send = app.screen.query_one("#path .field--note", Static), app.screen.query_one("#send", Button)
+        path.value = str(tmp_path / "t")
+        await until(pilot, lambda: not send.disabled)
+        path.value = str(tmp_path / "none")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "no such folder" in str(note.content))
+        assert hash_.value == "", "it was another folder's"
+        hash_.value = HASH
+        await pilot.press("ctrl+s")
+        assert send.disabled, "a hash and a folder that is not there"
+        path.value = ""
+        await until(pilot, lambda: not send.disabled)
+        assert hash_.value == HASH, "a hash that was typed stays"
+        assert cluster.proposed == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: cluster.proposed)
+        assert [body["hash"] for _, body, _ in cluster.proposed] == [HASH]
+
+    at_form("p", act)
+
+
 def test_a_read_only_console_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(Console, "notify", lambda app, words, **more: said.append(words))

@@ -71,6 +71,8 @@ class Propose(ModalScreen[str]):
         self._suggested = drafts.next_version(current, None, datetime.now(UTC))
         self._key = str(uuid.uuid4())
         self._hashing: Hashing | None = None
+        self._hashed_path = self._hashed = ""
+        """The path that was hashed last, and what came of it."""
         self._tried = Draft(kind, "", "")
         self._sending = False
         self._proposed = ""
@@ -113,6 +115,11 @@ class Propose(ModalScreen[str]):
     def _path_changed(self) -> None:
         if self._hashing is not None:
             self._hashing.stop()
+        hash_ = self.query_one("#hash", Field)
+        if self._hashed and hash_.value == self._hashed:
+            hash_.value = ""  # of what stood here before
+        self._hashed_path = self._hashed = ""
+        self._check()
         self._hash()
 
     @on(Input.Changed, "#base Input, #version Input, #hash Input")
@@ -130,13 +137,18 @@ class Propose(ModalScreen[str]):
         for field in self.query(Field):
             if field.id != "path":
                 field.say(problems.get(field.id or "", self._hint(field.id or "")), self._note_tone(field.id, problems))
-        self.query_one("#send", Button).disabled = bool(problems) or self._sending
+        self.query_one("#send", Button).disabled = bool(problems) or self._sending or self._is_path_open()
         if draft != self._tried:
             self._tried = draft
             self._key = str(uuid.uuid4())
             if problems:
                 self._say([])
             self._predict(draft if not problems else None)
+
+    def _is_path_open(self) -> bool:
+        """Whether a path stands there that was not hashed yet, or cannot be: the hash may be of something else."""
+        path = self.query_one("#path", Field).value
+        return bool(path) and path != self._hashed_path
 
     def _note_tone(self, id: str | None, problems: dict[str, str]) -> str:
         empty = not self.query_one(f"#{id}", Field).value
@@ -176,7 +188,8 @@ class Propose(ModalScreen[str]):
         if not field.value:
             field.say("")
             return
-        hashing = self._hashing = Hashing(field.value)
+        path = field.value
+        hashing = self._hashing = Hashing(path)
         try:
             found = await asyncio.to_thread(hashing.file if self._kind == "diff" else hashing.tree)
         except Stopped:
@@ -189,7 +202,9 @@ class Propose(ModalScreen[str]):
             if self._hashing is hashing:
                 self._hashing = None
         field.say(text("propose.hashed", count=found.file_count, size=size(found.size_bytes)), "text-success")
+        self._hashed_path, self._hashed = path, found.hash
         hash_.value = found.hash
+        self._check()
         if self._kind == "snapshot" and self._current is not None:
             await self._suggest(found, self._current)
 
