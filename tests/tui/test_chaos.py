@@ -107,7 +107,8 @@ def test_splits_part_all_nodes() -> None:
     [
         (Kill(C), status(), "instance-B takes over within about 0.5 s."),
         (Kill(A), status(), "instance-C goes on leading."),
-        (Kill(C), status(B="unreachable"), "Only 1 are left, no majority"),
+        (Kill(C), status(B="unreachable"), "Only one is left, no majority"),
+        (Kill(C), status(A="unreachable", B="unreachable"), "Nobody is left"),
         (Pause(C), status(), "instance-B takes over within about 1.75 s."),
         (Skew(A, 5_000.0), status(), "instance-A is degraded"),
         (Skew(C, 5_000.0), status(), "all others are shown as off"),

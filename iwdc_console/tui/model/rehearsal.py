@@ -200,7 +200,7 @@ def _after(node: str, within_s: float, status: Status) -> list[str]:
     """Who leads once `node` is gone, and what may still fail."""
     left = sum(each.status != "unreachable" and each.id != node for each in status.leader.candidates)
     if left <= len(status.leader.candidates) // 2:
-        return [text("chaos.expect.no_majority", left=left)]
+        return [text("chaos.expect.no_majority", count=left) if left else text("chaos.expect.none_left")]
     if node != status.leader.id:
         return [text("chaos.expect.stays", leader=status.leader.id or text("frame.no_leader"))]
     return [text("chaos.expect.takes_over", node=successor(status.leader), seconds=f"{within_s:g}")]
