@@ -12,8 +12,9 @@ from pathlib import Path
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.output import say
 from iwdc_console.cli.target import node_urls
-from iwdc_console.client import BadUrl, ClientError, node_root
+from iwdc_console.client import node_root
 from iwdc_console.demo.cluster import FEWEST, MOST, Cluster, DemoError
+from iwdc_console.outcomes import BadUrl, ClientError
 from iwdc_console.tui.company import Company
 
 EPILOG = """\

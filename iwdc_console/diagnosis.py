@@ -1,6 +1,6 @@
 """What is wrong with a cluster and what to do next: pure, from what its members said when they were asked.
 
-`Evidence` is what was seen; `diagnose` reads it part by part and gives `Finding`s, worst first. A part that has nothing
+`diagnose` reads the evidence part by part and gives `Finding`s, worst first. A part that has nothing
 to complain of says in one line what it looked at, so that the reader knows what need not be looked at again.
 
 What is found is a code with its figures; `findings` says it in the reader's language.
@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+
+from iwdc_console.evidence import LEGACY, Evidence
 
 Level = Literal["bad", "warn", "ok"]
 LEVELS: tuple[Level, ...] = ("bad", "warn", "ok")
@@ -24,8 +26,6 @@ LEASE_SHARE = 0.5
 PAIR = 2
 """Voters of whom one alone can decide under the rule half."""
 JUST_ELECTED_MS = 30_000
-LEGACY = "1.6"
-"""Members of this protocol know none of the questions: what the others see of them must do."""
 
 OWN_FAULTS = ("disk_full", "disk_fault", "slow_disk", "loop_lag", "catching_up")
 """Reasons a member states of itself and something can be done about, besides its clock."""
@@ -51,48 +51,6 @@ class Finding(NamedTuple):
     about: str
     what: Phrase
     do: Phrase | None = None
-
-
-class Look(NamedTuple):
-    """One member, asked: its `distributed/status`, or why there is none. `clock_ms`: its wall clock minus ours."""
-
-    id: str
-    url: str
-    status: Mapping[str, Any] | None
-    why: str = ""
-    took_ms: float = 0.0
-    clock_ms: float = 0.0
-
-
-class LocalConfig(NamedTuple):
-    """The configuration a node started here would read: its digest's parts by name, or what is wrong with it."""
-
-    source: str
-    entries: Mapping[str, str]
-    problems: tuple[str, ...] = ()
-
-
-class LocalDisk(NamedTuple):
-    """A data directory on this machine."""
-
-    path: str
-    free_bytes: int
-    total_bytes: int
-
-
-class Evidence(NamedTuple):
-    """All that was seen. `proposals` and `conflicts` are one member's answers, `config` and `disk` this machine's."""
-
-    looks: Sequence[Look]
-    proposals: Sequence[Mapping[str, Any]] = ()
-    conflicts: Sequence[Mapping[str, Any]] = ()
-    config: LocalConfig | None = None
-    disk: LocalDisk | None = None
-
-    @property
-    def answering(self) -> dict[str, Mapping[str, Any]]:
-        """The status of each member that answered."""
-        return {look.id: look.status for look in self.looks if look.status is not None}
 
 
 def diagnose(seen: Evidence) -> list[Finding]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from iwdc_console.client import Client, ClientError, Unreachable
-from iwdc_console.diagnosis import LEGACY, Evidence, Look
+from iwdc_console.client import Client
+from iwdc_console.evidence import LEGACY, Evidence, Look
+from iwdc_console.outcomes import ClientError, Unreachable
 
 ASK_TIMEOUT_S = 3.0
 MAX_AT_ONCE = 16

@@ -17,9 +17,11 @@ from iwdc_console.cli.doctor import gather, report
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Nodes
 from iwdc_console.cli.output import Format, json_text, say, write
-from iwdc_console.client import Client, ClientError
-from iwdc_console.diagnosis import Evidence, Look, diagnose
+from iwdc_console.client import Client
+from iwdc_console.diagnosis import diagnose
+from iwdc_console.evidence import Evidence, Look
 from iwdc_console.examination import ASK_TIMEOUT_S, MAX_AT_ONCE
+from iwdc_console.outcomes import ClientError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

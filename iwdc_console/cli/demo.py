@@ -18,9 +18,9 @@ from iwdc_console.cli.exits import Failure
 from iwdc_console.cli.opening import open_console
 from iwdc_console.cli.output import say
 from iwdc_console.cli.reading import Where, read
-from iwdc_console.client import ClusterRefused
 from iwdc_console.demo import catalogue, ports
 from iwdc_console.demo.cluster import FEWEST, MOST, Cluster, DemoError
+from iwdc_console.outcomes import ClusterRefused
 
 
 def demo(

@@ -14,7 +14,8 @@ from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import findings
 from iwdc_console.cli.views.screen import current_screen
 from iwdc_console.client import Client
-from iwdc_console.diagnosis import Evidence, Finding, LocalConfig, LocalDisk, diagnose
+from iwdc_console.diagnosis import Finding, diagnose
+from iwdc_console.evidence import Evidence, LocalConfig, LocalDisk
 from iwdc_console.examination import examine
 from iwdc_console.findings import told, verdict
 

@@ -1,7 +1,7 @@
 """What a client's error means to whoever called the command: a message, what to do next, and the exit code."""
 
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.client import (
+from iwdc_console.outcomes import (
     BadRequest,
     BadUrl,
     ClientError,

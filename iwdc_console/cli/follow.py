@@ -9,7 +9,8 @@ from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import Where
 from iwdc_console.cli.views.history import event_line, events_rows
 from iwdc_console.cli.views.screen import current_screen
-from iwdc_console.client import StreamEvent, Unreachable
+from iwdc_console.exchange import StreamEvent
+from iwdc_console.outcomes import Unreachable
 
 RETRY_S = 1.0
 LAGGED = "lagged"

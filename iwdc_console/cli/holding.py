@@ -20,8 +20,9 @@ from typing import Any
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.failures import LOCK_REASONS, failure_of
 from iwdc_console.cli.output import say
-from iwdc_console.client import Client, ClientError, ClusterRefused, OutcomeUnknown
+from iwdc_console.client import Client
 from iwdc_console.lease import Lease, acquire, now, path, renew, renewing
+from iwdc_console.outcomes import ClientError, ClusterRefused, OutcomeUnknown
 
 GRACE = 1 / 6
 """Part of the lease between TERM and KILL: 5 s of the default 30 s."""

@@ -7,7 +7,8 @@ from typing import Any
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.failures import NO_QUORUM_REASONS
 from iwdc_console.cli.text import safe, size
-from iwdc_console.client import Client, NotFound, Unreachable
+from iwdc_console.client import Client
+from iwdc_console.outcomes import NotFound, Unreachable
 
 POLL_S = 0.2
 BAR = 24

@@ -8,7 +8,7 @@ from iwdc_console.cli import options, output, target
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import read
-from iwdc_console.client import ClusterRefused
+from iwdc_console.outcomes import ClusterRefused
 
 app = typer.Typer(invoke_without_command=True)
 

@@ -13,7 +13,8 @@ from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.text import duration, safe
-from iwdc_console.client import ClusterRefused, OutcomeUnknown, segment
+from iwdc_console.client import segment
+from iwdc_console.outcomes import ClusterRefused, OutcomeUnknown
 
 app = typer.Typer(
     help="""Locks with fencing tokens: acquire, renew, release, run, force-release.

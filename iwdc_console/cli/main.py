@@ -79,7 +79,7 @@ def plain_read(arguments: Sequence[str]) -> "Where | None":
 def _explain(error: Exception) -> int:
     from iwdc_console.cli.failures import failure_of
     from iwdc_console.cli.output import ReaderGone, say
-    from iwdc_console.client import ClientError
+    from iwdc_console.outcomes import ClientError
 
     if isinstance(error, ReaderGone):
         return Exit.DONE

@@ -18,7 +18,9 @@ from iwdc_console.cli.reading import Where
 from iwdc_console.cli.text import safe
 from iwdc_console.cli.views import decisions
 from iwdc_console.cli.views.screen import Screen, current_screen
-from iwdc_console.client import Client, ClusterRefused, NotFound, OutcomeUnknown, Unreachable, refused, segment
+from iwdc_console.client import Client, segment
+from iwdc_console.exchange import refused
+from iwdc_console.outcomes import ClusterRefused, NotFound, OutcomeUnknown, Unreachable
 
 FIRST_WAIT_S = 1.0
 """How long the proposing call itself waits: most verdicts come at once, in one round trip."""

@@ -14,7 +14,8 @@ from iwdc_console.cli.shown import View, checked, frame
 from iwdc_console.cli.views.screen import current_screen
 
 if TYPE_CHECKING:
-    from iwdc_console.client import Answer, Client
+    from iwdc_console.client import Client
+    from iwdc_console.exchange import Answer
 
 
 class Where(NamedTuple):

@@ -10,7 +10,8 @@ from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import read, run
 from iwdc_console.cli.shown import View
-from iwdc_console.client import Answer, Client, segment
+from iwdc_console.client import Client, segment
+from iwdc_console.exchange import Answer
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many, the latest.")]
 

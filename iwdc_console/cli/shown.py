@@ -7,7 +7,7 @@ from iwdc_console.cli.text import ago
 from iwdc_console.cli.views.screen import Screen
 
 if TYPE_CHECKING:
-    from iwdc_console.client import Answer
+    from iwdc_console.exchange import Answer
 
 T = TypeVar("T")
 Table = Callable[[Any, Screen], str]
@@ -32,7 +32,7 @@ def checked(answer: "Answer", render: Callable[[], T]) -> T:
     try:
         return render()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        from iwdc_console.client import ServerFault
+        from iwdc_console.outcomes import ServerFault
 
         raise ServerFault(
             f"{answer.node} answered in a form this version does not know ({type(error).__name__}: {error}). "

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.output import say
-from iwdc_console.client import DEFAULT_NODE, BadUrl, Client
+from iwdc_console.client import DEFAULT_NODE, Client
+from iwdc_console.outcomes import BadUrl
 
 ENVIRONMENT = "IWDC_NODE"
 

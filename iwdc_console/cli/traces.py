@@ -12,7 +12,8 @@ from iwdc_console.cli.reading import run
 from iwdc_console.cli.shown import View
 from iwdc_console.cli.views import history
 from iwdc_console.cli.views.screen import current_screen
-from iwdc_console.client import Client, ClientError, NotFound, segment
+from iwdc_console.client import Client, segment
+from iwdc_console.outcomes import ClientError, NotFound
 
 GATHER_TIMEOUT_S = 2.0
 

@@ -13,7 +13,7 @@ from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import cluster
 from iwdc_console.cli.views.screen import current_screen
-from iwdc_console.client import Unreachable
+from iwdc_console.outcomes import Unreachable
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0

@@ -19,7 +19,8 @@ from iwdc_console.cli.failures import failure_of
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.shown import View, checked, frame
 from iwdc_console.cli.views.screen import Screen, current_screen
-from iwdc_console.client import Answer, ClientError
+from iwdc_console.exchange import Answer
+from iwdc_console.outcomes import ClientError
 
 INTERVAL_S = 1.0
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"

@@ -13,9 +13,10 @@ from typing import Self
 
 import msgspec
 
-from iwdc_console.client import Client, ClientError
+from iwdc_console.client import Client
 from iwdc_console.demo.faults import Answer, Look, Order, State
 from iwdc_console.demo.removal import remove
+from iwdc_console.outcomes import ClientError
 
 FEWEST, MOST = 3, 7
 HOST_LOG = "host.log"

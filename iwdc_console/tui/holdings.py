@@ -4,9 +4,11 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 
-from iwdc_console.client import Answer, Client, ClientError
+from iwdc_console.client import Client
+from iwdc_console.exchange import Answer
 from iwdc_console.lease import Lease, acquire, now, renew, renewing
 from iwdc_console.locale import text
+from iwdc_console.outcomes import ClientError
 from iwdc_console.tui import orders
 from iwdc_console.tui.model.outcome import refusal
 from iwdc_console.tui.orders import Outcome

@@ -9,18 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from iwdc_console.caller import default_owner
-from iwdc_console.client import (
-    Answer,
-    Client,
-    ClientError,
-    ClusterRefused,
-    OutcomeUnknown,
-    Unreachable,
-    refused,
-    segment,
-)
+from iwdc_console.client import Client, segment
+from iwdc_console.exchange import Answer, refused
 from iwdc_console.lease import path as lock_path
 from iwdc_console.locale import text
+from iwdc_console.outcomes import ClientError, ClusterRefused, OutcomeUnknown, Unreachable
 from iwdc_console.reasons import unanswered
 from iwdc_console.tui.model.codes import vote
 from iwdc_console.tui.model.outcome import refusal, taken, unheard

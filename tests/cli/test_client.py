@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.client import (
+from iwdc_console.client import Client, node_root, segment
+from iwdc_console.outcomes import (
     BadRequest,
     BadUrl,
-    Client,
     ClientError,
     ClusterRefused,
     NotAllowed,
@@ -18,8 +18,6 @@ from iwdc_console.client import (
     OutcomeUnknown,
     ServerFault,
     Unreachable,
-    node_root,
-    segment,
 )
 from tests.cli.fake import TRACE, Asked, FakeNode, Hang, Raw, Refuse, running
 from tests.cli.samples import QUORUM

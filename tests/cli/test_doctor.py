@@ -9,7 +9,8 @@ import pytest
 
 from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
-from iwdc_console.diagnosis import Evidence, LocalConfig, LocalDisk, Look, diagnose
+from iwdc_console.diagnosis import diagnose
+from iwdc_console.evidence import Evidence, LocalConfig, LocalDisk, Look
 from iwdc_console.findings import Told, told, verdict
 from tests.cli import samples
 from tests.cli.fake import running

@@ -18,7 +18,7 @@ from iwdc_console.cli import follow, main, watch
 from iwdc_console.cli.exits import Exit
 from iwdc_console.cli.reading import READS
 from iwdc_console.cli.views.screen import Screen
-from iwdc_console.client import Answer
+from iwdc_console.exchange import Answer
 from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Raw, running
 

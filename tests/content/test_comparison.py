@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.client import Client, ClientError
+from iwdc_console.client import Client
+from iwdc_console.outcomes import ClientError
 from tests.content.catalogue_trees import write_catalogue
 from tests.runtime.test_three_nodes import cluster
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.client import Client, ClientError
+from iwdc_console.client import Client
 from iwdc_console.demo.cluster import Cluster, DemoError
 from iwdc_console.demo.faults import (
     Cut,
@@ -30,6 +30,7 @@ from iwdc_console.demo.faults import (
     Start,
     Wipe,
 )
+from iwdc_console.outcomes import ClientError
 
 pytestmark = pytest.mark.cluster
 DEADLINE_S = 60.0

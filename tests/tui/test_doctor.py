@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 
 from iwdc_console import diagnosis, locale, silence
 from iwdc_console.client import Client
-from iwdc_console.diagnosis import Evidence, Finding, Look, Phrase
+from iwdc_console.diagnosis import Finding, Phrase
+from iwdc_console.evidence import Evidence, Look
 from iwdc_console.examination import examine
 from iwdc_console.locale import set_language
 from iwdc_console.reasons import unanswered

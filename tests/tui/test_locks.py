@@ -9,7 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from iwdc_console.client import Answer, Client, ClusterRefused
+from iwdc_console.client import Client
+from iwdc_console.exchange import Answer
+from iwdc_console.outcomes import ClusterRefused
 from iwdc_console.tui import holdings, orders
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.holdings import Holdings

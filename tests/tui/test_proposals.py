@@ -13,7 +13,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, DirectoryTree, Input, Static
 
-from iwdc_console.client import Answer, Client
+from iwdc_console.client import Client
+from iwdc_console.exchange import Answer
 from iwdc_console.tui import orders
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.hashing import Hashing, Stopped
@@ -428,7 +429,7 @@ def test_a_hash_is_sent_for_the_folder_it_is_of_or_for_none(monkeypatch: pytest.
         assert hash_.value == HASH, "a hash that was typed stays"
         assert cluster.proposed == []
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: cluster.proposed)
+        await until(pilot, lambda: bool(cluster.proposed))
         assert [body["hash"] for _, body, _ in cluster.proposed] == [HASH]
 
     at_form("p", act)

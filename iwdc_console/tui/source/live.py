@@ -12,7 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from iwdc_console import silence
-from iwdc_console.client import BadUrl, node_root
+from iwdc_console.client import node_root
+from iwdc_console.outcomes import BadUrl
 from iwdc_console.tui.clock import Clock
 from iwdc_console.tui.model.api import Drift, Event, Instance, Span, Status, Trace
 from iwdc_console.tui.model.marks import UNREACHABLE
