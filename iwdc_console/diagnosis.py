@@ -168,19 +168,20 @@ def _members(seen: Evidence) -> Iterator[Said]:
 
 
 def _config(seen: Evidence) -> Iterator[Said]:
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name, status in seen.answering.items():
-        groups[status["configDigest"]].append(name)
+    groups = _configured(seen.answering)
     complained = False
     if len(groups) > 1:
         complained = True
         sides = " | ".join(", ".join(sorted(names)) for names in sorted(groups.values(), key=len, reverse=True))
-        differing = {
-            (entry["key"], entry["here"], entry["there"])
-            for status in seen.answering.values()
-            for alarm in _alarms(status)
-            for entry in alarm["entries"]
+        odd = _odd(seen.answering)
+        told = {
+            name: {
+                (entry["key"], entry["here"], entry["there"]) for alarm in _alarms(status) for entry in alarm["entries"]
+            }
+            for name, status in seen.answering.items()
         }
+        most = set[tuple[str, str, str]]().union(*(entries for name, entries in told.items() if name not in odd))
+        differing = most or set().union(*told.values())
         if differing:
             entries = [_entry("entry", *each) for each in sorted(differing, key=str)]
             yield _said("bad", "configs_differ_in", "same_config", sides=sides, entries=entries)
@@ -218,7 +219,10 @@ def _entry(code: str, key: str, here: str | None, there: str | None) -> Phrase:
 
 def _quorum(seen: Evidence) -> Iterator[Said]:
     answering = seen.answering
-    lacking = sorted(name for name, status in answering.items() if not status["quorum"]["sufficient"])
+    odd = _odd(answering)
+    lacking = sorted(
+        name for name, status in answering.items() if not status["quorum"]["sufficient"] and name not in odd
+    )
     if lacking:
         status = answering[lacking[0]]
         absent = [item["id"] for item in status["instances"] if item["status"] == "unreachable"]
@@ -266,7 +270,7 @@ def _leader(seen: Evidence) -> Iterator[Said]:
             yield _said("warn", "no_leader_yet", "wait_for_timeout")
     elif named:
         leader = named[0]
-        strays = sorted(views.get(None, ()))
+        strays = sorted(set(views.get(None, ())) - _odd(seen.answering))
         if strays:
             yield _said("warn", "strays", "network", names=strays, leader=leader)
         status = seen.answering[views[leader][0]]
@@ -343,6 +347,21 @@ PARTS = {
     "conflicts": _conflicts,
 }
 """The parts, in the order in which one thing causes the next."""
+
+
+def _configured(answering: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Who runs which configuration, by its digest."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, status in answering.items():
+        groups[status["configDigest"]].append(name)
+    return groups
+
+
+def _odd(answering: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Who runs another configuration than most do, and so decides nothing and follows nobody: that is said once."""
+    groups = _configured(answering)
+    most = next((names for names in groups.values() if len(names) > len(answering) / 2), list(answering))
+    return answering.keys() - set(most)
 
 
 def _alarms(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -152,7 +152,7 @@ def test_no_quorum_names_who_is_missing() -> None:
 
 def test_two_leaders_are_told_with_who_follows_whom() -> None:
     other = status("instance-C", leader=samples.LEADER | {"id": "instance-C"})
-    assert "instance-C follow instance-C" in one(seen(Look("instance-C", URL, other)), "leader").text
+    assert "instance-C leads instance-C" in one(seen(Look("instance-C", URL, other)), "leader").text
 
 
 def test_configurations_that_differ_are_told_with_the_entry() -> None:
@@ -161,6 +161,23 @@ def test_configurations_that_differ_are_told_with_the_entry() -> None:
     found = one(seen(Look("instance-A", URL, status("instance-A", alarms=[alarm])), other), "config")
     assert "instance-A, instance-B | instance-C" in found.text
     assert "rule: here half, there majority" in found.text
+
+
+def test_what_follows_from_another_configuration_is_not_said_again() -> None:
+    def alarm(other: str, here: str, there: str) -> dict[str, Any]:
+        entries = [{"key": "rule", "here": here, "there": there}]
+        return {"code": "other_configuration", "instances": [other], "entries": entries}
+
+    alone = samples.LEADER | {"id": None}
+    lacking = {"total": 3, "healthy": 3, "required": 2, "sufficient": False}
+    odd = status("instance-C", configDigest="d2", leader=alone, quorum=lacking)
+    odd["alarms"] = [alarm("instance-A", "majority", "half"), alarm("instance-B", "majority", "half")]
+    others = (Look(name, URL, status(name, alarms=[alarm("instance-C", "half", "majority")])) for name in NAMES[:2])
+    (found,) = complaints(seen(*others, Look("instance-C", URL, odd)))
+    assert found.about == "config"
+    assert found.text.endswith("instance-A, instance-B | instance-C; rule: here half, there majority"), (
+        "from most's side"
+    )
 
 
 def test_a_file_that_is_not_what_runs_is_found_before_the_next_restart_finds_it() -> None:

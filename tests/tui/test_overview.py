@@ -91,6 +91,22 @@ def test_a_suspect_clock_is_told_where_its_instance_is_looked_at() -> None:
     assert why not in plain(detail_lines(seen, "instance-C", 100, 20))
 
 
+def test_a_long_reason_is_told_to_its_end_where_its_instance_is_looked_at() -> None:
+    reasons = ("config_mismatch: rule: here half, there majority; strategy: here last-write-wins, there leader-wins",)
+    base = prod_eu.all_well()
+    odd = (instance("instance-A", status="degraded", reasons=reasons), *base.instances[1:])
+    told = plain(detail_lines(moment(observation(msgspec.structs.replace(base, instances=odd))), "instance-A", 60, 20))
+    assert "there leader-wins" in " ".join(told.split())
+    assert all(len(line) <= 60 for line in told.split("\n")[1:4])
+
+
+def test_a_cluster_called_like_the_product_is_named_once() -> None:
+    unnamed = msgspec.structs.replace(prod_eu.all_well(), cluster="iwdc")
+    seen = msgspec.structs.replace(observation(unnamed), context="")
+    words = ["".join(words for words, _ in field.pieces) for field in fields(moment(seen))]
+    assert words[0] == "iwdc"
+
+
 def test_what_happened_to_a_clock_stands_among_the_rest() -> None:
     well, doubted = prod_eu.all_well(), msgspec.structs.replace(prod_eu.all_well(), suspect="instance-B")
     parts = [Part(each, "", float(at), NOW_MS + at * 1_000) for at, each in enumerate((well, doubted, well))]

@@ -10,6 +10,8 @@ from iwdc_console.tui.model.moment import Beside, Moment
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
 from iwdc_console.tui.model.verdict import spare
 
+PRODUCT = "iwdc"
+"""Also what a cluster is called that was given no name: once is enough then."""
 GAUGE_DOTS = 9
 """Instances that are drawn as dots; of more, only the numbers are told."""
 
@@ -36,7 +38,8 @@ def fields(moment: Moment, read_only: bool = False) -> tuple[Field, ...]:
     observation = moment.observation
     name = (_name(moment), "bold")
     looks = ((f" {text('frame.read_only')}", "text-muted"),) if read_only else ()
-    found = [Field(2, (("iwdc", "bold $primary"), ("  ", ""), name, *looks), (name, *looks))]
+    ours = () if _name(moment) == PRODUCT else ((PRODUCT, "bold $primary"), ("  ", ""))
+    found = [Field(2, (*ours, name, *looks), (name, *looks))]
     if moment.beside is not None:
         found.append(_beside(moment.beside))
     if observation.status is not None:

@@ -1,5 +1,6 @@
 """What the Instances screen says: the detail of one instance, with the evidence for its status."""
 
+from iwdc_console.cli.text import wrap
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
@@ -9,6 +10,7 @@ from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds
+from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
 LABEL = 14
@@ -25,7 +27,7 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
     lines = [
         _head(item, part.value, aged_ms),
-        *_why(item, part.value),
+        *_why(item, part.value, width),
         *_witnesses(item, part.value),
         [],
         *_history(moment.history.samples(item.id), width, own=item.id == part.value.id),
@@ -46,17 +48,22 @@ def _head(item: Instance, status: Status, aged_ms: float) -> Line:
     return line
 
 
-def _why(item: Instance, status: Status) -> list[Line]:
-    """Each reason on a line of its own, with its evidence."""
-    lines: list[Line] = [
-        [(f"  {reason(word)}", tone(item.status)), (f"  {proof(word, item)}", "text-muted")] for word in item.reasons
-    ]
+def _why(item: Instance, status: Status, width: int) -> list[Line]:
+    """Each reason on lines of its own, with its evidence."""
+    lines: list[Line] = []
+    for word in item.reasons:
+        lines += _indented(reason(word), tone(item.status), width)
+        lines[-1].append((f"  {proof(word, item)}", "text-muted"))
     if item.id == status.suspect:
-        lines.append([(f"  {text('reason.suspect')}", tone(DEGRADED))])
+        lines += _indented(text("reason.suspect"), tone(DEGRADED), width)
     if not lines:
         words = text("instances.no_reason") if item.status == HEALTHY else text("reason.no_answer")
         lines.append([(f"  {words}", "text-muted")])
     return lines
+
+
+def _indented(words: str, tone: str, width: int) -> list[Line]:
+    return [[(f"  {line}", tone)] for line in wrap(clean(words), max(20, width - 2))]
 
 
 def _pair(key: str, value: str) -> Line:
