@@ -10,6 +10,8 @@ number is left, the greatest version that may bind a voter: what is open and may
 
 from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,8 +60,7 @@ _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 def write(checkpoint: Checkpoint) -> msgspec.Raw:
     """A checkpoint as floors carry it."""
-    # By way of plain values: a struct that omits defaults would be written with a longer head, for every proposal.
-    return msgspec.Raw(_encode(msgspec.to_builtins(checkpoint)))
+    return msgspec.Raw(_encode(checkpoint))
 
 
 def read(state: msgspec.Raw) -> Checkpoint:
@@ -102,10 +103,27 @@ def is_above(atom: Atom | Cast, vector: VersionVector) -> bool:
     return atom.seq > vector.get(atom.journal, 0)
 
 
+class Passage(NamedTuple):
+    """What a floor means for a fold that has decided as the floor does."""
+
+    forgotten: list[ProposalState]
+    heard_later: list[ProposalState]
+    """Proposals below, kept or not, with facts that lie above."""
+    heard_earlier: set[ProposalState]
+    """Proposals above, with facts that lie below."""
+
+
 def passed(
-    known: Mapping[str, ProposalState], highest: VersionKey | None, vector: VersionVector, floor: Checkpoint
-) -> list[ProposalState] | None:
-    """What a floor forgets of the known; None when it says anything else of what lies at or below it than they do."""
+    known: Mapping[str, ProposalState],
+    reaching: Iterable[ProposalState],
+    highest: VersionKey | None,
+    vector: VersionVector,
+    floor: Checkpoint,
+) -> Passage | None:
+    """None when the floor says anything else of what lies at or below it than the known proposals do.
+
+    `reaching` are those of them of which anything lies at or below `vector`.
+    """
     if floor.highest and (highest is None or highest < parse(floor.highest)):
         return None
     for atom in floor.early_votes:
@@ -114,31 +132,67 @@ def passed(
             return None
     early = {(atom.key, atom.cast) for atom in floor.early_votes}
     kept = {each.birth.key: each for each in floor.kept}
-    forgotten: list[ProposalState] = []
-    for p in known.values():
-        if not p.final and is_above(p.birth, vector):
-            strays = (cast for cast in p.votes.values() if not is_above(cast, vector))
-            if not all((p.key, cast) in early for cast in strays):
+    if not kept.keys() <= known.keys():
+        return None
+    passage = Passage([], [], set())
+    upto = vector.get
+    for p in reaching:
+        key, below = p.key, 0
+        for cast in p.votes.values():
+            if cast.seq <= upto(cast.journal, 0):
+                below += 1
+        each = kept.get(key)
+        if each is not None:
+            if not _agrees(p, below, each, vector):
                 return None
-        elif p.key not in kept:
+            if not each.final:
+                continue
+        elif not p.final and is_above(p.birth, vector):
+            if not all(is_above(cast, vector) or (key, cast) in early for cast in p.votes.values()):
+                return None
+            passage.heard_earlier.add(p)
+            continue
+        else:
             if p.verdict == "pending" or p.openings:
                 return None
-            forgotten.append(p)
-    agreed = all(key in known and _agrees(known[key], each, vector) for key, each in kept.items())
-    return forgotten if agreed else None
+            passage.forgotten.append(p)
+        if below < len(p.votes) or p.openings:
+            passage.heard_later.append(p)
+    return passage
 
 
-def _agrees(proposal: ProposalState, kept: Kept, vector: VersionVector) -> bool:
-    """Whether a fold that knows more than the floor has decided this proposal as the floor does."""
-    below = sum([cast.seq <= vector.get(cast.journal, 0) for cast in proposal.votes.values()])
-    openings = sum(not is_above(opening, vector) for opening in proposal.openings)
-    if below != len(kept.votes) or openings != len(kept.openings):
+def _agrees(proposal: ProposalState, below: int, kept: Kept, vector: VersionVector) -> bool:
+    """Whether a fold that knows more than the floor has decided this proposal, with its votes below, as it does."""
+    if below != len(kept.votes):
         return False
+    if proposal.openings or kept.openings:
+        openings = sum(not is_above(opening, vector) for opening in proposal.openings)
+        if openings != len(kept.openings):
+            return False
     if not kept.final:
         return True
     if proposal.verdict != kept.verdict or proposal.settled is not kept.settled:
         return False
     return kept.settled is not None or kept.verdict == "rejected"
+
+
+def last_words(atoms: Iterable[Atom], proposals: Iterable[ProposalState], vector: VersionVector) -> dict[str, int]:
+    """When each instance wrote last, of these atoms and of the facts of these proposals that lie above `vector`."""
+    latest: dict[str, int] = {}
+    upto, known = vector.get, latest.get
+    for atom in atoms:
+        if isinstance(atom, Birth) and atom.hlc > known(atom.origin, 0):
+            latest[atom.origin] = atom.hlc
+        elif isinstance(atom, VoteAtom) and atom.cast.hlc > known(atom.cast.voter, 0):
+            latest[atom.cast.voter] = atom.cast.hlc
+    for p in proposals:
+        birth = p.birth
+        if birth.hlc > known(birth.origin, 0) and birth.seq > upto(birth.journal, 0):
+            latest[birth.origin] = birth.hlc
+        for cast in p.votes.values():
+            if cast.hlc > known(cast.voter, 0) and cast.seq > upto(cast.journal, 0):
+                latest[cast.voter] = cast.hlc
+    return latest
 
 
 def floor_time(former: int, latest: Iterable[int]) -> int:
@@ -196,9 +250,15 @@ def keep(
 def forgets(proposals: Iterable[ProposalState], kept: Iterable[Kept], former: str | None) -> str | None:
     """The greatest version that floors have dropped and that binds a voter, or may; `former`: as of the last floor."""
     keys = {each.birth.key for each in kept}
-    dropped = (p.payload for p in proposals if p.key not in keys and _may_bind(p))
-    versions = (str(body.base) if body.kind == "rollback" else body.version for body in dropped)
-    return max(versions if former is None else (former, *versions), key=parse, default=None)
+    dropped = [p for p in proposals if p.key not in keys and _may_bind(p)]
+    # The order of a proposal's own version is known; a rollback binds its voters at the version it leaves.
+    greatest = max((p for p in dropped if p.payload.kind != "rollback"), key=_order, default=None)
+    versions = [] if greatest is None else [greatest.payload.version]
+    versions += [str(p.payload.base) for p in dropped if p.payload.kind == "rollback"]
+    return max(versions if former is None else [former, *versions], key=parse, default=None)
+
+
+_order = attrgetter("order")
 
 
 def _may_bind(proposal: ProposalState) -> bool:
@@ -228,10 +288,11 @@ def _newest(ordered: list[ProposalState], count: int) -> list[ProposalState]:
 def _kept(proposal: ProposalState, expired: bool, uprooted: bool) -> Kept:
     final = expired or proposal.verdict != "pending"
     rooted = bool(proposal.settled) and proposal.payload.kind == "diff" and (proposal.rooted or uprooted)
+    votes, openings = proposal.votes, proposal.openings
     return Kept(
         proposal.birth,
-        tuple(proposal.votes[place] for place in sorted(proposal.votes)),
-        tuple(sorted(proposal.openings, key=lambda opening: (opening.round, opening.journal, opening.seq))),
+        tuple([votes[place] for place in sorted(votes)]),
+        tuple(sorted(openings, key=lambda opening: (opening.round, opening.journal, opening.seq))) if openings else (),
         "rejected" if expired else proposal.verdict,
         final,
         proposal.settled,

@@ -5,10 +5,11 @@ floor, the newest such point with `retain_events` above it, which every voter th
 floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
 
 Where events carry many proposals each, these are counted instead, for what must be known is bounded by them: each
-counts twice, for itself and for its votes.
+counts for as many events as it makes among three instances when it comes alone.
 """
 
 from collections import deque
+from typing import NamedTuple
 
 from node.protocol.context import Context
 from node.protocol.control import Control
@@ -20,8 +21,18 @@ from node.protocol.replication import Replication
 from node.protocol.state import Fold
 
 SAMPLES_PER_RETENTION = 8
-EVENTS_OF_A_PROPOSAL = 2
-"""What a proposal counts for at least, however many share an event."""
+LOOKS_PER_HEARTBEAT = 10
+EVENTS_OF_A_PROPOSAL = 4
+"""What a proposal counts for at least, however many share an event: itself, two votes and the announcement."""
+
+
+class Sample(NamedTuple):
+    """How far the logs had come."""
+
+    events: int
+    proposals: int
+    """How many had been taken in."""
+    vector: VersionVector
 
 
 class Compaction:
@@ -37,39 +48,44 @@ class Compaction:
         self._control = control
         self._replication = replication
         self._fold = fold
-        self._samples: deque[tuple[int, VersionVector]] = deque(maxlen=SAMPLES_PER_RETENTION * 5)
+        self._samples: deque[Sample] = deque(maxlen=SAMPLES_PER_RETENTION * 5)
         self._every = max(1, ctx.settings.limits.retain_events // SAMPLES_PER_RETENTION)
-        self._sampled = 0
+        self._look_at = 0.0
 
     def look(self) -> None:
-        """With every heartbeat: remember how far the logs are, and move the floor when it is time."""
-        fold, vector = self._fold, self._replication.vector
-        total = sum(vector.values())
-        proposals = EVENTS_OF_A_PROPOSAL * fold.above_floor
-        since = abs(proposals - self._sampled)  # a floor makes them fewer
-        if not self._samples or max(total - self._samples[-1][0], since) >= self._every:
-            self._samples.append((total, dict(vector)))
-            self._sampled = proposals
+        """Now and then, in a step of the leader: note how far the logs are, and move the floor when it is time."""
+        if self._ctx.mono < self._look_at:
+            return
+        self._look_at = self._ctx.mono + self._ctx.settings.timing.heartbeat_interval / LOOKS_PER_HEARTBEAT
+        vector = self._replication.vector
+        now = Sample(sum(vector.values()), self._fold.taken, vector)
+        if not self._samples or self._between(self._samples[-1], now) >= self._every:
+            self._samples.append(now._replace(vector=dict(vector)))
         if not self._election.granting:
             return
-        chosen: VersionVector | None = None
         retain = self._ctx.settings.limits.retain_events
         floor = self._control.state.floor
-        events = total - (sum(floor.vector.values()) if floor is not None else 0)
-        gathered = max(proposals, events)
+        events = now.events - (sum(floor.vector.values()) if floor is not None else 0)
+        gathered = max(events, EVENTS_OF_A_PROPOSAL * self._fold.above_floor)
         if gathered < 2 * retain:
             return  # A floor costs all nodes a checkpoint: one for many events.
-        for count, sample in self._samples:
-            above, proposed = total - count, EVENTS_OF_A_PROPOSAL * fold.count_above(sample)
+        chosen: VersionVector | None = None
+        for sample in self._samples:
+            above = self._between(sample, now)
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
-            if max(above, proposed) < retain or (gathered < 3 * retain and not self._passed_by_all(sample)):
+            if above < retain or (gathered < 3 * retain and not self._passed_by_all(sample.vector)):
                 break
-            if max(events - above, proposals - proposed) >= self._every and self._covers_floor(sample):
-                chosen = sample
+            if gathered - above >= self._every and self._covers_floor(sample.vector):
+                chosen = sample.vector
         if chosen is None or self._already(chosen):
             return
         self._control.append(Floor(chosen, self._fold.checkpoint(chosen)))
-        self._ctx.observe("FLOOR_CHOSEN", events=sum(chosen.values()), retained=total - sum(chosen.values()))
+        below = sum(chosen.values())
+        self._ctx.observe("FLOOR_CHOSEN", events=below, retained=now.events - below)
+
+    def _between(self, sample: Sample, now: Sample) -> int:
+        """Events that have come since, or what the proposals among them count for."""
+        return max(now.events - sample.events, EVENTS_OF_A_PROPOSAL * (now.proposals - sample.proposals))
 
     def _already(self, vector: VersionVector) -> bool:
         floor = self._control.state.floor

@@ -50,6 +50,8 @@ class Control:
         self._confirming: deque[tuple[int, int, Callable[[], None]]] = deque()
         self._committing: deque[tuple[int, Callable[[], None]]] = deque()
         self._ask_round = False
+        self._untold: deque[str] = deque()
+        """Who is to hear, one after another, that a floor is committed."""
         self.on_floor: Callable[[Floor], None] = lambda floor: None
 
     @property
@@ -94,6 +96,7 @@ class Control:
         self._unsynced.clear()
         self._fresh.clear()
         self._asking.clear()
+        self._untold.clear()
 
     def append(self, entry: ControlEntry, done: Callable[[], None] | None = None, asked_by: str | None = None) -> None:
         """Write an entry for the instance `asked_by`; `done` is called when a strict majority holds it."""
@@ -160,6 +163,9 @@ class Control:
                 self._send_state(name)
         elif ack.index > self._match.get(name, 0):
             self._match[name] = ack.index
+        if self._untold and self._untold[0] == name:
+            self._untold.popleft()
+            self._tell_next()
         self._advance(name)
 
     def catch_up(self) -> None:
@@ -197,10 +203,14 @@ class Control:
         held = sorted((self._own_durable if name == own else match.get(name, 0) for name in voters), reverse=True)
         level = held[need - 1]
         if level > self.commit:
+            floor_counts = self.state.floor is not None and self.commit < self._floor_index <= level
             self.commit = level
             while self._committing and self._committing[0][0] <= level:
                 self._committing.popleft()[1]()
             self._settle_floor()
+            if floor_counts:
+                self._untold = deque(name for name in voters if name != own)
+                self._tell_next()
             if by is not None:
                 self._prompt.decided(by)
         if self._confirming:
@@ -209,6 +219,19 @@ class Control:
                 if self._confirming[0][1] > self.commit:
                     break
                 self._confirming.popleft()[2]()
+
+    def _tell_next(self) -> None:
+        """Say that the floor is committed to the next one who has to hear it.
+
+        Told with the next heartbeat alone, it may be overtaken by the next floor. And a node that puts it in place
+        stands still: while one does, the others go on. Who is away hears of it with the heartbeats.
+        """
+        peers = self._members.peers
+        while self._untold and not (self._untold[0] in peers and peers[self._untold[0]].alive):
+            self._untold.popleft()
+        if self._untold:
+            next_ = self.index + 1 - len(self._fresh)
+            self._ctx.send(self._untold[0], ControlAppend(self.term, next_, (), self.commit, self._round))
 
     # The follower
 

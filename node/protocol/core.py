@@ -191,7 +191,6 @@ class Core:
         parts.reconfiguration.look()
         if parts.election.role == "leader":
             parts.election.handover.note_regard()
-            parts.compaction.look()
             parts.control.catch_up()
         parts.proposals.look()
         parts.contents.changed()
@@ -227,6 +226,8 @@ class Core:
     def _finish(self) -> list[Effect]:
         """End of a step: cast the votes it asked for, push what it wrote, note what will be durable when."""
         parts = self.parts
+        if parts.election.role == "leader":
+            parts.compaction.look()
         parts.control.flush()
         parts.proposals.flush()
         parts.contents.flush()

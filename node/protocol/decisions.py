@@ -4,7 +4,8 @@ Kept up to date fact by fact: a verdict is looked at when a vote for it or for a
 settlement when something is accepted, and then only what is linked to it by slots (P4, S1, S2).
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from node.protocol.ballot import ProposalState, Slot, front_runners, judge
@@ -14,6 +15,8 @@ from node.protocol.register import Register
 from node.protocol.settings import Strategy
 from node.protocol.settlement import Lineage, Void, choices, settle
 from node.protocol.versions import VersionKey, parse
+
+_DIGEST_BYTES = 16
 
 
 class Change(NamedTuple):
@@ -57,11 +60,13 @@ class Decisions:
         self.highest = highest
         self.highest_order: VersionKey | None = parse(highest) if highest else None
         self.touched: dict[str, ProposalState] = {}
-        """What changed since somebody last cleared it."""
+        """What changed since the last digest."""
         self._strategy: Strategy = strategy
         self._voids = tuple(voids)
         self._contested: set[str] = set()
         self._lineage: Lineage | None = None
+        self._sum = 0
+        """Of the marks of all proposals as they were when the last digest was made."""
 
     @property
     def lineage(self) -> Lineage:
@@ -70,6 +75,12 @@ class Decisions:
             settled = (p for p in self.register.by_key.values() if p.settled)
             self._lineage = Lineage(settled, (Void.of(low, high) for low, high in self._voids))
         return self._lineage
+
+    @property
+    def current(self) -> tuple[str, str] | None:
+        """The current version and the hash that settled it (S2)."""
+        head = self.lineage.current
+        return (head.payload.version, head.payload.hash) if head is not None else None
 
     def admit(self, birth: Birth, order: VersionKey) -> ProposalState:
         """A proposal becomes known, pending and without votes."""
@@ -114,17 +125,20 @@ class Decisions:
         for slot in p.slots:
             if len(slot.proposals) > 1:
                 return False
-        return len(self.register.same(p.content)) == 1
+        # Snapshots and diffs of one content meet in the slot of their version.
+        return p.payload.kind != "rollback" or len(self.register.same(p.content)) == 1
 
-    def borrow(self, p: ProposalState) -> None:
+    def borrow(self, proposals: Iterable[ProposalState]) -> None:
         """List what was decided elsewhere. It stays as it is: nothing here competes with it."""
-        self.register.by_key[p.key] = p
-        if p.verdict == "accepted" and p.payload.kind != "rollback":
-            self._raise_highest(p)
+        by_key = self.register.by_key
+        for p in proposals:
+            by_key[p.key] = p
+            if p.verdict == "accepted" and p.payload.kind != "rollback":
+                self._raise_highest(p)
         self._lineage = None
 
     def finish(
-        self, kept: Iterable[Kept], forgotten: Iterable[ProposalState], voids: Iterable[tuple[str, str]]
+        self, kept: Iterable[Kept], forgotten: Sequence[ProposalState], voids: Iterable[tuple[str, str]]
     ) -> None:
         """A floor makes final what was decided here in the same way, and forgets what else lies below it (C1)."""
         changed: set[Slot] = set()
@@ -132,9 +146,15 @@ class Decisions:
         for p in forgotten:
             self.register.remove(p)
             self.touched.pop(p.key, None)
-            changed.update(p.slots)
-            linked += self.register.same(p.content)
+            self._sum -= p.mark
+            for slot in p.slots:
+                if len(slot.proposals) == 1:
+                    del self.slots[slot.name]
+                else:
+                    changed.add(slot)
             p.slots = ()
+        for p in forgotten:
+            linked += self.register.same(p.content)
         for each in kept:
             p = self.register.by_key[each.birth.key]
             if each.final:
@@ -180,7 +200,7 @@ class Decisions:
         for p in list(self.register.by_key.values()):
             if not p.final:
                 self.judge(p, nothing)
-            elif p.verdict == "accepted" and p.settled is None:
+            elif p.settled is None and p.verdict == "accepted":
                 self._settle_group(p)
 
     def cast(self, p: ProposalState, cast: Cast, changes: list[Change]) -> None:
@@ -282,6 +302,18 @@ class Decisions:
             self._lineage = None
         p.settled = settled
         self.touched[p.key] = p
+
+    def digest(self) -> str:
+        """Short hex of all verdicts and settlements, and of the current version (S3)."""
+        for p in self.touched.values():
+            text = f"{p.key} {p.verdict} {p.settled}"
+            mark = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest())
+            self._sum += mark - p.mark
+            p.mark = mark
+        self.touched.clear()
+        self._sum %= 1 << 8 * _DIGEST_BYTES
+        state = f"{self.current} {self.highest} {self.lineage.voids} {self._sum:x}"
+        return hashlib.blake2b(state.encode(), digest_size=_DIGEST_BYTES // 2).hexdigest()
 
     def stalls(self, hlc: int) -> list[Stall]:
         """What to put to the vote again, sorted (P5)."""

@@ -64,7 +64,7 @@ class Limits:
     max_lock_ttl_s: float = 3_600.0
     max_wait_s: float = 600.0
     max_clock_lead_ms: int = 60_000
-    max_settled_kept: int = 10_000
+    max_settled_kept: int = 2_000
     max_history_kept: int = 1_000
     max_skipped_kept: int = 1_000
     retain_events: int = 50_000

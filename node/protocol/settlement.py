@@ -132,7 +132,14 @@ class Lineage:
                 self.restored[rollback.payload.version] = rollback
         self.voids = merge([*voids, *(Void.of(p.payload.version, p.payload.base) for p in rollbacks if p.payload.base)])
         for proposal in proposals:
-            if proposal.payload.kind != "rollback":
+            kind, version = proposal.payload.kind, proposal.payload.version
+            if kind == "snapshot" and not self.voids and version not in self.by_version and not self._waiting:
+                # What most are: it stands on nothing, and nothing waits for it.
+                self.by_version[version] = proposal
+                self.reachable.add(version)
+                if self.current is None or self.current.order < proposal.order:
+                    self.current = proposal
+            elif kind != "rollback":
                 self.add(proposal)
 
     def is_void(self, order: VersionKey) -> bool:

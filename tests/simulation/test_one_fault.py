@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from node.protocol.records import Floor
 from node.protocol.requests import Answer, Propose, Publish
 from node.protocol.settings import Limits
 from node.simulation.scenario.play import Play
@@ -78,6 +79,29 @@ def test_what_is_proposed_in_batches_does_not_gather_either() -> None:
         known.append(max(len(process.running.parts.fold.keys) for process in stage.world.processes))
     assert max(known) <= 300 + 20, "no more than three times what is retained, and what the floor keeps"
     assert held[2] - held[1] < 0.05 * held[1], held
+
+
+def test_every_floor_takes_effect_everywhere_though_the_next_one_comes_with_the_next_heartbeat() -> None:
+    stage = Stage(3, limits=Limits(retain_events=100, max_settled_kept=20, max_history_kept=20))
+    leader = stage.elect()
+    seen = []
+    for turn in range(6):
+        answers: list[Answer | None] = []
+        for number in range(100):
+            stage.world.workload.call(
+                stage[leader], Propose("snapshot", f"1.{turn}.{number}", "a", wait_s=10.0), 20.0, answers.append
+            )
+        stage.until(partial(_all_there, answers), 20.0)
+        stage.world.run_for(stage.world.plan.timing.heartbeat_interval)
+        chosen = stage[leader].running.parts.control.state.floor
+        if chosen is not None:
+            stage.until(partial(_reached, stage, chosen), 1.0)
+            seen.append(sum(chosen.vector.values()))
+    assert len(set(seen)) > 2, seen
+
+
+def _reached(stage: Stage, floor: Floor) -> bool:
+    return all(process.running.parts.recovery.floor == floor for process in stage.world.processes)
 
 
 def _all_there(answers: list[Answer | None]) -> bool:

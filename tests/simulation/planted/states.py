@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol import checkpoint, decisions, state
+from node.protocol import checkpoint, decisions, facts
 from node.protocol.ballot import ProposalState
 from node.protocol.checkpoint import Checkpoint
 from node.protocol.compaction import Compaction
 from node.protocol.control import Control
+from node.protocol.facts import Facts
 from node.protocol.parts import Parts
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
@@ -81,13 +82,13 @@ def without_base(patch: Patch) -> None:
 
 @bug("who knows all that a floor keeps goes on counting the rest", "S3", *SPLITS, limits=FORGETFUL, think_s=0.1)
 def nothing_forgotten(patch: Patch) -> None:
-    def advance(original: Callable[..., bool], self: Fold, vector: Any, floor: Checkpoint) -> bool:
-        if not all(each.birth.key in self._decisions.register.by_key for each in floor.kept):
+    def advance(original: Callable[..., bool], self: Facts, vector: Any, floor: Checkpoint) -> bool:
+        if not all(each.birth.key in self.decisions.register.by_key for each in floor.kept):
             return original(self, vector, floor)
-        self._vector, self._floor = dict(vector), floor
+        self._vector, self.floor = dict(vector), floor
         return True
 
-    around(patch, Fold, "_advance", advance)
+    around(patch, Facts, "_advance", advance)
 
 
 @bug(
@@ -105,7 +106,7 @@ def bindings_dropped(patch: Patch) -> None:
         kept = original(*args)
         return tuple(each if each.final else msgspec.structs.replace(each, votes=()) for each in kept)
 
-    around(patch, state, "keep", keep)
+    around(patch, facts, "keep", keep)
 
 
 @bug("a floor is acted on before it is committed", "C1", *CUTS, limits=SMALL, think_s=0.1, nodes=5)
@@ -146,7 +147,7 @@ def unheard_voters(patch: Patch) -> None:
     limits=SLOW_PUSHES, nodes=4, rule="half", think_s=0.03, clients=6, duration_s=120.0,
 )  # fmt: skip
 def early_votes_dropped(patch: Patch) -> None:
-    patch.setattr(state, "lies_above", lambda key, vector: False)
+    patch.setattr(facts, "lies_above", lambda key, vector: False)
 
 
 @bug(
@@ -161,12 +162,12 @@ def early_votes_dropped(patch: Patch) -> None:
     **storm.PLAN,
 )
 def late_votes_unbound(patch: Patch) -> None:
-    def add_vote(original: Callable[..., None], self: Fold, key: str, *args: Any) -> None:
-        p = self.get(key)
+    def add_vote(original: Callable[..., None], self: Facts, key: str, *args: Any) -> None:
+        p = self.decisions.register.by_key.get(key)
         if p is None or not p.final:
             original(self, key, *args)
 
-    around(patch, Fold, "_add_vote", add_vote)
+    around(patch, Facts, "_add_vote", add_vote)
 
 
 @bug(
@@ -182,4 +183,4 @@ def floor_goes_back(patch: Patch) -> None:
     limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=9,
 )  # fmt: skip
 def forgotten_untold(patch: Patch) -> None:
-    patch.setattr(state, "forgets", lambda known, kept, former: None)
+    patch.setattr(facts, "forgets", lambda known, kept, former: None)

@@ -1,0 +1,390 @@
+"""What events tell of proposals: placed on them, or kept until what it is about comes; and the floor beneath (S3, C1).
+
+What was told is a set of atoms: the order in which they come, and how often, changes nothing. What cannot happen with
+honest instances (one voter, two votes on one key and round; two proposals with one id) makes the facts start over from
+their floor, so that they still depend on the set alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from node.protocol import events
+from node.protocol.ballot import ProposalState
+from node.protocol.checkpoint import (
+    Checkpoint,
+    floor_time,
+    forgets,
+    is_above,
+    keep,
+    last_words,
+    passed,
+    read,
+    without,
+    write,
+)
+from node.protocol.decisions import Change, Decisions
+from node.protocol.events import Event, VersionVector
+from node.protocol.proposal import (
+    PROPOSAL_TYPES,
+    Atom,
+    Birth,
+    Cast,
+    Opening,
+    Resolution,
+    VoteAtom,
+    lies_above,
+    own_vote,
+    read_births,
+    read_opening,
+    read_resolution,
+    read_votes,
+)
+from node.protocol.settings import Limits, Strategy
+from node.protocol.versions import VersionKey, parse
+
+_Place = tuple[str, int, int]
+"""Journal, sequence number, index within the event."""
+
+
+class Told:
+    """Which proposals the events of a journal told of. Two lists: a pair for each fact is much for the collector."""
+
+    __slots__ = ("proposals", "seqs")
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.proposals: list[ProposalState] = []
+
+    def add(self, seq: int, proposal: ProposalState) -> None:
+        """The event with this number told something of a proposal."""
+        self.seqs.append(seq)
+        self.proposals.append(proposal)
+
+
+class Facts:
+    """All that is known above a floor, what the floor kept, and the decisions that follow."""
+
+    def __init__(self, strategy: Strategy, limits: Limits) -> None:
+        self._strategy: Strategy = strategy
+        self._limits = limits
+        self._vector: VersionVector = {}
+        self.floor = Checkpoint()
+        self.taken = 0
+        """How many proposals came as events since these facts were made."""
+        self._start()
+
+    def _start(self) -> None:
+        self.decisions = Decisions(self._strategy, self.floor.highest, self.floor.voids)
+        self._early_votes: dict[str, dict[_Place, VoteAtom]] = {}
+        self._early_openings: dict[str, list[Opening]] = {}
+        self._late: dict[_Place, Opening] = {}
+        """Of what the floor decided: they change nothing, and a further floor may forget what they are of."""
+        self._displaced: dict[_Place, VoteAtom | Birth] = {}
+        self._told: dict[str, Told] = {}
+        """By journal: what its events above the floor told of which proposals."""
+        self._must_restart = False
+
+    # Events in
+
+    def apply(self, event: Event) -> tuple[Change, ...]:
+        """Take in an event and say which proposals it made known or decided. Repeats and other types change nothing.
+
+        An event at or below the floor is ignored (C1). Never raises on a bad payload: it is ignored as well.
+        """
+        kind = event.type
+        if event.seq <= self._vector.get(event.journal, 0):
+            return ()
+        changes: list[Change] = []
+        if kind == events.VOTES:
+            for key, hash_, cast in read_votes(event):
+                self._add_vote(key, hash_, cast, changes)
+        elif kind in PROPOSAL_TYPES:
+            for birth, order in read_births(event):
+                self.taken += 1
+                self._add_birth(birth, order, changes)
+        elif kind == events.ROUND_OPENED:
+            opened = read_opening(event)
+            if opened is not None:
+                self._add_opening(opened, changes)
+        elif kind == events.CONFLICT_RESOLVED:
+            resolution = read_resolution(event)
+            if resolution is not None:
+                self._resolve(resolution)
+        if self._must_restart:
+            return self._restart()
+        return tuple(changes)
+
+    def _restart(self) -> tuple[Change, ...]:
+        before = {key: p.verdict for key, p in self.decisions.register.by_key.items()}
+        self._load(self._atoms(self.decisions.register.by_key.values()))
+        return tuple(
+            Change(key, p.verdict, key not in before)
+            for key, p in self.decisions.register.by_key.items()
+            if before.get(key) != p.verdict
+        )
+
+    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> None:
+        former = self.decisions.register.by_key.get(birth.key)
+        if former is not None:
+            self._displace(former.birth, birth)
+            return
+        p = self.decisions.admit(birth, order)
+        self._tell(birth.journal, birth.seq, p)
+        for opening in self._early_openings.pop(birth.key, ()):
+            self._tell(opening.journal, opening.seq, p)
+            p.open(opening)
+        own: list[Change] = []
+        cast = own_vote(birth)
+        if cast is not None:
+            self._add_vote(p.key, p.payload.hash, cast, own)
+        early = self._early_votes.pop(birth.key, None)
+        if early is not None:
+            for atom in sorted(early.values(), key=self._precedence):
+                self._add_vote(atom.key, atom.hash, atom.cast, own)
+        if not p.votes:
+            self.decisions.judge(p, own)
+        changes.append(Change(p.key, p.verdict, True))
+        changes += [change for change in own if change.key != p.key]
+
+    def _tell(self, journal: str, seq: int, p: ProposalState) -> None:
+        told = self._told.get(journal)
+        if told is None:
+            told = self._told[journal] = Told()
+        told.add(seq, p)
+
+    def _displace(self, old: Birth, new: Birth) -> None:
+        """Two events with one id: the lower one counts; what the floor knows stays."""
+        if (old.journal, old.seq) != (new.journal, new.seq) and self._above(old):
+            self._displaced[new.journal, new.seq, -1 - new.index] = new
+            if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
+                self._must_restart = True
+
+    def _take_again(self, atom: VoteAtom) -> None:
+        """A vote that was taken before the state was built anew."""
+        nothing: list[Change] = []
+        self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+
+    def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> None:
+        p = self.decisions.register.by_key.get(key)
+        if p is None:
+            self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
+            return
+        former = p.votes.get((cast.voter, cast.round))
+        body = p.payload
+        valid = hash_ == body.hash and cast.voter in body.voters
+        if former is None and valid:
+            self._tell(cast.journal, cast.seq, p)
+            self.decisions.cast(p, cast, changes)
+        elif former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
+            self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
+            if former is not None and valid and cast.order < former.order and self._above(former):
+                self._must_restart = True
+
+    def _precedence(self, atom: VoteAtom) -> tuple[bool, tuple[bool, int, str, int, int]]:
+        """What the floor knows comes first, then the lowest."""
+        return (self._above(atom), atom.cast.order)
+
+    def _add_opening(self, opening: Opening, changes: list[Change]) -> None:
+        p = self.decisions.register.by_key.get(opening.key)
+        if p is None:
+            early = self._early_openings.setdefault(opening.key, [])
+            if opening not in early:
+                early.append(opening)
+        elif p.final and not self._above(p.birth):
+            self._late[opening.journal, opening.seq, 0] = opening
+        elif opening not in p.openings:
+            self._tell(opening.journal, opening.seq, p)
+            self.decisions.open(p, opening, changes)
+
+    def _resolve(self, resolution: Resolution) -> None:
+        if resolution.id not in self.decisions.resolutions:
+            self.decisions.resolve(resolution)
+
+    # The floor
+
+    def checkpoint(self, vector: VersionVector) -> msgspec.Raw:
+        """The state of the events at or below `vector`, for `reset` (C1). `vector` must cover the present floor."""
+        apart, mixed = self._parted(vector)
+        source = Facts(self._strategy, self._limits)
+        source._vector, source.floor = self._vector, without(self.floor, {p.key for p in apart})
+        atoms = [atom for atom in self._atoms(mixed) if not is_above(atom, vector)]
+        source._load(atoms)
+        source.decisions.borrow(apart)
+        latest = last_words([*self.floor.early_votes, *atoms], apart, self._vector)
+        return write(source._checkpoint(vector, latest))
+
+    def _parted(self, vector: VersionVector) -> tuple[list[ProposalState], list[ProposalState]]:
+        """Proposals that are as they would be without what lies above `vector`, and those to be decided anew.
+
+        Most lie below with all their votes, and nothing else can touch them.
+        """
+        decisions, upto = self.decisions, vector.get
+        if decisions.resolutions or self._displaced:
+            return [], list(decisions.register.by_key.values())
+        apart: list[ProposalState] = []
+        mixed: list[ProposalState] = []
+        # Plain loops, here and elsewhere: a floor is made of thousands, and the node stands still meanwhile.
+        for p in self._reaching_below(vector):
+            birth = p.birth
+            above = 1 if birth.seq > upto(birth.journal, 0) else 0
+            for cast in p.votes.values():
+                if cast.seq > upto(cast.journal, 0):
+                    above += 1
+            if p.openings or 0 < above <= len(p.votes):
+                mixed.append(p)
+            elif not above:
+                (apart if decisions.is_alone(p) else mixed).append(p)
+        return apart, mixed
+
+    def _reaching_below(self, vector: VersionVector) -> Iterable[ProposalState]:
+        """Proposals of which anything lies at or below `vector`: what the floor kept, and what was told since."""
+        by_key = self.decisions.register.by_key
+        found = {each.birth.key: by_key[each.birth.key] for each in self.floor.kept}
+        for journal, told in self._told.items():
+            low = vector.get(journal, 0)
+            found |= {p.key: p for seq, p in zip(told.seqs, told.proposals, strict=True) if seq <= low}
+        return found.values()
+
+    def _checkpoint(self, vector: VersionVector, latest: Mapping[str, int]) -> Checkpoint:
+        lineage = self.decisions.lineage
+        hlc = floor_time(self.floor.hlc, latest.values())
+        # A vote may come long before its proposal. One that lies below the floor, or is unknown a whole floor later,
+        # will not come any more.
+        former = self.floor.hlc
+        votes = (atom for votes in self._early_votes.values() for atom in votes.values())
+        early = [atom for atom in votes if lies_above(atom.key, vector) or atom.cast.hlc > former]
+        early.sort(key=lambda atom: atom.cast.order)
+        openings = [opening for made in self._early_openings.values() for opening in made]
+        openings.sort(key=lambda opening: (opening.journal, opening.seq))
+        resolutions = [r for r in self.decisions.resolutions.values() if self._may_act(r)]
+        resolutions.sort(key=lambda r: (r.hlc, r.id))
+        bound = self._limits.max_open_proposals
+        known = self.decisions.register.by_key.values()
+        kept = keep(known, lineage, hlc, latest, self.decisions.highest_order, self._limits)
+        return Checkpoint(
+            hlc,
+            self.decisions.highest,
+            lineage.current.payload.version if lineage.current is not None else None,
+            kept,
+            tuple((void.low_text, void.high_text) for void in lineage.voids),
+            tuple(early[-bound:]),
+            tuple(openings[-bound:]),
+            tuple(resolutions[-bound:]),
+            forgets(known, kept, self.floor.forgotten),
+        )
+
+    def _may_act(self, resolution: Resolution) -> bool:
+        p = self.decisions.register.by_key.get(resolution.key)
+        return p is None or (p.settled is None and p.verdict != "rejected")
+
+    def reset(self, vector: VersionVector, checkpoint: msgspec.Raw) -> None:
+        """Install a floor: its state, joined with what these facts knows above `vector` (C1).
+
+        Own atoms at or below `vector` that are not in the checkpoint are dropped. Raises `ValueError` when the
+        checkpoint does not read as one.
+        """
+        floor = read(checkpoint)
+        if self._advance(vector, floor):
+            return
+        atoms = self._atoms(self.decisions.register.by_key.values())
+        self._vector, self.floor = dict(vector), floor
+        self._load([atom for atom in atoms if self._above(atom)])
+
+    def _advance(self, vector: VersionVector, floor: Checkpoint) -> bool:
+        """Install a floor without starting over, if it only makes final what was decided here in the same way."""
+        decisions = self.decisions
+        unusual = self._displaced or self._early_openings or decisions.resolutions
+        if unusual or floor.early_openings or floor.resolutions:
+            return False
+        if any(vector.get(journal, 0) < seq for journal, seq in self._vector.items()):
+            return False
+        reaching = self._reaching_below(vector)
+        passage = passed(decisions.register.by_key, reaching, decisions.highest_order, vector, floor)
+        if passage is None:
+            return False
+        loose: list[Atom] = [atom for votes in self._early_votes.values() for atom in votes.values()]
+        loose += self._late.values()
+        loose = [atom for atom in loose if is_above(atom, vector)]
+        for p in passage.heard_later:
+            loose += _facts_above(p, vector)
+        decisions.finish(floor.kept, passage.forgotten, floor.voids)
+        self._vector, self.floor = dict(vector), floor
+        again, earlier = set(passage.heard_later), passage.heard_earlier
+        for journal, told in self._told.items():
+            low = vector.get(journal, 0)
+            rest = self._told[journal] = Told()
+            for seq, p in zip(told.seqs, told.proposals, strict=True):
+                if (seq > low and p not in again) or (seq <= low and p in earlier):
+                    rest.add(seq, p)
+        self._early_votes, self._late = {}, {}
+        nothing: list[Change] = []
+        for atom in [*floor.early_votes, *loose]:
+            if isinstance(atom, VoteAtom):
+                self._take_again(atom)
+            elif isinstance(atom, Opening):
+                self._add_opening(atom, nothing)
+        decisions.refresh()
+        return True
+
+    def _above(self, atom: Atom | Cast) -> bool:
+        return is_above(atom, self._vector)
+
+    def _atoms(self, proposals: Iterable[ProposalState]) -> list[Atom]:
+        """All atoms above the floor: of these proposals, and of none that is known."""
+        vector = self._vector
+        atoms: list[Atom] = [*self._displaced.values(), *self._late.values(), *self.decisions.resolutions.values()]
+        for votes in self._early_votes.values():
+            atoms += votes.values()
+        for openings in self._early_openings.values():
+            atoms += openings
+        atoms = [atom for atom in atoms if is_above(atom, vector)]
+        for p in proposals:
+            if is_above(p.birth, vector):
+                atoms.append(p.birth)
+            atoms += _facts_above(p, vector)
+        return atoms
+
+    def _load(self, atoms: Iterable[Atom]) -> None:
+        """Start over: the floor, then the atoms, those first that count against their doubles."""
+        self.decisions.release()
+        self._start()
+        self._install(self.floor)
+        births: list[Birth] = []
+        votes: list[VoteAtom] = []
+        nothing: list[Change] = []
+        for atom in atoms:
+            if isinstance(atom, Birth):
+                births.append(atom)
+            elif isinstance(atom, VoteAtom):
+                votes.append(atom)
+            elif isinstance(atom, Opening):
+                self._add_opening(atom, nothing)
+            else:
+                self._resolve(atom)
+        for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
+            self._add_birth(birth, parse(birth.payload.version), nothing)
+        for atom in sorted(votes, key=self._precedence):
+            self._take_again(atom)
+
+    def _install(self, floor: Checkpoint) -> None:
+        decisions = self.decisions
+        for kept in floor.kept:
+            decisions.restore(kept)
+        decisions.resolutions |= {r.id: r for r in floor.resolutions}
+        nothing: list[Change] = []
+        for atom in floor.early_votes:
+            self._take_again(atom)
+        for opening in floor.early_openings:
+            self._add_opening(opening, nothing)
+        decisions.refresh()
+
+
+def _facts_above(p: ProposalState, vector: VersionVector) -> Iterator[VoteAtom | Opening]:
+    """The votes on a proposal and its rounds that lie above a floor. Its proposer's own vote is part of itself."""
+    for cast in p.votes.values():
+        if cast.index >= 0 and cast.seq > vector.get(cast.journal, 0):
+            yield VoteAtom(p.key, p.payload.hash, cast)
+    for opening in p.openings:
+        if is_above(opening, vector):
+            yield opening
