@@ -22,8 +22,9 @@ from iwdc_console.tui.widgets.menu import Menu
 from iwdc_console.tui.widgets.table import Table
 
 LOOK_S = 1.0
-LOW_ROWS = 30
-"""On less, the links' table gives its room to what follows: what is in force names every link that is broken."""
+ROOM_ROWS = 17
+"""Rows of a terminal, beside two for each node, that leave room for what follows. On less the table of links gives its
+own: what is in force names every link that is broken."""
 
 
 class Chaos(View):
@@ -32,7 +33,6 @@ class Chaos(View):
     NAME = "chaos"
     NEEDS: ClassVar[frozenset[PartName]] = frozenset({"events"})
     COMMAND = "instances"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012 (as Textual has it)
     DEFAULT_CSS = """
     Chaos {
         #middle { height: auto; }
@@ -62,7 +62,15 @@ class Chaos(View):
     def on_mount(self) -> None:
         """As high as the cluster is large. The host is asked how things stand while this screen is there."""
         self.query_one("#links").styles.height = len(self.state.members) + 3
+        self._make_room()
         self.set_interval(LOOK_S, self._look)
+
+    def on_resize(self) -> None:
+        """Another size, other room."""
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self.set_class(self.app.size.height < ROOM_ROWS + 2 * len(self.state.members), "-low")
 
     @property
     def cluster(self) -> Cluster:
