@@ -203,6 +203,7 @@ def test_a_clock_that_is_set_off_is_told_until_it_is_right_again() -> None:
         "the clock of instance-C is suspect",
         "the clock of instance-C is no longer suspect",
     ]
+    assert [after_s for after_s, _ in followed(then, seen, {})] == [0.9, 1.4, 2.0, 3.0], "as the asked node has it"
     assert "and 3 more" in words(outcome_lines(then, "", {}, seen, 90, 5)), "what has no room is counted"
 
 

@@ -35,7 +35,7 @@ class Pulse(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One instance's status became another, as the asked node saw it."""
+    """One instance's status became another, as the asked node saw it, and when."""
 
     at_ms: int
     instance: str
@@ -69,6 +69,11 @@ class _Samples:
     def status(self) -> str:
         """The newest; empty before there is any."""
         return self._statuses[-1] if self._statuses else ""
+
+    @property
+    def at_ms(self) -> int:
+        """When the newest was taken; 0 before there is any."""
+        return self.newest(1)[0].at_ms if self._statuses else 0
 
     def append(self, sample: Sample) -> None:
         """Keep it in the place of the oldest."""
@@ -133,7 +138,9 @@ class History:
                 self._samples[item.id] = _Samples(self._kept)
             ring = self._samples[item.id]
             if ring.status not in ("", item.status):
-                self.changes.append(Change(part.at_ms, item.id, ring.status, item.status, item.reasons))
+                # Told by another node, it may be said to be older than what was seen before.
+                since_ms = max(ring.at_ms, part.at_ms - (item.status_age_ms or 0))
+                self.changes.append(Change(since_ms, item.id, ring.status, item.status, item.reasons))
             ring.append(Sample(part.at_ms, item.status, item.rtt_ms, item.drift_ms, item.heartbeat_age_ms))
 
     def _doubt(self, suspect: str | None, at_ms: int) -> None:

@@ -37,7 +37,8 @@ def entries(moment: Moment, most: int) -> list[Entry]:
     """The newest `most` entries, newest first."""
     part = moment.observation.events
     told = _newest(part.value[-LOOKED_AT:] if part is not None else ())
-    seen = (_of_change(change) for change in reversed(moment.history.changes))
+    changes = sorted(moment.history.changes, key=lambda change: -change.at_ms)
+    seen = (_of_change(change) for change in changes)
     found: list[Entry] = []
     doubted = (_of_doubt(doubt) for doubt in reversed(moment.history.doubts))
     for entry in merge(told, seen, doubted, key=lambda entry: -entry.at_ms):
