@@ -36,7 +36,7 @@ class Chaos(View):
     DEFAULT_CSS = """
     Chaos {
         #middle { height: auto; }
-        #links { width: 3fr; }
+        #links { width: 3fr; height: auto; }
         #force { width: 2fr; height: 100%; min-height: 4; }
         #nodes { height: auto; }
         #outcome { height: 1fr; }
@@ -61,7 +61,7 @@ class Chaos(View):
 
     def on_mount(self) -> None:
         """As high as the cluster is large. The host is asked how things stand while this screen is there."""
-        self.query_one("#links").styles.height = len(self.state.members) + 3
+        self.query_one("#links").styles.min_height = len(self.state.members) + 3
         self._make_room()
         self.set_interval(LOOK_S, self._look)
 
