@@ -34,6 +34,7 @@ from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import (
     Accepted,
+    Maybe,
     ProposalAnswer,
     Propose,
     QuorumView,
@@ -317,7 +318,8 @@ class Proposals:
         ctx = self._ctx
         state = self._fold.get(key)
         if state is None:
-            ctx.reply(call, Refusal("unknown_proposal", f"{key} lies behind the compaction floor"))
+            detail = f"{key} was decided, and lies behind the compaction floor; look which version is current"
+            ctx.reply(call, Maybe("forgotten", detail))
             return
         answer = ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
         ctx.reply(call, answer, ctx.persist_number if after is None else after)

@@ -20,7 +20,7 @@ WRONG = (
 )  # fmt: skip
 """What can be wrong with a request's field."""
 FIELDS = ("from", "hash", "owner", "path", "resource", "to", "ttl", "version", "wait")
-UNHEARD = ("no_answer", "stopping", "timeout")
+UNHEARD = ("forgotten", "no_answer", "stopping", "timeout")
 """Why it is not known what became of an order."""
 
 
