@@ -103,6 +103,15 @@ def is_above(atom: Atom | Cast, vector: VersionVector) -> bool:
     return atom.seq > vector.get(atom.journal, 0)
 
 
+class Reach(NamedTuple):
+    """How the known proposals lie to a vector."""
+
+    below: dict[str, ProposalState]
+    """Those of which anything lies at or below: what the floor kept, and what was told since."""
+    astride: set[ProposalState]
+    """Those of them of which anything lies above as well."""
+
+
 class Passage(NamedTuple):
     """What a floor means for a fold that has decided as the floor does."""
 
@@ -115,15 +124,12 @@ class Passage(NamedTuple):
 
 def passed(
     known: Mapping[str, ProposalState],
-    reaching: Iterable[ProposalState],
+    reach: Reach,
     highest: VersionKey | None,
     vector: VersionVector,
     floor: Checkpoint,
 ) -> Passage | None:
-    """None when the floor says anything else of what lies at or below it than the known proposals do.
-
-    `reaching` are those of them of which anything lies at or below `vector`.
-    """
+    """None when the floor says anything else of what lies at or below it than the known proposals do."""
     if floor.highest and (highest is None or highest < parse(floor.highest)):
         return None
     for atom in floor.early_votes:
@@ -135,12 +141,9 @@ def passed(
     if not kept.keys() <= known.keys():
         return None
     passage = Passage([], [], set())
-    upto = vector.get
-    for p in reaching:
-        key, below = p.key, 0
-        for cast in p.votes.values():
-            if cast.seq <= upto(cast.journal, 0):
-                below += 1
+    for key, p in reach.below.items():
+        astride = p in reach.astride
+        below = sum(not is_above(cast, vector) for cast in p.votes.values()) if astride else len(p.votes)
         each = kept.get(key)
         if each is not None:
             if not _agrees(p, below, each, vector):
@@ -156,7 +159,7 @@ def passed(
             if p.verdict == "pending" or p.openings:
                 return None
             passage.forgotten.append(p)
-        if below < len(p.votes) or p.openings:
+        if astride:
             passage.heard_later.append(p)
     return passage
 
@@ -174,25 +177,6 @@ def _agrees(proposal: ProposalState, below: int, kept: Kept, vector: VersionVect
     if proposal.verdict != kept.verdict or proposal.settled is not kept.settled:
         return False
     return kept.settled is not None or kept.verdict == "rejected"
-
-
-def last_words(atoms: Iterable[Atom], proposals: Iterable[ProposalState], vector: VersionVector) -> dict[str, int]:
-    """When each instance wrote last, of these atoms and of the facts of these proposals that lie above `vector`."""
-    latest: dict[str, int] = {}
-    upto, known = vector.get, latest.get
-    for atom in atoms:
-        if isinstance(atom, Birth) and atom.hlc > known(atom.origin, 0):
-            latest[atom.origin] = atom.hlc
-        elif isinstance(atom, VoteAtom) and atom.cast.hlc > known(atom.cast.voter, 0):
-            latest[atom.cast.voter] = atom.cast.hlc
-    for p in proposals:
-        birth = p.birth
-        if birth.hlc > known(birth.origin, 0) and birth.seq > upto(birth.journal, 0):
-            latest[birth.origin] = birth.hlc
-        for cast in p.votes.values():
-            if cast.hlc > known(cast.voter, 0) and cast.seq > upto(cast.journal, 0):
-                latest[cast.voter] = cast.hlc
-    return latest
 
 
 def floor_time(former: int, latest: Iterable[int]) -> int:

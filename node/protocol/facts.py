@@ -13,11 +13,11 @@ from node.protocol import events
 from node.protocol.ballot import ProposalState
 from node.protocol.checkpoint import (
     Checkpoint,
+    Reach,
     floor_time,
     forgets,
     is_above,
     keep,
-    last_words,
     passed,
     read,
     without,
@@ -48,18 +48,25 @@ _Place = tuple[str, int, int]
 
 
 class Told:
-    """Which proposals the events of a journal told of. Two lists: a pair for each fact is much for the collector."""
+    """Which proposals the events of a journal told of, and when. Lists: a tuple for each is much for the collector."""
 
-    __slots__ = ("proposals", "seqs")
+    __slots__ = ("hlcs", "proposals", "seqs")
 
     def __init__(self) -> None:
         self.seqs: list[int] = []
+        self.hlcs: list[int] = []
         self.proposals: list[ProposalState] = []
 
-    def add(self, seq: int, proposal: ProposalState) -> None:
+    def add(self, seq: int, hlc: int, proposal: ProposalState) -> None:
         """The event with this number told something of a proposal."""
         self.seqs.append(seq)
+        self.hlcs.append(hlc)
         self.proposals.append(proposal)
+
+    def split(self, low: int) -> tuple[list[ProposalState], list[ProposalState]]:
+        """What was told of up to a number, and beyond."""
+        pairs = list(zip(self.seqs, self.proposals, strict=True))
+        return [p for seq, p in pairs if seq <= low], [p for seq, p in pairs if seq > low]
 
 
 class Facts:
@@ -72,6 +79,8 @@ class Facts:
         self.floor = Checkpoint()
         self.taken = 0
         """How many proposals came as events since these facts were made."""
+        self._origins: dict[str, str] = {}
+        """Who writes a journal."""
         self._start()
 
     def _start(self) -> None:
@@ -96,6 +105,7 @@ class Facts:
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
         changes: list[Change] = []
+        self._origins[event.journal] = event.origin
         if kind == events.VOTES:
             for key, hash_, cast in read_votes(event):
                 self._add_vote(key, hash_, cast, changes)
@@ -130,9 +140,9 @@ class Facts:
             self._displace(former.birth, birth)
             return
         p = self.decisions.admit(birth, order)
-        self._tell(birth.journal, birth.seq, p)
+        self._tell(p, birth.journal, birth.seq, birth.hlc)
         for opening in self._early_openings.pop(birth.key, ()):
-            self._tell(opening.journal, opening.seq, p)
+            self._tell(p, opening.journal, opening.seq, 0)
             p.open(opening)
         own: list[Change] = []
         cast = own_vote(birth)
@@ -147,11 +157,11 @@ class Facts:
         changes.append(Change(p.key, p.verdict, True))
         changes += [change for change in own if change.key != p.key]
 
-    def _tell(self, journal: str, seq: int, p: ProposalState) -> None:
+    def _tell(self, p: ProposalState, journal: str, seq: int, hlc: int) -> None:
         told = self._told.get(journal)
         if told is None:
             told = self._told[journal] = Told()
-        told.add(seq, p)
+        told.add(seq, hlc, p)
 
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
@@ -174,7 +184,7 @@ class Facts:
         body = p.payload
         valid = hash_ == body.hash and cast.voter in body.voters
         if former is None and valid:
-            self._tell(cast.journal, cast.seq, p)
+            self._tell(p, cast.journal, cast.seq, cast.hlc)
             self.decisions.cast(p, cast, changes)
         elif former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
             self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
@@ -194,7 +204,7 @@ class Facts:
         elif p.final and not self._above(p.birth):
             self._late[opening.journal, opening.seq, 0] = opening
         elif opening not in p.openings:
-            self._tell(opening.journal, opening.seq, p)
+            self._tell(p, opening.journal, opening.seq, 0)
             self.decisions.open(p, opening, changes)
 
     def _resolve(self, resolution: Resolution) -> None:
@@ -211,40 +221,52 @@ class Facts:
         atoms = [atom for atom in self._atoms(mixed) if not is_above(atom, vector)]
         source._load(atoms)
         source.decisions.borrow(apart)
-        latest = last_words([*self.floor.early_votes, *atoms], apart, self._vector)
-        return write(source._checkpoint(vector, latest))
+        return write(source._checkpoint(vector, self._last_words([*self.floor.early_votes, *atoms], vector)))
 
     def _parted(self, vector: VersionVector) -> tuple[list[ProposalState], list[ProposalState]]:
         """Proposals that are as they would be without what lies above `vector`, and those to be decided anew.
 
         Most lie below with all their votes, and nothing else can touch them.
         """
-        decisions, upto = self.decisions, vector.get
+        decisions = self.decisions
         if decisions.resolutions or self._displaced:
             return [], list(decisions.register.by_key.values())
         apart: list[ProposalState] = []
         mixed: list[ProposalState] = []
-        # Plain loops, here and elsewhere: a floor is made of thousands, and the node stands still meanwhile.
-        for p in self._reaching_below(vector):
-            birth = p.birth
-            above = 1 if birth.seq > upto(birth.journal, 0) else 0
-            for cast in p.votes.values():
-                if cast.seq > upto(cast.journal, 0):
-                    above += 1
-            if p.openings or 0 < above <= len(p.votes):
+        reach = self._reach(vector)
+        # A plain loop: a floor is made of thousands, and the node stands still meanwhile.
+        for p in reach.below.values():
+            if p in reach.astride or p.openings or not decisions.is_alone(p):
                 mixed.append(p)
-            elif not above:
-                (apart if decisions.is_alone(p) else mixed).append(p)
+            else:
+                apart.append(p)
         return apart, mixed
 
-    def _reaching_below(self, vector: VersionVector) -> Iterable[ProposalState]:
-        """Proposals of which anything lies at or below `vector`: what the floor kept, and what was told since."""
+    def _reach(self, vector: VersionVector) -> Reach:
         by_key = self.decisions.register.by_key
-        found = {each.birth.key: by_key[each.birth.key] for each in self.floor.kept}
+        below = {each.birth.key: by_key[each.birth.key] for each in self.floor.kept}
+        above: set[ProposalState] = set()
         for journal, told in self._told.items():
-            low = vector.get(journal, 0)
-            found |= {p.key: p for seq, p in zip(told.seqs, told.proposals, strict=True) if seq <= low}
-        return found.values()
+            lower, upper = told.split(vector.get(journal, 0))
+            below |= {p.key: p for p in lower}
+            above.update(upper)
+        return Reach(below, above.intersection(below.values()))
+
+    def _last_words(self, atoms: Iterable[Atom], vector: VersionVector) -> dict[str, int]:
+        """When each instance wrote last, of these atoms and of what was told of proposals at or below `vector`."""
+        latest: dict[str, int] = {}
+        for journal, told in self._told.items():
+            former, low = self._vector.get(journal, 0), vector.get(journal, 0)
+            last = max((hlc for seq, hlc in zip(told.seqs, told.hlcs, strict=True) if former < seq <= low), default=0)
+            if last:
+                origin = self._origins[journal]
+                latest[origin] = max(last, latest.get(origin, 0))
+        for atom in atoms:
+            if isinstance(atom, Birth) and atom.hlc > latest.get(atom.origin, 0):
+                latest[atom.origin] = atom.hlc
+            elif isinstance(atom, VoteAtom) and atom.cast.hlc > latest.get(atom.cast.voter, 0):
+                latest[atom.cast.voter] = atom.cast.hlc
+        return latest
 
     def _checkpoint(self, vector: VersionVector, latest: Mapping[str, int]) -> Checkpoint:
         lineage = self.decisions.lineage
@@ -299,8 +321,8 @@ class Facts:
             return False
         if any(vector.get(journal, 0) < seq for journal, seq in self._vector.items()):
             return False
-        reaching = self._reaching_below(vector)
-        passage = passed(decisions.register.by_key, reaching, decisions.highest_order, vector, floor)
+        reach = self._reach(vector)
+        passage = passed(decisions.register.by_key, reach, decisions.highest_order, vector, floor)
         if passage is None:
             return False
         loose: list[Atom] = [atom for votes in self._early_votes.values() for atom in votes.values()]
@@ -314,9 +336,9 @@ class Facts:
         for journal, told in self._told.items():
             low = vector.get(journal, 0)
             rest = self._told[journal] = Told()
-            for seq, p in zip(told.seqs, told.proposals, strict=True):
+            for seq, hlc, p in zip(told.seqs, told.hlcs, told.proposals, strict=True):
                 if (seq > low and p not in again) or (seq <= low and p in earlier):
-                    rest.add(seq, p)
+                    rest.add(seq, hlc, p)
         self._early_votes, self._late = {}, {}
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:
