@@ -5,7 +5,7 @@ floor, the newest such point with `retain_events` above it, which every voter th
 floor, through the control log. A dead member does not hold it back: it gets the floor's state instead of the events.
 
 Where events carry many proposals each, these are counted instead, for what must be known is bounded by them: each
-counts for as many events as it makes among three instances when it comes alone.
+counts for as many events as carry it and its votes among three instances when it comes alone.
 """
 
 from collections import deque
@@ -22,8 +22,8 @@ from node.protocol.state import Fold
 
 SAMPLES_PER_RETENTION = 8
 LOOKS_PER_HEARTBEAT = 10
-EVENTS_OF_A_PROPOSAL = 4
-"""What a proposal counts for at least, however many share an event: itself, two votes and the announcement."""
+EVENTS_OF_A_PROPOSAL = 3
+"""What a proposal counts for at least, however many share an event: itself and the votes of two others."""
 
 
 class Sample(NamedTuple):
