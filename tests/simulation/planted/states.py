@@ -172,7 +172,7 @@ def late_votes_unbound(patch: Patch) -> None:
 
 @bug(
     "a new leader's floor lies below the last one's in some journal", "C1", "chase", "slow_link",
-    limits=SMALL, nodes=5, think_s=0.05, clients=6, fault_every_s=3.0, duration_s=80.0, first=3,
+    limits=SMALL, nodes=5, think_s=0.05, clients=6, fault_every_s=3.0, duration_s=80.0, first=24,
 )  # fmt: skip
 def floor_goes_back(patch: Patch) -> None:
     patch.setattr(Compaction, "_covers_floor", lambda self, vector: True)
@@ -180,7 +180,7 @@ def floor_goes_back(patch: Patch) -> None:
 
 @bug(
     "a floor says nothing of what it forgot", "C1", "partition", "isolate", "crash", "slow_link", "flap",
-    limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=9,
+    limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=7,
 )  # fmt: skip
 def forgotten_untold(patch: Patch) -> None:
     patch.setattr(facts, "forgets", lambda known, kept, former: None)
