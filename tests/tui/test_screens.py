@@ -55,6 +55,18 @@ def test_each_screen_says_what_it_is_for(key: str, words: list[str], size: tuple
     at(key, act, size)
 
 
+def test_who_is_worst_off_is_looked_at_first_and_the_cursor_stays_with_one_that_is_not_well() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        table = app.screen.query_one(Table)
+        assert table.cursor == "instance-E", "it is unreachable"
+        await pilot.press("up", "1", "2")
+        assert table.cursor == "instance-D", "it is degraded"
+        await pilot.press("home", "1", "2")
+        assert table.cursor == "instance-E"
+
+    at("2", act)
+
+
 def test_events_follow_the_newest_until_the_cursor_leaves_it() -> None:
     async def act(app: Console, pilot: Pilot[Any]) -> None:
         table = app.screen.query_one(Table)

@@ -6,7 +6,7 @@ from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
 from iwdc_console.tui.model.evidence import proof, reason, status_word
 from iwdc_console.tui.model.history import Sample
-from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, mark, shape, tone
+from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds
@@ -14,6 +14,8 @@ from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
 LABEL = 14
+SEVERITY = {HEALTHY: 0, UNREACHABLE: 2}
+"""How bad it is to be so; anything between, 1."""
 
 
 def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[Line]:
@@ -36,6 +38,17 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
         _pair("column.protocol", item.protocol or NONE),
     ]
     return lines[:most]
+
+
+def to_look_at(moment: Moment, seen: str) -> str:
+    """The instance that is worst off; "" where all are well, or where `seen`, which is looked at already, is not."""
+    part = moment.observation.status
+    if part is None or moment.observation.retold:
+        return ""
+    unwell = {each.id: each.status for each in part.value.instances if each.status != HEALTHY}
+    if part.value.suspect is not None:
+        unwell.setdefault(part.value.suspect, HEALTHY)
+    return "" if seen in unwell else max(unwell, key=lambda name: SEVERITY.get(unwell[name], 1), default="")
 
 
 def _head(item: Instance, status: Status, aged_ms: float) -> Line:

@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from iwdc_console.tui.model.instances import Line, detail_lines
+from iwdc_console.tui.model.instances import Line, detail_lines, to_look_at
 from iwdc_console.tui.model.matrix import matrix_lines
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
@@ -47,6 +47,10 @@ class Instances(View):
     def update(self, moment: Moment) -> None:
         """The table first: the detail follows its cursor."""
         self.query_one(Table).show_rows(instance_rows(moment), self.console.clock.mono_s())
+
+    def suggested(self, moment: Moment) -> str:
+        """Who is not well is what one came for, unless that is already looked at."""
+        return to_look_at(moment, self.query_one(Table).cursor)
 
     def select(self, key: str) -> None:
         """Put the cursor on an instance."""

@@ -79,6 +79,10 @@ class View(Screen[None]):
     def select(self, key: str) -> None:
         """Put the cursor on a row: the one that was chosen on another screen."""
 
+    def suggested(self, moment: Moment) -> str:
+        """The row to look at where none was chosen; "" to stay."""
+        return ""
+
     def show(self, moment: Moment) -> None:
         """Show a moment in all of the screen. News may come while it is put together or taken down: not to be shown."""
         if not self._whole():
@@ -102,7 +106,7 @@ class View(Screen[None]):
     def on_screen_resume(self) -> None:
         """Shown again: ask for what is shown here, and show what is known."""
         self.query("*").refresh()  # the language may be another one since it was last in front
-        selection = self.console.entered(self.NEEDS)
+        selection = self.console.entered(self.NEEDS) or self.suggested(self.console.moment())
         if selection:
             self.select(selection)
 
