@@ -87,8 +87,30 @@ async def compare(data: Data, root: Path) -> None:
             second.append(await move(nodes, source, f"1.{turn}.1"))
             await settle(nodes, f"1.{turn}.1")
         report(data, ours, second, rsync, copies)
-        peaks = ", ".join(f"{process.peak_rss_mib:.0f}" for process in nodes.processes)
-        print(f"  peak memory of the nodes: {peaks} MiB (bound {MAX_MIB})", flush=True)
+        report_peaks(nodes)
+    if data is MANY:
+        await two_at_once(data, root)
+
+
+async def two_at_once(data: Data, root: Path) -> None:
+    """Two cold contents that each target pulls at the same time, by nodes that have seen nothing else: for memory."""
+    async with cluster(3, None, "content.role=builder") as nodes:
+        contents = []
+        for turn in (8, 9):
+            source = root / f"source-{turn}"
+            make(source, data)
+            for number in range(data.count):
+                stamp(source / name_of(number), turn, number)
+            contents.append(await stored(nodes, source, f"1.{turn}.0"))
+        moved = await pull(nodes, contents)
+        print(f"{data.name}, two contents pulled at one time by each target: {moved.cost.wall_s:.2f} s wall")
+        report_peaks(nodes)
+
+
+def report_peaks(nodes: Nodes) -> None:
+    """The most memory that each node has had."""
+    peaks = ", ".join(f"{process.peak_rss_mib:.0f}" for process in nodes.processes)
+    print(f"  peak memory of the nodes: {peaks} MiB (bound {MAX_MIB})", flush=True)
 
 
 def stamp(path: Path, turn: int, number: int) -> None:
@@ -111,29 +133,34 @@ def change(path: Path, data: Data, number: int) -> None:
 
 async def move(nodes: Nodes, source: Path, version: str) -> Moved:
     """Store at the first node; then time how the two others come to hold it."""
-    stored = await job(nodes, "store", {"path": str(source), "version": version})
-    content = stored["content"]
-    body = {name: stored[name] for name in ("kind", "version", "hash", "content")}
+    return await pull(nodes, [await stored(nodes, source, version)])
+
+
+async def stored(nodes: Nodes, source: Path, version: str) -> dict[str, Any]:
+    """Store at the first node; gives what asks another to hold it."""
+    found = await job(nodes, "store", {"path": str(source), "version": version})
+    return {name: found[name] for name in ("kind", "version", "hash", "content")}
+
+
+async def pull(nodes: Nodes, contents: list[dict[str, Any]]) -> Moved:
+    """Time how the two others come to hold contents of the first, all at the same time."""
     await asyncio.to_thread(os.sync)
     before = sum(process.cpu_s for process in nodes.processes)
     began = time.monotonic()
-    path = f"{API}/snapshots/contents/{content['key']}"
-    waiting = {1, 2}
-    given = 0
+    waiting = {(at, each["content"]["key"]): each for at in (1, 2) for each in contents}
     while waiting:
-        for at in sorted(waiting):
-            answer = await once(nodes.addresses[at], "POST", f"{path}/stage", body)
+        for (at, key), body in list(waiting.items()):
+            answer = await once(nodes.addresses[at], "POST", f"{API}/snapshots/contents/{key}/stage", body)
             standing = answer.json()["data"]
             if standing["state"] == "held":
-                waiting.discard(at)
+                del waiting[at, key]
             elif standing["state"] == "bad":
                 raise RuntimeError(f"refused: {standing}")
         await asyncio.sleep(LOOK_S)
     wall_s = time.monotonic() - began
     cpu_s = sum(process.cpu_s for process in nodes.processes) - before
-    for at in (1, 2):
-        given += await fetched(nodes, at, content["key"])
-    return Moved(Cost(wall_s, cpu_s), given)
+    given = [await fetched(nodes, at, each["content"]["key"]) for at in (1, 2) for each in contents]
+    return Moved(Cost(wall_s, cpu_s), sum(given))
 
 
 async def settle(nodes: Nodes, version: str) -> None:

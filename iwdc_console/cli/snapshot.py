@@ -45,16 +45,25 @@ def publish(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
+    if dry_run:
+        _dry_run(client, _absolute(folder), version, where)
+        return
+    publish_stored(client, store(client, folder, version), sign, where)
+
+
+def store(client: Client, folder: Path, version: str) -> dict[str, Any]:
+    """Have the node keep a folder of its machine as the content of a version; nothing is put to the vote yet."""
+    begun = client.post("snapshots/store", {"path": str(_absolute(folder)), "version": version}).data
+    stored: dict[str, Any] = jobs.follow(client, begun)["stored"]
+    out.say(f"Stored {version}: {stored['content']['files']:,} files, {size(stored['content']['bytes'])}.")
+    return stored
+
+
+def _absolute(folder: Path) -> Path:
     path = folder.absolute()
     if not path.is_dir():
         raise Failure(f"{folder} is no folder: expected one with series, models, lengths, ...", Exit.USAGE)
-    if dry_run:
-        _dry_run(client, path, version, where)
-        return
-    begun = client.post("snapshots/store", {"path": str(path), "version": version}).data
-    stored = jobs.follow(client, begun)["stored"]
-    out.say(f"Stored {version}: {stored['content']['files']:,} files, {size(stored['content']['bytes'])}.")
-    publish_stored(client, stored, sign, where)
+    return path
 
 
 def publish_stored(client: Client, stored: dict[str, Any], sign: Path | None, where: Where) -> None:

@@ -157,6 +157,23 @@ def test_prune_says_what_goes(node: FakeNode, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "Would drop: 1.0.0.\n"
 
 
+def test_diff_publish_of_a_folder_stores_it_first(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = STORED | {"kind": "diff", "from": "1.1.0"}
+    node.routes["POST diffs"] = _job(stored=made)
+    assert main.run(["diff", "publish", "1.1.0", "1.2.0", str(tmp_path)]) == Exit.DONE
+    assert "Stored 1.2.0: 2 files, 4.0 KiB." in capsys.readouterr().err
+    bodies = {asked.path: asked.body for asked in node.asked if asked.method == "POST"}
+    assert list(bodies.values()) == [
+        {"path": str(tmp_path), "version": "1.2.0"},
+        {"from": "1.1.0", "to": "1.2.0"},
+        made,
+    ]
+    assert main.run(["diff", "make", "1.1.0", "1.2.0", str(tmp_path / "none")]) == Exit.USAGE
+    assert "is no folder" in capsys.readouterr().err
+
+
 def test_diff_publish_makes_and_publishes(node: FakeNode) -> None:
     made = STORED | {"kind": "diff", "from": "1.1.0"}
     node.routes["POST diffs"] = _job(stored=made)

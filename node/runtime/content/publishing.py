@@ -247,7 +247,7 @@ class Publisher:
         store = self._keeper.store
         found = store.installed(version) or next((h for h in store.holdings() if h.version == version), None)
         if found is None:
-            raise ContentMissing(f"version {version} is not here; publish it first, or pull it")
+            raise ContentMissing(f"version {version} is not here; give the folder it lies in, or pull it")
         return found
 
     async def _publish(self, job: Job, stored: Stored, signature: str | None, trace: str) -> None:
