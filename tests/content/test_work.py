@@ -67,6 +67,25 @@ def test_a_rotten_block_of_an_older_version_is_fetched_and_no_peer_is_named(tmp_
     assert named == []
 
 
+def test_what_need_not_be_fetched_is_counted(tmp_path: Path) -> None:
+    old, new, found = _blocks(1, 2, 3), _blocks(9, 8, 3), list[int]()
+    older = tmp_path / "older.bin"
+    older.write_bytes(b"".join(old))
+    incoming = Incoming.open(tmp_path / "incoming", _manifest(_large(new)))
+    draft = incoming.large(next(incoming.missing()))
+    incoming.write(draft, 0, [new[0]])
+    draft.close()
+    before = Incoming.open(tmp_path / "incoming", _manifest(_large(new)))
+    older_ones = {"models/large.bin": (str(older), _large(old))}
+    work = Work(before, older_ones, lambda _peer, _path: None, found.append)
+    unit = work.take("peer")
+    assert isinstance(unit, Run)
+    assert ([*unit.blocks], found) == ([1], [LENGTHS[0]])
+    before.write(unit.large.blob, 1, [new[1]])
+    work.done(unit, "peer")
+    assert found == [LENGTHS[0], LENGTHS[2]]
+
+
 @pytest.mark.parametrize("left", [None, BLOCK_BYTES + 5], ids=["gone", "cut off"])
 def test_what_cannot_be_read_of_an_older_version_is_fetched(tmp_path: Path, left: int | None) -> None:
     old, new = _blocks(1, 2, 3), _blocks(9, 2, 3)

@@ -158,7 +158,7 @@ class Pull:
         return rebuild(known, changes, self._store.limits)
 
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
-        self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong)
+        self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong, self._found)
         names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
         all_here = threading.Event()
         flusher = threading.Thread(target=_flush, args=(incoming, all_here), name="flush")
@@ -260,8 +260,12 @@ class Pull:
             at += count
             self._pace.take(count, self._stop)
         with self._lock:
-            self.done_bytes += at
             self.given[peer] += at
+        self._found(at)
+
+    def _found(self, count: int) -> None:
+        with self._lock:
+            self.done_bytes += count
 
     def _told(self) -> str:
         return "".join(f"; {problem}" for problem in self._problems.values())

@@ -79,16 +79,25 @@ class Run:
 Unit = Pack | Run
 OnBad = Callable[[str, str], None]
 """(peer, path): the peer gave wrong bytes for a file."""
+OnFound = Callable[[int], None]
+"""Is told how many bytes of a large file nobody has to give: they were here, or came from an older version."""
 
 
 class Work:
     """The units of one pull. Any thread may use it."""
 
-    def __init__(self, incoming: Incoming, older: Mapping[str, tuple[str, FileEntry]], on_bad: OnBad) -> None:
+    def __init__(
+        self,
+        incoming: Incoming,
+        older: Mapping[str, tuple[str, FileEntry]],
+        on_bad: OnBad,
+        on_found: OnFound = lambda _bytes: None,
+    ) -> None:
         """`older`: paths of large files of an older version -> where the file lies, and its entry."""
         self._incoming = incoming
         self._older = older
         self._on_bad = on_bad
+        self._on_found = on_found
         self._changed = threading.Condition()
         self._again: deque[Unit] = deque()
         self._fresh = self._units()
@@ -116,6 +125,7 @@ class Work:
         large = Large(lacking[0], self._incoming.large(lacking))
         self._open.add(large)
         entry, blocks = large.blob.entry, large.blob.missing()
+        self._on_found(entry.size - sum(map(large.blob.length, blocks)))
         if entry.path in self._older:
             large.older, base = self._older[entry.path]
             large.same = [at for at in blocks if at < len(base.blocks) and base.blocks[at] == entry.blocks[at]]
@@ -236,7 +246,7 @@ class Work:
             while same:
                 pieces = _pieces(large.older, same[0] * BLOCK_BYTES, large.blob.length(same[0]), buffer)
                 self._incoming.write(large.blob, same[0], pieces)
-                same.popleft()
+                self._on_found(large.blob.length(same.popleft()))
         except _Unreadable:
             raise BadBlocks(large.blob.entry.path, same) from None
 
