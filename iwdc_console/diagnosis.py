@@ -335,6 +335,32 @@ def _conflicts(seen: Evidence) -> Iterator[Said]:
             yield _said("bad", "conflict", Phrase("do.decide", {"slot": each["slot"]}), slot=each["slot"])
 
 
+def _content(seen: Evidence) -> Iterator[Said]:
+    """Who has not the bytes of the current version, or not in place."""
+    current = next((each for each in seen.versions if each["state"] == "current"), None)
+    if current is None:
+        return
+    version, sound = current["version"], True
+    for name, at in sorted(current["instances"].items()):
+        figures: dict[str, Figure] = {"id": name, "version": version}
+        pull = Phrase("do.pull", {"version": version, "url": _url(seen, name)})
+        match at:
+            case {"state": "waiting" | "bad", "problem": str(problem)}:
+                free = "free_for_content" if at.get("reason") == "no_space" else None
+                yield _said("bad", "content_stuck", free, why_not=problem, **figures)
+            case {"state": "has", "problem": str(problem)}:
+                yield _said("bad", "content_not_applied", pull, why_not=problem, **figures)
+            case {"state": "missing" | "other" | "unlisted"}:
+                yield _said("warn", "content_missing", pull, **figures)
+            case {"state": "fetching"}:
+                yield _said("ok", "content_fetching", percent=at.get("percent", 0), **figures)
+            case _:
+                continue
+        sound = False
+    if sound:
+        yield _said("ok", "content_here", version=version)
+
+
 PARTS = {
     "network": _network,
     "members": _members,
@@ -345,6 +371,7 @@ PARTS = {
     "disk": _disk,
     "proposals": _proposals,
     "conflicts": _conflicts,
+    "content": _content,
 }
 """The parts, in the order in which one thing causes the next."""
 

@@ -29,6 +29,7 @@ def examine(client: Client, listed: Sequence[tuple[str, str]] = ()) -> Evidence:
         looks,
         _list(answering, "distributed/proposals", limit=PROPOSALS),
         _list(answering, "distributed/conflicts"),
+        versions=_list(answering, "snapshots"),
     )
 
 

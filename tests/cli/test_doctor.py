@@ -215,6 +215,50 @@ def test_an_open_conflict_needs_a_person() -> None:
     assert "conflicts resolve 'version 1.2.0'" in found.do
 
 
+def _current(**instances: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"version": "1.3.0", "state": "stored", "instances": {"instance-A": {"state": "missing"}}},
+        {"version": "1.2.0", "state": "current", "instances": instances},
+    ]
+
+
+def _of_content(instances: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    found = told(diagnose(seen(versions=_current(**instances))))
+    return [(each.level, each.text) for each in found if each.about == "content"]
+
+
+def test_content_that_all_have_is_said_in_one_line() -> None:
+    held = {"instance-A": {"state": "has"}, "instance-B": {"state": "unknown"}}
+    assert _of_content(held) == [("ok", "who answers has the content of 1.2.0, which is current")]
+
+
+@pytest.mark.parametrize(
+    ("at", "level", "says", "do"),
+    [
+        ({"state": "waiting", "problem": "12 bytes are missing", "reason": "no_space"}, "bad", "12 bytes", "prune"),
+        ({"state": "bad", "problem": "the root is another", "reason": "unfit"}, "bad", "the root is another", ""),
+        ({"state": "has", "problem": "check: refused", "reason": "vetoed"}, "bad", "check: refused", "snapshot pull"),
+        ({"state": "missing"}, "warn", "does not have", "snapshot pull 1.2.0 --node"),
+        ({"state": "unlisted"}, "warn", "does not have", "snapshot pull 1.2.0 --node"),
+    ],
+)
+def test_who_lacks_the_current_version_is_told_why(at: dict[str, Any], level: str, says: str, do: str) -> None:
+    held = {"instance-A": {"state": "has"}, "instance-B": at}
+    found = one(seen(versions=_current(**held)), "content")
+    assert found.level == level
+    assert says in found.text
+    assert "instance-B" in found.text
+    assert (do in found.do) if do else not found.do
+
+
+def test_content_on_its_way_is_no_complaint() -> None:
+    held: dict[str, dict[str, Any]] = {
+        "instance-A": {"state": "has"},
+        "instance-B": {"state": "fetching", "percent": 40},
+    }
+    assert _of_content(held) == [("ok", "instance-B fetches 1.2.0: 40 %")]
+
+
 def cluster_of_two(node_url: str, other_url: str) -> dict[str, Any]:
     """Answers of a node whose cluster has a member that is gone."""
     members = [
