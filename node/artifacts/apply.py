@@ -16,6 +16,7 @@ same as a crash.
 
 import os
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ from node.artifacts.system import (
     sync_tree,
     write_durable,
 )
-from node.artifacts.working import lay_out, working_files
+from node.artifacts.working import Interrupted, lay_out, working_files
 from node.protocol.versions import parse
 
 Kind = Literal["apply", "rollback"]
@@ -88,6 +89,11 @@ class Applier:
         self._role = role
         self._hooks = hooks
         self._swap = swap
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End a switch that changed nothing yet, from any thread; `apply` begins none any more."""
+        self._stop.set()
 
     def applied(self) -> Applied | None:
         """What the working data are, None if no version was applied here."""
@@ -119,7 +125,8 @@ class Applier:
         """Make `holding` the working data; None if it is already.
 
         `at_ms`: unix ms, for people. Raises BuilderKeeps, OlderVersion, BadContent (a file of the version has rotted),
-        NoSpace, Vetoed: the working data are as before then. After ContentFault `recover` or the next call mends.
+        NoSpace, Vetoed, Interrupted: the working data are as before then. After ContentFault `recover` or the next call
+        mends.
         """
         layout, version = self._layout, holding.version
         if self._role == "builder":
@@ -138,6 +145,8 @@ class Applier:
             try:
                 self._prepare(holding, manifest, tree)
                 self._ask(now, kind, previous, tree)
+            except Interrupted:
+                raise  # `recover` removes the tree, when there is time for it
             except BaseException:
                 remove_tree(tree)
                 raise
@@ -149,13 +158,15 @@ class Applier:
         make_folder(tree)
         wanted = sum(-(-entry.size // _DISK_BLOCK) * _DISK_BLOCK for entry, _ in working_files(manifest))
         check_space(tree, wanted, self._store.limits.reserve_bytes)
-        lay_out(holding, manifest, tree)
+        lay_out(holding, manifest, tree, self._stop)
         sync_tree(tree)
 
     def _ask(self, now: Applied, kind: Kind, previous: str | None, tree: Path) -> None:
         command = self._hooks.before_apply
         if command:
-            reason = run_hook(command, _environment(now, kind, previous, tree), self._hooks.timeout_s)
+            reason = run_hook(command, _environment(now, kind, previous, tree), self._hooks.timeout_s, self._stop)
+            if self._stop.is_set():
+                raise Interrupted
             if reason is not None:
                 raise Vetoed(command[0], reason)
 

@@ -1,8 +1,10 @@
 """The working data are always one whole version: switched in one step, kept as a backup, given back by a rollback."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from node.artifacts.intake import take_tree
 from node.artifacts.limits import ContentLimits, Hooks
 from node.artifacts.store import Holding, Store
 from node.artifacts.system import exchange
+from node.artifacts.working import Interrupted
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
 
 AT_MS = 1_800_000_000_000
@@ -168,6 +171,32 @@ def test_hook_before_may_refuse_with_a_reason(tmp_path: Path) -> None:
         ours.apply(new, AT_MS)
     assert vetoed.value.reason == "no: 1.1.0 1.0.0 apply"
     unchanged(store, ours)
+
+
+def test_a_stop_ends_a_switch_that_changed_nothing_and_it_is_made_later(tmp_path: Path) -> None:
+    store, old, new = two_versions(tmp_path)
+    applier(store).apply(old, AT_MS)
+    begun, alive = tmp_path / "begun", tmp_path / "alive"
+    os.mkfifo(begun)
+    os.mkfifo(alive)
+    code = f"import time; held = open({str(alive)!r}, 'w'); open({str(begun)!r}, 'w').close(); time.sleep(600)"
+    ours = applier(store, hooks=Hooks(before_apply=python(code), timeout_s=600.0))
+    with ThreadPoolExecutor(1) as thread:
+        switching = thread.submit(ours.apply, new, AT_MS + 1)
+        with alive.open() as held:
+            begun.open().close()  # the hook runs
+            ours.stop()
+            with pytest.raises(Interrupted):
+                switching.result()
+            assert held.read() == ""  # the hook is gone
+    assert ours.applied() == applier(store).applied()
+    assert found_in(store.layout.working) == dict(OLD)
+    with pytest.raises(Interrupted):
+        ours.apply(new, AT_MS + 1)
+    switched = applier(store).apply(new, AT_MS + 2)
+    assert switched is not None
+    assert found_in(store.layout.working) == dict(NEW)
+    assert not any(store.layout.trees.iterdir())
 
 
 def test_hook_before_sees_the_new_data_whole(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ class Switching:
         self._task = asyncio.create_task(self._work(), name="content switch")
 
     async def stop(self) -> None:
-        """Let the switch under way end, and begin no other."""
+        """End the switch under way, or let it end if it has changed something, and begin no other."""
+        self._applier.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
