@@ -35,13 +35,16 @@ class LocalDisk(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that was seen. `proposals` and `conflicts` are one member's answers, `config` and `disk` this machine's."""
+    """All that was seen. `proposals`, `conflicts` and `versions` are one member's answers, `config` and `disk` this
+    machine's.
+    """
 
     looks: Sequence[Look]
     proposals: Sequence[Mapping[str, Any]] = ()
     conflicts: Sequence[Mapping[str, Any]] = ()
     config: LocalConfig | None = None
     disk: LocalDisk | None = None
+    versions: Sequence[Mapping[str, Any]] = ()
 
     @property
     def answering(self) -> dict[str, Mapping[str, Any]]:
