@@ -259,6 +259,7 @@ def test_reasons_bring_their_measurement() -> None:
     members = prod_eu.instances()
     assert proof("drift", members[3]) == "+1204 ms against the leader"
     assert proof("refused", members[4]) == "last heard 41 s ago"
+    assert proof("refused", members[4], 2_000) == "last heard 43 s ago", "it grows on between two answers"
     assert proof("slow_disk", members[3]) == ""
     assert note(Instance(id="x", status="unreachable")) == "no answer"
 

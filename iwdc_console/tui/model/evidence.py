@@ -42,12 +42,12 @@ def _entry(found: re.Match[str]) -> str:
     return text("reason.entry", here=found["here"], there=found["there"])
 
 
-def proof(word: str, instance: Instance) -> str:
-    """The measurement behind a reason, where the answer carries one."""
+def proof(word: str, instance: Instance, aged_ms: float = 0.0) -> str:
+    """The measurement behind a reason, where the answer carries one that is `aged_ms` old."""
     if word == "drift":
         return text("proof.drift", offset=offset(instance.drift_ms))
     if word in ("missed_beats", "no_answer", "refused") and instance.heartbeat_age_ms is not None:
-        return text("proof.heard", age=age(instance.heartbeat_age_ms))
+        return text("proof.heard", age=age(instance.heartbeat_age_ms + aged_ms))
     return ""
 
 

@@ -29,7 +29,7 @@ def detail_lines(moment: Moment, instance: str, width: int, most: int) -> list[L
     aged_ms = 0.0 if moment.past else max(0.0, moment.now_s - part.at_s) * 1000
     lines = [
         _head(item, part.value, aged_ms),
-        *_why(item, part.value, width),
+        *_why(item, part.value, aged_ms, width),
         *_witnesses(item, part.value),
         [],
         *_history(moment.history.samples(item.id), width, own=item.id == part.value.id),
@@ -61,12 +61,12 @@ def _head(item: Instance, status: Status, aged_ms: float) -> Line:
     return line
 
 
-def _why(item: Instance, status: Status, width: int) -> list[Line]:
+def _why(item: Instance, status: Status, aged_ms: float, width: int) -> list[Line]:
     """Each reason on lines of its own, with its evidence."""
     lines: list[Line] = []
     for word in item.reasons:
         lines += _indented(reason(word), tone(item.status), width)
-        lines[-1].append((f"  {proof(word, item)}", "text-muted"))
+        lines[-1].append((f"  {proof(word, item, aged_ms)}", "text-muted"))
     if item.id == status.suspect:
         lines += _indented(text("reason.suspect"), tone(DEGRADED), width)
     if not lines:
