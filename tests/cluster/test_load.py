@@ -129,7 +129,8 @@ class Clients:
 
 def check(running: Cluster, told: Acknowledged) -> None:
     """Everything that was acknowledged is there, everywhere, and on the disks (promises 2, 3 and 5)."""
-    running.ready()
+    running.healthy()
+    running.leader()  # whoever it is: where beats are late, nobody is healthy for long enough to be handed to (E6)
     running.settled()
     for node in running:
         events = all_events(node)
