@@ -48,6 +48,8 @@ class Incoming:
         self._writing = threading.Lock()
         self._lacking = bytearray(b"\1") * manifest.count
         """A 1 at each place whose content has to come."""
+        self._again = False
+        """Whether it was begun before, perhaps as a version that was found damaged: what is linked is read first."""
         self._twins: dict[int, list[int]] = {}
         """A place -> all that have the same content and had to come with it, if there are others."""
 
@@ -59,7 +61,7 @@ class Incoming:
         """
         found = cls(folder, manifest)
         with typed(folder):
-            known = found.files.exists()
+            found._again = known = found.files.exists()
             if not known and begun is not None:
                 found._adopt(begun)
             else:
@@ -154,8 +156,9 @@ class Incoming:
     def reuse(self, bases: Iterable[tuple[Manifest, Path]]) -> int:
         """Link what versions that are here (manifests, and where the files lie) have of this one; returns how many.
 
-        A file with another size than it had is passed over. One that rotted in place is not found here: `verify` finds
-        it, and no content is applied without being hashed once more.
+        A file with another size than it had is passed over. One that rotted in place is found here only by content that
+        was begun before, for versions share files, and so their damage: else `verify` finds it, and no content is
+        applied without being hashed once more.
         """
         wanted = {hash(found): place for place, found in self._missing_hashes()}
         if not wanted:
@@ -175,6 +178,8 @@ class Incoming:
         entry = self.manifest.entry(place)
         try:
             if entry.hash != known.hash or not is_unchanged(source, known):
+                return False
+            if self._again and hash_file(source, entry.size)[0] != entry.hash:
                 return False
             os.link(source, self._path(entry), follow_symlinks=False)
         except OSError:

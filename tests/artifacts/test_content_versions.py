@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from node.artifacts.intake import take_tree
+from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.versions import prunable, prune, set_aside_corrupt, verify
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
 
@@ -24,6 +27,7 @@ def test_a_folder_without_a_manifest_of_ours_is_no_content(tmp_path: Path) -> No
 def spoil(path: Path) -> None:
     path.chmod(0o644)
     path.write_bytes(b"x" * path.stat().st_size)
+    path.chmod(0o444)  # as a disk does it: nothing but the bytes is another
 
 
 def test_verify_names_what_is_wrong(tmp_path: Path) -> None:
@@ -74,6 +78,34 @@ def test_damaged_version_is_mended_by_what_lacks_alone(tmp_path: Path) -> None:
     assert {entry.path for _, entry in incoming.missing()} == {"seo/logo.bin", "seo/index.json"}
     assert incoming.put_all((each, NEW[each[1].path]) for each in incoming.missing()) == []
     assert found_in(store.install(store.finish(incoming).key).files) == dict(NEW)
+
+
+@pytest.mark.parametrize("size", [100, BLOCK_BYTES + 5], ids=["small", "large"])
+def test_damage_that_versions_share_is_not_mended_with_itself(tmp_path: Path, size: int) -> None:
+    store = store_at(tmp_path / "data")
+    shared = {"seo/logo.bin": bytes(size)}
+    older = installed(store, tmp_path / "old", "1.0.0", OLD | shared)
+    newer = installed(store, tmp_path / "new", "1.1.0", NEW | shared)
+    document = store.manifest(newer).document
+    spoil(newer.files / "seo/logo.bin")
+    assert (older.files / "seo/logo.bin").samefile(newer.files / "seo/logo.bin")
+    set_aside_corrupt(store, newer, verify(store, newer))
+    incoming = store.begin(document)
+    assert [entry.path for _, entry in incoming.missing()] == ["seo/logo.bin"]
+    lacking = next(incoming.missing())
+    if size > BLOCK_BYTES:
+        blob = incoming.large(lacking)
+        for block in blob.missing():
+            incoming.write(blob, block, [bytes(blob.length(block))])
+        incoming.finish_large(lacking[0], blob)
+    else:
+        incoming.put(lacking, bytes(size))
+    mended = store.install(store.finish(incoming).key)
+    assert verify(store, mended).sound
+
+    document = store.manifest(older).document
+    set_aside_corrupt(store, older, verify(store, older))
+    assert store.begin(document).whole  # what is sound in the other version is taken from there
 
 
 def test_prune_keeps_the_newest_and_what_is_needed(tmp_path: Path) -> None:
