@@ -166,21 +166,35 @@ def take_tree(store: Store, folder: Path, version: str, created_at: str, progres
     manifest = inspect(folder, version, created_at, store.limits, progress)
     if (known := _taken(store, folder, manifest)) is not None:
         return known
-    with store.receiving(manifest) as incoming:
+    with store.receiving(_begun(store, folder, manifest) or manifest) as incoming:
         _copy(incoming, folder)
         return store.finish(incoming)
 
 
 def _taken(store: Store, folder: Path, manifest: Manifest) -> Holding | None:
-    """What an earlier call made of the same files: taken again under its own time they have its key."""
-    made = not (folder / META_NAME).exists()
+    """What an earlier call made of the same files."""
     for holding in store.holdings():
-        if holding.version == manifest.version:
-            created_at = store.manifest(holding).created_at
-            entries = (entry for entry in manifest.entries if not (made and entry.path == META_NAME))
-            if _compose(folder, manifest.version, created_at, entries).key == holding.key:
-                return holding
+        if holding.version == manifest.version and _again(folder, manifest, store.manifest(holding)) is not None:
+            return holding
     return None
+
+
+def _begun(store: Store, folder: Path, manifest: Manifest) -> Manifest | None:
+    """What an earlier call began to make of the same files, or was found damaged since."""
+    begun = (known for known in map(store.begun, store.unfinished()) if known is not None)
+    return next(filter(None, (_again(folder, manifest, known) for known in begun)), None)
+
+
+def _again(folder: Path, manifest: Manifest, known: Manifest) -> Manifest | None:
+    """The manifest of the same files taken at the time of `known`, if it is `known`: with a `meta.json` that is made for
+    them, the time is all that differs.
+    """
+    if known.version != manifest.version:
+        return None
+    made = not (folder / META_NAME).exists()
+    entries = (entry for entry in manifest.entries if not (made and entry.path == META_NAME))
+    found = _compose(folder, known.version, known.created_at, entries)
+    return found if found.key == known.key else None
 
 
 def _copy(incoming: Incoming, folder: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 from node.artifacts.blobs import read_file
 from node.artifacts.checks import parse_manifest
 from node.artifacts.entries import FileEntry
-from node.artifacts.errors import ContentError, ContentMissing, typed
+from node.artifacts.errors import BadManifest, BadPath, ContentError, ContentMissing, TooMuch, typed
 from node.artifacts.incoming import FILES_NAME, MANIFEST_NAME, Begun, Incoming, beginning
 from node.artifacts.layout import Layout
 from node.artifacts.limits import ContentLimits
@@ -276,6 +276,15 @@ class Store:
         """The keys of content that came in part, and that this process is not receiving now."""
         with typed(self.layout.incoming):
             return sorted({*filter(is_key, os.listdir(self.layout.incoming))} - self._receiving)
+
+    def begun(self, key: str) -> Manifest | None:
+        """The manifest of content that came in part; None if it cannot be read. Raises ContentFault."""
+        path = self.layout.incoming / key / MANIFEST_NAME
+        try:
+            with typed(path):
+                return parse_manifest(path.read_bytes(), self.limits) if path.is_file() else None
+        except (BadManifest, BadPath, TooMuch):
+            return None
 
     def finish(self, incoming: Incoming) -> Holding:
         """Hold content that has come in whole: durable from now on. Raises ContentMissing, NoSpace, ContentFault."""

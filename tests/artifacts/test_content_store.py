@@ -271,6 +271,18 @@ def test_large_file_is_taken_from_a_folder(tmp_path: Path) -> None:
     assert Path(holding.path(entry)).read_bytes() == data
 
 
+def test_a_folder_that_was_taken_half_way_is_the_same_content_when_it_is_taken_again(tmp_path: Path) -> None:
+    store, source = store_at(tmp_path / "data"), lay(tmp_path / "source", OLD)
+    begun = store.begin(inspect(source, "1.0.0", CREATED_AT, store.limits).document)
+    begun.put(next(begun.missing()), OLD[next(begun.missing())[1].path])
+    store = store_at(tmp_path / "data")
+    later = "2026-12-24T10:00:00.000Z"
+    other = take_tree(store, lay(tmp_path / "other", NEW), "1.0.0", later)
+    assert other.key != begun.manifest.key
+    assert take_tree(store, source, "1.0.0", later).key == begun.manifest.key
+    assert store.unfinished() == []
+
+
 def test_full_disk_is_told_before_anything_moves(tmp_path: Path) -> None:
     store = store_at(tmp_path, ContentLimits(reserve_bytes=10**15))
     document = compose("1.0.0", CREATED_AT, [FileEntry("seo/x", "0" * 64, 5_000, "x")]).document
