@@ -186,8 +186,9 @@ def _begun(store: Store, folder: Path, manifest: Manifest) -> Manifest | None:
 
 
 def _again(folder: Path, manifest: Manifest, known: Manifest) -> Manifest | None:
-    """The manifest of the same files taken at the time of `known`, if it is `known`: with a `meta.json` that is made for
-    them, the time is all that differs.
+    """The manifest of the same files taken at the time of `known`, if it is `known`.
+
+    Where a `meta.json` is made for them, the time is all that differs.
     """
     if known.version != manifest.version:
         return None
