@@ -22,7 +22,7 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from node.protocol.proposal import (
     CONFLICTING_VOTE,
@@ -34,6 +34,9 @@ from node.protocol.proposal import (
     Verdict,
 )
 from node.protocol.versions import VersionKey
+
+NOBODY: Final[frozenset[str]] = frozenset()
+"""One for all: there are tens of thousands of proposals, and `frozenset()` makes another one each time."""
 
 
 class ProposalState:
@@ -82,7 +85,7 @@ class ProposalState:
         self.votes: dict[tuple[str, int], Cast] = {}
         """(voter, round) -> vote."""
         self.accepts: dict[int, int] = {}
-        self.hard: frozenset[str] = frozenset()
+        self.hard = NOBODY
         """Voters that rejected it for a reason that no round lifts, or abstained."""
         self.openings: tuple[Opening, ...] = ()
         self.round = 0
@@ -157,7 +160,7 @@ class ProposalState:
         """These are its votes and openings, and no others. Whether that is news."""
         if len(votes) == len(self.votes) and len(openings) == len(self.openings):
             return False
-        self.votes, self.accepts, self.hard = {}, {}, frozenset()
+        self.votes, self.accepts, self.hard = {}, {}, NOBODY
         self.openings, self.round = (), 0
         for vote in votes:
             self.cast(vote)
@@ -188,11 +191,12 @@ class Slot:
     def __init__(self, name: str) -> None:
         self.name = name
         self.proposals: list[ProposalState] = []
-        self.accepted: list[ProposalState] = []
+        self.accepted: tuple[ProposalState, ...] = ()
         self.contested = False
         """Whether two contents compete for it."""
         self._content: Content | None = None
-        self._bound: dict[str, list[tuple[int, Content]]] = {}
+        self._bound: dict[str, list[tuple[int, Content]]] | None = None
+        """Voter -> what it accepted, once the slot is contested; most never are."""
 
     def add(self, proposal: ProposalState) -> None:
         """A proposal competes for the slot."""
@@ -202,7 +206,7 @@ class Slot:
         elif self.contested:
             self._index(proposal)
         elif self._content != proposal.content:
-            self.contested = True
+            self.contested, self._bound = True, {}
             for each in self.proposals:
                 self._index(each)
 
@@ -212,13 +216,13 @@ class Slot:
             self.bind(proposal, vote)
 
     def bind(self, proposal: ProposalState, vote: Cast) -> None:
-        """Take note of a vote. Bindings are indexed only once the slot is contested; most never are."""
-        if self.contested and vote.vote == "accept":
+        """Take note of a vote."""
+        if self._bound is not None and vote.vote == "accept":
             self._bound.setdefault(vote.voter, []).append((vote.round, proposal.content))
 
     def bindings(self, voter: str) -> list[tuple[int, Content]]:
         """(round, content) of each accept vote of a voter in this slot."""
-        if self.contested:
+        if self._bound is not None:
             return self._bound.get(voter, [])
         return [
             (round_, each.content)
@@ -229,7 +233,7 @@ class Slot:
 
     def elsewhere(self, voter: str, round_: int, content: Content) -> bool:
         """Whether a voter accepted another content in this or a later round, so it will not accept this one."""
-        return any(bound >= round_ and other != content for bound, other in self._bound.get(voter, ()))
+        return any(bound >= round_ and other != content for bound, other in (self._bound or {}).get(voter, ()))
 
     def rivals(self, content: Content) -> Iterator[ProposalState]:
         """Accepted proposals of another content."""

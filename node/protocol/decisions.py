@@ -187,7 +187,7 @@ class Decisions:
             slot.add(p)
             p.slots = tuple(slot if each.name == slot.name else each for each in p.slots)
             p.contested = any(each.contested for each in p.slots)
-        slot.accepted = [p for p in left if p.verdict == "accepted"]
+        slot.accepted = tuple(p for p in left if p.verdict == "accepted")
         if slot.contested and not slot.accepted:
             self._contested.add(slot.name)
         if len({p.content for p in slot.accepted}) > 1:
@@ -268,7 +268,7 @@ class Decisions:
 
     def _occupy(self, p: ProposalState) -> None:
         for slot in p.slots:
-            slot.accepted.append(p)
+            slot.accepted += (p,)
             if not slot.contested:
                 continue
             self._contested.discard(slot.name)
