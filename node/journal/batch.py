@@ -1,16 +1,24 @@
 """Where the journal ends, and one commit on its way there."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 from node.journal.errors import JournalOrder
-from node.journal.rows import EVENT_COLUMNS, ControlRow, EventRow, control_row, event_row, read_event
+from node.journal.rows import EVENT_COLUMNS, ControlRow, EventRow, Latest, control_row, event_row, read_event, state_row
 from node.protocol.events import Event
-from node.protocol.records import ControlAppended, Floor
+from node.protocol.records import ControlAppended, ControlReplaced, Floor, FloorReached
 
-_INSERT_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_ENTRY = "INSERT INTO control (number, stamp, crc, body) VALUES (?, ?, ?, ?)"
+_INSERT_EVENTS = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES "
+_INSERT_ENTRIES = "INSERT INTO control (number, stamp, crc, body) VALUES "
+_INSERT_STATE = "INSERT OR REPLACE INTO state (key, crc, body) VALUES (?, ?, ?)"
+MOST_ROWS = 64
+"""Rows of one statement. Each number of rows is a statement of its own, and the connection remembers them all."""
+STATEMENTS = 2 * MOST_ROWS + 16
+"""How many statements it has to remember."""
+Statement = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
@@ -44,6 +52,7 @@ class Batch:
         """The same of the events that this commit deletes."""
         self._conn = conn
         self._known = known
+        self._first: list[Statement] = []
         self._events: list[EventRow] = []
         self._entries: list[ControlRow] = []
 
@@ -62,7 +71,7 @@ class Batch:
         number = tip.numbers.get(journal)
         if number is None:
             number = tip.numbers[journal] = len(tip.numbers) + 1
-            self._conn.execute("INSERT INTO journals (number, id) VALUES (?, ?)", (number, journal))
+            self._first.append(("INSERT INTO journals (number, id) VALUES (?, ?)", (number, journal)))
         tip.heads[journal] = seq
         tip.pos += 1
         key = hash(event.id)
@@ -79,27 +88,34 @@ class Batch:
         self.tip.entries += 1
         self._entries.append(control_row(record.index, record.stamp, record.entry))
 
-    def control(self, index: int) -> None:
+    def _control(self, index: int) -> None:
         """The control log is replaced by a checkpoint at `index`."""
         self._entries = []
-        self._conn.execute("DELETE FROM control")
+        self._first.append(("DELETE FROM control", ()))
         self.tip.index, self.tip.entries = index, 0
 
-    def floor(self, floor: Floor) -> None:
+    def _floor(self, floor: Floor) -> None:
         """A floor is reached: what it covers is hidden from now on, and deleted by and by (C1)."""
         self.tip.floor = dict(floor.vector)
         for journal, low in floor.vector.items():
             self.tip.heads[journal] = max(low, self.tip.heads.get(journal, 0))
         self.tip.untidy = True
 
-    def flush(self) -> None:
-        """Write the rows that have gathered."""
-        if self._events:
-            self._conn.executemany(_INSERT_EVENT, self._events)
-            self._events = []
-        if self._entries:
-            self._conn.executemany(_INSERT_ENTRY, self._entries)
-            self._entries = []
+    def latest(self, record: Latest) -> None:
+        """Take a record of which only the latest counts."""
+        match record:
+            case ControlReplaced(index=index):
+                self._control(index)
+            case FloorReached(floor=floor):
+                self._floor(floor)
+        self._first.append((_INSERT_STATE, state_row(record)))
+
+    def statements(self) -> list[Statement]:
+        """What writes all that was taken, in as few statements as there can be.
+
+        Between two of them, or two rows of `executemany`, the thread waits for the interpreter, that is for the loop.
+        """
+        return [*self._first, *_inserts(_INSERT_EVENTS, self._events), *_inserts(_INSERT_ENTRIES, self._entries)]
 
     def purge(self, room: int) -> bool:
         """Delete up to `room` events that the floor covers. True if none is left."""
@@ -119,3 +135,10 @@ class Batch:
             if room <= 0:
                 return False
         return True
+
+
+def _inserts(head: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[Statement]:
+    for at in range(0, len(rows), MOST_ROWS):
+        some = rows[at : at + MOST_ROWS]
+        row = f"({', '.join('?' * len(some[0]))})"
+        yield head + ", ".join([row] * len(some)), tuple(chain.from_iterable(some))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from node.journal.batch import STATEMENTS
 from node.journal.errors import JournalCorrupt, JournalFormat
 
 APPLICATION_ID = 0x49574443
@@ -47,7 +48,9 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes. A commit on it is on the disk when it returns."""
-    conn = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    conn = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+    )
     if conn.execute("PRAGMA page_count").fetchone()[0] == 0:
         conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
     conn.execute("PRAGMA journal_mode = WAL").fetchall()

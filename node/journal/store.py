@@ -23,7 +23,7 @@ from node.journal.directory import DirectoryLock, sync_directory
 from node.journal.errors import JournalClosed, JournalCorrupt, typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
-from node.journal.rows import EventRow, Latest, state_row
+from node.journal.rows import EventRow
 from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event, VersionVector
 from node.protocol.records import (
@@ -32,7 +32,6 @@ from node.protocol.records import (
     ControlReplaced,
     ControlState,
     Durable,
-    FloorReached,
     Record,
 )
 
@@ -163,35 +162,30 @@ class Journal:
                 del self._known[key]
 
     def _write(self, batch: Batch, records: Sequence[Record]) -> None:
-        conn = self._writer
+        state = self._control.state
+        if batch.tip.entries > max(CONTROL_ENTRIES, len(state.locks) + len(state.marks)):
+            batch.latest(self._control)
         untidy = batch.tip.untidy
-        conn.execute("BEGIN IMMEDIATE")
+        for record in records:
+            if isinstance(record, Appended):
+                batch.event(record.event)
+            elif isinstance(record, ControlAppended):
+                batch.entry(record)
+            else:
+                batch.latest(record)
+        conn, statements = self._writer, batch.statements()
         try:
-            state = self._control.state
-            if batch.tip.entries > max(CONTROL_ENTRIES, len(state.locks) + len(state.marks)):
-                self._put(batch, self._control)
-            for record in records:
-                if isinstance(record, Appended):
-                    batch.event(record.event)
-                elif isinstance(record, ControlAppended):
-                    batch.entry(record)
-                else:
-                    self._put(batch, record)
-            batch.flush()
+            if len(statements) > 1 or untidy:  # One statement is a transaction of its own.
+                conn.execute("BEGIN IMMEDIATE")
+            for statement in statements:
+                conn.execute(*statement)
             if untidy:
                 batch.tip.untidy = not (batch.purge(PURGE_ROWS + len(records)) and self._shrunk())
-            conn.execute("COMMIT")
+            if conn.in_transaction:
+                conn.execute("COMMIT")
         finally:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
-
-    def _put(self, batch: Batch, record: Latest) -> None:
-        match record:
-            case ControlReplaced(index=index):
-                batch.control(index)
-            case FloorReached(floor=floor):
-                batch.floor(floor)
-        self._writer.execute("INSERT OR REPLACE INTO state (key, crc, body) VALUES (?, ?, ?)", state_row(record))
 
     def _shrunk(self) -> bool:
         """Give some spare pages back. True if there are few enough."""
