@@ -30,6 +30,8 @@ JUST_ELECTED_MS = 30_000
 OWN_FAULTS = ("disk_full", "disk_fault", "slow_disk", "loop_lag", "catching_up")
 """Reasons a member states of itself and something can be done about, besides its clock."""
 BROKEN_DISK = ("disk_full", "disk_fault")
+BUILDER = "builder_keeps"
+"""Why a builder's working data are not the current version: as it should be."""
 PATHS = ("no_answer", "not_heard_yet", "refused", "missed_beats", "one_way")
 """Reasons that one member gives for how it sees another."""
 
@@ -348,7 +350,7 @@ def _content(seen: Evidence) -> Iterator[Said]:
             case {"state": "waiting" | "bad", "problem": str(problem)}:
                 free = "free_for_content" if at.get("reason") == "no_space" else None
                 yield _said("bad", "content_stuck", free, why_not=problem, **figures)
-            case {"state": "has", "problem": str(problem)}:
+            case {"state": "has", "problem": str(problem), "reason": reason} if reason != BUILDER:
                 yield _said("bad", "content_not_applied", pull, why_not=problem, **figures)
             case {"state": "missing" | "other" | "unlisted"}:
                 yield _said("warn", "content_missing", pull, **figures)

@@ -228,7 +228,8 @@ def _of_content(instances: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_content_that_all_have_is_said_in_one_line() -> None:
-    held = {"instance-A": {"state": "has"}, "instance-B": {"state": "unknown"}}
+    builder = {"state": "has", "problem": "written by its own pipeline", "reason": "builder_keeps"}
+    held = {"instance-A": {"state": "has"}, "instance-B": {"state": "unknown"}, "instance-C": builder}
     assert _of_content(held) == [("ok", "who answers has the content of 1.2.0, which is current")]
 
 
