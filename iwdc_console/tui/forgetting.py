@@ -8,8 +8,10 @@ there or not.
 import contextlib
 import ctypes
 import gc
+from typing import Any
 
 from textual._styles_cache import StylesCache
+from textual.screen import Screen
 from textual.strip import Strip
 
 from iwdc_console.tui.model import once
@@ -34,6 +36,13 @@ def begin() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(ARENA_MAX, 1)
         library.mallopt(MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def left(screen: Screen[Any]) -> None:
+    """Let go of how a screen that is not in front was painted: it is painted anew when it comes back."""
+    for widget in (screen, *screen.query("*")):
+        widget._styles_cache.clear()
+    Strip.render_ansi.cache_clear()
 
 
 def forget() -> None:

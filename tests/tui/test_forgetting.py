@@ -37,6 +37,20 @@ def test_a_dialog_that_was_closed_and_its_painted_lines_are_let_go() -> None:
     drive(act)
 
 
+def test_how_a_screen_was_painted_is_let_go_when_it_is_left() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        first = app.screen
+        painted = [widget for widget in (first, *first.query("*")) if widget._styles_cache._cache]
+        assert painted
+        await pilot.press("2")
+        await until(pilot, lambda: app.current_mode == "instances")
+        await until(pilot, lambda: not any(widget._styles_cache._cache for widget in painted))
+        await pilot.press("1")
+        await until(pilot, lambda: app.screen is first and all(widget._styles_cache._cache for widget in painted))
+
+    drive(act)
+
+
 def test_what_was_said_of_an_old_answer_does_not_hold_it() -> None:
     class Answer:
         """Of a node."""

@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from iwdc_console.locale import text
+from iwdc_console.tui import forgetting
 from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model.moment import Moment
@@ -109,6 +110,10 @@ class View(Screen[None]):
         selection = self.console.entered(self.NEEDS) or self.suggested(self.console.moment())
         if selection:
             self.select(selection)
+
+    def on_screen_suspend(self) -> None:
+        """Left, or something is asked on top of it."""
+        forgetting.left(self)
 
     def command_line(self) -> str:
         """The command that shows the same as this screen."""
