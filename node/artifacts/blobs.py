@@ -68,6 +68,14 @@ def hash_file(path: Path | str, size: int) -> tuple[str, tuple[str, ...], int]:
         os.close(descriptor)
 
 
+def digest(path: Path | str, size: int) -> str:
+    """The hash of a file alone, of which `size` is what it is thought to have. Follows no link. Raises OSError."""
+    if size <= BLOCK_BYTES:
+        return hash_file(path, size)[0]
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _hash_blocks(descriptor: int) -> tuple[str, tuple[str, ...], int]:
     os.lseek(descriptor, 0, os.SEEK_SET)
     total, blocks, size = hashlib.sha256(), [], 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from node.artifacts.alignment import Same, aligned
-from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, hash_file, write_file
+from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, digest, write_file
 from node.artifacts.entries import BATCH, FileEntry
 from node.artifacts.errors import ContentError, ContentMissing, fault, typed
 from node.artifacts.limits import BLOCK_BYTES
@@ -82,7 +82,7 @@ class Incoming:
         path = self._path(entry)
         if not os.path.lexists(path):
             return False
-        if os.stat(path, follow_symlinks=False).st_size == entry.size and hash_file(path, entry.size)[0] == entry.hash:
+        if os.stat(path, follow_symlinks=False).st_size == entry.size and digest(path, entry.size) == entry.hash:
             return True
         os.unlink(path)
         return False
@@ -179,7 +179,7 @@ class Incoming:
         try:
             if entry.hash != known.hash or not is_unchanged(source, known):
                 return False
-            if self._again and hash_file(source, entry.size)[0] != entry.hash:
+            if self._again and digest(source, entry.size) != entry.hash:
                 return False
             os.link(source, self._path(entry), follow_symlinks=False)
         except OSError:

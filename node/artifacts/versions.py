@@ -5,7 +5,7 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from node.artifacts.blobs import hash_file
+from node.artifacts.blobs import digest
 from node.artifacts.entries import FileEntry
 from node.artifacts.errors import typed
 from node.artifacts.intake import Progress, Tally
@@ -57,7 +57,7 @@ def _look(store: Store, holding: Holding, sample: float, progress: Progress | No
                 if os.stat(holding.path(entry), follow_symlinks=False).st_size != entry.size:
                     missing.append(entry.path)
                 elif place in chosen:
-                    if hash_file(holding.path(entry), entry.size)[0] != entry.hash:
+                    if digest(holding.path(entry), entry.size) != entry.hash:
                         corrupt.append(entry.path)
                     read += 1
                     tally.add(entry.size)
