@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.journal import Journal, JournalClosed, JournalOrder, store
+from node.journal import Journal, JournalClosed, JournalFull, JournalOrder, store
 from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event
 from node.protocol.records import (
@@ -148,6 +148,49 @@ def test_what_does_not_follow_is_refused_and_changes_nothing(journal: Journal, r
     assert listing(journal.load()) == before
     journal.commit(appended([3]))
     assert journal.vector == {"ja": 3}
+
+
+@pytest.mark.parametrize(
+    ("records", "statements"),
+    [
+        (appended(range(3, 9)), ["INSERT INTO events"]),
+        (list(lock_entries(1, 5)), ["INSERT INTO control"]),
+        (appended(range(3, 203)), ["BEGIN", *["INSERT INTO events"] * 4, "COMMIT"]),
+        (
+            [*appended(range(3, 5)), *lock_entries(1, 2)],
+            ["BEGIN", "INSERT INTO events", "INSERT INTO control", "COMMIT"],
+        ),
+        ([*appended(range(1, 3), "jb"), Vote(4, "B")], None),
+    ],
+    ids=("events", "entries", "many", "both", "a new journal"),
+)
+def test_a_commit_takes_few_statements(
+    path: Path, journal: Journal, records: list[Record], statements: list[str] | None
+) -> None:
+    """Between two statements the writing thread waits for the interpreter; one alone is a transaction of its own."""
+    commits = [appended(range(1, 3)), records]
+    journal.commit(commits[0])
+    seen: list[str] = []
+    journal._writer.set_trace_callback(seen.append)
+    journal.commit(records)
+    if statements is not None:
+        assert len(seen) == len(statements)
+        assert all(each.startswith(begin) for each, begin in zip(seen, statements, strict=True))
+    journal.close()
+    with Journal.open(path) as again:
+        assert listing(again.load()) == listing(image(commits))
+
+
+def test_a_commit_of_one_statement_that_fails_changes_nothing(journal: Journal) -> None:
+    journal.commit(appended(range(1, 3)))
+    journal._writer.execute("PRAGMA max_page_count = 1").fetchall()
+    with pytest.raises(JournalFull):
+        journal.commit(appended(range(3, 60), padding=1000))
+    assert journal.vector == {"ja": 2}
+    assert not journal._writer.in_transaction
+    journal._writer.execute("PRAGMA max_page_count = 4294967294").fetchall()
+    journal.commit(appended(range(3, 60), padding=1000))
+    assert journal.vector == {"ja": 59}
 
 
 # The control log.
