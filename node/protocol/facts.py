@@ -6,6 +6,7 @@ their floor, so that they still depend on the set alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
 
 import msgspec
 
@@ -65,8 +66,20 @@ class Told:
 
     def split(self, low: int) -> tuple[list[ProposalState], list[ProposalState]]:
         """What was told of up to a number, and beyond."""
-        pairs = list(zip(self.seqs, self.proposals, strict=True))
-        return [p for seq, p in pairs if seq <= low], [p for seq, p in pairs if seq > low]
+        return (
+            list(compress(self.proposals, [seq <= low for seq in self.seqs])),
+            list(compress(self.proposals, [seq > low for seq in self.seqs])),
+        )
+
+    def last(self, above: int, upto: int) -> int:
+        """The latest time between two numbers, 0 for none."""
+        return max(compress(self.hlcs, [above < seq <= upto for seq in self.seqs]), default=0)
+
+    def keep(self, chosen: list[bool]) -> None:
+        """Go on with these alone."""
+        self.seqs = list(compress(self.seqs, chosen))
+        self.hlcs = list(compress(self.hlcs, chosen))
+        self.proposals = list(compress(self.proposals, chosen))
 
 
 class Facts:
@@ -248,7 +261,7 @@ class Facts:
         above: set[ProposalState] = set()
         for journal, told in self._told.items():
             lower, upper = told.split(vector.get(journal, 0))
-            below |= {p.key: p for p in lower}
+            below |= {p.key: p for p in dict.fromkeys(lower)}
             above.update(upper)
         return Reach(below, above.intersection(below.values()))
 
@@ -256,8 +269,7 @@ class Facts:
         """When each instance wrote last, of these atoms and of what was told of proposals at or below `vector`."""
         latest: dict[str, int] = {}
         for journal, told in self._told.items():
-            former, low = self._vector.get(journal, 0), vector.get(journal, 0)
-            last = max((hlc for seq, hlc in zip(told.seqs, told.hlcs, strict=True) if former < seq <= low), default=0)
+            last = told.last(self._vector.get(journal, 0), vector.get(journal, 0))
             if last:
                 origin = self._origins[journal]
                 latest[origin] = max(last, latest.get(origin, 0))
@@ -335,10 +347,10 @@ class Facts:
         again, earlier = set(passage.heard_later), passage.heard_earlier
         for journal, told in self._told.items():
             low = vector.get(journal, 0)
-            rest = self._told[journal] = Told()
-            for seq, hlc, p in zip(told.seqs, told.hlcs, told.proposals, strict=True):
-                if (seq > low and p not in again) or (seq <= low and p in earlier):
-                    rest.add(seq, hlc, p)
+            told.keep([
+                (seq > low and p not in again) or (seq <= low and p in earlier)
+                for seq, p in zip(told.seqs, told.proposals, strict=True)
+            ])  # fmt: skip
         self._early_votes, self._late = {}, {}
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:

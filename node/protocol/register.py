@@ -71,6 +71,8 @@ class Register:
 
 
 def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> None:
-    index[name].remove(proposal)
-    if not index[name]:
+    same = index[name]
+    if len(same) > 1:
+        same.remove(proposal)
+    else:
         del index[name]
