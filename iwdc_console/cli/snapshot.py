@@ -46,7 +46,7 @@ def publish(
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
     if dry_run:
-        _dry_run(client, _absolute(folder), version, where)
+        _dry_run(client, _absolute(folder), version, sign, where)
         return
     publish_stored(client, store(client, folder, version), sign, where)
 
@@ -77,7 +77,7 @@ def publish_stored(client: Client, stored: dict[str, Any], sign: Path | None, wh
     conclude(ended["proposal"], where, VERDICT_TIMEOUT_S)
 
 
-def _dry_run(client: Client, folder: Path, version: str, where: Where) -> None:
+def _dry_run(client: Client, folder: Path, version: str, sign: Path | None, where: Where) -> None:
     from node.artifacts.errors import ContentError
     from node.artifacts.intake import inspect
     from node.artifacts.limits import ContentLimits
@@ -93,6 +93,8 @@ def _dry_run(client: Client, folder: Path, version: str, where: Where) -> None:
         bar.clear()
     out.say(f"{manifest.count:,} files, {size(manifest.size_bytes)}, root {manifest.root}")
     body = {"version": version, "hash": manifest.root}
+    if sign is not None:  # Nothing is stored, so there is no content to sign for yet: who signs is what is tried.
+        body["signature"] = signed(client, sign, "snapshot", None, version, manifest.root)
     propose(client, "distributed/propose-snapshot", body, where, no_wait=False, dry_run=True, timeout_s=0)
 
 

@@ -217,3 +217,13 @@ READS: dict[str, Any] = {
     "GET distributed/events": EVENTS,
     "GET distributed/traces": TRACES,
 }
+
+
+def prediction(would: bool = True, sufficient: bool = True) -> dict[str, Any]:
+    """What a dry run says."""
+    return {
+        "quorum": QUORUM | {"sufficient": sufficient},
+        "wouldAccept": would,
+        "checks": {"version": "ok", "quorum": "ok"},
+        "votes": {"instance-A": "accept", "instance-B": "unknown"},
+    }

@@ -130,13 +130,7 @@ def test_the_next_node_is_asked_with_the_same_key(
 
 @pytest.mark.parametrize(("would", "sufficient", "code"), [(True, True, 0), (False, True, 6), (False, False, 5)])
 def test_dry_run(node: FakeNode, capsys: pytest.CaptureFixture[str], would: bool, sufficient: bool, code: int) -> None:
-    prediction = {
-        "quorum": samples.QUORUM | {"sufficient": sufficient},
-        "wouldAccept": would,
-        "checks": {"version": "ok", "quorum": "ok"},
-        "votes": {"instance-A": "accept", "instance-B": "unknown"},
-    }
-    node.routes["POST distributed/propose-snapshot"] = prediction
+    node.routes["POST distributed/propose-snapshot"] = samples.prediction(would, sufficient)
     assert main.run([*LINE, "--dry-run"]) == code
     out = capsys.readouterr().out
     assert "Nothing was changed" in out

@@ -9,6 +9,8 @@ import pytest
 
 from iwdc_console.cli import main
 from iwdc_console.cli.exits import Exit
+from node.protocol.canonical import signed_bytes
+from node.security.keys import SigningKey, Verifier
 from tests.cli import samples
 from tests.cli.fake import FakeNode, running
 
@@ -60,6 +62,22 @@ def test_publish_stores_then_publishes(node: FakeNode, tmp_path: Path, capsys: p
     assert "Stored 1.2.0: 2 files, 4.0 KiB." in err
     bodies = {asked.path: asked.body for asked in node.asked if asked.method == "POST"}
     assert list(bodies.values()) == [{"path": str(tmp_path), "version": "1.2.0"}, STORED]
+
+
+def test_a_dry_run_tries_the_signature_as_well(node: FakeNode, tmp_path: Path) -> None:
+    folder, keyfile = tmp_path / "json", tmp_path / "ops.pem"
+    (folder / "series").mkdir(parents=True)
+    (folder / "series" / "a.json").write_text("{}")
+    key = SigningKey.generate()
+    key.save(keyfile)
+    node.routes["GET distributed/info"] = {"cluster": "iwdc"}
+    node.routes["POST distributed/propose-snapshot"] = samples.prediction()
+    command = ["snapshot", "publish", str(folder), "--version", "1.2.0", "--sign", str(keyfile), "--dry-run"]
+    assert main.run(command) == Exit.DONE
+    body = node.requests("POST distributed/propose-snapshot")[0].body
+    verifier = Verifier({"ops": [key.public]})
+    message = signed_bytes("iwdc", "snapshot", None, "1.2.0", body["hash"], None)
+    assert verifier.signer("instance-A", message, body["signature"]) == "ops"
 
 
 @pytest.mark.parametrize(
