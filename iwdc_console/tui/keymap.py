@@ -91,6 +91,7 @@ ACTIONS = (
     Action("propose.send", "ctrl+s", urgent=True),
     Action("propose.pick", "ctrl+o", urgent=True),
     Action("picker.leave", "escape", urgent=True),
+    Action("picker.choose", "ctrl+s", urgent=True),
     Action("locks.acquire", "a", footer=True),
     Action("locks.release", "R", footer=True),
     Action("locks.force_release", "F", footer=True),

@@ -399,7 +399,7 @@ def test_a_chosen_folder_is_hashed_and_one_that_is_none_is_told(
         await pilot.press("down")
         await until(pilot, lambda: folders.cursor_line == 1)
         await pilot.pause()
-        app.screen.query_one("#picker-choose", Button).press()
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, Propose))
         expected = Hashing(str(tmp_path / "t")).tree().hash
         await until(pilot, lambda: app.screen.query_one("#hash Input", Input).value == expected)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, DirectoryTree, Input
+from textual.widgets import DirectoryTree, Input
 
 from iwdc_console.tui import jobs, orders
 from iwdc_console.tui.app import Console
@@ -321,10 +321,12 @@ def test_publishing_stores_first_then_tells_and_asks(monkeypatch: pytest.MonkeyP
         await until(pilot, lambda: isinstance(app.screen, Picker))
         tree = app.screen.query_one(DirectoryTree)
         await until(pilot, lambda: len(tree.root.children) == 1)
+        assert "Which folder to publish?" in shown(app)
         await pilot.press("down")
         await until(pilot, lambda: "каталог" in shown(app))
-        app.screen.query_one("#picker-choose", Button).press()
-        prompt = app.screen_stack[-2].query_one(Prompt)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not isinstance(app.screen, Picker))
+        prompt = app.screen.query_one(Prompt)
         await until(pilot, lambda: prompt.display)
         await pilot.press(*"1.4.1", "enter")
         await until(pilot, lambda: "the current version is 1.4.2" in shown(app))

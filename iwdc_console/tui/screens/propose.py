@@ -231,7 +231,8 @@ class Propose(ModalScreen[str]):
         if self._proposed:
             return
         field = self.query_one("#path", Field)
-        chosen = await self.app.push_screen_wait(Picker(_start(field.value), files=self._kind == "diff"))
+        title, files = ("propose.this_file", True) if self._kind == "diff" else ("propose.this_folder", False)
+        chosen = await self.app.push_screen_wait(Picker(title, _start(field.value), files))
         if chosen is not None:
             field.value = str(chosen)
 

@@ -156,7 +156,7 @@ class Versions(View):
         """Choose a folder of this machine and the version it shall be."""
         if not self.console.may_change():
             return
-        folder = await self.app.push_screen_wait(Picker(Path.cwd(), files=False))
+        folder = await self.app.push_screen_wait(Picker("publication.folder", Path.cwd(), files=False))
         if folder is None:
             return
 

@@ -12,11 +12,15 @@ from textual.widgets import Button, DirectoryTree, Static
 
 from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
+from iwdc_console.tui.widgets.panel import entitle
 from iwdc_console.tui.widgets.words import content
 
 
 class Picker(ModalScreen[Path | None]):
-    """Gives what was chosen: a folder, or a file with `files`. Enter opens and closes folders, and takes a file."""
+    """Gives what was chosen: a folder, or a file with `files`. Enter opens and closes folders, and takes a file.
+
+    `title` is the key of the words that say what for.
+    """
 
     CSS = """
     Picker { align: center middle; background: $background 60%; }
@@ -28,17 +32,19 @@ class Picker(ModalScreen[Path | None]):
     Picker Button { margin-left: 2; }
     Picker #chosen { height: 1; color: $text-muted; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [bind("picker.leave", "dismiss")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("picker.leave", "dismiss"), bind("picker.choose", "choose")]
 
-    def __init__(self, start: Path, files: bool) -> None:
+    def __init__(self, title: str, start: Path, files: bool) -> None:
         super().__init__()
+        self._title = title
         self._folder = start
         self._files = files
         self._chosen = start
 
     def compose(self) -> ComposeResult:
         """The tree, what the cursor is on, the way out."""
-        with Vertical():
+        with Vertical() as frame:
+            entitle(frame, self._title)
             yield DirectoryTree(self._folder)
             yield Static(id="chosen")
             with Horizontal():
@@ -59,8 +65,10 @@ class Picker(ModalScreen[Path | None]):
             self.dismiss(message.path)
 
     @on(Button.Pressed, "#picker-choose")
-    def _choose(self) -> None:
-        self.dismiss(self._chosen)
+    def action_choose(self) -> None:
+        """Take what the cursor is on, if it is of the kind that is asked for."""
+        if not self.query_one("#picker-choose", Button).disabled:
+            self.dismiss(self._chosen)
 
     @on(Button.Pressed, "#picker-cancel")
     def _cancel(self) -> None:
