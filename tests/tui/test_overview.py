@@ -131,8 +131,10 @@ def test_the_worst_is_said_first() -> None:
     assert of(conflicts).sentence == "Working, with 2 open conflicts that a person must resolve."
     own = (instance("instance-A", status="unreachable", reasons=("cannot_vote", "disk_full")), *base.instances[1:])
     assert of(msgspec.structs.replace(base, instances=own)) == Verdict(
-        "unreachable", "instance-A does not take part.", "it cannot write its journal"
-    )
+        "unreachable", "instance-A does not take part.", "its disk is full"
+    ), "that it may not vote goes without saying beside why"
+    bare = (instance("instance-A", status="unreachable", reasons=("cannot_vote",)), *base.instances[1:])
+    assert of(msgspec.structs.replace(base, instances=bare)).reason == "it may not vote"
 
 
 def test_where_nobody_can_be_elected_no_election_is_promised() -> None:

@@ -1,6 +1,7 @@
 """Why an instance is as it is: what the asked node says of it, in words, with how long it has been so."""
 
 import re
+from collections.abc import Sequence
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance
@@ -22,11 +23,17 @@ def status_word(status: str) -> str:
 
 def cause(instance: Instance) -> str:
     """The first reason in a few words: what follows the name in a sentence."""
-    if instance.reasons:
-        return reason(instance.reasons[0])
+    told = telling(instance.reasons)
+    if told:
+        return reason(told[0])
     if instance.status == UNREACHABLE:
         return text("reason.no_answer")
     return ""
+
+
+def telling(reasons: Sequence[str]) -> Sequence[str]:
+    """The reasons that say more than others: that an instance may not vote goes without saying beside why."""
+    return [word for word in reasons if word != "cannot_vote"] or reasons
 
 
 def reason(word: str) -> str:
@@ -55,4 +62,4 @@ def note(instance: Instance) -> str:
     """The line beneath an instance that is not well: all its reasons."""
     if instance.status == HEALTHY and not instance.reasons:
         return ""
-    return "; ".join(reason(word) for word in instance.reasons) or cause(instance)
+    return "; ".join(reason(word) for word in telling(instance.reasons)) or cause(instance)

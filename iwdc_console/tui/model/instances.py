@@ -4,7 +4,7 @@ from iwdc_console.cli.text import wrap
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Instance, Status
 from iwdc_console.tui.model.bars import sparkline
-from iwdc_console.tui.model.evidence import proof, reason, status_word
+from iwdc_console.tui.model.evidence import proof, reason, status_word, telling
 from iwdc_console.tui.model.history import Sample
 from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, UNREACHABLE, mark, shape, tone
 from iwdc_console.tui.model.matrix import seen
@@ -64,7 +64,7 @@ def _head(item: Instance, status: Status, aged_ms: float) -> Line:
 def _why(item: Instance, status: Status, aged_ms: float, width: int) -> list[Line]:
     """Each reason on lines of its own, with its evidence."""
     lines: list[Line] = []
-    for word in item.reasons:
+    for word in telling(item.reasons):
         lines += _indented(reason(word), tone(item.status), width)
         lines[-1].append((f"  {proof(word, item, aged_ms)}", "text-muted"))
     if item.id == status.suspect:

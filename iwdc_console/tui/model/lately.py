@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.evidence import reason, status_word
+from iwdc_console.tui.model.evidence import reason, status_word, telling
 from iwdc_console.tui.model.history import Change, Doubt
 from iwdc_console.tui.model.marks import DEGRADED, HEALTHY, shape, tone
 from iwdc_console.tui.model.moment import Moment
@@ -57,7 +57,7 @@ def _newest(events: tuple[Event, ...]) -> Iterator[Entry]:
 
 
 def _of_change(change: Change) -> Entry:
-    why = "; ".join(reason(word) for word in change.reasons)
+    why = "; ".join(reason(word) for word in telling(change.reasons))
     was = text("lately.was", status=status_word(change.was))
     what = f"{why} ({was})" if why else was
     return Entry(

@@ -23,7 +23,7 @@ from iwdc_console.demo.faults import (
 )
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Status
-from iwdc_console.tui.model.evidence import note, reason, status_word
+from iwdc_console.tui.model.evidence import note, reason, status_word, telling
 from iwdc_console.tui.model.history import Doubt
 from iwdc_console.tui.model.matrix import Blind, link_words
 from iwdc_console.tui.model.moment import Moment
@@ -250,7 +250,7 @@ def _statuses(moment: Moment) -> Iterator[tuple[int, str]]:
             yield part.at_ms - each.status_age_ms, _status(each.id, each.status, note(each))
     for change in reversed(moment.history.changes):
         if present.pop(change.instance, None) != change.status:
-            yield change.at_ms, _status(change.instance, change.status, "; ".join(map(reason, change.reasons)))
+            yield change.at_ms, _status(change.instance, change.status, "; ".join(map(reason, telling(change.reasons))))
 
 
 def _doubt(doubt: Doubt) -> str:
