@@ -313,7 +313,7 @@ class Facts:
         return p is None or (p.settled is None and p.verdict != "rejected")
 
     def reset(self, vector: VersionVector, checkpoint: msgspec.Raw) -> None:
-        """Install a floor: its state, joined with what these facts knows above `vector` (C1).
+        """Install a floor: its state, joined with what is known here above `vector` (C1).
 
         Own atoms at or below `vector` that are not in the checkpoint are dropped. Raises `ValueError` when the
         checkpoint does not read as one.
