@@ -1,4 +1,4 @@
-"""All benches but the hundred nodes, one after another; about eight minutes."""
+"""All benches but the hundred nodes and the console's day, one after another; about eight minutes."""
 
 import subprocess
 import sys

@@ -2,40 +2,30 @@
 
 First paint is CPU and wall time from the start of `iwdc-console` until its first frame is out, beside a bare Textual
 app with header, table and footer, in turn. Idle is three real nodes watched by a console in a pseudo terminal. Key
-presses are measured on every screen, in a terminal, with a hundred instances and 500 events a second. A day of virtual
-time with five instances, and half of one with a hundred, show whether memory grows; they take some minutes each.
+presses are measured on every screen, in a terminal, with a hundred instances and 500 events a second. What a day does to
+its memory shows `bench/memory.py`.
 """
 
 import argparse
 import asyncio
 import compileall
-import fcntl
 import os
-import pty
 import select
-import signal
 import statistics
-import struct
-import subprocess
 import sys
-import termios
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from bench import cluster, command
 from bench.processes import PAGE_BYTES, TICKS_PER_S
+from bench.terminal import terminal
 from iwdc_console.tui.screens.places import PLACES
 
 ROUNDS: Final = 9
 SETTLE_S: Final = 6.0
-SIZE: Final = (120, 40)
-FEW, MANY = 5, 100
 KEY_BOUND_MS: Final = 50.0
-MEMORY_BOUND_MIB: Final = 90.0
 PAINT_S, START_S = 5.0, 30.0
 UP, DOWN = b"\x1b[A", b"\x1b[B"
 BARE: Final = """
@@ -55,47 +45,6 @@ FRAMES: Final = (
 )
 """Ours, of a node that does not answer, and the bare one: what is run, and what its first frame has towards its end."""
 PROJECT: Final = Path(__file__).parents[1]
-
-
-class Terminal(NamedTuple):
-    """A program in a terminal: what it writes is read and kept, `keyboard` is where its keys come from."""
-
-    child: subprocess.Popen[bytes]
-    written: bytearray
-    keyboard: int
-
-
-@contextmanager
-def terminal(arguments: Sequence[str], keeps: Sequence[int] = ()) -> Iterator[Terminal]:
-    """A program in a terminal of `SIZE`; it `keeps` these open files."""
-    outer, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
-    child = subprocess.Popen(
-        arguments, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, pass_fds=keeps,
-        env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
-    os.close(inner)
-    written = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                chunk = os.read(outer, 65536)
-            except OSError:
-                return
-            if not chunk:
-                return
-            written.extend(chunk)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        yield Terminal(child, written, outer)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        reader.join(5)
-        os.close(outer)
 
 
 def first_paint(arguments: Sequence[str], mark: bytes) -> tuple[float, float]:
@@ -137,24 +86,6 @@ def usage(pid: int) -> tuple[float, float]:
     with open(f"/proc/{pid}/stat", "rb") as file:
         fields = file.read().rpartition(b") ")[2].split()
     return int(fields[21]) * PAGE_BYTES / 2**20, (int(fields[11]) + int(fields[12])) / TICKS_PER_S
-
-
-def day(hours: int, instances: int) -> None:
-    """What memory does over a day of virtual time. The first half fills what has a bound; the second shows the rest."""
-    reader, writer = os.pipe()
-    arguments = [sys.executable, "-m", "bench.day", str(writer), str(hours), str(instances)]
-    with open(reader, "rb", buffering=0) as told, terminal(arguments, keeps=(writer,)):
-        os.close(writer)
-        mib = [int(told.readline()) / 2**20 for _ in range(hours)]
-    half = mib[hours // 2 :]
-    growth = statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
-    print(f"memory by the hour, {instances} instances: {' '.join(f'{each:.1f}' for each in mib)} MiB")
-    print(
-        f"memory over {hours} hours of virtual time with {instances} instances: {mib[0]:.1f} MiB after one, "
-        f"{mib[-1]:.1f} MiB at the end; in the second half {growth * 1024:+.0f} kB an hour; "
-        f"{max(mib) / MEMORY_BOUND_MIB:.2f}x of what is allowed",
-        flush=True,
-    )
 
 
 async def idle(seconds: float) -> None:
@@ -206,20 +137,17 @@ def press(keyboard: int, painted: BinaryIO, key: bytes) -> float:
     return (int(painted.read(64)) - began_ns) / 1e6
 
 
-async def measure(seconds: float, hours: int) -> None:
+async def measure(seconds: float) -> None:
     paints()
     await asyncio.to_thread(keys, 100)
     await idle(seconds)
-    await asyncio.to_thread(day, hours, FEW)
-    await asyncio.to_thread(day, max(1, hours // 2), MANY)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the idle console is watched")
-    parser.add_argument("--hours", type=int, default=24, help="of virtual time over which memory is watched")
     given = parser.parse_args()
-    command.run(measure(given.seconds, given.hours))
+    command.run(measure(given.seconds))
 
 
 if __name__ == "__main__":

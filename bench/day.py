@@ -1,9 +1,9 @@
 """The console's memory over a day of virtual time: a cluster asked every two seconds, five events a second.
 
-`python -m bench.day FD HOURS INSTANCES` shows it in this terminal. Every observation is shown, each decoded from the
-JSON that a node would send; only the waiting in between is left out. Each hour a person goes through all screens,
-travels back in time, opens help and palette, filters and sorts; then the bytes in memory are written to the open file
-`FD`.
+`python -m bench.day FD HOURS INSTANCES HOUR_S` shows it in this terminal. Every observation is shown, each decoded from
+the JSON that a node would send; only the waiting in between is left out. Each hour of `HOUR_S` seconds a person goes
+through all screens, travels back in time, opens help and palette, filters and sorts; then the bytes in memory are
+written to the open file `FD`. `bench/memory.py` runs it.
 """
 
 import asyncio
@@ -39,7 +39,6 @@ from iwdc_console.tui.source.events import KEPT
 NODE: Final = "http://10.0.0.1:3000"
 STEP_S: Final = 2
 EVENTS_PER_STEP: Final = 10
-HOUR_S: Final = 3_600
 BEGIN_MS: Final = 1_790_000_000_000
 KEYS: Final = (
     *(key for place in PLACES if not place.demo for key in (place.key, "down", "enter", "down", "escape")),
@@ -54,7 +53,7 @@ class Day:
 
     context = "day"
 
-    def __init__(self, hours: int, instances: int) -> None:
+    def __init__(self, hours: int, instances: int, hour_s: int) -> None:
         self.now_s = 0.0
         self._names = tuple(f"instance-{n:03d}" for n in range(instances))
         self._required = instances // 2 + 1
@@ -63,6 +62,7 @@ class Day:
         self.used = asyncio.Event()
         """The console was used for a while: the next hour may begin."""
         self._hours = hours
+        self._steps_an_hour = hour_s // STEP_S
         self._random = random.Random(4)
         self._events: tuple[Event, ...] = ()
 
@@ -75,11 +75,11 @@ class Day:
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """Until the last hour is over."""
-        for step in range(self._hours * HOUR_S // STEP_S):
+        for step in range(self._hours * self._steps_an_hour):
             self.now_s = float(step * STEP_S)
             yield self._observation(step)
             await asyncio.sleep(0)
-            if (step + 1) * STEP_S % HOUR_S == 0:
+            if (step + 1) % self._steps_an_hour == 0:
                 self.hour.set()
                 await self.used.wait()
                 self.used.clear()
@@ -192,5 +192,6 @@ def resident() -> int:
 
 
 if __name__ == "__main__":
-    day = Day(int(sys.argv[2]), int(sys.argv[3]))
-    Lived(day, int(sys.argv[1])).run()
+    told_to, *of_day = map(int, sys.argv[1:])
+    day = Day(*of_day)
+    Lived(day, told_to).run()
