@@ -2,8 +2,8 @@
 
 First paint is CPU and wall time from the start of `iwdc-console` until its first frame is out, beside a bare Textual
 app with header, table and footer, in turn. Idle is three real nodes watched by a console in a pseudo terminal. Key
-presses are measured on every screen, in a terminal, with a hundred instances and 500 events a second. What a day does to
-its memory shows `bench/memory.py`.
+presses are measured on every screen, in a terminal, with a hundred instances and 500 events a second. What a day
+does to its memory shows `bench/memory.py`.
 """
 
 import argparse
