@@ -1,7 +1,7 @@
 """The Versions screen: who has which, what differs, and what is asked and told around orders."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DirectoryTree, Input
 
-from iwdc_console.tui import jobs, orders
+from iwdc_console.tui import changes, jobs, orders
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model import differences, progress, publication, versions
 from iwdc_console.tui.model.api import Job, Version
 from iwdc_console.tui.model.differences import Field, fields
+from iwdc_console.tui.model.draft import Change
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.orders import Order, Outcome
 from iwdc_console.tui.screens.versions import Versions
@@ -22,7 +23,9 @@ from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.menu import Menu
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.prompt import Prompt
-from tests.cli.fake import Asked, FakeNode, Refuse, running
+from node.artifacts.intake import entry_of
+from node.artifacts.manifest import compose
+from tests.cli.fake import Asked, FakeNode, Raw, Refuse, running
 from tests.tui import prod_eu
 from tests.tui.driving import SIZES, Act, drive, shown, until
 from tests.tui.prod_eu import NODE, Script, moment
@@ -225,6 +228,34 @@ def test_a_job_that_the_node_forgot_may_have_happened(monkeypatch: pytest.Monkey
     assert outcome.kind == "maybe"
 
 
+# The next version
+
+
+MANIFEST = f"GET snapshots/contents/{'5' * 64}/manifest"
+
+
+def _held(*paths: str) -> dict[str, Any]:
+    """A node that holds 1.4.2 with these files."""
+    document = compose("1.4.2", "2026-01-01T00:00:00.000Z", [entry_of(path, b"{}") for path in sorted(paths)]).document
+    return {"GET snapshots/1.4.2/summary": {"key": "5" * 64}, MANIFEST: Raw(200, document)}
+
+
+@pytest.mark.parametrize(
+    ("routes", "change"),
+    [
+        pytest.param(_held("series/a.json", "series/b.json"), Change(added=1, removed=1, changed=1), id="held"),
+        pytest.param({}, None, id="not held"),
+        pytest.param(_held() | {MANIFEST: Raw(200, b"{}")}, None, id="not a manifest"),
+    ],
+)
+def test_what_a_folder_changes_is_said_by_a_node_that_holds_the_version(
+    routes: dict[str, Any], change: Change | None
+) -> None:
+    files = {"series/a.json": "0" * 64, "series/c.json": "1" * 64}
+    with running(routes) as fake:
+        assert asyncio.run(changes.since([fake.url], "1.4.2", files)) == change
+
+
 # On the screen
 
 
@@ -328,10 +359,14 @@ def test_publishing_stores_first_then_tells_and_asks(monkeypatch: pytest.MonkeyP
         await until(pilot, lambda: not isinstance(app.screen, Picker))
         prompt = app.screen.query_one(Prompt)
         await until(pilot, lambda: prompt.display)
-        await pilot.press(*"1.4.1", "enter")
+        version = prompt.query_one(Input)
+        assert version.value == "1.4.3"
+        await pilot.press("backspace", "1")
         await until(pilot, lambda: "the current version is 1.4.2" in shown(app))
+        await pilot.press("enter")
+        assert prompt.display
         assert cluster.jobs == []
-        prompt.query_one(Input).value = "1.5.0"
+        version.value = "1.5.0"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "Publish 1.5.0?" in shown(app)
@@ -340,6 +375,53 @@ def test_publishing_stores_first_then_tells_and_asks(monkeypatch: pytest.MonkeyP
         await pilot.press(*"prod-eu", "enter", "enter")
         await until(pilot, lambda: "the vote on 1.5.0: accepted" in shown(app))
         assert cluster.jobs == [NODE, NODE]
+
+    at_versions(act)
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        pytest.param([], "1.5.0", id="a file came"),
+        pytest.param(["end", "7"], "1.4.37", id="what a person typed stays"),
+    ],
+)
+def test_the_next_version_follows_from_what_the_folder_changes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: list[str], suggested: str
+) -> None:
+    """It is filled in at once, as if little had changed, and once more when the folder was read."""
+    told, asked = asyncio.Event(), list[tuple[str, list[str]]]()
+    offered: list[str] = []
+
+    async def since(nodes: Sequence[str], version: str, files: Mapping[str, str]) -> Change:
+        asked.append((version, sorted(files)))
+        await told.wait()
+        return Change(added=1, removed=0, changed=0)
+
+    def offer(prompt: Prompt, start: str) -> None:
+        offer_(prompt, start)
+        offered.append(start)
+
+    offer_ = Prompt.offer
+    monkeypatch.setattr(Prompt, "offer", offer)
+    monkeypatch.setattr(changes, "since", since)
+    folder = tmp_path / "catalogue"
+    (folder / "series").mkdir(parents=True)
+    (folder / "series" / "one.json").write_text("{}")
+    monkeypatch.chdir(folder)
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: bool(asked))
+        version = app.screen.query_one(Prompt).query_one(Input)
+        assert version.value == "1.4.3"
+        await pilot.press(*typed)
+        told.set()
+        await until(pilot, lambda: bool(offered))
+        assert (version.value, offered) == (suggested, ["1.5.0"])
+        assert asked == [("1.4.2", ["series/one.json"])]
 
     at_versions(act)
 

@@ -17,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from iwdc_console.locale import text
-from iwdc_console.tui import orders
+from iwdc_console.tui import changes, orders
 from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.hashing import Hashed, Hashing, Stopped
 from iwdc_console.tui.keymap import bind
@@ -30,9 +30,7 @@ from iwdc_console.tui.model.quantity import size
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.words import content
-from node.artifacts.checks import parse_manifest
 from node.artifacts.errors import ContentError
-from node.artifacts.limits import ContentLimits
 
 PAUSE_S = 0.4
 """After the last key, before a path is hashed or a draft is tried."""
@@ -210,14 +208,9 @@ class Propose(ModalScreen[str]):
 
     async def _suggest(self, found: Hashed, current: str) -> None:
         """The next version by what changed, if the content of the current one is to be had."""
-        outcome = await orders.give(self.console.nodes, orders.manifest(current))
-        if outcome.kind != "done":
+        change = await changes.since(self.console.nodes, current, found.files)
+        if change is None:
             return
-        try:
-            known = parse_manifest(str(outcome.data).encode(), ContentLimits())
-        except ContentError:
-            return
-        change = drafts.change_between({entry.path: entry.hash for entry in known.files}, found.files)
         field = self.query_one("#version", Field)
         if field.value == self._suggested:
             self._suggested = drafts.next_version(current, change, datetime.now(UTC))

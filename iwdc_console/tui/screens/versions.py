@@ -1,5 +1,7 @@
 """Versions: which instance has which; what one consists of and what differs; publish, verify, roll back."""
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,9 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from iwdc_console.locale import text
-from iwdc_console.tui import jobs, orders
+from iwdc_console.tui import changes, jobs, orders
+from iwdc_console.tui.hashing import Hashing, Stopped
 from iwdc_console.tui.keymap import bind
 from iwdc_console.tui.model import differences, progress, publication, versions
+from iwdc_console.tui.model import draft as drafts
 from iwdc_console.tui.model.api import Job
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import PartName
@@ -23,6 +27,7 @@ from iwdc_console.tui.widgets.menu import Menu
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
+from node.artifacts.errors import ContentError
 from node.protocol.versions import BadVersion, parse
 
 
@@ -160,13 +165,37 @@ class Versions(View):
         if folder is None:
             return
 
-        def named(version: str) -> str:
-            problem = _problem(version, versions.current(self.console.moment()))
-            if not problem:
-                self._publish(folder, version)
-            return problem
+        current = versions.current(self.console.moment())
+        suggested = drafts.next_version(current or None, None, datetime.now(UTC))
+        hashing = Hashing(str(folder))
 
-        self.query_one(Prompt).ask(text("publication.version", folder=folder.name), done=named)
+        def problem(version: str) -> str:
+            return _problem(version, versions.current(self.console.moment()))
+
+        def named(version: str) -> str:
+            found = problem(version)
+            if not found:
+                self._publish(folder, version)
+            return found
+
+        def over() -> None:
+            hashing.stop()
+            self.workers.cancel_group(self, "suggest")
+
+        question = text("publication.version", folder=folder.name)
+        self.query_one(Prompt).ask(question, suggested, changed=problem, done=named, over=over)
+        if current:
+            self._suggest(hashing, current)
+
+    @work(exclusive=True, group="suggest")
+    async def _suggest(self, hashing: Hashing, current: str) -> None:
+        """The version that follows from what the folder changes, while the question is open."""
+        try:
+            found = await asyncio.to_thread(hashing.tree)
+        except (Stopped, ContentError):
+            return  # what is wrong with the folder, the node says when it stores it
+        change = await changes.since(self.console.nodes, current, found.files)
+        self.query_one(Prompt).offer(drafts.next_version(current, change, datetime.now(UTC)))
 
     @work(exclusive=True, group="order")
     async def _publish(self, folder: Path, version: str) -> None:

@@ -33,6 +33,7 @@ class Prompt(Horizontal):
         self._start = ""
         self._changed: Callable[[str], str] | None = None
         self._done: Callable[[str], str | None] | None = None
+        self._over: Callable[[], object] | None = None
 
     def on_mount(self) -> None:
         """Made after the screen's first frame, which does not show it, and before anyone types."""
@@ -51,24 +52,36 @@ class Prompt(Horizontal):
         *,
         changed: Callable[[str], str] | None = None,
         done: Callable[[str], str | None] | None = None,
+        over: Callable[[], object] | None = None,
         words: Iterable[str] = (),
     ) -> None:
         """Ask. `changed` hears every change and says what is wrong with it; `done` hears the answer.
 
-        An answer is taken when `done` returns nothing; a returned problem is shown and the question stays.
+        An answer is taken when `done` returns nothing; a returned problem is shown and the question stays. `over` is
+        called when the question is over, however it ended.
         """
         self._before = self.screen.focused
-        self._start, self._changed, self._done = start, changed, done
+        self._start, self._changed, self._done, self._over = start, changed, done, over
         self._prepare()
         self.query_one("#prompt-question", Label).update(question)
         self._problem("")
         field = self.query_one(Input)
         field.suggester = SuggestFromList(tuple(words), case_sensitive=False)
+        self._fill_in(start)
+        self.display = True
+        field.focus()
+
+    def offer(self, start: str) -> None:
+        """A better beginning for the question that is open, unless the person has changed the first one."""
+        if self.query_one(Input).value == self._start:
+            self._start = start
+            self._fill_in(start)
+
+    def _fill_in(self, start: str) -> None:
+        field = self.query_one(Input)
         with self.prevent(Input.Changed):
             field.value = start
         field.cursor_position = len(start)
-        self.display = True
-        field.focus()
 
     def _problem(self, words: str) -> None:
         self.query_one("#prompt-problem", Label).update(words)
@@ -82,12 +95,11 @@ class Prompt(Horizontal):
     @on(Input.Submitted)
     def _on_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._close()
         problem = self._done(event.value) if self._done is not None else None
         if problem:
-            self.display = True
-            self.query_one(Input).focus()
             self._problem(problem)
+        else:
+            self._close()
 
     def action_give_up(self) -> None:
         """Leave everything as it was before the question."""
@@ -97,5 +109,7 @@ class Prompt(Horizontal):
 
     def _close(self) -> None:
         self.display = False
+        if self._over is not None:
+            self._over()
         if self._before is not None and self._before.is_attached:
             self._before.focus()
