@@ -1,6 +1,8 @@
 """Keys, filters, screens and questions, as a person meets them."""
 
+import csv
 import json
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from textual.widgets import Button, Input, OptionList
 from iwdc_console.cli.text import cells
 from iwdc_console.locale import language, set_language, text
 from iwdc_console.tui.app import Console
-from iwdc_console.tui.model.observation import Link, Observation
+from iwdc_console.tui.model.api import Event
+from iwdc_console.tui.model.observation import Link, Observation, Part
 from iwdc_console.tui.model.table import Row
 from iwdc_console.tui.screens.help import Help
 from iwdc_console.tui.widgets.confirm import Confirm
@@ -23,7 +26,7 @@ from iwdc_console.tui.widgets.prompt import Prompt
 from iwdc_console.tui.widgets.table import Table
 from tests.tui import prod_eu
 from tests.tui.driving import SIZES, all_shown, drive, shown, until
-from tests.tui.prod_eu import NOW_S, Script, instance, observation
+from tests.tui.prod_eu import NODE, NOW_MS, NOW_S, Script, instance, observation
 
 
 def table(app: Console) -> Table:
@@ -278,26 +281,75 @@ def test_equals_copies_the_command_that_shows_the_same() -> None:
     drive(act)
 
 
+def stands(app: Console, name: str) -> bool:
+    """Whether a screen is in front, and its table takes the keys."""
+    return app.current_mode == name and isinstance(app.focused, Table)
+
+
+async def export(app: Console, pilot: Pilot[Any], file: Path) -> None:
+    """What the table with the focus shows; the keyboard is with the question where it could not be written."""
+    await pilot.press("e")
+    await until(pilot, lambda: app.screen.query_one(Prompt).display)
+    app.screen.query_one(Prompt).query_one(Input).value = str(file)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
 def test_export_writes_what_is_shown_and_overwrites_nothing(tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
 
     async def act(app: Console, pilot: Pilot[Any]) -> None:
-        await pilot.press("slash", *"degraded", "enter", "e")
-        for _ in range(2):
-            app.screen.query_one(Input).value = str(file)
-            await pilot.press("enter")
-            if not file.exists():
-                raise AssertionError("nothing was written")
-            await pilot.press("e")
-        await pilot.pause()
-        app.screen.query_one(Input).value = str(file)
-        await pilot.press("enter")
-        await pilot.pause()
+        await pilot.press("slash", *"degraded", "enter")
+        await export(app, pilot, file)
+        written = file.read_bytes()
+        await export(app, pilot, file)
         assert "exists" in shown(app)
+        assert file.read_bytes() == written
 
     drive(act)
     (row,) = json.loads(file.read_text())
     assert (row["instance"], row["status"]) == ("instance-D", "degraded")
+    assert row["note"] == "its clock is off", "the line beneath it says why"
+    assert not {"mark", "trend"} & row.keys(), "a drawing is no value"
+
+
+def test_an_export_has_whole_what_is_short_on_the_screen(tmp_path: Path) -> None:
+    newest = prod_eu.events()[-1]
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        for key, name in (("7", "events"), ("4", "proposals"), ("9", "metrics")):
+            await pilot.press(key)
+            await until(pilot, partial(stands, app, name))
+            await export(app, pilot, tmp_path / f"{name}.json")
+
+    drive(act)
+    events, proposals, metrics = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("events", "proposals", "metrics")
+    )
+    row = events[-1]
+    assert datetime.fromisoformat(row["time"]).timestamp() * 1000 == newest.timestamp
+    assert (row["instance"], row["type"], row["trace"]) == (newest.origin, newest.type, newest.trace_id)
+    assert {row["hash"] for row in proposals} == {each.hash for each in prod_eu.proposals()}
+    assert all(isinstance(row["value"], int | float) for row in metrics)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_hostile_words_are_exported_as_they_are(tmp_path: Path, kind: str) -> None:
+    """A name may hold quotes, commas, line ends, and half a character, which no file can hold."""
+    names = [name for name in HOSTILE if name]
+    file = tmp_path / f"rows.{kind}"
+    events = tuple(Event(f"e{n}", name, n, "LOADED", NOW_MS, n, "", {}) for n, name in enumerate(names))
+    told = msgspec.structs.replace(observation(), events=Part(events, NODE, NOW_S, NOW_MS))
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("7")
+        await until(pilot, partial(stands, app, "events"))
+        await export(app, pilot, file)
+
+    drive(act, prod_eu.console(told))
+    with file.open(newline="", encoding="utf-8") as written:
+        rows = json.load(written) if kind == "json" else list(csv.DictReader(written))
+    assert [row["instance"] for row in rows] == [name.replace("\ud800", "?") for name in names]
 
 
 @pytest.mark.parametrize(("typed", "done"), [("prod-eu", True), ("prod", False), ("PROD-EU", False)])

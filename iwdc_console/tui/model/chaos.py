@@ -12,11 +12,11 @@ from iwdc_console.tui.model.matrix import NAME, Blind, short_names
 from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.quantity import age
 from iwdc_console.tui.model.rehearsal import Rehearsal, followed
-from iwdc_console.tui.model.table import PROSE, Cell, Column, Row
+from iwdc_console.tui.model.table import MARK, PROSE, Cell, Column, Row
 
 Line = list[tuple[str, str]]
 COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("instance", 14, grow=1),
     Column("process", 8, glows=True),
     Column("since", 8, right=True, drop=2),

@@ -9,13 +9,13 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import subject
 from iwdc_console.tui.model.quantity import NONE, age, short_hash
-from iwdc_console.tui.model.table import Cell, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Column, Row
 from iwdc_console.tui.model.words import clean, fitted
 
 Line = list[tuple[str, str]]
 
 COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("slot", 20, grow=3),
     Column("state", 9, glows=True),
     Column("candidates", 10, right=True),

@@ -12,7 +12,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.plot import Axis, Measurement, axis_for, error_bars
 from iwdc_console.tui.model.quantity import NONE, age, milliseconds, offset
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import clean
 
 Line = list[tuple[str, str]]
@@ -24,7 +24,7 @@ LABEL_WIDTH = 10
 _TONES = {"point": "action-primary", "bar": "text-muted", "axis": "text-disabled", "threshold": "status-degraded"}
 
 COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("instance", 12, grow=2),
     Column("offset", 11, right=True, glows=True),
     Column("error", 11, right=True, drop=1),

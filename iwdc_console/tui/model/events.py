@@ -7,14 +7,14 @@ from functools import partial
 
 from iwdc_console.locale import text
 from iwdc_console.tui.model.api import Event
-from iwdc_console.tui.model.table import PROSE, Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, PROSE, Cell, Cells, Column, Row, instant
 from iwdc_console.tui.model.timeline import LEVELS, SHAPES, TONES, Level, Selection, level, summary
 
 Line = list[tuple[str, str]]
 
 COLUMNS = (
-    Column("time", 12),
-    Column("mark", 1),
+    Column("time", 12, keeps=instant),
+    MARK,
     Column("instance", 10, grow=1),
     Column("type", 18),
     Column("what", 20, grow=8, most=PROSE),
@@ -46,12 +46,12 @@ def _cells(event: Event, names: Mapping[str, str]) -> Cells:
     stands = level(event)
     tone = "" if stands == "routine" else TONES[stands]
     return (
-        Cell(time_of_day(event.timestamp), "text-muted", event.hlc),
+        Cell(time_of_day(event.timestamp), "text-muted", event.hlc, event.timestamp),
         Cell(SHAPES[stands], TONES[stands]),
         Cell(event.origin),
         Cell(event.type, tone),
         Cell(summary(event, names), "text-muted" if stands == "routine" else ""),
-        Cell(event.trace_id[:TRACE_CHARS], "text-muted"),
+        Cell(event.trace_id[:TRACE_CHARS], "text-muted", exact=event.trace_id),
     )
 
 

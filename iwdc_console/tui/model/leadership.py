@@ -14,7 +14,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
 from iwdc_console.tui.model.succession import REASONS, Change, challenger, changes, successor
-from iwdc_console.tui.model.table import PROSE, Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, PROSE, Cell, Cells, Column, Row, instant
 from iwdc_console.tui.model.verdict import electable, election
 from iwdc_console.tui.model.words import clean
 
@@ -22,14 +22,14 @@ Line = list[tuple[str, str]]
 
 CANDIDATES = (
     Column("rank", 4, right=True),
-    Column("mark", 1),
+    MARK,
     Column("instance", 12, grow=2),
     Column("status", 11, glows=True),
     Column("uptime", 9, right=True),
     Column("part", 20, grow=4, most=PROSE),
 )
 CHANGES = (
-    Column("time", 12),
+    Column("time", 12, keeps=instant),
     Column("term", 5, right=True),
     Column("leader", 12, grow=2),
     Column("former", 12, grow=2, drop=1),
@@ -146,7 +146,7 @@ def _change(change: Change) -> Row:
     return Row(
         key=str(change.term),
         cells=(
-            Cell(time_of_day(change.at_ms), "text-muted", change.at_ms),
+            Cell(time_of_day(change.at_ms), "text-muted", change.at_ms, change.at_ms),
             Cell(str(change.term), "", change.term),
             Cell(change.leader),
             Cell(change.former or NONE, "text-muted"),

@@ -9,15 +9,15 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Cells, Column, Row
 
 COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("resource", 14, grow=3),
     Column("owner", 12, grow=2),
     Column("token", 8, right=True),
     Column("left", 8, right=True),
-    Column("lease", 16, drop=1),
+    Column("lease", 16, drop=1, keeps=None),
     Column("waiters", 7, right=True, glows=True),
     Column("instance", 12, grow=1, drop=2),
     Column("ttl", 8, right=True, drop=3),

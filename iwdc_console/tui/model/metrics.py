@@ -23,7 +23,7 @@ COLUMNS = (
     Column("rate", 10, right=True),
     Column("p50", 11, right=True, drop=3),
     Column("p95", 11, right=True, drop=2),
-    Column("trend", SPARK, drop=1),
+    Column("trend", SPARK, drop=1, keeps=None),
 )
 
 
@@ -45,15 +45,16 @@ def _row(meter: Meter) -> Row:
 
 def _cells(meter: Meter) -> Cells:
     labels = " ".join(value if name == SPEAKS else f"{name}={value}" for name, value in meter.labels)
+    pace = meter.rate_per_s
     least = 1.0 if meter.kind == "gauge" else 0.1
     trend = sparkline(list(meter.recent[-SPARK:]), SPARK, least) if any(meter.recent) else ""
     return (
         Cell(meter.name),
         Cell(labels, "text-muted"),
-        Cell(brief(meter.value), "", meter.value),
-        Cell(NONE if meter.rate_per_s is None else rate(meter.rate_per_s), "text-muted", meter.rate_per_s),
-        Cell(_seconds(meter, meter.p50), "", meter.p50),
-        Cell(_seconds(meter, meter.p95), "", meter.p95),
+        Cell(brief(meter.value), "", meter.value, meter.value),
+        Cell(NONE if pace is None else rate(pace), "text-muted", pace, pace),
+        Cell(_seconds(meter, meter.p50), "", meter.p50, meter.p50),
+        Cell(_seconds(meter, meter.p95), "", meter.p95, meter.p95),
         Cell(trend, "action-primary"),
     )
 

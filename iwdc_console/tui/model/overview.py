@@ -14,18 +14,18 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE, age, duration, milliseconds, offset
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Cells, Column, Row
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
 
 INSTANCE_COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("instance", 10, grow=3),
     Column("status", 11, glows=True),
     Column("beat", 6, right=True),
     Column("rtt", 10, right=True, drop=3),
-    Column("trend", 8, drop=5),
+    Column("trend", 8, drop=5, keeps=None),
     Column("uptime", 7, right=True, drop=2),
     Column("drift", 8, right=True, drop=1),
     Column("version", 8, glows=True, grow=1),

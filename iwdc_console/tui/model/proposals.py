@@ -12,20 +12,20 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import standing, standing_tone, subject, tally, text_or
 from iwdc_console.tui.model.quantity import NONE, age, duration, short_hash
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Cells, Column, Row, instant
 from iwdc_console.tui.model.words import fitted
 
 Line = list[tuple[str, str]]
 
 COLUMNS = (
-    Column("mark", 1),
+    MARK,
     Column("what", 18, grow=3),
     Column("state", 9, glows=True),
     Column("votes", 6, right=True, glows=True),
     Column("age", 9, right=True),
     Column("proposer", 12, grow=1, drop=1),
     Column("hash", 9, drop=2),
-    Column("time", 12, drop=3),
+    Column("time", 12, drop=3, keeps=instant),
 )
 MARKS = {"pending": "◌", "accepted": "✓", "rejected": "✗", "expired": "–"}
 LOST = "▽"
@@ -62,8 +62,8 @@ def _cells(proposal: Proposal, now_ms: int) -> Cells:
         Cell(f"{accepts}/{proposal.required}", "", accepts),
         Cell(age(now_ms - proposal.created_at), "text-muted", now_ms - proposal.created_at),
         Cell(proposal.proposer),
-        Cell(short_hash(proposal.hash), "text-muted"),
-        Cell(time_of_day(proposal.created_at), "text-muted", proposal.created_at),
+        Cell(short_hash(proposal.hash), "text-muted", exact=proposal.hash),
+        Cell(time_of_day(proposal.created_at), "text-muted", proposal.created_at, proposal.created_at),
     )
 
 

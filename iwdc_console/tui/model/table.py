@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from iwdc_console.locale import text
@@ -9,12 +10,41 @@ from iwdc_console.locale import text
 Sortable = str | float | None
 
 
+class Cell(NamedTuple):
+    """`tone` is the name of a theme variable; `sort` what the column sorts by when the text will not do.
+
+    `exact` is what the text is short for: a whole hash, a number that was rounded, the unix ms of a time of day.
+    """
+
+    text: str
+    tone: str = ""
+    sort: Sortable = None
+    exact: Sortable = None
+
+
+Cells = tuple[Cell, ...]
+
+
+def exactly(cell: Cell) -> Sortable:
+    """What a cell says when there is room."""
+    return cell.text if cell.exact is None else cell.exact
+
+
+def instant(cell: Cell) -> Sortable:
+    """The same of a time of day: with its date and zone."""
+    try:
+        return datetime.fromtimestamp(float(cell.exact or "") / 1000).astimezone().isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return cell.text
+
+
 class Column(NamedTuple):
     """`width` is the least, in cells; `grow` its share of spare room; the highest `drop` goes first when room is short.
 
     It grows to `most` cells: on a wide screen, words that belong together shall not stand a hand apart.
     Its heading is the text `column.<id>`, or its `name` where that comes from the cluster. A column that `glows` shows
-    for a moment that a value has changed.
+    for a moment that a value has changed. `keeps` is what an export has of a cell; it leaves out
+    what is but drawn.
     """
 
     id: str
@@ -25,21 +55,13 @@ class Column(NamedTuple):
     glows: bool = False
     name: str = ""
     most: int = 40
+    keeps: Callable[[Cell], Sortable] | None = exactly
 
 
 PROSE = 1_000
 """The `most` of a column of whole sentences."""
-
-
-class Cell(NamedTuple):
-    """`tone` is the name of a theme variable; `sort` what the column sorts by when the text will not do."""
-
-    text: str
-    tone: str = ""
-    sort: Sortable = None
-
-
-Cells = tuple[Cell, ...]
+MARK = Column("mark", 1, keeps=None)
+"""A shape that goes with the words beside it."""
 
 
 class Row:

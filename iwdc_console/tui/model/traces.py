@@ -11,13 +11,13 @@ from iwdc_console.tui.model.moment import Moment
 from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import milliseconds
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import Cell, Cells, Column, Row, instant
 from iwdc_console.tui.model.waterfall import bars, extent
 
 Line = list[tuple[str, str]]
 
 COLUMNS = (
-    Column("time", 12),
+    Column("time", 12, keeps=instant),
     Column("name", 20, grow=1),
     Column("what", 28, grow=2),
     Column("took", 9, right=True),
@@ -48,7 +48,7 @@ def _row(item: TraceSummary) -> Row:
 
 def _cells(item: TraceSummary) -> Cells:
     return (
-        Cell(time_of_day(int(item.start_ms)), "text-muted", item.start_ms),
+        Cell(time_of_day(int(item.start_ms)), "text-muted", item.start_ms, item.start_ms),
         Cell(item.name),
         Cell(item.about),
         Cell(milliseconds(item.duration_ms), "", item.duration_ms),

@@ -16,7 +16,7 @@ from iwdc_console.tui.model.observation import Part
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.overview import subject, tally
 from iwdc_console.tui.model.quantity import NONE, size
-from iwdc_console.tui.model.table import Cell, Cells, Column, Row
+from iwdc_console.tui.model.table import MARK, Cell, Cells, Column, Row, instant
 
 Line = list[tuple[str, str]]
 
@@ -37,12 +37,12 @@ AT = {
 }
 """How a version stands at an instance: shape and tone."""
 BEFORE = (
-    Column("mark", 1),
+    MARK,
     Column("version", 9, grow=1),
     Column("state", 8, glows=True),
     Column("size", 9, right=True, drop=1),
     Column("files", 7, right=True, drop=3),
-    Column("when", 16, drop=2),
+    Column("when", 16, drop=2, keeps=instant),
 )
 AT_WIDTHS = ((5, 9), (7, 6), (99, 2))
 """So many instances at most -> the cells that each has: word and shape, a part of the word, the shape."""
@@ -119,7 +119,7 @@ def _cells(version: Version, origin: Proposal | None, names: list[str], base: st
         Cell(_state(version), "status-healthy" if is_current else "text-muted"),
         Cell(size(version.bytes) if version.files else NONE, "", version.bytes),
         Cell(number(version.files) if version.files else NONE, "text-muted", version.files),
-        Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms),
+        Cell(NONE if at_ms is None else _day(at_ms), "text-muted", at_ms, at_ms),
         *(_at(version.instances.get(name, NOTHING_TOLD), is_current, language()) for name in names),
     )
 

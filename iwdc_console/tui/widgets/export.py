@@ -1,4 +1,4 @@
-"""The rows of a table as a file: CSV, or JSON when the name ends so."""
+"""The rows of a table as a file: CSV, or JSON when the name ends so. What is short on the screen stands there whole."""
 
 import csv
 import json
@@ -9,7 +9,11 @@ from textual.widget import Widget
 
 from iwdc_console.cli.text import safe
 from iwdc_console.locale import text
+from iwdc_console.tui.model.table import Sortable
 from iwdc_console.tui.widgets.table import Table
+
+NOTE = "note"
+"""The column of what stands beneath a row: why an instance is degraded."""
 
 
 def export(speaker: Widget, table: Table, path: str) -> str | None:
@@ -17,11 +21,11 @@ def export(speaker: Widget, table: Table, path: str) -> str | None:
     file = Path(path.strip()).expanduser()
     if not path.strip():
         return text("export.no_name")
-    names = [column.id for column in table.columns if column.id != "mark"]
-    places = [index for index, column in enumerate(table.columns) if column.id != "mark"]
-    rows = [[row.cells[index].text for index in places] for row in table.shown]
+    kept = [(index, column.keeps) for index, column in enumerate(table.columns) if column.keeps is not None]
+    names = [*(table.columns[index].id for index, _ in kept), NOTE]
+    rows = [[*(keeps(row.cells[index]) for index, keeps in kept), row.note] for row in table.shown]
     try:
-        with file.open("x", encoding="utf-8", newline="") as out:
+        with file.open("x", encoding="utf-8", errors="replace", newline="") as out:
             out.write(_json(names, rows) if file.suffix == ".json" else _csv(names, rows))
     except FileExistsError:
         return text("export.exists", file=file)
@@ -31,7 +35,7 @@ def export(speaker: Widget, table: Table, path: str) -> str | None:
     return None
 
 
-def _csv(names: list[str], rows: list[list[str]]) -> str:
+def _csv(names: list[str], rows: list[list[Sortable]]) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(names)
@@ -39,5 +43,5 @@ def _csv(names: list[str], rows: list[list[str]]) -> str:
     return out.getvalue()
 
 
-def _json(names: list[str], rows: list[list[str]]) -> str:
+def _json(names: list[str], rows: list[list[Sortable]]) -> str:
     return json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False, indent=2) + "\n"
