@@ -17,12 +17,15 @@ DEADLINE_S = 60
 SIZES = [(80, 24), (120, 40), (220, 60)]
 
 
-def drive(act: Act, app: Console | None = None, size: tuple[int, int] = (120, 40)) -> None:
-    """Run the console without a terminal and do something with it, once the last observation has been shown."""
+def drive(act: Act, app: Console | None = None, size: tuple[int, int] = (120, 40), notices: bool = False) -> None:
+    """Run the console without a terminal and do something with it, once the last observation has been shown.
+
+    Only with `notices` these stand on the screen.
+    """
 
     async def run() -> None:
         console = app or prod_eu.console()
-        async with console.run_test(size=size) as pilot:
+        async with console.run_test(size=size, notifications=notices) as pilot:
             await all_shown(console, pilot)
             await act(console, pilot)
 

@@ -281,6 +281,18 @@ def test_equals_copies_the_command_that_shows_the_same() -> None:
     drive(act)
 
 
+def test_a_notice_never_hides_what_is_asked() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: "iwdc-distributed status" in shown(app))
+        await pilot.press("slash", "(", "(")
+        await until(pilot, lambda: "no regular expression from character 2" in shown(app))
+        assert "iwdc-distributed status" in shown(app)
+
+    for size in SIZES:
+        drive(act, size=size, notices=True)
+
+
 def stands(app: Console, name: str) -> bool:
     """Whether a screen is in front, and its table takes the keys."""
     return app.current_mode == name and isinstance(app.focused, Table)
