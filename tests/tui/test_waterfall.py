@@ -1,10 +1,14 @@
 """Traces as bars."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwdc_console.tui.model.api import Span
+from iwdc_console.tui.model.api import Span, Trace
+from iwdc_console.tui.model.observation import Part
+from iwdc_console.tui.model.traces import waterfall_lines
 from iwdc_console.tui.model.waterfall import MAX_DEPTH, bars, extent, ordered
+from tests.tui.prod_eu import NODE, NOW_MS, NOW_S, moment, observation
 
 
 def span(id: str, start_ms: float, duration_ms: float, parent: str | None = None) -> Span:
@@ -26,6 +30,16 @@ def test_bars_are_true_to_an_eighth() -> None:
     assert [line.text for line in lines] == ["██████████", "     ▋    ", "         █"]
     assert extent([line.span for line in lines]).duration_ms == 80
     assert bars([], 10) == []
+
+
+def test_its_head_counts_as_people_do() -> None:
+    def head(count: int) -> str:
+        trace = Trace("t", tuple(span(f"s{n}", n, 1) for n in range(count)))
+        known = msgspec.structs.replace(observation(), trace=Part(trace, NODE, NOW_S, NOW_MS))
+        return waterfall_lines(moment(known), "t", 0, 80, 9)[0][0][0]
+
+    assert head(1).startswith("1 span on 1 instance, 1.0 ms, from ")
+    assert head(2).startswith("2 spans on 1 instance, 2.0 ms, from ")
 
 
 spans = st.lists(

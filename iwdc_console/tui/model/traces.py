@@ -81,8 +81,8 @@ def _head(trace: Trace) -> Line:
     whole = extent(trace.spans)
     instances = len({span.instance for span in trace.spans})
     words = text(
-        "traces.head", spans=len(trace.spans), instances=instances, took=milliseconds(whole.duration_ms),
-        at=time_of_day(int(whole.start_ms)),
+        "traces.head", spans=text("traces.spans", count=len(trace.spans)), on=text("traces.on", count=instances),
+        took=milliseconds(whole.duration_ms), at=time_of_day(int(whole.start_ms)),
     )  # fmt: skip
     return [(words, "text-muted")]
 
