@@ -81,8 +81,8 @@ class Travel:
         if index < 0:
             return History()
         if index != known:
-            newest = self.tape.statuses(index, 1)
-            most = min(HISTORY, HISTORY_INSTANCES // max(1, len(newest[0].value.instances))) if newest else 0
+            newest = next(self.tape.statuses(index, 1), None)
+            most = min(HISTORY, HISTORY_INSTANCES // max(1, len(newest.value.instances))) if newest is not None else 0
             if 0 <= known < index <= known + most:
                 statuses = self.tape.statuses(index, index - known)
             else:

@@ -17,6 +17,8 @@ from iwdc_console.tui.recording.file import RecordingError, Writer, load
 from iwdc_console.tui.recording.lines import Frame, decode, encode, frame
 from iwdc_console.tui.recording.ring import Ring
 from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, Tape
+from iwdc_console.tui.source import answers
+from tests.tui import prod_eu
 from tests.tui.prod_eu import observation, watched
 
 START_MS = 1_700_000_000_000
@@ -191,11 +193,25 @@ def test_a_history_is_what_watching_would_have_made() -> None:
     ring = Ring()
     for one in lived:
         ring.add(*one)
-    told = ring.tape().statuses(75, 40)
+    told = list(ring.tape().statuses(75, 40))
     assert [part.at_ms for part in told] == [
         one.observation.status.at_ms for one in lived[36:76] if one.observation.status
     ]
     assert History.of(Observation(status=part) for part in told).samples("instance-A")
+
+
+def test_instances_that_see_the_same_share_it_wherever_a_status_comes_from() -> None:
+    """Of a hundred instances they would be a megabyte of each."""
+    ring = Ring()
+    ring.add(observation(), 1.0, START_MS)
+    recorded = ring.tape().frame(0).observation.status
+    assert recorded is not None
+    answered = answers.decode("status", b'{"success": true, "data": %b}' % msgspec.json.encode(prod_eu.status()))
+    for status in (recorded.value, *(part.value for part in ring.tape().statuses(0, 1)), answered):
+        a, b, *_, e = status.instances
+        assert a.sees == prod_eu.status().instances[0].sees
+        assert a.sees is b.sees
+        assert a.sees != e.sees
 
 
 def test_milestones_are_found_also_where_a_block_begins() -> None:

@@ -54,6 +54,8 @@ class NewText(msgspec.Struct, frozen=True):
     new: dict[int, str]
 
 
+NOTHING = b"null"
+"""A part that is no longer known."""
 _encoder = msgspec.json.Encoder()
 _decode_line = msgspec.json.Decoder(Line).decode
 _decoders: Mapping[str, Callable[[Any], Any]] = {
@@ -97,10 +99,14 @@ def frame(lines: Sequence[Line], index: int) -> Frame:
     return Frame(Observation(**values, **grown), lines[index].at_s, lines[index].at_ms)
 
 
-def status_of(line: Line) -> Part[Status] | None:
-    """The status that a line tells, if it tells one: all that histories need. Raises `msgspec.DecodeError`."""
-    raw = line.parts.get("status")
-    return None if raw is None else cast("Part[Status] | None", _decoders["status"](raw))
+def tells_status(line: Line) -> bool:
+    """Whether a line has a status."""
+    return bytes(line.parts.get("status", NOTHING)) != NOTHING
+
+
+def status_of(line: Line) -> Part[Status]:
+    """The status that a line tells: all that histories need. Raises `msgspec.DecodeError`."""
+    return cast("Part[Status]", _decoders["status"](line.parts["status"]))
 
 
 def _difference(name: str, was: Any, now: Any) -> Any:

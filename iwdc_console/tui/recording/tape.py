@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from iwdc_console.tui.model.api import Status
 from iwdc_console.tui.model.milestones import Milestone
 from iwdc_console.tui.model.observation import Part
-from iwdc_console.tui.recording.lines import Frame, Line, frame, status_of
+from iwdc_console.tui.recording.lines import Frame, Line, frame, status_of, tells_status
 
 FRAMES_PER_BLOCK = 60
 MAX_BLOCK_BYTES = 512 * 1024
@@ -55,16 +55,13 @@ class Tape:
         block, place = self._place(index)
         return frame(self._lines(block), place)
 
-    def statuses(self, index: int, most: int) -> list[Part[Status]]:
-        """The newest `most` statuses told up to this frame, oldest first: what a history is made of."""
-        found: list[Part[Status]] = []
-        for line in self._backwards(index):
-            if len(found) >= most:
-                break
-            status = status_of(line)
-            if status is not None:
-                found.append(status)
-        return found[::-1]
+    def statuses(self, index: int, most: int) -> Iterator[Part[Status]]:
+        """The newest `most` statuses told up to this frame, oldest first: what a history is made of.
+
+        Each is read when it is asked for: a history keeps little of it, and all at once they take megabytes.
+        """
+        telling = islice(filter(tells_status, self._backwards(index)), most)
+        return map(status_of, reversed(list(telling)))
 
     def _backwards(self, index: int) -> Iterator[Line]:
         block, place = self._place(index)

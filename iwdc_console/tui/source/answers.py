@@ -56,23 +56,6 @@ def decode(name: PartName | Literal["spans"], content: bytes) -> Any:
         envelope = msgspec.json.decode(content, type=_Envelope)
         if not envelope.success:
             raise BadAnswer(f"{name}: refused")
-        value = msgspec.json.decode(envelope.data, type=TYPES[name])
-        return _alike(value) if isinstance(value, Status) else value
+        return msgspec.json.decode(envelope.data, type=TYPES[name])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(f"{name}: not what a node answers ({error})") from error
-
-
-VIEWS = 4
-"""So many views that differ are looked for: in a split each side has its own."""
-
-
-def _alike(status: Status) -> Status:
-    """Who sees the same shares one dict: of a hundred instances a hundred of them take a megabyte of every status."""
-    known: list[dict[str, str]] = []
-    for item in status.instances:
-        same = next((sees for sees in known if sees == item.sees), None)
-        if same is not None:
-            msgspec.structs.force_setattr(item, "sees", same)
-        elif len(known) < VIEWS:
-            known.append(item.sees)
-    return status
