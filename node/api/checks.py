@@ -20,6 +20,13 @@ def name(call: Call[QueryT, BodyT], field: str, value: str) -> str:
     return value
 
 
+def word(field: str, value: str) -> str:
+    """What is copied from one command into the next: printable, and nothing that a shell would cut apart."""
+    if not value.isprintable() or " " in value:
+        raise bad_request(f"{field}: expected printable characters without spaces", field, "not_printable")
+    return value
+
+
 def wait_s(call: Call[QueryT, BodyT], wait: float) -> float:
     """How long a client wants to wait, seconds."""
     return _at_most("wait", wait, call.engine.settings.limits.max_wait_s)

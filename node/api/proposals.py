@@ -34,7 +34,7 @@ async def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Proposed |
         Propose(
             "snapshot",
             body.version,
-            body.hash,
+            checks.word("hash", body.hash),
             signature=body.signature,
             idempotency_key=idempotency_key(call),
             wait_s=checks.wait_s(call, query.wait),
@@ -52,7 +52,7 @@ async def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Proposed | Verdict
         Propose(
             "diff",
             body.to,
-            body.hash,
+            checks.word("hash", body.hash),
             base=body.from_,
             signature=body.signature,
             idempotency_key=idempotency_key(call),
@@ -126,7 +126,7 @@ def _of_item(item: BatchItem, at: int, wait: float, trace: str) -> Propose:
     return Propose(
         item.kind,
         version,
-        item.hash,
+        checks.word(f"[{at}].hash", item.hash),
         base=item.from_,
         signature=item.signature,
         idempotency_key=item.idempotency_key,
