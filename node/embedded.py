@@ -15,6 +15,7 @@ import contextlib
 import faulthandler
 import gc
 import logging
+import os
 import random
 import signal
 import sys
@@ -127,7 +128,10 @@ class Node:
             except (JournalError, MembersRefused, ContentError) as problem:
                 raise StartFailed(str(problem)) from problem
             except OSError as problem:
-                raise StartFailed(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from problem
+                # asyncio puts a sentence of its own into `strerror`; a name that is not found has a negative number.
+                number = problem.errno or 0
+                why = os.strerror(number) if number > 0 else problem.strerror or problem
+                raise StartFailed(f"cannot listen on {host}:{port}: {why}") from problem
             opened.pop_all()
         self._log, self._engine, self._api, self._content = log, engine, api, content
         self._exporter = exporter
