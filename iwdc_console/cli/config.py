@@ -62,6 +62,7 @@ def validate(config: ConfigFile = None, id: Id = None, instances: Instances = No
     loaded = _load(config, id, instances, sets)
     for warning in loaded.warnings:
         say(f"Warning: {warning}")
+    _check_here(loaded)
     settings = loaded.settings
     count = len(settings.members)
     say(
@@ -72,7 +73,7 @@ def validate(config: ConfigFile = None, id: Id = None, instances: Instances = No
 @app.command("set")
 def set_(
     key: Annotated[str, typer.Argument(metavar="SECTION.KEY", help="Such as timing.lock_ttl.")],
-    value: Annotated[str, typer.Argument(help="The new value.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
     config: ConfigFile = None,
 ) -> None:
     """Set one key in node.toml; comments and everything else stay. Nothing is written that would not be valid.
@@ -95,7 +96,7 @@ def set_(
 
 @app.command()
 def use_context(
-    name: Annotated[str | None, typer.Argument(help="The context; without it all are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The context; without it all are listed.")] = None,
     nodes: Annotated[
         list[str] | None,
         typer.Option("--node", metavar="URL", help="Make or change the context: its nodes; may be repeated."),
@@ -139,6 +140,24 @@ def _load(config: Path | None, id: str | None, instances: str | None, sets: list
         raise Failure(str(error)) from error
 
 
+def _check_here(config: "Config") -> None:
+    """What only this machine can tell. Raises `Failure` for a private key of no use; warns of missing programs."""
+    import shutil
+
+    hooks = config.content.hooks
+    for name, command in (("before_apply", hooks.before_apply), ("after_apply", hooks.after_apply)):
+        if command and shutil.which(command[0]) is None:
+            say(f"Warning: [content] {name}: there is no program {command[0]} here; it would fail")
+    signing = config.security.signing_key
+    if signing is not None and signing.is_file():
+        from node.security.keys import KeyProblem, SigningKey
+
+        try:
+            SigningKey.load(signing)
+        except KeyProblem as problem:
+            raise Failure(f"[security] signing_key: {problem}") from problem
+
+
 def _document(config: "Config", rows: "list[Setting]") -> dict[str, object]:
     settings = config.settings
     return {
@@ -153,7 +172,7 @@ def _table(config: "Config", rows: "list[Setting]") -> str:
     from iwdc_console.cli.table import Column, table
     from iwdc_console.cli.text import safe, wrap
 
-    columns = [Column("KEY"), Column("VALUE"), Column("SET BY", drop=1)]
+    columns = [Column("KEY", least=29), Column("VALUE"), Column("SET BY", least=12)]
     cells = [[row.name, _text(row.value), row.source or "default"] for row in rows]
     members = [[member.id, member.url, member.protocol] for member in config.settings.members]
     parts = [

@@ -37,6 +37,14 @@ def test_tables_fit_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.split() == ["timing.lock_ttl", "45", "node.toml:4"] for line in lines)
 
 
+def test_where_a_value_was_set_is_shown_also_beside_a_long_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("node.toml").write_text(f"{FILE}[content]\nroot = '/srv/{'catalogue/' * 8}data'\n")
+    assert run(["config", "show", "--config", "node.toml"]) == Exit.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.split() == ["timing.lock_ttl", "45", "node.toml:4"] for line in lines)
+
+
 def test_plain_lines_have_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "show", "--config", "node.toml", "-o", "plain"]) == Exit.DONE
     assert "node.id\tinstance-A\tnode.toml:2" in capsys.readouterr().out.splitlines()
@@ -51,6 +59,16 @@ def test_validate_gates(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "validate", "--config", "node.toml", "--set", "timing.lock_ttl=5"]) == Exit.FAILED
     assert "lock_ttl" in capsys.readouterr().err
     assert not Path("data").exists(), "looking must change nothing"
+
+
+def test_validate_finds_what_only_this_machine_can_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["config", "validate", "--config", "node.toml"]
+    assert run([*line, "--set", "content.before_apply=no-such-program --strict"]) == Exit.DONE
+    assert "[content] before_apply: there is no program no-such-program here" in capsys.readouterr().err
+    assert run([*line, "--set", "security.signing_key=node.toml"]) == Exit.FAILED
+    err = capsys.readouterr().err
+    assert "[security] signing_key: node.toml: no private key that can be read; expected" in err
+    assert "Valid" not in err
 
 
 def test_set_writes_or_leaves_alone(capsys: pytest.CaptureFixture[str]) -> None:
