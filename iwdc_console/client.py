@@ -13,7 +13,15 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from iwdc_console.exchange import Answer, NoAnswer, NotSent, StreamEvent, exchange, open_stream, opened, stream_events
-from iwdc_console.outcomes import BadUrl, ClientError, ClusterRefused, OutcomeUnknown, ServerFault, Unreachable
+from iwdc_console.outcomes import (
+    BadUrl,
+    ClientError,
+    ClusterRefused,
+    Interrupted,
+    OutcomeUnknown,
+    ServerFault,
+    Unreachable,
+)
 
 API = "/api/v1"
 DEFAULT_NODE = "http://127.0.0.1:3000"
@@ -67,7 +75,8 @@ class Client:
     ) -> None:
         """`command` is the command line's own, so that nodes can count which ones fail."""
         self.nodes = tuple(dict.fromkeys(node_root(node) for node in nodes))
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
+        """How long a read waits for each node, seconds."""
         self._order_timeout_s = order_timeout_s
         self._on_failover = on_failover
         self._names: dict[str, str] = {}
@@ -95,18 +104,21 @@ class Client:
 
         `repeatable` (implied by an idempotency key) lets an unanswered request be sent to the next node, and round
         again until the order's time-out is over: while a leader is being replaced nodes answer late.
-        Raises any `ClientError`.
+        Raises any `ClientError`, `Interrupted`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         again = repeatable or idempotency_key is not None
-        return self._ask("POST", path, dict(body or {}), headers, wait_s, again)
+        try:
+            return self._ask("POST", path, dict(body or {}), headers, wait_s, again)
+        except KeyboardInterrupt:
+            raise Interrupted("No answer came before ctrl-c: it may have happened all the same.") from None
 
     def text(self, path: str) -> Answer:
         """An answer that is plain text (metrics). Raises `Unreachable`, `ServerFault`."""
         tried: list[tuple[str, str]] = []
         for node in self.nodes:
             try:
-                status, _, body = exchange(node, "GET", f"{API}/{path}", None, {}, self._timeout_s)
+                status, _, body = exchange(node, "GET", f"{API}/{path}", None, {}, self.timeout_s)
             except (NotSent, NoAnswer) as error:
                 tried.append((node, str(error)))
                 continue
@@ -120,7 +132,7 @@ class Client:
         """The id of the instance at `node`, or the URL itself when it does not say. Asked once."""
         if node not in self._names:
             try:
-                self._names[node] = str(Client([node], self._timeout_s).get("health").data["id"])
+                self._names[node] = str(Client([node], self.timeout_s).get("health").data["id"])
             except (ClientError, KeyError, TypeError):
                 return node
         return self._names[node]
@@ -136,7 +148,7 @@ class Client:
         for node in self.nodes:
             try:
                 connection, response = open_stream(node, path)
-            except (NotSent, NoAnswer) as error:
+            except (NotSent, NoAnswer, ClusterRefused, ServerFault) as error:
                 tried.append((node, str(error)))
                 continue
             self._settle(node, tried)
@@ -156,7 +168,7 @@ class Client:
     ) -> Answer:
         is_order = method != "GET"
         has_others = repeatable and len(self.nodes) > 1
-        timeout_s = wait_s + (self._order_timeout_s if is_order and not has_others else self._timeout_s)
+        timeout_s = wait_s + (self._order_timeout_s if is_order and not has_others else self.timeout_s)
         give_up = time.monotonic() + wait_s + self._order_timeout_s
         left = False
         while True:

@@ -4,12 +4,14 @@ The lease is counted from *sending* the last acknowledged acquire or renewal, on
 sleeps, and shortened by the tenth that clocks may differ: the holder's end always comes before the leader's.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from iwdc_console.client import Client, segment
+from iwdc_console.outcomes import ClientError
 
 CLOCK_MARGIN = 0.1
 """Part of the lease given up because clock rates may differ by that much (L4)."""
@@ -68,6 +70,13 @@ def renew(client: Client, lease: Lease) -> Lease:
     body = {"owner": lease.lock["owner"], "fencingToken": lease.lock["fencingToken"], "ttl": lease.ttl_s}
     sent = now()
     return Lease(client.post(path(lease.lock["resource"], "renew"), body, repeatable=True).data, sent)
+
+
+def take_back(client: Client, resource: str, owner: str, request_id: str) -> None:
+    """Release what a request may have been granted unheard, without long patience: it ends with its lease anyway."""
+    quick = Client(client.nodes, ANSWER_TIMEOUT_S, ANSWER_TIMEOUT_S)
+    with contextlib.suppress(ClientError):
+        quick.post(path(resource, "release"), {"owner": owner, "requestId": request_id}, repeatable=True)
 
 
 def renewing(nodes: Sequence[str], lease: Lease) -> Client:

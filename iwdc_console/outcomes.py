@@ -37,6 +37,10 @@ class OutcomeUnknown(ClientError):
     """Maybe: the request left, and nobody said what became of it. Ask again with the same request id."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-c while a write was under way. The message says what may have come of it."""
+
+
 class ClusterRefused(ClientError):
     """The cluster or the node said no, and nothing was changed. See `reason`."""
 

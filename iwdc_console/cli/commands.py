@@ -4,6 +4,7 @@ Typer validates every parameter through pydantic, which costs more than everythi
 parameters are text, numbers, flags, choices and paths: `PlainParam` reads these directly.
 """
 
+import math
 from collections.abc import Iterator, MutableMapping, Sequence
 from enum import Enum
 from importlib import import_module
@@ -73,6 +74,8 @@ class PlainParam(RuntimeParam):
     def _convert(self, kind: Any, value: Any, param: _TyperParameter, ctx: _click.Context) -> Any:
         try:
             converted = kind(value)
+            if kind is float and not math.isfinite(converted):
+                raise ValueError(value)
         except ValueError as error:
             expected = ", ".join(item.value for item in kind) if issubclass(kind, Enum) else f"a {_NOUNS[kind]}"
             raise typer.BadParameter(f"{value!r}: expected {expected}.", ctx=ctx, param=param) from error
@@ -204,4 +207,7 @@ def program(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print this program's version.")
     ] = False,
 ) -> None:
-    """Keep copies of versioned data in step: watch a cluster, put versions to the vote, take locks, run nodes."""
+    """Keep copies of versioned data in step: watch a cluster, put versions to the vote, take locks, run nodes.
+
+    Example: iwdc-distributed status
+    """

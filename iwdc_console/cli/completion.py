@@ -18,7 +18,7 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
+def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="Your shell.")]) -> None:
     """Print the script that makes a shell complete commands and options.
 
     Example: source <(iwdc-distributed completion bash)

@@ -34,8 +34,8 @@ def conflicts(
 
 @app.command()
 def resolve(
-    slot: Annotated[str, typer.Argument(help="The slot, as the list of conflicts names it.")],
-    key: Annotated[str, typer.Argument(help="The key of the proposal that shall win.")],
+    slot: Annotated[str, typer.Argument(metavar="SLOT", help="The slot, as the list of conflicts names it.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key of the proposal that shall win.")],
     node: Nodes = None,
     context: Context = None,
     output: Output = Format.TABLE,

@@ -1,6 +1,7 @@
 """`debug bundle`: all that somebody else needs to see what a cluster is doing, in one file."""
 
 import io
+import os
 import platform
 import sys
 import tarfile
@@ -49,7 +50,7 @@ def debug() -> None:
 
 @app.command()
 def bundle(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="By default iwdc-bundle-<time>.tar.gz.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="By default iwdc-bundle-<time>.tar.gz.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="As for `doctor`.")] = None,
     id: Annotated[str | None, typer.Option("--id", help="As for `doctor`.")] = None,
     node: Nodes = None,
@@ -65,13 +66,20 @@ def bundle(
     seen = gather(target.connect(where.nodes, where.context), config, id)
     path = file or Path(time.strftime("iwdc-bundle-%Y%m%d-%H%M%S.tar.gz"))
     answering = [look for look in seen.looks if look.status is not None]
-    with tarfile.open(path, "w:gz") as archive:
-        for name, text in _about(seen):
-            _add(archive, name, text)
-        with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(answering)))) as at_once:
-            for files in at_once.map(_of_member, answering):
-                for name, text in files:
-                    _add(archive, name, text)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with tarfile.open(draft, "w:gz") as archive:
+            for name, text in _about(seen):
+                _add(archive, name, text)
+            with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(answering)))) as at_once:
+                for files in at_once.map(_of_member, answering):
+                    for name, text in files:
+                        _add(archive, name, text)
+        draft.replace(path)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror or error}; expected a file that can be written") from error
+    finally:
+        draft.unlink(missing_ok=True)
     write(str(path))
     for look in seen.looks:
         if look.status is None:

@@ -13,12 +13,18 @@ from iwdc_console.cli.propose import Sign
 from iwdc_console.cli.snapshot import publish_stored, store
 from iwdc_console.client import Client
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    help="""What leads from one version to the next: make the file, publish it.
+
+    Example: iwdc-distributed diff publish 1.1.0 1.2.0
+    """,
+    no_args_is_help=True,
+)
 
 From = Annotated[str, typer.Argument(metavar="FROM", help="The version it starts at.")]
 To = Annotated[str, typer.Argument(metavar="TO", help="The version it leads to.")]
 Folder = Annotated[
-    Path | None, typer.Argument(metavar="[DIR]", help="A folder with TO, where the node does not have it yet.")
+    Path | None, typer.Argument(metavar="DIR", help="A folder with TO, where the node does not have it yet.")
 ]
 
 

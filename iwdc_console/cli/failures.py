@@ -1,5 +1,6 @@
 """What a client's error means to whoever called the command: a message, what to do next, and the exit code."""
 
+from iwdc_console import silence
 from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.outcomes import (
     BadRequest,
@@ -16,6 +17,10 @@ NO_QUORUM_REASONS = frozenset(
 )
 LOCK_REASONS = frozenset({"held", "wrong_token", "not_held", "queue_full", "timeout"})
 
+LOOK_FIRST = "Look before you repeat it: iwdc-distributed status, proposals, locks."
+WHO_IS_MISSING = "See who is missing, and what to do: iwdc-distributed doctor"
+ELSEWHERE = "with --node URL, IWDC_NODE or --context"
+
 
 def failure_of(error: ClientError) -> Failure:
     """The `Failure` that `error` is."""
@@ -24,21 +29,30 @@ def failure_of(error: ClientError) -> Failure:
         return Failure(
             f"No node could be reached. Tried:\n{tried}",
             Exit.UNREACHABLE,
-            "Start one with: iwdc-distributed node run, or say where it is with --node URL, IWDC_NODE or --context.",
+            _where_to_turn(error),
         )
     if isinstance(error, OutcomeUnknown):
         return Failure(
             f"Outcome unknown: {error.message}. It may have happened.",
             Exit.UNKNOWN,
-            "Look before you repeat it: iwdc-distributed status, proposals, locks.",
+            LOOK_FIRST,
         )
     if isinstance(error, NotAllowed):
         return Failure(f"Not allowed: {error.message}", Exit.NOT_ALLOWED)
     if isinstance(error, BadRequest | BadUrl):
         return Failure(error.message, Exit.USAGE)
     if isinstance(error, ClusterRefused):
-        return Failure(_refusal(error), _refusal_code(error.reason))
+        code = _refusal_code(error.reason)
+        return Failure(_refusal(error), code, WHO_IS_MISSING if code is Exit.NO_QUORUM else "")
     return Failure(error.message, Exit.FAILED)
+
+
+def _where_to_turn(error: Unreachable) -> str:
+    """What to do about nodes that are down, or that are there and say nothing."""
+    found = [silence.read(why) for _, why in error.tried]
+    if any(known is not None and known[0] == "no_answer" for known in found):
+        return f"A node that is there and silent is paused or overloaded: look at its host, or ask another {ELSEWHERE}."
+    return f"Start one with: iwdc-distributed node run, or say where it is {ELSEWHERE}."
 
 
 def _refusal(error: ClusterRefused) -> str:

@@ -21,8 +21,8 @@ from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.failures import LOCK_REASONS, failure_of
 from iwdc_console.cli.output import say
 from iwdc_console.client import Client
-from iwdc_console.lease import Lease, acquire, now, path, renew, renewing
-from iwdc_console.outcomes import ClientError, ClusterRefused, OutcomeUnknown
+from iwdc_console.lease import Lease, acquire, now, path, renew, renewing, take_back
+from iwdc_console.outcomes import ClientError, ClusterRefused, Interrupted, OutcomeUnknown
 
 GRACE = 1 / 6
 """Part of the lease between TERM and KILL: 5 s of the default 30 s."""
@@ -41,20 +41,25 @@ def hold(client: Client, resource: str, owner: str, ttl_s: float | None, wait_s:
         # A wait for the grant counted against the lease: start it anew before anything relies on it.
         return _run(client, renew(client, lease) if wait_s else lease, command)
     finally:
-        _release(client, resource, {"owner": owner, "fencingToken": lease.lock["fencingToken"]})
+        _release(client, lease)
 
 
 def _acquire(client: Client, resource: str, owner: str, ttl_s: float | None, wait_s: float) -> Lease:
     request_id = str(uuid.uuid4())
     try:
         return acquire(client, resource, owner, request_id, ttl_s, wait_s)
-    except (KeyboardInterrupt, OutcomeUnknown):
-        _release(client, resource, {"owner": owner, "requestId": request_id})  # it may have been granted
+    except Interrupted:
+        take_back(client, resource, owner, request_id)
+        raise KeyboardInterrupt from None
+    except OutcomeUnknown:
+        take_back(client, resource, owner, request_id)
         raise
 
 
-def _release(client: Client, resource: str, body: dict[str, Any]) -> None:
+def _release(client: Client, lease: Lease) -> None:
     """Give it back. That it is not ours any more is no news to anybody."""
+    resource = str(lease.lock["resource"])
+    body = {"owner": lease.lock["owner"], "fencingToken": lease.lock["fencingToken"]}
     try:
         client.post(path(resource, "release"), body, repeatable=True)
     except ClientError as error:

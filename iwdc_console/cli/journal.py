@@ -37,7 +37,7 @@ class StrategyName(StrEnum):
 
 
 DataDir = Annotated[
-    Path | None, typer.Argument(metavar="[DATA_DIR]", help="The node's data directory; by default the configured one.")
+    Path | None, typer.Argument(metavar="DATA_DIR", help="The node's data directory; by default the configured one.")
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="node.toml; by default configs/node.toml.")

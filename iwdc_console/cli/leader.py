@@ -7,7 +7,7 @@ import typer
 from iwdc_console.cli import options, output, target
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format
-from iwdc_console.cli.reading import read
+from iwdc_console.cli.reading import Where, read
 from iwdc_console.outcomes import ClusterRefused
 
 app = typer.Typer(invoke_without_command=True)
@@ -43,16 +43,7 @@ def step_down(
 
     Example: iwdc-distributed leader step-down --to instance-B
     """
-    where = options.where(node, context, output, json)
-    client = target.connect(where.nodes, where.context)
-    body = {} if to is None else {"to": to}
-    try:
-        answer = client.post("distributed/leader/step-down", body)
-    except ClusterRefused as error:
-        if error.reason != "not_leader":
-            raise
-        answer = target.leader(client).post("distributed/leader/step-down", body)
-    _accepted(answer.data, where.output)
+    _order("step-down", {} if to is None else {"to": to}, options.where(node, context, output, json))
 
 
 @app.command("elect")
@@ -66,16 +57,16 @@ def elect(
 
     Example: iwdc-distributed leader elect
     """
-    where = options.where(node, context, output, json)
-    client = target.connect(where.nodes, where.context)
+    _order("elect", {}, options.where(node, context, output, json))
+
+
+def _order(name: str, body: dict[str, str], where: Where) -> None:
+    """Give an order that only the leader takes to the node asked, or to the leader that it names."""
+    client, path = target.connect(where.nodes, where.context), f"distributed/leader/{name}"
     try:
-        answer = client.post("distributed/leader/elect")
+        data = client.post(path, body).data
     except ClusterRefused as error:
         if error.reason != "not_leader":
             raise
-        answer = target.leader(client).post("distributed/leader/elect")
-    _accepted(answer.data, where.output)
-
-
-def _accepted(data: dict[str, object], fmt: Format) -> None:
-    output.show(data, fmt, lambda: str(data.get("detail") or "Done."), lambda: list(data.items()))
+        data = target.leader(client).post(path, body).data
+    output.show(data, where.output, lambda: str(data.get("detail") or "Done."), lambda: list(data.items()))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from iwdc_console import lease
 from iwdc_console.caller import default_owner
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
@@ -13,8 +14,7 @@ from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.text import duration, safe
-from iwdc_console.client import segment
-from iwdc_console.outcomes import ClusterRefused, OutcomeUnknown
+from iwdc_console.outcomes import ClusterRefused, Interrupted, OutcomeUnknown
 
 app = typer.Typer(
     help="""Locks with fencing tokens: acquire, renew, release, run, force-release.
@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Resource = Annotated[str, typer.Argument(help="What the lock is for.")]
+Resource = Annotated[str, typer.Argument(metavar="RESOURCE", help="What the lock is for.")]
 Owner = Annotated[str | None, typer.Option(help="Who holds it; by default user@host.")]
 Token = Annotated[int, typer.Option(help="The fencing token that acquire printed.")]
 Ttl = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="The lease; by default the cluster's.")]
@@ -51,12 +51,14 @@ def acquire(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
-    request = request_id or str(uuid.uuid4())
-    body: dict[str, Any] = {"owner": owner or default_owner(), "requestId": request, "wait": wait}
-    if ttl is not None:
-        body["ttl"] = ttl
+    holder, request = owner or default_owner(), request_id or str(uuid.uuid4())
     try:
-        data = client.post(_path(resource, "acquire"), body, wait_s=wait, repeatable=True).data
+        data = lease.acquire(client, resource, holder, request, ttl, wait).lock
+    except Interrupted:
+        if request_id is not None:
+            raise  # an earlier grant under this id may be in use
+        lease.take_back(client, resource, holder, request)
+        raise KeyboardInterrupt from None
     except OutcomeUnknown as error:
         raise Failure(
             f"Outcome unknown: {error.message}. The lock may be held.",
@@ -88,7 +90,7 @@ def renew(
     body: dict[str, Any] = {"owner": owner or default_owner(), "fencingToken": token}
     if ttl is not None:
         body["ttl"] = ttl
-    data = client.post(_path(resource, "renew"), body, repeatable=True).data
+    data = client.post(lease.path(resource, "renew"), body, repeatable=True).data
     out.show(data, where.output, lambda: lock_text(data), lambda: _fields(data))
 
 
@@ -116,7 +118,7 @@ def release(
         body["fencingToken"] = token
     if request_id is not None:
         body["requestId"] = request_id
-    data = client.post(_path(resource, "release"), body, repeatable=True).data
+    data = client.post(lease.path(resource, "release"), body, repeatable=True).data
     out.show(data, where.output, lambda: _released(resource, data), lambda: _fields(data))
 
 
@@ -145,7 +147,7 @@ def force_release(
     body: dict[str, Any] = {"owner": owner or default_owner()}
     if token is not None:
         body["fencingToken"] = token
-    data = client.post(_path(resource, "force-release"), body, repeatable=True).data
+    data = client.post(lease.path(resource, "force-release"), body, repeatable=True).data
     out.show(data, where.output, lambda: _released(resource, data), lambda: _fields(data))
 
 
@@ -175,10 +177,6 @@ def run(
     except ClusterRefused as error:
         raise _not_acquired(resource, error) from error
     raise typer.Exit(code)
-
-
-def _path(resource: str, verb: str) -> str:
-    return f"distributed/locks/{segment(resource)}/{verb}"
 
 
 def _not_acquired(resource: str, error: ClusterRefused) -> Exception:

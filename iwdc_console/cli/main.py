@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iwdc_console.cli.exits import Exit, Failure
+from iwdc_console.cli.output import replace_closed
+from iwdc_console.outcomes import Interrupted
 
 if TYPE_CHECKING:
     from iwdc_console.cli.reading import Where
 
 DEBUG = "IWDC_DEBUG"
+INTERRUPTED = 130
+"""Ended by ctrl-c, as a shell says it."""
 
 
 def main() -> None:
@@ -24,12 +28,15 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing but `IWDC_DEBUG=1` shows a stack trace."""
+    replace_closed()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except Interrupted as interrupt:
+        return _interrupted(interrupt)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -76,9 +83,18 @@ def plain_read(arguments: Sequence[str]) -> "Where | None":
     return Where(tuple(given["node"]), given["context"][-1] if given["context"] else None, Format(output))
 
 
+def _interrupted(interrupt: Interrupted) -> int:
+    from iwdc_console.cli.failures import LOOK_FIRST
+    from iwdc_console.cli.output import say
+
+    say(str(interrupt))
+    say(LOOK_FIRST)
+    return INTERRUPTED
+
+
 def _explain(error: Exception) -> int:
     from iwdc_console.cli.failures import failure_of
-    from iwdc_console.cli.output import ReaderGone, say
+    from iwdc_console.cli.output import ReaderGone, drop_unwritable, say
     from iwdc_console.outcomes import ClientError
 
     if isinstance(error, ReaderGone):
@@ -91,6 +107,7 @@ def _explain(error: Exception) -> int:
             say(error.hint)
         return error.code
     if isinstance(error, OSError):
+        drop_unwritable()
         say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         return Exit.FAILED
     if "typer" in sys.modules:

@@ -32,11 +32,25 @@ def write(text: str) -> None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError as error:
-        # What is still buffered would fail again when the interpreter closes stdout, with an exit code of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        drop_unwritable()
         if isinstance(error, BrokenPipeError):
             raise ReaderGone from error
         raise
+
+
+def drop_unwritable() -> None:
+    """What stdout cannot take would fail again when the interpreter closes it, with an exit code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def replace_closed() -> None:
+    """Where whoever started us has closed a stream (`>&-`), what is written to it goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  open as long as the process
 
 
 def say(text: str) -> None:

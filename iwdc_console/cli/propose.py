@@ -12,6 +12,7 @@ import typer
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
 from iwdc_console.cli.exits import Exit, Failure
+from iwdc_console.cli.failures import failure_of
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import Where
@@ -20,7 +21,7 @@ from iwdc_console.cli.views import decisions
 from iwdc_console.cli.views.screen import Screen, current_screen
 from iwdc_console.client import Client, segment
 from iwdc_console.exchange import refused
-from iwdc_console.outcomes import ClusterRefused, NotFound, OutcomeUnknown, Unreachable
+from iwdc_console.outcomes import ClusterRefused, Interrupted, NotFound, OutcomeUnknown, Unreachable
 
 FIRST_WAIT_S = 1.0
 """How long the proposing call itself waits: most verdicts come at once, in one round trip."""
@@ -32,6 +33,7 @@ PENDING = ("pending", "expired")
 Hash = Annotated[str, typer.Option("--hash", help="The content's hash.")]
 Signature = Annotated[str | None, typer.Option(help="A signature, as `keys sign` prints it.")]
 Sign = Annotated[Path | None, typer.Option(metavar="KEYFILE", help="Sign it with this private key.")]
+Key = Annotated[str | None, typer.Option(help="Ask again under the same key: the same proposal.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the verdict.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the verdict.")]
@@ -42,6 +44,7 @@ def propose_snapshot(
     hash_: Hash,
     signature: Signature = None,
     sign: Sign = None,
+    key: Key = None,
     no_wait: NoWait = False,
     dry_run: DryRun = False,
     timeout: Timeout = VERDICT_TIMEOUT_S,
@@ -61,7 +64,7 @@ def propose_snapshot(
     if sign is not None:
         signature = signed(client, sign, "snapshot", None, version, hash_)
     body = {"version": version, "hash": hash_, "signature": signature}
-    propose(client, "distributed/propose-snapshot", body, where, no_wait, dry_run, timeout)
+    propose(client, "distributed/propose-snapshot", body, where, no_wait, dry_run, timeout, key)
 
 
 def propose_diff(
@@ -70,6 +73,7 @@ def propose_diff(
     hash_: Hash,
     signature: Signature = None,
     sign: Sign = None,
+    key: Key = None,
     no_wait: NoWait = False,
     dry_run: DryRun = False,
     timeout: Timeout = VERDICT_TIMEOUT_S,
@@ -89,12 +93,12 @@ def propose_diff(
     if sign is not None:
         signature = signed(client, sign, "diff", from_, to, hash_)
     body = {"from": from_, "to": to, "hash": hash_, "signature": signature}
-    propose(client, "distributed/propose-diff", body, where, no_wait, dry_run, timeout)
+    propose(client, "distributed/propose-diff", body, where, no_wait, dry_run, timeout, key)
 
 
 def publish(
     type_: Annotated[str, typer.Argument(metavar="TYPE", help="The event's type, like SNAPSHOT_CREATED.")],
-    payload: Annotated[str, typer.Argument(metavar="[JSON]", help="The payload, a JSON object.")] = "{}",
+    payload: Annotated[str, typer.Argument(metavar="JSON", help="The payload, a JSON object.")] = "{}",
     id_: Annotated[str | None, typer.Option("--id", help="The event's id: a repeat does nothing twice.")] = None,
     quorum: Annotated[bool, typer.Option("--quorum", help="Wait until a quorum has it on disk.")] = False,
     node: Nodes = None,
@@ -118,7 +122,11 @@ def publish(
     client = target.connect(where.nodes, where.context)
     path = "distributed/events?durability=quorum" if quorum else "distributed/events"
     event_id = id_ or str(uuid.uuid4())
-    data = client.post(path, {"type": type_, "payload": content, "id": event_id}, repeatable=True).data
+    try:
+        data = client.post(path, {"type": type_, "payload": content, "id": event_id}, repeatable=True).data
+    except OutcomeUnknown as error:
+        hint = f"Ask again with --id {event_id}: a repeat does nothing twice."
+        raise Failure(failure_of(error).message, Exit.UNKNOWN, hint) from error
     known = " (it was there before)" if data.get("existing") else ""
     out.show(data, where.output, lambda: f"{safe(type_)} is event {data['id']}{known}", lambda: list(data.items()))
 
@@ -138,8 +146,9 @@ def signed(
 
 
 def propose(
-    client: Client, path: str, body: dict[str, Any], where: Where, no_wait: bool, dry_run: bool, timeout_s: float
-) -> None:
+    client: Client, path: str, body: dict[str, Any], where: Where, no_wait: bool, dry_run: bool, timeout_s: float,
+    key: str | None = None,
+) -> None:  # fmt: skip
     """Propose, follow the votes, show the outcome and end with its exit code."""
     given = {name: value for name, value in body.items() if value is not None}
     if dry_run:
@@ -151,8 +160,9 @@ def propose(
     end = time.monotonic() + timeout_s
     wait_s = 0.0 if no_wait else min(FIRST_WAIT_S, timeout_s)
     query = f"?wait={wait_s:g}" if wait_s else ""
-    with _refusal_shown(where.output):
-        data = client.post(f"{path}{query}", given, wait_s=wait_s, idempotency_key=str(uuid.uuid4())).data
+    key = key or str(uuid.uuid4())
+    with _refusal_shown(where.output, f"Look first: iwdc-distributed proposals; or ask again with --key {key}."):
+        data = client.post(f"{path}{query}", given, wait_s=wait_s, idempotency_key=key).data
     if no_wait:
         out.show(data, where.output, lambda: f"Proposed: {data['proposalId']}", lambda: [(data["proposalId"],)])
         return
@@ -160,18 +170,27 @@ def propose(
 
 
 @contextlib.contextmanager
-def _refusal_shown(fmt: Format) -> Iterator[None]:
-    """A refusal's data is an answer too: scripts that read JSON get it on stdout."""
+def _refusal_shown(fmt: Format, hint: str) -> Iterator[None]:
+    """A refusal's data is an answer too: scripts that read JSON get it on stdout. `hint`: what to do about a maybe."""
     try:
         yield
     except (ClusterRefused, OutcomeUnknown) as error:
         if fmt is Format.JSON:
             out.write(out.json_text(error.data))
+        if isinstance(error, OutcomeUnknown):
+            raise Failure(failure_of(error).message, Exit.UNKNOWN, hint) from error
         raise
 
 
 def await_verdict(client: Client, proposed: dict[str, Any], end: float) -> dict[str, Any]:
     """The proposal once it is decided, or as it stands at `end` (monotonic seconds). Votes are told as they come."""
+    try:
+        return _verdict(client, proposed, end)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{proposed['proposalId']} may still be accepted or rejected.") from None
+
+
+def _verdict(client: Client, proposed: dict[str, Any], end: float) -> dict[str, Any]:
     told: set[str] = set()
     while True:
         try:

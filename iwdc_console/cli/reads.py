@@ -13,7 +13,7 @@ from iwdc_console.cli.shown import View
 from iwdc_console.client import Client, segment
 from iwdc_console.exchange import Answer
 
-Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many, the latest.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most this many, the latest.")]
 
 
 def _reader(name: str, doc: str) -> Callable[..., None]:

@@ -18,7 +18,13 @@ from iwdc_console.cli.text import safe, size
 from iwdc_console.cli.views import versions
 from iwdc_console.client import Client, segment
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    help="""Versions with their content: publish, list, show, verify, rollback, prune, pull.
+
+    Example: iwdc-distributed snapshot list
+    """,
+    no_args_is_help=True,
+)
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, like 1.2.0 or 20250131-120000.")]
 
@@ -164,7 +170,7 @@ def verify(
 @app.command()
 def rollback(
     version: Version,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     sign: Sign = None,
     timeout: Timeout = VERDICT_TIMEOUT_S,
     node: Nodes = None,

@@ -26,7 +26,9 @@ def node_urls(nodes: Sequence[str] | None, context: str | None) -> tuple[str, ..
     try:
         return contexts.load().select(context) or (DEFAULT_NODE,)
     except contexts.ContextError as error:
-        raise Failure(str(error), Exit.USAGE, "List and choose contexts with: iwdc-distributed config") from error
+        raise Failure(
+            str(error), Exit.USAGE, "List and choose contexts with: iwdc-distributed config use-context"
+        ) from error
 
 
 def connect(nodes: Sequence[str] | None, context: str | None) -> Client:

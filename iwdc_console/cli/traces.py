@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from iwdc_console.cli import options, output, target
-from iwdc_console.cli.exits import Failure
+from iwdc_console.cli.exits import Exit, Failure
 from iwdc_console.cli.options import Context, Json, Nodes, Output, Watch
 from iwdc_console.cli.output import Format, say
 from iwdc_console.cli.reading import run
@@ -21,7 +21,7 @@ GATHER_TIMEOUT_S = 2.0
 def traces(
     trace: Annotated[str | None, typer.Argument(metavar="ID", help="One trace, gathered from all nodes.")] = None,
     name: Annotated[str | None, typer.Option(help="Only traces with a span of this name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the latest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many, the latest.")] = 20,
     node: Nodes = None,
     context: Context = None,
     output: Output = Format.TABLE,
@@ -37,6 +37,8 @@ def traces(
         view = View(history.traces_table, history.traces_rows)
         run(lambda client: client.get("distributed/traces", limit=limit, name=name), view, where)
         return
+    if watch:
+        raise Failure("--watch goes with the list: one trace is shown once.", Exit.USAGE)
     show(trace, gather(target.connect(where.nodes, where.context), trace), where.output)
 
 

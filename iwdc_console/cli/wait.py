@@ -8,16 +8,19 @@ import typer
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import failure_of
+from iwdc_console.cli.failures import WHO_IS_MISSING, failure_of
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.views import cluster
-from iwdc_console.cli.views.screen import current_screen
-from iwdc_console.outcomes import Unreachable
+from iwdc_console.cli.views.screen import count, current_screen
+from iwdc_console.client import ANSWER_TIMEOUT_S
+from iwdc_console.outcomes import ClusterRefused, ServerFault, Unreachable
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 TIMEOUT_S = 60.0
+LEAST_LOOK_S = 2.0
+"""A node is given this long to answer even when time is up, for a busy one is no missing one."""
 
 
 def wait(
@@ -44,10 +47,11 @@ def wait(
     end = time.monotonic() + timeout
     pause = FIRST_PAUSE_S
     while True:
+        client.timeout_s = min(ANSWER_TIMEOUT_S, max(LEAST_LOOK_S, end - time.monotonic()))
         try:
             data = client.get("distributed/status").data
             failure = asked.missing(data)
-        except Unreachable as error:
+        except (Unreachable, ClusterRefused, ServerFault) as error:
             failure = failure_of(error)
         if failure is None:
             _show(data, where.output)
@@ -79,14 +83,17 @@ class Asked(NamedTuple):
             return Failure(
                 f"No quorum: {quorum['healthy']} of {quorum['total']} healthy, {quorum['required']} needed.",
                 Exit.NO_QUORUM,
+                WHO_IS_MISSING,
             )
         if self.leader and status["leader"]["id"] is None:
-            return Failure("No leader.", Exit.NO_QUORUM)
-        if self.version is not None and status["currentVersion"] != self.version:
-            return Failure(f"The version is {status['currentVersion']}, not {self.version}.")
-        count = sum(item["status"] == "healthy" for item in status["instances"])
-        if self.healthy is not None and count < self.healthy:
-            return Failure(f"{count} instances are healthy, not {self.healthy}.")
-        if self.settled and (status["openProposals"] or status["openConflicts"]):
-            return Failure(f"Still open: {status['openProposals']} proposals, {status['openConflicts']} conflicts.")
+            return Failure("No leader.", Exit.NO_QUORUM, WHO_IS_MISSING)
+        current = status["currentVersion"]
+        if self.version is not None and current != self.version:
+            return Failure(f"The version is {current}, not {self.version}." if current else "There is no version yet.")
+        healthy = sum(item["status"] == "healthy" for item in status["instances"])
+        if self.healthy is not None and healthy < self.healthy:
+            return Failure(f"Healthy: {count(healthy, 'instance')}, not {self.healthy}.", hint=WHO_IS_MISSING)
+        proposals, conflicts = status["openProposals"], status["openConflicts"]
+        if self.settled and (proposals or conflicts):
+            return Failure(f"Still open: {count(proposals, 'proposal')}, {count(conflicts, 'conflict')}.")
         return None

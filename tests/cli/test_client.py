@@ -226,6 +226,19 @@ def test_a_refused_stream_says_why() -> None:
         list(Client([node.url]).follow("junk"))
 
 
+def test_a_stream_that_a_node_cannot_take_is_asked_of_the_next() -> None:
+    full = refusing(Refuse(503, {"reason": "too_many"}, "4096 connections are open"))
+    route = "GET distributed/events/stream"
+    with (
+        running({route: full}) as busy,
+        running({route: Raw(200, b"id: c-1\ndata: {}\n\n", "text/event-stream")}) as node,
+    ):
+        assert [event.cursor for event in Client([busy.url, node.url]).follow(None)] == ["c-1"]
+        with pytest.raises(Unreachable) as nobody:
+            list(Client([busy.url]).follow(None))
+        assert nobody.value.tried == ((busy.url, "4096 connections are open"),)
+
+
 def test_a_node_names_itself_or_is_named_by_its_url(nobody: str) -> None:
     with running({}) as node:
         assert Client([node.url]).name_of(node.url) == "instance-A"

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from iwdc_console.cli import main, output
 from iwdc_console.cli.commands import COMMANDS, invoke
 from iwdc_console.cli.exits import Exit
 from tests.cli import samples
-from tests.cli.fake import Asked, FakeNode, Raw, Refuse, running
+from tests.cli.fake import Asked, FakeNode, Hang, Raw, Refuse, running
 
 
 @pytest.fixture(autouse=True)
@@ -134,9 +136,13 @@ def test_what_is_odd_goes_to_typer(line: list[str]) -> None:
         (["quorum", "-o", "xml"], "expected table, json, plain"),
         (["proposals", "--limit", "many"], "expected a whole number"),
         (["proposals", "--limit", "0"], "expected 1 <= x"),
+        (["wait", "--timeout", "nan"], "expected a number"),
+        (["lock", "acquire", "x", "--wait", "inf"], "expected a number"),
         (["propose-snapshot", "--version=1.0.0"], "Missing option '--hash'"),
         (["quorum", "--node", "ftp://x"], "is not a node's URL"),
         (["quorum", "--context", "nowhere"], "there is no context 'nowhere'"),
+        (["quorum", "--context", "nowhere"], "iwdc-distributed config use-context"),
+        (["traces", "4bf92f3577b34da6a3ce929d0e0e4736", "--watch"], "--watch goes with the list"),
         (["publish", "X", "[1]"], "expected an object"),
         (["publish", "X", "{"], "not JSON"),
         (["lock", "release", "x"], "Expected --token"),
@@ -165,6 +171,22 @@ def test_nobody_there_is_3_and_says_what_to_do(capsys: pytest.CaptureFixture[str
     assert "iwdc-distributed node run" in err
 
 
+def test_a_node_that_is_there_and_silent_is_not_to_be_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iwdc_console.cli.wait.ANSWER_TIMEOUT_S", 0.05)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert (
+            main.run(["wait", "--timeout", "0", "--node", f"127.0.0.1:{silent.getsockname()[1]}"]) == Exit.UNREACHABLE
+        )
+    err = capsys.readouterr().err
+    assert "no answer within" in err
+    assert "paused or overloaded" in err
+    assert "node run" not in err
+
+
 def refusing(status: int, data: Any, error: str | None = None) -> Any:
     def answer(asked: Asked) -> Any:
         raise Refuse(status, data, error)
@@ -191,6 +213,7 @@ def test_exit_codes_of_orders(
     out, err = capsys.readouterr()
     assert out == ""
     assert "because" in err
+    assert ("iwdc-distributed doctor" in err) == (code == Exit.NO_QUORUM)
     assert "failed" not in err.lower() or code != Exit.UNKNOWN
 
 
@@ -239,6 +262,44 @@ def test_publish_gives_the_event_an_id_so_that_a_retry_is_harmless(
     assert capsys.readouterr().out == "BUILD_DONE is event e-9\n"
 
 
+def test_what_was_perhaps_published_can_be_asked_again(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST distributed/events"] = refusing(504, {"reason": "maybe"}, "no answer within 4 s")
+    assert main.run(["publish", "BUILD_DONE", "--quorum"]) == Exit.UNKNOWN
+    assert f"Ask again with --id {node.asked[-1].body['id']}:" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_what_may_have_come_of_it(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    def pressed(asked: Asked) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise Hang
+
+    node.routes["POST distributed/events"] = pressed
+    assert main.run(["publish", "BUILD_DONE"]) == main.INTERRUPTED
+    err = capsys.readouterr().err
+    assert "may have happened" in err
+    assert "Look before you repeat it" in err
+
+
+def test_ctrl_c_while_a_lock_is_waited_for_takes_the_request_back(
+    node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(asked: Asked) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise Hang
+
+    node.routes["POST distributed/locks/x/acquire"] = pressed
+    node.routes["POST distributed/locks/x/release"] = {"resource": "x", "already": True}
+    assert main.run(["lock", "acquire", "x", "--owner", "me", "--wait", "30"]) == main.INTERRUPTED
+    request_id = node.requests("POST distributed/locks/x/acquire")[0].body["requestId"]
+    [released] = node.requests("POST distributed/locks/x/release")
+    assert released.body == {"owner": "me", "requestId": request_id}
+    assert capsys.readouterr().err == ""
+    # An id of one's own may name a grant that is in use.
+    assert main.run(["lock", "acquire", "x", "--request-id", "mine"]) == main.INTERRUPTED
+    assert len(node.requests("POST distributed/locks/x/release")) == 1
+    assert "may have happened" in capsys.readouterr().err
+
+
 def test_recover_asks_first(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,13 +319,11 @@ EXAMPLE = re.compile(r"Example: .*iwdc-distributed")
 def test_every_command_helps_with_an_example(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main.run([name, "--help"]) == Exit.DONE
     text = capsys.readouterr().out
-    if "Commands:" in text and "Example:" not in text:
-        below = text.split("Commands:")[1]
-        for sub in [line.split()[0] for line in below.split("\n") if line.startswith("  ") and line[2] != " "]:
-            assert main.run([name, sub, "--help"]) == Exit.DONE
-            assert EXAMPLE.search(capsys.readouterr().out), (name, sub)
-    else:
-        assert EXAMPLE.search(text)
+    assert EXAMPLE.search(text)
+    below = text.partition("Commands:")[2]
+    for sub in [line.split()[0] for line in below.split("\n") if line.startswith("  ") and line[2] != " "]:
+        assert main.run([name, sub, "--help"]) == Exit.DONE
+        assert EXAMPLE.search(capsys.readouterr().out), (name, sub)
 
 
 def test_the_short_way_to_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,6 +338,7 @@ def test_the_help_lists_all_commands_without_loading_them(capsys: pytest.Capture
     assert main.run(["--help"]) == Exit.DONE
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in COMMANDS)
+    assert EXAMPLE.search(text)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

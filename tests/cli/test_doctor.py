@@ -1,5 +1,6 @@
 """`doctor` and `debug bundle`: what is concluded from what members say, and that they are all asked."""
 
+import errno
 import json
 import tarfile
 from pathlib import Path
@@ -322,3 +323,21 @@ def test_a_bundle_holds_what_each_member_says_and_names_who_is_missing(
     assert "iwdc-bundle/instance-A/proposals.json" in names
     assert "iwdc-bundle/instance-B/status.json" in names
     assert "iwdc-bundle/instance-B/locks.missing.txt" in names
+
+
+def test_a_bundle_is_written_whole_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    earlier = tmp_path / "all.tar.gz"
+    earlier.write_text("an earlier one")
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with running({}) as node:
+        node.routes.update(cluster_of_two(node.url, node.url))
+        monkeypatch.setattr("tarfile.TarFile.addfile", full)
+        assert main.run(["debug", "bundle", "all.tar.gz", "--node", node.url]) == Exit.FAILED
+    assert "all.tar.gz: No space left on device; expected a file that can be written" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["an earlier one"]

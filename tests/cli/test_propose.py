@@ -1,6 +1,8 @@
 """Proposing: verdicts, votes, refusals, and the outcome nobody knows."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,7 +117,26 @@ def test_no_quorum_is_5_with_the_numbers(node: FakeNode, capsys: pytest.CaptureF
 def test_no_answer_is_8(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     node.routes["POST distributed/propose-snapshot"] = refusing(Hang())
     assert main.run(LINE) == Exit.UNKNOWN
-    assert "It may have happened" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "It may have happened" in err
+    assert f"--key {node.asked[0].headers['idempotency-key']}" in err
+
+
+def test_a_key_of_one_s_own_is_the_proposal_s(node: FakeNode) -> None:
+    assert main.run([*LINE, "--key", "build-7"]) == Exit.DONE
+    assert main.run([*DIFF, "--key=build-8"]) == Exit.REJECTED
+    keys = [one.headers.get("idempotency-key") for one in node.asked if one.method == "POST"]
+    assert keys == ["build-7", "build-8"]
+
+
+def test_ctrl_c_while_votes_are_awaited_names_the_proposal(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    def pressed(asked: Asked) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return [samples.proposal("pending", votes={})]
+
+    node.routes["GET distributed/proposals/k-1"] = pressed
+    assert main.run(LINE) == main.INTERRUPTED
+    assert "snapshot-1.2.0-1700000000000 may still be accepted or rejected." in capsys.readouterr().err
 
 
 def test_the_next_node_is_asked_with_the_same_key(

@@ -80,6 +80,21 @@ def test_a_full_disk_is_one(node: FakeNode) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("line", ["iwdc --help", "iwdc completion bash"])
+def test_help_on_a_full_disk_is_one_too(node: FakeNode, line: str) -> None:
+    result = piped(node, f"{line} > /dev/full; echo $?")
+    assert (result.stdout, result.stderr) == ("1\n", "No space left on device\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_lead_nowhere(node: FakeNode, closed: str) -> None:
+    for line, code in (("quorum", 0), ("--help", 0), ("quorum --node 127.0.0.1:1", 3)):
+        result = piped(node, f"iwdc {line} {closed}; echo $?")
+        assert result.stdout.splitlines()[-1] == str(code), (line, result)
+        assert "should not have happened" not in result.stdout + result.stderr
+    assert "No node could be reached" not in result.stdout
+
+
 def test_an_encoding_without_shapes_still_shows_the_status(node: FakeNode) -> None:
     result = piped(node, "iwdc instances", PYTHONIOENCODING="ascii")
     assert "* instance-A" not in result.stdout

@@ -49,7 +49,9 @@ instance-C                   -"""
 LOCKS = """\
 resource   owner     token  left   ttl  waiting  taken through
 catalogue  build-7  #60129  24 s  30 s        2  instance-B
-reindex    ops      #60131     -  30 s        0  instance-B"""
+reindex    ops      #60131     -  30 s        -  instance-B
+
+Only the leader knows what is left, and who waits: ask it with --node."""
 
 PROPOSALS = """\
 proposal             state     votes  proposer    hash    when
@@ -75,7 +77,7 @@ version 1.2.0  open
      content         hash    proposer    key
   ○  snapshot 1.2.0  abc123  instance-A  k-1
   ○  snapshot 1.2.0  fff000  instance-C  k-9
-  Settle it with: iwdc-distributed conflicts resolve SLOT KEY"""
+  Settle it with: iwdc-distributed conflicts resolve 'version 1.2.0' KEY"""
 
 EVENTS = """\
      when  origin      type               what

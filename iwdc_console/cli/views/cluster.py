@@ -13,11 +13,11 @@ Row = Sequence[object]
 def quorum_table(data: dict[str, Any], screen: Screen) -> str:
     """The seed's four numbers as a sentence and as numbers."""
     enough = data["sufficient"]
-    shape = screen.shape("healthy" if enough else "unreachable")
-    word = screen.paint("sufficient" if enough else "insufficient", "good" if enough else "bad")
+    shape, word = screen.shape("healthy" if enough else "unreachable"), "sufficient" if enough else "insufficient"
     spare = data["healthy"] - data["required"]
     more = f"may lose {spare}" if spare >= 0 else f"{count(-spare, 'more instance')} needed"
-    return f"{shape} Quorum {word}: {_quorum_numbers(data)}, {more}"
+    said = screen.note(f"{shape} Quorum {word}: {_quorum_numbers(data)}, {more}")
+    return said.replace(word, screen.paint(word, "good" if enough else "bad"), 1)
 
 
 def _quorum_numbers(quorum: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What the cluster decides: proposals and their votes, conflicts, locks."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -142,7 +143,8 @@ def conflicts_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
         )
         lines += ["  " + line for line in _narrow(screen, 2).table(columns, rows).split("\n")]
         if item["open"]:
-            lines.append(screen.note("Settle it with: iwdc-distributed conflicts resolve SLOT KEY", indent=2))
+            slot = shlex.quote(item["slot"])
+            lines.append(screen.note(f"Settle it with: iwdc-distributed conflicts resolve {slot} KEY", indent=2))
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
@@ -187,12 +189,16 @@ def locks_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
             f"#{item['fencingToken']}",
             duration(item.get("remainingMs")),
             duration(item.get("ttlMs")),
-            str(item.get("waiters", 0)),
+            "-" if item.get("remainingMs") is None else str(item.get("waiters", 0)),
             item["instance"],
         ]
         for item in data
     ]
-    return screen.table(_LOCKS, rows)
+    shown = screen.table(_LOCKS, rows)
+    if all(item.get("remainingMs") is not None for item in data):
+        return shown
+    note = "Only the leader knows what is left, and who waits: ask it with --node."
+    return f"{shown}\n\n{screen.note(note, tone='dim')}"
 
 
 def locks_rows(data: Sequence[dict[str, Any]]) -> Iterable[Row]:
