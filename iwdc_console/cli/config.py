@@ -109,6 +109,7 @@ def use_context(
     Example: iwdc-distributed config use-context production --node http://10.20.0.11:3000 --node http://10.20.0.12:3000
     """
     from iwdc_console import contexts
+    from iwdc_console.client import node_root
 
     try:
         known = contexts.load()
@@ -122,7 +123,8 @@ def use_context(
                 lambda: [(each, *urls) for each, urls in sorted(known.nodes.items())],
             )
             return
-        chosen = contexts.Contexts(name, {**known.nodes, name: tuple(nodes)} if nodes else known.nodes)
+        urls = tuple(node_root(url) for url in nodes or ())
+        chosen = contexts.Contexts(name, {**known.nodes, name: urls} if urls else known.nodes)
         chosen.select(name)
         contexts.save(chosen)
     except contexts.ContextError as error:
@@ -205,5 +207,7 @@ def _text(value: object) -> str:
 def _contexts_table(known: "Contexts") -> str:
     from iwdc_console.cli.table import Column, table
 
+    if not known.nodes:
+        return "No contexts yet. Make one: iwdc-distributed config use-context NAME --node URL"
     rows = [["*" if name == known.current else "", name, ", ".join(urls)] for name, urls in sorted(known.nodes.items())]
     return table([Column("", least=1), Column("CONTEXT"), Column("NODES")], rows, width(), is_coloured())

@@ -29,6 +29,10 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="node.toml; configs/node.toml if there is one.")
 ]
 DataDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Where its journal lies.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Listen where others can reach it, without encryption.")]
+NewCluster = Annotated[
+    bool, typer.Option("--new-cluster", help="Its empty disk may vote at once: the first of a new cluster.")
+]
 Instances = Annotated[Path | None, typer.Option(metavar="FILE", help="instances.json, the members.")]
 
 
@@ -40,9 +44,8 @@ def init(
     data_dir: DataDir = None,
     instances: Instances = None,
     config: Annotated[Path, typer.Option(metavar="FILE", help="The node.toml to write.")] = DEFAULT_CONFIG,
-    new_cluster: Annotated[
-        bool, typer.Option("--new-cluster", help="Its empty disk may vote at once: the first of a new cluster.")
-    ] = False,
+    insecure: Insecure = False,
+    new_cluster: NewCluster = False,
 ) -> None:
     """Write node.toml and this instance's entry in instances.json. What is there already is never overwritten.
 
@@ -53,11 +56,7 @@ def init(
     members = instances or config.parent / "distributed" / "instances.json"
     disk = data_dir or Path("data") / id_
     with _explained():
-        added = setup.add_instance(members, id_, listen)
-        setup.write_node_toml(config, id_, cluster, listen, disk, members)
-        loaded = setup.check(config)
-        if new_cluster:
-            setup.mark_new_cluster(loaded.data_dir)
+        added = setup.carry_out(setup.Plan(config, members, id_, cluster, listen, disk, insecure), new_cluster)
     say(f"Wrote {config}" + (f" and the entry of {id_} in {members}." if added else f"; {id_} was in {members}."))
     say(f"Start it with: iwdc-distributed node run --config {config}")
 
@@ -72,15 +71,11 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any key of node.toml.")
     ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen where others can reach it, without encryption.")
-    ] = False,
+    insecure: Insecure = False,
     force_members: Annotated[
         bool, typer.Option("--force-members", help="Take a member list that changes by more than one.")
     ] = False,
-    new_cluster: Annotated[
-        bool, typer.Option("--new-cluster", help="Its empty disk may vote at once: the first of a new cluster.")
-    ] = False,
+    new_cluster: NewCluster = False,
 ) -> None:
     """Run a node until TERM or ctrl-c.
 

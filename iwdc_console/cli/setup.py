@@ -1,14 +1,17 @@
-"""What `node init` writes: `node.toml`, an entry of `instances.json`, the mark of a new cluster."""
+"""What `node init` writes: `node.toml`, an entry of `instances.json`, the mark of a new cluster; or nothing at all."""
 
 import json
 import os
 import random
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import tomli_w
 
 from iwdc_console.cli.exits import Exit, Failure
-from node.config import Config, load_config
+from node.config import Config, ConfigError, Problem, load_config
+from node.config.instances import is_unspecified
+from node.config.problems import under_its_name
 from node.journal import JOURNAL_NAME, Journal
 from node.protocol.records import Identity
 from node.protocol.recovery import new_journal_id
@@ -16,49 +19,98 @@ from node.protocol.recovery import new_journal_id
 SYNC_PATH = "/api/v1/distributed/sync"
 
 
-def add_instance(path: Path, id_: str, listen: str) -> bool:
-    """Add an instance to the list of members. False when it was there. Raises `Failure` for a list that is no list."""
-    url = f"http://{listen}{SYNC_PATH}"
+class Plan(NamedTuple):
+    """What is to be written: `config` and `instances` are files, `listen` is HOST:PORT."""
+
+    config: Path
+    instances: Path
+    id: str
+    cluster: str
+    listen: str
+    data_dir: Path
+    insecure: bool = False
+
+
+def carry_out(plan: Plan, new_cluster: bool) -> bool:
+    """Write it, once it has proved to be a configuration. False when the instance was in the list already.
+
+    Raises `Failure` for what is there already or is no list, `ConfigError` for what would not be valid, OSError. Then
+    nothing has been written.
+    """
+    if plan.config.exists():
+        raise Failure(
+            f"{plan.config} is there already.",
+            Exit.USAGE,
+            "Change it with `config set`, or write another: --config FILE",
+        )
+    if is_unspecified(plan.listen.rpartition(":")[0].strip("[]")):
+        expected = "the address that the others reach this host at: it goes into the list of members"
+        raise ConfigError([Problem("--listen", plan.listen, expected)])
+    entries = _entries(plan.instances)
+    added = all(not isinstance(entry, dict) or entry.get("id") != plan.id for entry in entries)
+    if added:
+        entries = [*entries, {"id": plan.id, "url": f"http://{plan.listen}{SYNC_PATH}"}]
+    drafted = plan._replace(config=_draft(plan.config), instances=_draft(plan.instances))
+    try:
+        _write(drafted, entries)
+        data_dir = _checked(plan, drafted).data_dir
+        if new_cluster:
+            _mark_new_cluster(data_dir)
+        drafted.config.write_text(_toml(plan), encoding="utf-8")
+        if added:
+            drafted.instances.replace(plan.instances)
+        drafted.config.replace(plan.config)
+    finally:
+        drafted.config.unlink(missing_ok=True)
+        drafted.instances.unlink(missing_ok=True)
+    return added
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _entries(path: Path) -> list[Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     except (OSError, ValueError) as error:
         raise Failure(f"{path} cannot be read: {error}", Exit.USAGE) from error
     if not isinstance(entries, list):
         raise Failure(f'{path}: expected a list of {{"id": ..., "url": ...}}', Exit.USAGE)
-    if any(isinstance(entry, dict) and entry.get("id") == id_ for entry in entries):
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([*entries, {"id": id_, "url": url}], indent=2, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
-    return True
+    return entries
 
 
-def write_node_toml(path: Path, id_: str, cluster: str, listen: str, data_dir: Path, instances: Path) -> None:
-    """Write a new `node.toml`; paths in it start at its folder. Raises `Failure` when there is one already."""
-    folder = path.parent
-    node = {
-        "id": id_,
-        "cluster": cluster,
-        "listen": listen,
-        "data_dir": os.path.relpath(data_dir, folder),
-        "instances": os.path.relpath(instances, folder),
+def _write(plan: Plan, entries: list[Any]) -> None:
+    for path in (plan.instances, plan.config):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    plan.instances.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    plan.config.write_text(_toml(plan), encoding="utf-8")
+
+
+def _toml(plan: Plan) -> str:
+    """The configuration; paths in it start at its folder."""
+    folder = plan.config.parent
+    node: dict[str, object] = {
+        "id": plan.id,
+        "cluster": plan.cluster,
+        "listen": plan.listen,
+        "data_dir": os.path.relpath(plan.data_dir, folder),
+        "instances": os.path.relpath(plan.instances, folder),
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    if plan.insecure:
+        node["insecure"] = True
+    return tomli_w.dumps({"node": node})
+
+
+def _checked(plan: Plan, drafted: Plan) -> Config:
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(tomli_w.dumps({"node": node}))
-    except FileExistsError as error:
-        raise Failure(
-            f"{path} is there already.", Exit.USAGE, "Change it with `config set`, or write another: --config FILE"
-        ) from error
+        return load_config(drafted.config, {}, {})
+    except ConfigError as error:
+        problems = under_its_name(error.problems, drafted.config, plan.config)
+        raise ConfigError(under_its_name(problems, drafted.instances, plan.instances)) from error
 
 
-def check(path: Path) -> Config:
-    """What a node would make of the file. Raises `ConfigError`."""
-    return load_config(path, {}, {})
-
-
-def mark_new_cluster(data_dir: Path) -> None:
+def _mark_new_cluster(data_dir: Path) -> None:
     """Give an empty disk an identity that may vote at once (D2). Raises `Failure` when it already has one."""
     journal = Journal.open(data_dir / JOURNAL_NAME)
     try:

@@ -4,14 +4,12 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from node.config.keys import KEYS, Given, Unfit
 from node.config.load import load_config
-from node.config.problems import ConfigError, Problem, nearest, shown
+from node.config.problems import ConfigError, Problem, nearest, shown, under_its_name
 from node.config.sources import key_lines
 
 _LITERAL = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^#"'\[{]*?)(\s*(?:#.*)?)""")
@@ -31,7 +29,8 @@ def set_in_file(path: Path, name: str, value: str) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), str(error), "a configuration file in UTF-8")]) from error
+        found = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError([Problem(str(path), found, "a configuration file in UTF-8")]) from error
     changed = set_key(text, section, key, literal)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -42,18 +41,16 @@ def set_in_file(path: Path, name: str, value: str) -> None:
     except OSError as error:
         raise ConfigError([Problem(str(path), error.strerror or str(error), "a file that can be written")]) from error
     except ConfigError as error:
-        raise ConfigError(_of_the_file(error.problems, draft, path)) from error
+        raise ConfigError(under_its_name(error.problems, draft, path)) from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _of_the_file(problems: Iterable[Problem], draft: Path, path: Path) -> list[Problem]:
-    return [replace(problem, where=problem.where.replace(str(draft), str(path))) for problem in problems]
-
-
 def _literal(section: str, key: str, value: str) -> str:
     """The value as TOML writes it. Raises ConfigError when the key does not exist or cannot take it."""
-    name = f"{section}.{key}"
+    name = f"{section}.{key}" if section else key
+    if not section:
+        raise ConfigError([Problem(name, "no section", "SECTION.KEY, such as timing.lock_ttl")])
     if section == "security.keys" and key:
         return json.dumps(value)
     if section not in KEYS:

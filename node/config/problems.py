@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class ConfigError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def under_its_name(problems: Iterable[Problem], draft: Path, path: Path) -> list[Problem]:
+    """Problems that a draft of a file has, told of the file itself."""
+    return [replace(each, where=each.where.replace(str(draft), str(path))) for each in problems]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

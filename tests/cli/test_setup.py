@@ -46,6 +46,37 @@ def test_what_is_there_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--id", "a b"], 'configs/new.toml:2: [node] id = "a b": expected'),
+        (["--listen", "nonsense"], 'configs/new.toml:4: [node] listen = "nonsense": expected HOST:PORT'),
+        (["--listen", "127.0.0.1:3100"], "configs/distributed/instances.json: entry 2 (instance-B): url ="),
+        (["--listen", "10.0.0.7:3000"], "expected a loopback address, or --insecure"),
+        (["--listen", "0.0.0.0:3000", "--insecure"], "--listen: 0.0.0.0:3000: expected the address that the others"),
+        (["--new-cluster", "--data-dir", "used"], "has been used before"),
+    ],
+)
+def test_what_would_not_be_valid_is_not_written(
+    capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    assert init("instance-A", 3100, "--new-cluster", "--data-dir", "used") == Exit.DONE
+    before = {path: path.read_bytes() for path in Path("configs").rglob("*") if path.is_file()}
+    line = ["node", "init", "--id", "instance-B", "--listen", "127.0.0.1:3101", "--config", "configs/new.toml"]
+    assert main.run([*line, *options]) == Exit.USAGE
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("configs").rglob("*") if path.is_file()} == before
+    assert main.run(line) == Exit.DONE
+
+
+def test_a_node_for_other_hosts_is_written_only_when_that_is_said() -> None:
+    line = ["node", "init", "--id", "instance-A", "--listen", "10.0.0.7:3000", "--insecure"]
+    assert main.run(line) == Exit.DONE
+    loaded = load_config(None, {}, {})
+    assert loaded.insecure
+    assert [member.url for member in loaded.settings.members] == ["http://10.0.0.7:3000/api/v1"]
+
+
 @pytest.mark.parametrize("content", ["{}", "[", "1"])
 def test_a_member_list_that_is_none_is_not_touched(capsys: pytest.CaptureFixture[str], content: str) -> None:
     members = Path("configs/distributed/instances.json")

@@ -86,6 +86,10 @@ def test_set_says_what_only_a_person_can_change(capsys: pytest.CaptureFixture[st
 
 
 def test_contexts_are_made_chosen_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "use-context"]) == Exit.DONE
+    assert capsys.readouterr().out.startswith("No contexts yet. Make one:")
+    assert run(["config", "use-context", "prod", "--node", "ftp://x"]) == Exit.USAGE
+    assert "'ftp://x' is not a node's URL" in capsys.readouterr().err
     assert run(["config", "use-context", "prod"]) == Exit.FAILED
     assert run(["config", "use-context", "prod", "--node", "http://a:1", "--node", "http://b:1"]) == Exit.DONE
     assert run(["config", "use-context", "lab", "--node", "http://c:1"]) == Exit.DONE

@@ -77,7 +77,7 @@ def test_values_are_written_as_toml(tmp_path: Path, name: str, value: str, line:
     [
         ("quorum.rul", "half", r"unknown key \[quorum\] rul: expected rule"),
         ("quorm.rule", "half", r"unknown section \[quorm\]: expected quorum"),
-        ("rule", "half", r"unknown section \[\]"),
+        ("rule", "half", r"rule: no section: expected SECTION\.KEY"),
         ("quorum.rule", "third", r'quorum.rule: "third": expected half or majority'),
         ("timing.lock_ttl", "5", r"/node.toml:3: \[timing\] lock_ttl = 5: expected more than lock_renew_interval"),
     ],
