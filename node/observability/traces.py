@@ -84,31 +84,19 @@ class TraceContext(msgspec.Struct, frozen=True):
 
     trace: str
     parent: str
-    sampled: bool
 
 
 _ids = random.Random()
 """Ids must differ, not be secret; asking the system for each costs more than all else here."""
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
 def parse_traceparent(header: str) -> TraceContext | None:
     """The context of a `traceparent` header, or None when it is malformed: then a new trace begins."""
     match = _TRACEPARENT.fullmatch(header.strip())
-    if match is None or (match[1] == "00" and match[5] is not None):
+    if match is None or (match[1] == "00" and match[4] is not None):
         return None
-    return TraceContext(match[2], match[3], bool(int(match[4], 16) & 1))
-
-
-def format_traceparent(trace: str, span: str) -> str:
-    """The `traceparent` header that makes `span` the parent of what a callee does."""
-    return f"00-{trace}-{span}-01"
-
-
-def is_trace_id(text: str) -> bool:
-    """Whether `text` is a trace id: 32 hex digits in lower case, not all zero."""
-    return _TRACE_ID.fullmatch(text) is not None
+    return TraceContext(match[2], match[3])
 
 
 def new_trace_id() -> str:
