@@ -23,6 +23,11 @@ RETRIES_PER_RENEWAL = 10
 """A renewal that fails is tried again after this part of the time between renewals."""
 
 
+def now() -> float:
+    """Seconds that also pass while the machine sleeps, where the system counts them: a lease goes on meanwhile."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Lock:
     """One lock; see `Node.lock`. `token` is its fencing token, `owner` its holder's name, `ttl_s` its lease."""
 
@@ -47,7 +52,7 @@ class Lock:
         """Seconds for which the lock can still be relied on."""
         if self._lost is not None or not self.token:
             return 0.0
-        return max(0.0, self._sent + self.ttl_s * (1 - LOSS_MARGIN) - time.monotonic())
+        return max(0.0, self._sent + self.ttl_s * (1 - LOSS_MARGIN) - now())
 
     def check(self) -> None:
         """Raise `LockLost` unless the lock can be relied on now: call it before what must not happen twice."""
@@ -58,13 +63,13 @@ class Lock:
         self._holder = asyncio.current_task()
         self._cancelling = self._holder.cancelling() if self._holder is not None else 0
         ask = AcquireLock(self.resource, self.owner, self._request_id, self.ttl_s, self._wait_s, new_trace_id())
-        self._sent = time.monotonic()
+        self._sent = now()
         try:
             granted = expect(await self._engine.call(ask, self._wait_s + CALL_TIMEOUT_S), LockGranted)
             self.token = granted.lock.fencing_token
-            if time.monotonic() - self._sent >= self._renew_s:
+            if now() - self._sent >= self._renew_s:
                 # It was waited for: only a renewal tells since when it is ours at least.
-                self._sent = time.monotonic()
+                self._sent = now()
                 expect(await self._engine.call(self._renewal(), self.ttl_s), LockGranted)
         except NodeError as problem:
             if self.token or not isinstance(problem, Refused):
@@ -104,7 +109,7 @@ class Lock:
             await asyncio.sleep(min(pause_s, left_s))
             if (left_s := self.valid_for_s) == 0:
                 break
-            sent = time.monotonic()
+            sent = now()
             answer = await self._engine.call(self._renewal(), left_s)
             if isinstance(answer, LockGranted):
                 self._sent, pause_s = sent, self._renew_s

@@ -12,6 +12,7 @@ from node import Node
 from node.config import Config, Content, Observability
 from node.embedded import LockLost, OutcomeUnknown, Refused, StartFailed
 from node.protocol.settings import Member, Settings, Timing
+from node.runtime import lease
 from node.runtime.cursor import encode_cursor
 from tests.lateness import Lateness
 from tests.ports import claimed
@@ -126,6 +127,19 @@ def test_a_lock_excludes_is_renewed_and_given_back(tmp_path: Path) -> None:
             first = lock.token
         async with nodes[2].lock("build", owner="two", wait_s=30) as lock:
             assert lock.token > first
+
+    run(tmp_path, scenario)
+
+
+def test_a_lock_is_lost_with_the_time_that_a_machine_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = lease.now
+
+    async def scenario(nodes: list[Node]) -> None:
+        async with nodes[0].lock("build", ttl_s=60) as lock:
+            lock.check()
+            monkeypatch.setattr(lease, "now", lambda: counted() + 60)
+            with pytest.raises(LockLost, match="lease ran out"):
+                lock.check()
 
     run(tmp_path, scenario)
 
