@@ -1,14 +1,16 @@
 """Time travel: the moment looked at, how it moves, what is shown of it; and back."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from iwdc_console.demo.cluster import Cluster
 from iwdc_console.locale import text
 from iwdc_console.tui.app import Console
+from iwdc_console.tui.company import Company
 from iwdc_console.tui.model.api import Event
 from iwdc_console.tui.model.milestones import Milestone
 from iwdc_console.tui.model.observation import Observation, Part
@@ -16,12 +18,15 @@ from iwdc_console.tui.model.retold import Retold
 from iwdc_console.tui.model.track import track
 from iwdc_console.tui.recording.ring import Ring
 from iwdc_console.tui.recording.tape import Tape
+from iwdc_console.tui.screens.places import PLACES
 from iwdc_console.tui.travel import SPEEDS, Travel
 from iwdc_console.tui.widgets.header import Header
+from iwdc_console.tui.widgets.table import Table
 from iwdc_console.tui.widgets.timeline_bar import TimelineBar
 from iwdc_console.tui.widgets.verdict_line import VerdictLine
-from tests.tui import driving
+from tests.tui import driving, prod_eu
 from tests.tui.prod_eu import FIXED, NAMES, NODE, NOW_MS, NOW_S, Script, observation, watched
+from tests.tui.stations import Broken, nothing
 
 A, B, C, D, E = NAMES
 MINUTE_MS = 60_000
@@ -257,6 +262,49 @@ def test_one_key_goes_into_the_past_and_back_while_the_source_goes_on() -> None:
             assert shown(console)[2] == ""
 
     asyncio.run(run())
+
+
+UNTOLD = tuple(place.key for place in PLACES if place.name not in ("proposals", "events", "conflicts"))
+"""The screens whose tables show what the journal's events do not tell of."""
+CLAIMS = ("locks.none", "traces.none", "versions.none", "leadership.no_heir", "leadership.no_changes", "chaos.force.nothing")
+
+
+def test_no_screen_claims_what_nobody_watched() -> None:
+    console = prod_eu.console(company=Company(demo=cast(Cluster, Broken())))
+    assert isinstance(console.source, Script)
+    console.source.past = PAST
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("t")
+        await until(pilot, "★", 2, app)
+        await pilot.press("comma")
+        await until(pilot, f"{B} led, term 14", 1, app)
+        for key in UNTOLD:
+            await pilot.press(key)
+            await pilot.pause()
+            await driving.until(pilot, lambda: text("panel.not_recorded") in table_of(app))
+            words = driving.shown(app)
+            assert not [claim for claim in CLAIMS if text(claim) in words], key
+        await pilot.press("3")
+        await driving.until(pilot, lambda: "the last one refused connections" in driving.shown(app))
+
+    driving.drive(act, console)
+
+
+def table_of(app: Console) -> str:
+    """The first table of the screen in front, as text."""
+    table = app.screen.query(Table).first()
+    return "".join(table.render_line(y).text for y in range(table.size.height))
+
+
+def test_a_table_that_nobody_told_of_does_not_say_that_there_is_nothing() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        for place in PLACES:
+            await pilot.press(place.key)
+            await pilot.pause()
+            await driving.until(pilot, lambda: text("table.no_data") in table_of(app))
+
+    driving.drive(act, prod_eu.console(nothing(), history=False))
 
 
 def test_without_anything_seen_there_is_nowhere_to_go() -> None:

@@ -44,7 +44,7 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
     """Who leads, how long its lease runs, who would take over."""
     part = moment.observation.status
     if part is None:
-        return [[(text("panel.waiting"), "text-muted")]]
+        return [[(text(moment.unknown), "text-muted")]]
     status, leader = part.value, part.value.leader
     if leader.id is None:
         key = "leadership.nobody" if status.quorum.sufficient else "leadership.nothing_works"
@@ -59,7 +59,7 @@ def head_lines(moment: Moment, width: int, most: int) -> list[Line]:
     if leader.id is not None and better is not None:
         outranks = clean(text("leadership.challenger", instance=better))
         lines += [[(line, "status-degraded")] for line in wrap(outranks, width)]
-    elif leader.id is not None:
+    elif leader.id is not None and leader.candidates:
         lines.append([(_next(heir), "text-muted")])
     return lines[:most]
 

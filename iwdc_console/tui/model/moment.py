@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from iwdc_console.tui.model.history import History
-from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.observation import Observation, PartName
 
 Mode = Literal["live", "paused", "past"]
 STALE_AFTER_S = 3.0
@@ -40,6 +40,14 @@ class Moment:
     def unknown(self) -> str:
         """The key of the words for a part that was never received."""
         return "panel.not_recorded" if self.past else "panel.waiting"
+
+    def missing(self, name: PartName) -> str:
+        """The key of the words for a table that is empty as nobody told of this part; empty where somebody did.
+
+        The journal's events tell of a status, but of no instance in it.
+        """
+        untold = getattr(self.observation, name) is None or (name == "status" and self.observation.retold)
+        return ("panel.not_recorded" if self.past else "table.no_data") if untold else ""
 
     @property
     def stale(self) -> bool:

@@ -12,12 +12,13 @@ import msgspec
 from iwdc_console.tui.model.api import Conflict, Event, Leader, Proposal, Status, Vote
 from iwdc_console.tui.model.milestones import Milestone, of_event
 from iwdc_console.tui.model.observation import Observation, Part
+from iwdc_console.tui.model.succession import ELECTED
 from iwdc_console.tui.model.timeline import announced, proposed
 
 HLC_COUNTER_BITS = 16
 KINDS = {"SNAPSHOT_PROPOSAL": "snapshot", "DIFF_PROPOSAL": "diff", "ROLLBACK_PROPOSAL": "rollback"}
 ACCEPTS = ("SNAPSHOT_ACCEPT", "DIFF_ACCEPT", "ROLLBACK_ACCEPT")
-TELLING = (*KINDS, *ACCEPTS, "VOTES", "LEADER_ELECTED", "CONFLICT_RESOLVED", "SKIPPED_QUORUM")
+TELLING = (*KINDS, *ACCEPTS, "VOTES", ELECTED, "CONFLICT_RESOLVED", "SKIPPED_QUORUM")
 """The types of events that are read here."""
 
 
@@ -66,6 +67,7 @@ class Retold:
         return Observation(
             context=self._context, retold=True, status=part(status), proposals=part(proposals[::-1]),
             conflicts=part(tuple(told.conflicts(proposals))), events=part(known),
+            elections=part(tuple(event for event in known if event.type == ELECTED)),
         )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ class _Told:
 
     def take(self, event: Event) -> None:
         payload = event.payload
-        if event.type == "LEADER_ELECTED":
+        if event.type == ELECTED:
             term = payload.get("term")
             if isinstance(term, int) and term >= self.leader.term:
                 self.leader = Leader(str(payload.get("leader", "")) or None, term, time_of(event))

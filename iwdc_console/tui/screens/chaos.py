@@ -53,7 +53,7 @@ class Chaos(View):
 
     def body(self) -> ComposeResult:
         """Nodes; links beside what is in force; what came of the last fault."""
-        yield Table(COLUMNS, "panel.nodes", id="nodes", empty="table.no_data")
+        yield Table(COLUMNS, "panel.nodes", id="nodes")
         with Horizontal(id="middle"):
             yield Lines("chaos.links", self._links, id="links")
             yield Lines("chaos.in_force", self._force, id="force")
@@ -88,16 +88,17 @@ class Chaos(View):
         status = moment.observation.status
         links = broken_links(status.value) if status is not None else []
         self._blind = {link: self._blind.get(link, moment.now_ms) for link in links}
-        self.query_one(Table).show_rows(node_rows(self.state, moment), self.console.clock.mono_s())
+        nodes = [] if moment.past else node_rows(self.state, moment)
+        self.query_one(Table).show_rows(nodes, self.console.clock.mono_s(), moment.unknown if moment.past else "")
 
     def _links(self, moment: Moment, width: int, most: int) -> list[Line]:
-        return link_lines(self.state, width, most)
+        return not_recorded(moment) or link_lines(self.state, width, most)
 
     def _force(self, moment: Moment, width: int, most: int) -> list[Line]:
-        return force_lines(self.state, moment, width, most)
+        return not_recorded(moment) or force_lines(self.state, moment, width, most)
 
     def _outcome(self, moment: Moment, width: int, most: int) -> list[Line]:
-        return outcome_lines(self._rehearsal, self._problem, self._blind, moment, width, most)
+        return not_recorded(moment) or outcome_lines(self._rehearsal, self._problem, self._blind, moment, width, most)
 
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
@@ -143,6 +144,11 @@ class Chaos(View):
         self._problem = problem
         if self.is_mounted:
             self.show(self.console.moment())
+
+
+def not_recorded(moment: Moment) -> list[Line]:
+    """What was done to the nodes is known of the present alone."""
+    return [[(text(moment.unknown), "text-muted")]] if moment.past else []
 
 
 def _lines(offered: Sequence[Choice]) -> list[str]:

@@ -30,7 +30,7 @@ class Clock(View):
     def body(self) -> ComposeResult:
         """The asked node's clock, all clocks, and the measurements over time."""
         yield Lines("panel.clock", drift.head_lines, id="head", most=4)
-        yield Table(drift.COLUMNS, "panel.clocks", id="clocks", empty="table.no_data")
+        yield Table(drift.COLUMNS, "panel.clocks", id="clocks")
         yield Lines("panel.offset", self._plot, id="plot")
 
     def _plot(self, moment: Moment, width: int, most: int) -> list[Line]:
@@ -38,7 +38,7 @@ class Clock(View):
 
     def update(self, moment: Moment) -> None:
         """The table; the panels show themselves."""
-        self.query_one(Table).show_rows(drift.rows(moment), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(drift.rows(moment), self.console.clock.mono_s(), moment.missing("status"))
         self._about()
 
     def _about(self) -> None:

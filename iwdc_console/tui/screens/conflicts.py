@@ -44,7 +44,9 @@ class Conflicts(View):
 
     def update(self, moment: Moment) -> None:
         """The slots; the candidates show themselves."""
-        self.query_one(Table).show_rows(conflicts.rows(moment), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(
+            conflicts.rows(moment), self.console.clock.mono_s(), moment.missing("conflicts")
+        )
 
     @on(Table.Moved)
     def _moved(self) -> None:

@@ -53,8 +53,9 @@ class Events(View):
         self._words = ""
         self._mode = ""
         self._first = 0
-        self._filled = (-1, "")
-        """The timeline's version that the table shows, and the language in which."""
+        self._untold = ""
+        self._filled = (-1, "", "")
+        """The timeline's version that the table shows, the language in which, and what it says if there is none."""
 
     def body(self) -> ComposeResult:
         """The timeline, and beneath it the event under the cursor when asked for."""
@@ -77,18 +78,19 @@ class Events(View):
         """Take in what is new. The past has a timeline of its own."""
         if moment.past or self._mode == "past":
             self._timeline, self._rows = Timeline(), {}
-            self._filled = (-1, "")
+            self._filled = (-1, "", "")
         self._mode = moment.mode
         part = moment.observation.events
         if part is not None:
             self._timeline.add(part.value)
-        if self._filled != (self._timeline.version, language()):
+        self._untold = moment.missing("events")
+        if self._filled != (self._timeline.version, language(), self._untold):
             self._refill()
 
     def _refill(self) -> None:
         if self._filled[1] != language():
             self._rows = {}
-        self._filled = (self._timeline.version, language())
+        self._filled = (self._timeline.version, language(), self._untold)
         table = self.query_one(Table)
         if len(self._rows) > KEPT + SPARE:
             self._rows = {event.id: self._rows[event.id] for event in self._timeline.events if event.id in self._rows}
@@ -96,7 +98,8 @@ class Events(View):
         if self._selection != ALL:
             chosen = [event for event in chosen if self._selection.keeps(event)]
         rows = [self._rows.get(event.id) or self._row(event) for event in chosen]
-        table.show_rows(rows, self.console.clock.mono_s())
+        missing = "events.not_chosen" if self._timeline.events else self._untold
+        table.show_rows(rows, self.console.clock.mono_s(), missing)
 
     def _row(self, event: Event) -> Row:
         """An event's row is made once."""

@@ -35,7 +35,7 @@ class Instances(View):
 
     def body(self) -> ComposeResult:
         """Table, detail, matrix."""
-        yield Table(MEMBER_COLUMNS, "screen.instances", id="members", empty="table.no_data")
+        yield Table(MEMBER_COLUMNS, "screen.instances", id="members")
         with Horizontal(id="lower"):
             with Vertical(id="detail"):
                 yield Lines("panel.detail", self._detail, id="detail-lines")
@@ -46,7 +46,7 @@ class Instances(View):
 
     def update(self, moment: Moment) -> None:
         """The table first: the detail follows its cursor."""
-        self.query_one(Table).show_rows(instance_rows(moment), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(instance_rows(moment), self.console.clock.mono_s(), moment.missing("status"))
 
     def suggested(self, moment: Moment) -> str:
         """Who is not well is what one came for, unless that is already looked at."""

@@ -38,14 +38,16 @@ class Leadership(View):
     def body(self) -> ComposeResult:
         """The leader, the candidates, the history."""
         yield Lines("panel.leader", leadership.head_lines, id="head", most=4)
-        yield Table(leadership.CANDIDATES, "panel.voters", id="candidates", empty="table.no_data")
+        yield Table(leadership.CANDIDATES, "panel.voters", id="candidates")
         yield Table(leadership.CHANGES, "panel.elections", id="changes", empty="leadership.no_changes")
 
     def update(self, moment: Moment) -> None:
         """Both tables; the head shows itself."""
         now_s = self.console.clock.mono_s()
-        self.query_one("#candidates", Table).show_rows(leadership.candidate_rows(moment), now_s)
-        self.query_one("#changes", Table).show_rows(leadership.change_rows(moment), now_s)
+        self.query_one("#candidates", Table).show_rows(
+            leadership.candidate_rows(moment), now_s, moment.missing("status")
+        )
+        self.query_one("#changes", Table).show_rows(leadership.change_rows(moment), now_s, moment.missing("elections"))
 
     @work(exclusive=True, group="order")
     async def action_step_down(self) -> None:

@@ -50,7 +50,7 @@ class Locks(View):
     def update(self, moment: Moment) -> None:
         """The locks as they are at this moment."""
         held = frozenset() if moment.past else frozenset(self.console.holdings.held)
-        self.query_one(Table).show_rows(locks.rows(moment, held), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(locks.rows(moment, held), self.console.clock.mono_s(), moment.missing("locks"))
 
     def select(self, key: str) -> None:
         """One lock."""

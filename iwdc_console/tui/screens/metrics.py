@@ -38,7 +38,7 @@ class Metrics(View):
 
     def body(self) -> ComposeResult:
         """All series, and what the one under the cursor counts."""
-        yield Table(metrics.COLUMNS, "screen.metrics", id="series", empty="table.no_data")
+        yield Table(metrics.COLUMNS, "screen.metrics", id="series")
         yield Lines("panel.meaning", self._note, id="note", most=2)
 
     def _note(self, moment: Moment, width: int, most: int) -> list[Line]:
@@ -53,7 +53,7 @@ class Metrics(View):
             self._meters, self._by_key = Meters(), {}
         self._past, self._at_s = moment.past, part.at_s if part is not None else 0.0
         if part is None:
-            self.query_one(Table).show_rows([], self.console.clock.mono_s())
+            self.query_one(Table).show_rows([], self.console.clock.mono_s(), moment.missing("metrics"))
             return
         try:
             self._meters.add(part)

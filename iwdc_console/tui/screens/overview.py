@@ -58,7 +58,7 @@ class Overview(View):
     def body(self) -> ComposeResult:
         """Who is there, above; what happened last and what is open, beneath; more at the right where there is room."""
         with Horizontal(id="top"):
-            yield Table(overview.INSTANCE_COLUMNS, "screen.instances", id="instances", empty="table.no_data")
+            yield Table(overview.INSTANCE_COLUMNS, "screen.instances", id="instances")
             yield Lines("panel.matrix", matrix_lines, id="matrix")
             yield Lines("panel.drift", overview.drift_lines, id="drift")
         with Horizontal(id="bottom"):
@@ -72,7 +72,7 @@ class Overview(View):
     def update(self, moment: Moment) -> None:
         """The instances, all of them if there is room; the panels show themselves."""
         table = self.query_one(Table)
-        table.show_rows(overview.instance_rows(moment), self.console.clock.mono_s())
+        table.show_rows(overview.instance_rows(moment), self.console.clock.mono_s(), moment.missing("status"))
         lines = max(MATRIX_LINES, table.virtual_size.height)
         self.query_one("#top").styles.height = lines + table.gutter.height
 

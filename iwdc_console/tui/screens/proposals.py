@@ -54,7 +54,9 @@ class Proposals(View):
 
     def update(self, moment: Moment) -> None:
         """The history; the vote shows itself."""
-        self.query_one(Table).show_rows(proposals.rows(moment), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(
+            proposals.rows(moment), self.console.clock.mono_s(), moment.missing("proposals")
+        )
 
     def select(self, key: str) -> None:
         """The vote on one proposal."""

@@ -51,7 +51,7 @@ class Traces(View):
 
     def update(self, moment: Moment) -> None:
         """The list; the waterfall shows itself."""
-        self.query_one(Table).show_rows(traces.rows(moment), self.console.clock.mono_s())
+        self.query_one(Table).show_rows(traces.rows(moment), self.console.clock.mono_s(), moment.missing("traces"))
 
     def select(self, key: str) -> None:
         """Show a trace, though it may not be in the list."""

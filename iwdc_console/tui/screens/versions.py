@@ -90,7 +90,7 @@ class Versions(View):
         """The matrix; the panels show themselves."""
         table = self.query_one(Table)
         table.show_columns(versions.columns(moment))
-        table.show_rows(versions.rows(moment, self._base), self.console.clock.mono_s())
+        table.show_rows(versions.rows(moment, self._base), self.console.clock.mono_s(), moment.missing("versions"))
         self._look(moment)
 
     def _look(self, moment: Moment) -> None:

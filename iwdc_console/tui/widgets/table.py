@@ -125,14 +125,21 @@ class Table(ScrollView, can_focus=True):
         self._widths: list[int] = []
         self._widths_for: tuple[tuple[Column, ...], int] = ((), 0)
         self._empty = empty
+        self._missing = "table.no_data"
         self._copies = copies
         self._tail = tail
         self._looks = Looks(self)
 
     # What is shown
 
-    def show_rows(self, rows: Sequence[Row], now_s: float) -> None:
-        """Show these rows; changed cells glow until `GLOW_S` after `now_s`."""
+    def show_rows(self, rows: Sequence[Row], now_s: float, missing: str = "") -> None:
+        """Show these rows; changed cells glow until `GLOW_S` after `now_s`.
+
+        If there are none because nobody told, `missing` is the key of the words that say so.
+        """
+        if missing != self._missing:
+            self._missing = missing
+            self.refresh()
         if rows is self._given and not self._glowing:
             self._entitle()
             return
@@ -173,7 +180,7 @@ class Table(ScrollView, can_focus=True):
         self._lines = [(row, is_note) for row in self.shown for is_note in (WITH_NOTE if row.note else ALONE)]
         self._first_line = {row.key: at for at, (row, is_note) in enumerate(self._lines) if not is_note}
         self._entitle()
-        height = len(self._lines) + HEADING_LINES
+        height = max(1, len(self._lines)) + HEADING_LINES
         if self.virtual_size.height != height:
             self.virtual_size = Size(self.scrollable_content_region.width, height)
         if self._tail and not follows:
@@ -242,7 +249,7 @@ class Table(ScrollView, can_focus=True):
         at = self.scroll_offset.y + y - HEADING_LINES
         if at >= len(self._lines):
             if not self._lines and y == 1:
-                words = text("table.filtered_out") if self._rows else text(self._empty)
+                words = text("table.filtered_out" if self._rows else self._missing or self._empty)
                 return self._looks.strip([(cut(words, width), "$text-muted")], width)
             return Strip.blank(width, self.visual_style.rich_style)
         row, is_note = self._lines[at]
