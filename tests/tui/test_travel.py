@@ -266,7 +266,14 @@ def test_one_key_goes_into_the_past_and_back_while_the_source_goes_on() -> None:
 
 UNTOLD = tuple(place.key for place in PLACES if place.name not in ("proposals", "events", "conflicts"))
 """The screens whose tables show what the journal's events do not tell of."""
-CLAIMS = ("locks.none", "traces.none", "versions.none", "leadership.no_heir", "leadership.no_changes", "chaos.force.nothing")
+CLAIMS = (
+    "locks.none",
+    "traces.none",
+    "versions.none",
+    "leadership.no_heir",
+    "leadership.no_changes",
+    "chaos.force.nothing",
+)
 
 
 def test_no_screen_claims_what_nobody_watched() -> None:
