@@ -7,6 +7,7 @@ their floor, so that they still depend on the set alone.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
+from operator import not_
 
 import msgspec
 
@@ -66,10 +67,8 @@ class Told:
 
     def split(self, low: int) -> tuple[list[ProposalState], list[ProposalState]]:
         """What was told of up to a number, and beyond."""
-        return (
-            list(compress(self.proposals, [seq <= low for seq in self.seqs])),
-            list(compress(self.proposals, [seq > low for seq in self.seqs])),
-        )
+        above = [seq > low for seq in self.seqs]
+        return list(compress(self.proposals, map(not_, above))), list(compress(self.proposals, above))
 
     def last(self, above: int, upto: int) -> int:
         """The latest time between two numbers, 0 for none."""

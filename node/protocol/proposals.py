@@ -308,21 +308,25 @@ class Proposals:
     def _answer_or_wait(self, call: int, key: str, wait_s: float, *, existing: bool) -> None:
         ctx = self._ctx
         state = self._fold.get(key)
-        if wait_s <= 0 or state is None or state.verdict != "pending":
+        if wait_s > 0 and state is not None and state.verdict == "pending":
+            self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, ctx.mono + wait_s))
+            ctx.wake(ctx.mono + wait_s)
+        elif state is None or existing:
             self._reply(call, key, existing=existing)
-            return
-        self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, ctx.mono + wait_s))
-        ctx.wake(ctx.mono + wait_s)
+        else:
+            self._show(call, state, existing=False)  # It is new: nobody can have been told anything else of it.
 
     def _reply(self, call: int, key: str, *, existing: bool, after: int | None = None) -> None:
-        ctx = self._ctx
         state = self._fold.get(key)
-        if state is None:
-            detail = f"{key} was decided, and lies behind the compaction floor; look which version is current"
-            ctx.reply(call, Maybe("forgotten", detail))
-            return
+        if state is None or self._fold.is_unsure(state):
+            detail = f"what decided {key} lies behind the compaction floor; look which version is current"
+            self._ctx.reply(call, Maybe("forgotten", detail))
+        else:
+            self._show(call, state, existing=existing, after=after)
+
+    def _show(self, call: int, state: ProposalState, *, existing: bool, after: int | None = None) -> None:
         answer = ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
-        ctx.reply(call, answer, ctx.persist_number if after is None else after)
+        self._ctx.reply(call, answer, self._ctx.persist_number if after is None else after)
 
     def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""

@@ -132,14 +132,7 @@ class Lineage:
                 self.restored[rollback.payload.version] = rollback
         self.voids = merge([*voids, *(Void.of(p.payload.version, p.payload.base) for p in rollbacks if p.payload.base)])
         for proposal in proposals:
-            kind, version = proposal.payload.kind, proposal.payload.version
-            if kind == "snapshot" and not self.voids and version not in self.by_version and not self._waiting:
-                # What most are: it stands on nothing, and nothing waits for it.
-                self.by_version[version] = proposal
-                self.reachable.add(version)
-                if self.current is None or self.current.order < proposal.order:
-                    self.current = proposal
-            elif kind != "rollback":
+            if proposal.payload.kind != "rollback":
                 self.add(proposal)
 
     def is_void(self, order: VersionKey) -> bool:
@@ -149,13 +142,13 @@ class Lineage:
 
     def add(self, proposal: ProposalState) -> None:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""
-        version = proposal.payload.version
-        former = self.by_version.get(version)
-        if former is None or (proposal.hlc, proposal.key) < (former.hlc, former.key):
+        payload = proposal.payload
+        version, base = payload.version, payload.base
+        former = self.by_version.setdefault(version, proposal)
+        if former is not proposal and (proposal.hlc, proposal.key) < (former.hlc, former.key):
             self.by_version[version] = proposal
-        if version in self.reachable or self.is_void(proposal.order):
+        if version in self.reachable or (self.voids and self.is_void(proposal.order)):
             return
-        base = proposal.payload.base
         if base is None or proposal.rooted or (base in self.reachable and self._stands_on(proposal, base)):
             self._reach(proposal)
         else:
@@ -173,7 +166,8 @@ class Lineage:
             self.reachable.add(version)
             if self.current is None or self.current.order < each.order:
                 self.current = each
-            ready += [p for p in self._waiting.pop(version, ()) if self._stands_on(p, version)]
+            if version in self._waiting:
+                ready += [p for p in self._waiting.pop(version) if self._stands_on(p, version)]
 
 
 def _low(void: Void) -> VersionKey:
