@@ -77,5 +77,5 @@ class ProposalViews:
             reason=state.reason,
             decided_at=state.decided_ms,
             content=proposal.carried,
-            settled=self._fold.settled(state.key),
+            settled=state.settled,
         )
