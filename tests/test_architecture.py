@@ -106,10 +106,6 @@ def test_purity_is_let_pass(source: str) -> None:
     assert list(offences(source)) == []
 
 
-WORLD = re.compile(r"node\.simulation\.[a-z]+")
-"""The simulator's world and what lives in it, which know one another."""
-
-
 def imported(source: str, modules: frozenset[str]) -> frozenset[str]:
     """Which of `modules` a source imports, anywhere in it and for types alone as well."""
     named: set[str] = set()
@@ -126,12 +122,7 @@ def imported(source: str, modules: frozenset[str]) -> frozenset[str]:
 def circle(sources: Mapping[str, str]) -> list[str]:
     """Modules that import one another in a circle, by their sources; none: an empty list."""
     modules = frozenset(sources)
-    graph = {
-        module: {
-            other for other in imported(source, modules) if not (WORLD.fullmatch(module) and WORLD.fullmatch(other))
-        }
-        for module, source in sources.items()
-    }
+    graph = {module: imported(source, modules) for module, source in sources.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as found:

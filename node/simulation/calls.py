@@ -5,13 +5,11 @@ breaks the connections of all who wait.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from node.protocol.effects import Called, Cancelled, Gathered
 from node.protocol.requests import Answer, Request
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
+from node.simulation.life import Life
+from node.simulation.schedule import Schedule
 
 OnAnswer = Callable[[Answer | None], None]
 """Told the answer, or None when the connection broke before there was one."""
@@ -21,18 +19,14 @@ ANSWER_S = 0.0001
 
 
 class Calls:
-    """What one incarnation of a process was asked and has not answered; a restarted process gets a new one."""
+    """What one incarnation of a process was asked and has not answered."""
 
-    def __init__(self, process: "Process") -> None:
-        self._process = process
-        self._world = process.world
+    def __init__(self, life: Life, schedule: Schedule) -> None:
+        self._life = life
+        self._schedule = schedule
         self._waiting: dict[int, OnAnswer] = {}
         self._gathered: list[Called] = []
         self._numbers = 0
-
-    @property
-    def _ended(self) -> bool:
-        return self._process.calls is not self
 
     def take(self, request: Request, on_answer: OnAnswer) -> int:
         """A client's request; returns its number, with which it can be cancelled."""
@@ -42,41 +36,33 @@ class Calls:
         return self._numbers
 
     def _arrive(self, number: int, request: Request) -> None:
-        if self._process.paused:
-            self._process.inbox.append((self._arrive, (number, request)))
-        elif number in self._waiting:
+        if not self._life.waits(self._arrive, number, request) and number in self._waiting:
             if not self._gathered:
-                self._world.schedule.after(0.0, self._hand_over)
+                self._schedule.after(0.0, self._hand_over)
             self._gathered.append(Called(number, request))
 
     def _hand_over(self) -> None:
-        process = self._process
-        if self._ended:
-            return
-        if process.paused:
-            process.inbox.append((self._hand_over, ()))
+        if self._life.ended or self._life.waits(self._hand_over):
             return
         calls = tuple(called for called in self._gathered if called.call in self._waiting)
         self._gathered = []
         if calls:
-            process.step(Gathered(calls) if len(calls) > 1 else calls[0])
+            self._life.step(Gathered(calls) if len(calls) > 1 else calls[0])
 
     def cancel(self, number: int) -> None:
         """The client of a call has gone."""
-        if self._ended:
+        if self._life.ended or self._life.waits(self.cancel, number):
             return
-        if self._process.paused:
-            self._process.inbox.append((self.cancel, (number,)))
-        elif self._waiting.pop(number, None):
-            self._process.step(Cancelled(number))
+        if self._waiting.pop(number, None):
+            self._life.step(Cancelled(number))
 
     def answer(self, number: int, answer: Answer) -> None:
         """The core answers; nobody hears it whose client has gone."""
         on_answer = self._waiting.pop(number, None)
         if on_answer:
-            self._world.schedule.after(ANSWER_S, on_answer, answer)
+            self._schedule.after(ANSWER_S, on_answer, answer)
 
     def break_off(self) -> None:
         """The process has ended."""
         for on_answer in self._waiting.values():
-            self._world.schedule.after(ANSWER_S, on_answer, None)
+            self._schedule.after(ANSWER_S, on_answer, None)

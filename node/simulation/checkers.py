@@ -8,7 +8,7 @@
 Besides: terms never fall, one vote a term, control logs and event logs are contiguous and equal where they overlap.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,11 +19,10 @@ from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
 from node.protocol.requests import LockGranted, LockView, ProposalAnswer, ProposalView, Published
 from node.simulation.ballots import Ballots
+from node.simulation.ground import Ground
+from node.simulation.holdings import Holdings
+from node.simulation.process import Process
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
 
 FINAL = ("accepted", "rejected")
 _TELLING = frozenset({PreVoteAnswer, VoteRequest, ControlReset, ControlAppend})
@@ -34,11 +33,18 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Checkers:
-    """One set of checkers for one world. Every method but the questions raises `Violation` when a promise is broken."""
+    """One set of checkers for one world. Every method but the questions raises `Violation` when a promise is broken.
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        plan = world.plan
+    `processes` are the world's own, as they come and go; `holdings` is what clients were told of locks.
+    """
+
+    def __init__(self, ground: Ground, processes: Sequence[Process], holdings: Holdings) -> None:
+        self._schedule = ground.schedule
+        self._plan = ground.plan
+        self._processes = processes
+        self._holdings = holdings
+        self.disks_lost = 0
+        """So many disks may lack what a majority is said to hold."""
         self._terms: dict[str, int] = {}
         self._votes: dict[tuple[str, int], str | None] = {}
         self._positions: dict[str, tuple[int, int]] = {}
@@ -51,7 +57,7 @@ class Checkers:
         self._published: dict[tuple[str, int], str] = {}
         self._lost: set[tuple[str, int]] = set()
         self._disks_lost: set[str] = set()
-        self._ballots = Ballots(plan.rule == "majority")
+        self._ballots = Ballots(ground.plan.rule == "majority")
         self._verdicts: dict[str, tuple[str, str]] = {}
         self._refusals: set[tuple[str, str]] = set()
         """Process and proposal that it showed as rejected, by what is on its disk."""
@@ -71,7 +77,7 @@ class Checkers:
 
     # Processes and disks.
 
-    def started(self, process: "Process") -> None:
+    def started(self, process: Process) -> None:
         """A process begins on what its disk holds."""
         image = process.disk.now
         self._terms[process.name] = image.hard.term
@@ -79,12 +85,12 @@ class Checkers:
         self._floors[process.name] = dict(image.floor.vector) if image.floor else {}
         self._refusing.pop(process.name, None)
 
-    def disk_lost(self, process: "Process", before: dict[str, int]) -> None:
+    def disk_lost(self, process: Process, before: dict[str, int]) -> None:
         """A disk was wiped or rolled back: what it alone held is gone, and is not demanded any more."""
         self._disks_lost.add(process.name)
         # It shows again as open what it has to hear the votes of again.
         self._refusals = {shown for shown in self._refusals if shown[0] != process.name}
-        others = [p.disk.vector for p in self._world.processes if p is not process]
+        others = [p.disk.vector for p in self._processes if p is not process]
         for journal, seq in before.items():
             kept = max([process.disk.vector.get(journal, 0)] + [v.get(journal, 0) for v in others])
             for gone in range(kept + 1, seq + 1):
@@ -92,12 +98,12 @@ class Checkers:
                 self._events.pop((journal, gone), None)
                 self._ballots.forget((journal, gone))
 
-    def used(self, process: "Process", content: Wanted) -> None:
+    def used(self, process: Process, content: Wanted) -> None:
         """A core wants content to stand for its version: it must be there (P3)."""
         if content.content.key not in process.disk.contents:
             self._fail("P3", process.name, f"{content.version} is to be used without its content")
 
-    def intended(self, process: "Process", records: tuple[Record, ...]) -> None:
+    def intended(self, process: Process, records: tuple[Record, ...]) -> None:
         """A core has decided to write this: what it ends may from now on be missing elsewhere."""
         heard = process.hearing
         stranger = heard.sender if heard is not None and heard.digest != process.running.parts.members.digest else None
@@ -111,14 +117,14 @@ class Checkers:
             if stranger is not None:
                 self._heeds(process, stranger, record)
 
-    def _heeds(self, process: "Process", sender: str, record: Record) -> None:
+    def _heeds(self, process: Process, sender: str, record: Record) -> None:
         """What a member said that runs another configuration has had this written."""
         taken = isinstance(record, ControlAppended) and self._leaders.get(record.stamp) != process.name
         if taken or (isinstance(record, Vote) and record.voted_for == sender):
             story = f"takes a {type(record).__name__} from {sender}, which runs another configuration"
             self._fail("M2", process.name, story)
 
-    def committed(self, process: "Process", records: tuple[Record, ...]) -> None:
+    def committed(self, process: Process, records: tuple[Record, ...]) -> None:
         """A persist has become durable."""
         for record in records:
             match record:
@@ -142,19 +148,19 @@ class Checkers:
             journal, expected, found = process.disk.gaps[0]
             self._fail("V1", process.name, f"journal {journal}: expected {expected}, wrote {found}")
 
-    def _rests_below(self, process: "Process", vector: dict[str, int]) -> None:
+    def _rests_below(self, process: Process, vector: dict[str, int]) -> None:
         former = self._floors.get(process.name, {})
         back = {j: (seq, vector.get(j, 0)) for j, seq in former.items() if vector.get(j, 0) < seq}
         if back:
             self._fail("C1", process.name, f"its floor goes back: {back}")
         self._floors[process.name] = vector
         voters = process.settings.voters
-        floors = [p.disk.now.control.floor for p in self._world.processes if p.id in voters]
+        floors = [p.disk.now.control.floor for p in self._processes if p.id in voters]
         covering = sum(1 for f in floors if f and all(f.vector.get(j, 0) >= seq for j, seq in vector.items()))
-        if covering + self._world.disks_lost <= len(voters) // 2:
+        if covering + self.disks_lost <= len(voters) // 2:
             self._fail("C1", process.name, f"acts on a floor that {covering} of {len(voters)} control logs have")
 
-    def _voted(self, process: "Process", vote: Vote) -> None:
+    def _voted(self, process: Process, vote: Vote) -> None:
         name = process.name
         if vote.term < self._terms[name]:
             self._fail("E1", name, f"term falls from {self._terms[name]} to {vote.term}")
@@ -168,7 +174,7 @@ class Checkers:
             self._fail("E1", name, f"in term {vote.term} voted for {former}, then for {vote.voted_for}")
         self._votes[name, vote.term] = vote.voted_for
 
-    def _extended(self, process: "Process", stamp: int, index: int, entry: bytes) -> None:
+    def _extended(self, process: Process, stamp: int, index: int, entry: bytes) -> None:
         was = self._positions[process.name]
         if was != (stamp, index - 1):
             self._fail("L1", process.name, f"control log at {was} is extended by {stamp, index}")
@@ -176,16 +182,16 @@ class Checkers:
         if self._entries.setdefault((stamp, index), entry) != entry:
             self._fail("L1", process.name, f"two different control entries at {stamp, index}")
 
-    def _given(self, process: "Process", term: int, grant: Grant) -> None:
-        lock, plan = grant.lock, self._world.plan
-        if any(each.disk.now.stamp > term for each in self._world.processes):
+    def _given(self, process: Process, term: int, grant: Grant) -> None:
+        lock, plan = grant.lock, self._plan
+        if any(each.disk.now.stamp > term for each in self._processes):
             return  # Written by a leader that does not know yet that it was replaced: nobody confirms it (L1).
-        gone_s = self._world.holdings.gone_s(lock.request_id, lock.token)
+        gone_s = self._holdings.gone_s(lock.request_id, lock.token)
         # A mark is kept for one TTL by the leader's clock.
         if plan.clocks_agree and gone_s < plan.timing.lock_ttl / 2:
             self._fail("L2", process.name, f"{lock.request_id}, released {gone_s:.1f} s ago, gets #{lock.token}")
 
-    def _appended(self, process: "Process", event: Event) -> None:
+    def _appended(self, process: Process, event: Event) -> None:
         place = (event.journal, event.seq)
         if event.type == LEADER_ELECTED and place not in self._events and len(process.settings.voters) > 1:
             self._is_announced(process, event)
@@ -194,7 +200,7 @@ class Checkers:
             self._fail("V1", process.name, f"{place} is event {event.id} here and {known} elsewhere")
         self._ballots.take(event)
 
-    def _is_announced(self, process: "Process", event: Event) -> None:
+    def _is_announced(self, process: Process, event: Event) -> None:
         term, leader = event.payload["term"], event.payload["leader"]
         if (
             event.origin != leader
@@ -204,14 +210,14 @@ class Checkers:
             by = self._announced.get(term, "no event")
             self._fail("E4", process.name, f"{event.id} says that {leader} leads term {term}; before it {by} did")
         voters = process.settings.voters
-        stamped = sum(1 for p in self._world.processes if p.id in voters and p.disk.now.stamp >= term)
-        if stamped + self._world.disks_lost <= len(voters) // 2:
+        stamped = sum(1 for p in self._processes if p.id in voters and p.disk.now.stamp >= term)
+        if stamped + self.disks_lost <= len(voters) // 2:
             self._fail("E4", process.name, f"{leader} serves in term {term}, under which {stamped} disks hold the log")
         self._announced[term] = event.id
 
     # What leaves.
 
-    def left(self, process: "Process", effect: Send | Reply | Emit) -> None:
+    def left(self, process: Process, effect: Send | Reply | Emit) -> None:
         """An effect leaves a process: from now on it may have consequences."""
         if isinstance(effect, Send):
             if type(effect.message) in _TELLING:
@@ -233,7 +239,7 @@ class Checkers:
                     if event.seq > process.disk.vector.get(event.journal, 0):
                         self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
 
-    def _told(self, process: "Process", send: Send) -> None:
+    def _told(self, process: Process, send: Send) -> None:
         match send:
             case Send(to, PreVoteAnswer(term, True)):
                 self._encouraged.setdefault((to, term), set()).add(process.id)
@@ -249,7 +255,7 @@ class Checkers:
             case Send(_, ControlAppend() as append):
                 self._leads(process, append.term)
 
-    def _leads(self, process: "Process", term: int) -> None:
+    def _leads(self, process: Process, term: int) -> None:
         leader = self._leaders.get(term)
         if leader == process.name:
             return
@@ -261,10 +267,10 @@ class Checkers:
             self._fail("promise 1", process.name, f"leads term {term} with votes of {voted} only")
         self._leaders[term] = process.name
 
-    def _carries(self, process: "Process", reset: ControlReset) -> None:
+    def _carries(self, process: Process, reset: ControlReset) -> None:
         if reset.term < max(self._leaders):
             return
-        locks, told = reset.state.locks, self._world.holdings
+        locks, told = reset.state.locks, self._holdings
         if reset.state.token < told.highest_token:
             self._fail(
                 "promise 2",
@@ -280,11 +286,11 @@ class Checkers:
             if lock.token in told.ended:
                 self._fail("promise 3", process.name, f"term {reset.term} holds released {lock.resource} #{lock.token}")
 
-    def _rests_on_majority(self, process: "Process", lock: LockView) -> None:
+    def _rests_on_majority(self, process: Process, lock: LockView) -> None:
         voters = process.settings.voters
-        disks = [p.disk.now.control for p in self._world.processes if p.id in voters]
+        disks = [p.disk.now.control for p in self._processes if p.id in voters]
         holding = sum(1 for control in disks if control.token >= lock.fencing_token)
-        if holding + self._world.disks_lost <= len(voters) // 2:
+        if holding + self.disks_lost <= len(voters) // 2:
             self._fail(
                 "promise 1",
                 process.name,
@@ -297,13 +303,13 @@ class Checkers:
         """An event was acknowledged, as being on a quorum of disks if so asked."""
         self._published[answer.journal, answer.seq] = answer.id
         if quorum and not answer.existing:
-            processes = self._world.processes
+            processes = self._processes
             holding = sum(1 for p in processes if p.disk.vector.get(answer.journal, 0) >= answer.seq)
-            need = required(len(processes), self._world.plan.rule)
-            if holding + self._world.disks_lost < need and "members" not in self._world.plan.families:
+            need = required(len(processes), self._plan.rule)
+            if holding + self.disks_lost < need and "members" not in self._plan.families:
                 self._fail("V4", "client", f"event {answer.id} is called durable on {need} disks, {holding} hold it")
 
-    def told(self, process: "Process", proposal: ProposalView) -> None:
+    def told(self, process: Process, proposal: ProposalView) -> None:
         """A verdict was shown to somebody: it must never be another one."""
         if proposal.state not in FINAL:
             return
@@ -313,10 +319,10 @@ class Checkers:
                 "promise 3", process.name, f"proposal {proposal.key} is {proposal.state} here, {verdict} at {where}"
             )
 
-    def floor_reached(self, process: "Process") -> None:
+    def floor_reached(self, process: Process) -> None:
         """A floor is in place, and soon on the disk: what was rejected stays so, whatever its maker had heard (C1)."""
-        t = self._world.schedule.t
-        if t - self._looked.get(process.name, float("-inf")) < self._world.plan.timing.heartbeat_timeout:
+        t = self._schedule.t
+        if t - self._looked.get(process.name, float("-inf")) < self._plan.timing.heartbeat_timeout:
             return
         self._looked[process.name] = t
         views = process.running.view_proposals(process.now, FLOOR_LOOKS_AT)
@@ -324,7 +330,7 @@ class Checkers:
             self._stays(process, view)
         self._refusing[process.name] = {(process.name, view.key) for view in views if view.state == "rejected"}
 
-    def _stays(self, process: "Process", view: ProposalView) -> None:
+    def _stays(self, process: Process, view: ProposalView) -> None:
         if view.state != "rejected" and (process.name, view.key) in self._refusals:
             self._fail("C1", process.name, f"{view.key} is {view.state}, and was rejected before")
 
@@ -332,7 +338,7 @@ class Checkers:
 
     def nothing_lost(self) -> None:
         """Everything that was acknowledged is on every live disk, and every verdict stands (promise 3)."""
-        for process in self._world.processes:
+        for process in self._processes:
             if not process.up:
                 continue
             vector = process.disk.vector
@@ -345,7 +351,7 @@ class Checkers:
                 self._ballots.agree(view, process.name)
 
 
-def _is_on_disk(process: "Process") -> bool:
+def _is_on_disk(process: Process) -> bool:
     """Whether all events that a node goes by are on its own disk."""
     written = process.disk.vector
     return all(seq <= written.get(journal, 0) for journal, seq in process.running.vector.items())

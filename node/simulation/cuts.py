@@ -3,20 +3,18 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import permutations
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from node.simulation.faults import run_at
+from node.simulation.nemesis import Nemesis
 from node.simulation.network import Link
-
-if TYPE_CHECKING:
-    from node.simulation.nemesis import Nemesis
-    from node.simulation.process import Process
+from node.simulation.process import Process
 
 SLOW_LEADER = 0.4
 """Seconds that pass for a slow leader in one second: it trusts in its lease longer than others wait."""
 
 
-def _sever(nemesis: "Nemesis", family: str, what: str, links: Iterable[Link], seconds: float) -> None:
+def _sever(nemesis: Nemesis, family: str, what: str, links: Iterable[Link], seconds: float) -> None:
     if nemesis.quiet:
         return
     cut = list(links)
@@ -25,7 +23,7 @@ def _sever(nemesis: "Nemesis", family: str, what: str, links: Iterable[Link], se
     nemesis.until(seconds, lambda: nemesis.world.network.mend(cut))
 
 
-def partition(nemesis: "Nemesis") -> None:
+def partition(nemesis: Nemesis) -> None:
     ids = list(nemesis.world.hosts)
     sides = {name: nemesis.rng.randrange(nemesis.rng.choice((2, 3))) for name in ids}
     cut = [(a, b) for a, b in permutations(ids, 2) if sides[a] != sides[b]]
@@ -33,13 +31,13 @@ def partition(nemesis: "Nemesis") -> None:
     _sever(nemesis, "partition", f"split {told}", cut, nemesis.lasting(2, 120))
 
 
-def isolate(nemesis: "Nemesis") -> None:
+def isolate(nemesis: Nemesis) -> None:
     name = nemesis.rng.choice(list(nemesis.world.hosts))
     cut = [link for link in permutations(nemesis.world.hosts, 2) if name in link]
     _sever(nemesis, "isolate", f"{name} is cut off", cut, nemesis.lasting(2, 120))
 
 
-def one_way(nemesis: "Nemesis") -> None:
+def one_way(nemesis: Nemesis) -> None:
     links = list(permutations(nemesis.world.hosts, 2))
     if links:
         cut = nemesis.rng.sample(links, nemesis.rng.randint(1, max(1, len(links) // 2)))
@@ -47,7 +45,7 @@ def one_way(nemesis: "Nemesis") -> None:
         _sever(nemesis, "one_way", f"one-way cuts {text}", cut, nemesis.lasting(2, 120))
 
 
-def flap(nemesis: "Nemesis") -> None:
+def flap(nemesis: Nemesis) -> None:
     pairs = list(permutations(nemesis.world.hosts, 2))
     if not pairs:
         return
@@ -57,7 +55,7 @@ def flap(nemesis: "Nemesis") -> None:
         nemesis.until(at, lambda: _sever(nemesis, "flap", f"{a}<->{b}", [(a, b), (b, a)], nemesis.lasting(0.5, 10)))
 
 
-def slow_link(nemesis: "Nemesis") -> None:
+def slow_link(nemesis: Nemesis) -> None:
     links = list(permutations(nemesis.world.hosts, 2))
     if not links:
         return
@@ -67,7 +65,7 @@ def slow_link(nemesis: "Nemesis") -> None:
     _slow(nemesis, slowed, extra_s, seconds)
 
 
-def _slow(nemesis: "Nemesis", links: list[Link], extra_s: float, seconds: float) -> None:
+def _slow(nemesis: Nemesis, links: list[Link], extra_s: float, seconds: float) -> None:
     nemesis.world.network.slow(links, extra_s)
     nemesis.until(seconds, lambda: nemesis.world.network.slow(links, -extra_s))
 
@@ -75,7 +73,7 @@ def _slow(nemesis: "Nemesis", links: list[Link], extra_s: float, seconds: float)
 # The leader.
 
 
-def _serving(nemesis: "Nemesis", but: "Process | None" = None) -> "Process | None":
+def _serving(nemesis: Nemesis, but: Process | None = None) -> Process | None:
     for process in nemesis.world.processes:
         if process.up and process is not but:
             seen = process.running.view_leader(process.now)
@@ -84,7 +82,7 @@ def _serving(nemesis: "Nemesis", but: "Process | None" = None) -> "Process | Non
     return None
 
 
-def contest(nemesis: "Nemesis") -> None:
+def contest(nemesis: Nemesis) -> None:
     """The leader, whose clocks run slow, is cut off until another is voted for; then it reaches the voter again.
 
     It still takes itself for the leader, and its word comes before its successor's.
@@ -114,7 +112,7 @@ def contest(nemesis: "Nemesis") -> None:
     look()
 
 
-def chase(nemesis: "Nemesis") -> None:
+def chase(nemesis: Nemesis) -> None:
     """The leader is cut off until another serves; then that one is, and the former is back among the others."""
     former = _serving(nemesis)
     if former is None:
@@ -138,7 +136,7 @@ def chase(nemesis: "Nemesis") -> None:
     look()
 
 
-FAULTS: Final[dict[str, Callable[["Nemesis"], None]]] = {
+FAULTS: Final[dict[str, Callable[[Nemesis], None]]] = {
     "partition": partition,
     "isolate": isolate,
     "one_way": one_way,

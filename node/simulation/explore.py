@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from node.protocol.core import Core
+from node.simulation.campaign import Campaign
+from node.simulation.ground import MakeCore
 from node.simulation.plan import Plan, draw
 from node.simulation.settle import prove_calm, prove_use, settle
 from node.simulation.violation import Violation
-from node.simulation.world import MakeCore, World
+from node.simulation.world import World
 
 GC_THRESHOLD = (50_000, 20, 20)
 
@@ -58,11 +60,12 @@ def seldom_collected() -> Iterator[None]:
 @seldom_collected()
 def run_world(world: World) -> Report:
     """Run a world that has not begun to its end, or to the first broken promise."""
+    campaign = Campaign(world)
     violation, settled_s = None, None
     try:
         world.start()
-        world.disturb()
-        world.heal()
+        campaign.disturb()
+        campaign.heal()
         settled_s = settle(world)
         world.checkers.nothing_lost()
         prove_use(world)
@@ -72,14 +75,14 @@ def run_world(world: World) -> Report:
         violation = broken
     return Report(
         plan=world.plan,
-        digest=world.trace.digest(),
+        digest=world.ground.trace.digest(),
         events=world.schedule.done,
-        steps=world.steps,
+        steps=world.ground.steps,
         virtual_s=world.schedule.t,
         settled_s=settled_s,
         terms=len(world.checkers.leaders),
         violation=violation,
-        counts=world.counts,
+        counts=world.ground.counts,
     )
 
 

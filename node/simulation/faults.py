@@ -7,22 +7,20 @@ new breaks.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from node.protocol.reconfiguration import MembersRefused, check_step
 from node.protocol.settings import Settings
 from node.simulation.disk import Disk
+from node.simulation.nemesis import Nemesis
 from node.simulation.plan import STRATEGIES
+from node.simulation.process import Process
 from node.simulation.strangers import accost
-
-if TYPE_CHECKING:
-    from node.simulation.nemesis import Nemesis
-    from node.simulation.process import Process
 
 # Processes.
 
 
-def crash(nemesis: "Nemesis") -> None:
+def crash(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process:
         nemesis.begin("crash", f"{process.name} is killed")
@@ -30,7 +28,7 @@ def crash(nemesis: "Nemesis") -> None:
         nemesis.occupy(process, nemesis.lasting(0.05, 120), process.start)
 
 
-def crash_between_effects(nemesis: "Nemesis") -> None:
+def crash_between_effects(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process:
         process.crash_in = nemesis.rng.randrange(12)
@@ -44,7 +42,7 @@ def crash_between_effects(nemesis: "Nemesis") -> None:
         nemesis.occupy(process, nemesis.lasting(1, 60), restart)
 
 
-def restart_all(nemesis: "Nemesis") -> None:
+def restart_all(nemesis: Nemesis) -> None:
     nemesis.begin("restart_all", "everything is killed at once")
     for process in nemesis.world.processes:
         if process.up:
@@ -53,7 +51,7 @@ def restart_all(nemesis: "Nemesis") -> None:
                 nemesis.occupy(process, nemesis.lasting(0.05, 20), process.start)
 
 
-def pause(nemesis: "Nemesis") -> None:
+def pause(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process:
         seconds = nemesis.lasting(1, 120)
@@ -65,7 +63,7 @@ def pause(nemesis: "Nemesis") -> None:
 # Disks.
 
 
-def disk_full(nemesis: "Nemesis") -> None:
+def disk_full(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process and process.disk.fault is None:
         disk = process.disk
@@ -78,7 +76,7 @@ def disk_full(nemesis: "Nemesis") -> None:
         nemesis.until(nemesis.lasting(1, 60), free)
 
 
-def disk_slow(nemesis: "Nemesis") -> None:
+def disk_slow(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process and not process.disk.slow_s:
         disk = process.disk
@@ -91,7 +89,7 @@ def disk_slow(nemesis: "Nemesis") -> None:
         nemesis.until(nemesis.lasting(5, 60), mend)
 
 
-def disk_unreadable(nemesis: "Nemesis") -> None:
+def disk_unreadable(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process is None:
         return
@@ -109,18 +107,18 @@ def disk_unreadable(nemesis: "Nemesis") -> None:
     nemesis.occupy(process, nemesis.lasting(1, 60), readable)
 
 
-def _lose_disk(nemesis: "Nemesis", family: str, process: "Process", left: Disk, what: str, longest_s: float) -> None:
+def _lose_disk(nemesis: Nemesis, family: str, process: Process, left: Disk, what: str, longest_s: float) -> None:
     """Kill a process and let it start again, some time later, with what is left of its disk."""
     nemesis.begin(family, f"{process.name} is killed and its disk {what}")
     process.stop("is killed")
     before = dict(process.disk.vector)
     process.disk = left
-    nemesis.world.disks_lost += 1
+    nemesis.world.checkers.disks_lost += 1
     nemesis.world.checkers.disk_lost(process, before)
     nemesis.occupy(process, nemesis.lasting(0.5, longest_s), process.start)
 
 
-def _others_whole(nemesis: "Nemesis", process: "Process") -> bool:
+def _others_whole(nemesis: Nemesis, process: Process) -> bool:
     others = [p for p in nemesis.world.processes if p is not process]
     return (
         bool(others)
@@ -129,22 +127,22 @@ def _others_whole(nemesis: "Nemesis", process: "Process") -> bool:
     )
 
 
-def _sound(nemesis: "Nemesis", process: "Process") -> bool:
+def _sound(nemesis: Nemesis, process: Process) -> bool:
     return process.ready and not process.disk.unreadable and not _config_is_old(nemesis, process)
 
 
-def _at_peace(nemesis: "Nemesis") -> bool:
+def _at_peace(nemesis: Nemesis) -> bool:
     """Whether nothing is wrong with anybody, and packets arrive."""
     return not nemesis.busy and nemesis.world.network.whole and not nemesis.world.plan.weather.loss
 
 
-def wipe(nemesis: "Nemesis") -> None:
+def wipe(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process and _others_whole(nemesis, process):
         _lose_disk(nemesis, "wipe", process, Disk(), "is replaced by an empty one", 60)
 
 
-def roll_back(nemesis: "Nemesis") -> None:
+def roll_back(nemesis: Nemesis) -> None:
     process = nemesis.victim()
     if process is None or not _others_whole(nemesis, process) or not nemesis.world.network.whole:
         return
@@ -159,7 +157,7 @@ def roll_back(nemesis: "Nemesis") -> None:
             check_step(older.now.configured, process.settings, force=False)
         except MembersRefused:
             # From before the last changes of members: it would not start on it, and who sees that empties the disk.
-            nemesis.world.count("an image from before a change of members was refused")
+            nemesis.world.ground.count("an image from before a change of members was refused")
             _lose_disk(nemesis, "roll_back", process, Disk(), "is emptied: its older image is refused", 60)
             return
         _lose_disk(nemesis, "roll_back", process, older, "is rolled back to an older image", 5)
@@ -167,7 +165,7 @@ def roll_back(nemesis: "Nemesis") -> None:
         nemesis.quiet_until = nemesis.world.schedule.t + 5 * scale + timeout_s
 
 
-def duplicate(nemesis: "Nemesis") -> None:
+def duplicate(nemesis: Nemesis) -> None:
     """While the original is heard: started while that is silent, it is a lost disk's replacement to all (D2)."""
     original = nemesis.rng.choice(nemesis.world.processes)
     if not _at_peace(nemesis) or not _others_whole(nemesis, original) or original.paused or not original.up:
@@ -180,7 +178,7 @@ def duplicate(nemesis: "Nemesis") -> None:
     nemesis.until(seconds, lambda: double.stop("is killed"))
 
 
-def stranger(nemesis: "Nemesis") -> None:
+def stranger(nemesis: Nemesis) -> None:
     running = [p for p in nemesis.world.processes if p.up and not p.paused]
     if running:
         process, member = nemesis.rng.choice(running), nemesis.rng.choice(running)
@@ -191,13 +189,13 @@ def stranger(nemesis: "Nemesis") -> None:
 # The operator.
 
 
-def members(nemesis: "Nemesis") -> None:
+def members(nemesis: Nemesis) -> None:
     change = nemesis.rollout.begin()
     if change is not None:
         nemesis.begin("members", change)
 
 
-def old_config(nemesis: "Nemesis") -> None:
+def old_config(nemesis: Nemesis) -> None:
     """Started once more with a `node.toml` of before: another strategy, or the rule before it was made weaker."""
     process = nemesis.victim()
     if process is None or nemesis.rollout.under_way:
@@ -210,24 +208,24 @@ def old_config(nemesis: "Nemesis") -> None:
     nemesis.occupy(process, nemesis.lasting(1, 60), lambda: _put_config_right(nemesis, process))
 
 
-def put_configs_right(nemesis: "Nemesis") -> None:
+def put_configs_right(nemesis: Nemesis) -> None:
     """Whoever runs an old configuration is started with the right one."""
     for process in nemesis.world.processes:
         if _config_is_old(nemesis, process):
             _put_config_right(nemesis, process)
 
 
-def _put_config_right(nemesis: "Nemesis", process: "Process") -> None:
+def _put_config_right(nemesis: Nemesis, process: Process) -> None:
     plan = nemesis.world.plan
     _reconfigure(nemesis, process, replace(process.settings, rule=plan.rule, strategy=plan.strategy))
 
 
-def _config_is_old(nemesis: "Nemesis", process: "Process") -> bool:
+def _config_is_old(nemesis: Nemesis, process: Process) -> bool:
     settings, plan = process.settings, nemesis.world.plan
     return (settings.rule, settings.strategy) != (plan.rule, plan.strategy)
 
 
-def _reconfigure(nemesis: "Nemesis", process: "Process", settings: Settings) -> None:
+def _reconfigure(nemesis: Nemesis, process: Process, settings: Settings) -> None:
     process.stop("is stopped, for another configuration")
     process.settings = settings
     process.start()
@@ -236,14 +234,14 @@ def _reconfigure(nemesis: "Nemesis", process: "Process", settings: Settings) -> 
 # Clocks.
 
 
-def wall_step(nemesis: "Nemesis") -> None:
+def wall_step(nemesis: Nemesis) -> None:
     process = nemesis.rng.choice(nemesis.world.processes)
     step_s = nemesis.rng.choice((-1, 1)) * nemesis.lasting(0.1, 3600)
     nemesis.begin("wall_step", f"{process.name}'s wall clock steps by {step_s:.1f} s")
     process.clocks.step_wall(nemesis.world.schedule.t, step_s)
 
 
-def wall_drift(nemesis: "Nemesis") -> None:
+def wall_drift(nemesis: Nemesis) -> None:
     process = nemesis.rng.choice(nemesis.world.processes)
     rate = nemesis.rng.choice((0.0, nemesis.rng.uniform(0.5, 2.0), nemesis.rng.uniform(0.999, 1.001)))
     nemesis.begin("wall_drift", f"{process.name}'s wall clock runs at {rate:.4f}")
@@ -253,14 +251,14 @@ def wall_drift(nemesis: "Nemesis") -> None:
     )
 
 
-def clock_rate(nemesis: "Nemesis") -> None:
+def clock_rate(nemesis: Nemesis) -> None:
     process = nemesis.rng.choice(nemesis.world.processes)
     rate = nemesis.rng.choice((0.0, nemesis.rng.uniform(0.5, 2.0)))
     nemesis.begin("clock_rate", f"{process.name}'s clocks run at {rate:.4f}")
     run_at(nemesis, process, rate, nemesis.lasting(1, 60))
 
 
-def run_at(nemesis: "Nemesis", process: "Process", rate: float, seconds: float) -> None:
+def run_at(nemesis: Nemesis, process: Process, rate: float, seconds: float) -> None:
     process.clocks.set_rate(nemesis.world.schedule.t, rate)
     process.rearm()
 
@@ -271,7 +269,7 @@ def run_at(nemesis: "Nemesis", process: "Process", rate: float, seconds: float) 
     nemesis.until(seconds, mend)
 
 
-FAULTS: Final[dict[str, Callable[["Nemesis"], None]]] = {
+FAULTS: Final[dict[str, Callable[[Nemesis], None]]] = {
     "crash": crash,
     "crash_between_effects": crash_between_effects,
     "restart_all": restart_all,

@@ -5,14 +5,11 @@ agree, no other may do so meanwhile (L4).
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from node.protocol.requests import AcquireLock, LockView
+from node.simulation.ground import Ground
+from node.simulation.process import Process
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
 
 PROMISE = "promise 2"
 
@@ -23,15 +20,16 @@ class _Holding:
 
     owner: str
     token: int
-    machine: "Process"
+    machine: Process
     until: float
 
 
 class Holdings:
     """What the clients of one world were told of locks. Raises `Violation` when two things told cannot both be."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, ground: Ground) -> None:
+        self._schedule = ground.schedule
+        self._clocks_agree = ground.plan.clocks_agree
         self.highest_token = 0
         """The highest fencing token that a client has been given."""
         self.given: dict[int, tuple[str, str]] = {}
@@ -44,7 +42,7 @@ class Holdings:
         self._held: dict[str, _Holding] = {}
 
     def granted(
-        self, machine: "Process", request: AcquireLock, lock: LockView, highest_before: int, until: float
+        self, machine: Process, request: AcquireLock, lock: LockView, highest_before: int, until: float
     ) -> None:
         """A client on `machine` got a lock, having seen no token above `highest_before` when it asked."""
         token = lock.fencing_token
@@ -57,17 +55,17 @@ class Holdings:
         self.given[token] = (request.resource, request.owner)
         self._hold(machine, request.resource, _Holding(request.owner, token, machine, until))
 
-    def renewed(self, machine: "Process", lock: LockView, until: float) -> None:
+    def renewed(self, machine: Process, lock: LockView, until: float) -> None:
         """A client's lease starts anew."""
         self._hold(machine, lock.resource, _Holding(lock.owner, lock.fencing_token, machine, until))
 
-    def _hold(self, machine: "Process", resource: str, new: _Holding) -> None:
-        t = self._world.schedule.t
+    def _hold(self, machine: Process, resource: str, new: _Holding) -> None:
+        t = self._schedule.t
         if machine.clocks.mono(t) >= new.until:
             return
         held = self._held.get(resource)
         if held and held.token != new.token and held.machine.clocks.mono(t) < held.until:
-            if self._world.plan.clocks_agree:
+            if self._clocks_agree:
                 left_s = held.until - held.machine.clocks.mono(t)
                 story = f"{new.owner} holds #{new.token} while {held.owner} holds #{held.token} for {left_s:.3f} s more"
                 raise Violation(PROMISE, resource, story)
@@ -89,7 +87,7 @@ class Holdings:
     def released(self, token: int) -> None:
         """A release was acknowledged."""
         self.ended.add(token)
-        self._gone[self._requests[token]] = self._world.schedule.t, token
+        self._gone[self._requests[token]] = self._schedule.t, token
 
     def gone_s(self, request_id: str, token: int) -> float:
         """How long before `token` was given to this request a lower one of it was released; infinite if none was.
@@ -97,4 +95,4 @@ class Holdings:
         A follower that lags writes a token that was given, and ended, long before the release.
         """
         since, released = self._gone.get(request_id, (float("-inf"), 0))
-        return self._world.schedule.t - since if token > released else float("inf")
+        return self._schedule.t - since if token > released else float("inf")

@@ -3,27 +3,24 @@
 A fault belongs to a machine or to some links. One machine has at most one process fault at a time; cuts overlap freely.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import exp, log
-from typing import TYPE_CHECKING
 
-from node.simulation import cuts, faults
+from node.simulation.process import Process
 from node.simulation.rollout import Rollout
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
-
-FAULTS = cuts.FAULTS | faults.FAULTS
-"""What begins a fault, by its family."""
+from node.simulation.world import World
 
 
 class Nemesis:
-    """The faults of one world, drawn one by one from the plan's families, each with its own end."""
+    """The faults of one world, drawn one by one from the plan's families, each with its own end.
 
-    def __init__(self, world: "World") -> None:
+    `begins` says what begins a fault of a family.
+    """
+
+    def __init__(self, world: World, begins: "Mapping[str, Callable[[Nemesis], None]]") -> None:
         self.world = world
-        self.rng = world.random("faults")
+        self._begins = begins
+        self.rng = world.ground.random("faults")
         self.busy: set[str] = set()
         """Processes that have a fault now."""
         self.quiet_until = 0.0
@@ -37,7 +34,7 @@ class Nemesis:
             self._later()
 
     def close(self) -> None:
-        """No new fault begins; those that run are ended by `World.heal`."""
+        """No new fault begins; those that run are ended by `Campaign.heal`."""
         self._open = False
         self.busy.clear()
 
@@ -54,16 +51,17 @@ class Nemesis:
             return
         family = self.rng.choice(self.world.plan.families)
         if not self.quiet:
-            FAULTS[family](self)
+            self._begins[family](self)
         self._later()
 
     # What the faults are made with.
 
     def begin(self, family: str, what: str) -> None:
         """A fault begins: tell of it."""
-        self.world.count(f"fault {family}")
-        self.world.trace.note(self.world.schedule.t, "fault", what)
-        self.world.happened("fault", what)
+        ground = self.world.ground
+        ground.count(f"fault {family}")
+        ground.note("fault", what)
+        ground.happened("fault", what)
 
     def lasting(self, low_s: float, high_s: float) -> float:
         """How long a fault lasts: durations are at the seed's timings, and spread evenly over their magnitudes."""
@@ -78,12 +76,12 @@ class Nemesis:
 
         self.world.schedule.after(seconds, ended)
 
-    def victim(self) -> "Process | None":
+    def victim(self) -> Process | None:
         """A process that runs and has no fault."""
         free = [p for p in self.world.processes if p.up and p.name not in self.busy]
         return self.rng.choice(free) if free else None
 
-    def occupy(self, process: "Process", seconds: float, end: Callable[[], None]) -> None:
+    def occupy(self, process: Process, seconds: float, end: Callable[[], None]) -> None:
         """A process has a fault for so long, which `end` ends."""
 
         def ended() -> None:

@@ -5,9 +5,9 @@ may fall between any two effects and into any commit.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 from zlib import crc32
 
 from node.protocol.core import Core
@@ -32,18 +32,18 @@ from node.protocol.effects import (
 )
 from node.protocol.messages import Envelope, Push
 from node.protocol.reconfiguration import MembersRefused
+from node.protocol.records import Record
 from node.protocol.settings import Settings
 from node.simulation import marks
 from node.simulation.calls import Calls
 from node.simulation.clocks import Clocks
-from node.simulation.commits import Commits
+from node.simulation.commits import Commits, Dependent
 from node.simulation.disk import Disk
+from node.simulation.ground import Ground
+from node.simulation.life import Life
 from node.simulation.story import tell_effect, tell_input
 from node.simulation.transport import Transport, received
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.world import World
 
 TICK_LATE_S = 1e-6
 """A timer fires this much after its time, never before, whatever the rounding."""
@@ -51,15 +51,62 @@ FETCH_S = 5.0
 """Content that can be had is here within this time."""
 LOST_CONTENT = "lost"
 """Keys that begin so name content that nobody has."""
-_DEPENDENT = (Send, Reply, Emit)
-"""Effects that may have to wait for a persist."""
+
+
+class Witness(Protocol):
+    """Who watches a process. What breaks a promise raises `Violation`."""
+
+    def started(self, process: "Process") -> None:
+        """It begins on what its disk holds."""
+        ...
+
+    def ended(self, process: "Process") -> None:
+        """It has died."""
+        ...
+
+    def heard(self, process: "Process", sender: str) -> None:
+        """A delivery of `sender` is read."""
+        ...
+
+    def intended(self, process: "Process", records: tuple[Record, ...]) -> None:
+        """The core has decided to write this."""
+        ...
+
+    def committed(self, process: "Process", records: tuple[Record, ...]) -> None:
+        """This is on the disk."""
+        ...
+
+    def left(self, process: "Process", effect: Dependent) -> None:
+        """An effect leaves: from now on it may have consequences."""
+        ...
+
+    def shows(self, process: "Process", emit: Emit) -> None:
+        """Events are shown to subscribers."""
+        ...
+
+    def measured(self, process: "Process", observed: Observe) -> None:
+        """It says how far its wall clock is off."""
+        ...
+
+    def floor_reached(self, process: "Process") -> None:
+        """A floor is in place."""
+        ...
+
+    def used(self, process: "Process", content: Wanted) -> None:
+        """Content is to stand for its version."""
+        ...
 
 
 class Process:
-    """A node process on a machine with its own clocks and disk."""
+    """A node process on a machine with its own clocks and disk, among the `hosts` of its world."""
 
-    def __init__(self, world: "World", settings: Settings, disk: Disk, clocks: Clocks, name: str) -> None:
-        self.world = world
+    def __init__(
+        self, ground: Ground, witness: Witness, hosts: Mapping[str, "Process"], settings: Settings, disk: Disk,
+        clocks: Clocks, name: str,
+    ) -> None:  # fmt: skip
+        self._ground = ground
+        self._witness = witness
+        self._hosts = hosts
         self.settings = settings
         self.id = settings.id
         self.name = name
@@ -67,18 +114,19 @@ class Process:
         self.clocks = clocks
         self.core: Core | None = None
         self.transport: Transport | None = None
-        self.paused = False
-        self.inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.boots = 0
         self.crash_in: int | None = None
         """Crash after so many more effects."""
         self.hearing: Envelope | None = None
         """The delivery that it takes in this step."""
-        self._clear()
+        self._life = Life(self.step)
+        self._begin()
 
-    def _clear(self) -> None:
-        self.commits = Commits(self)
-        self.calls = Calls(self)
+    def _begin(self) -> None:
+        self._life.ended = True
+        self._life = life = Life(self.step)
+        self.commits = Commits(life, self._ground, self.disk, self._written, self._leave)
+        self.calls = Calls(life, self._ground.schedule)
         self._tick_at = float("inf")
         self._tick = 0
         self._stepping = False
@@ -89,6 +137,11 @@ class Process:
         return self.core is not None
 
     @property
+    def paused(self) -> bool:
+        """Whether the process stands still."""
+        return self._life.paused
+
+    @property
     def running(self) -> Core:
         """The core of a process that is up."""
         assert self.core is not None, f"{self.name} is down"
@@ -97,7 +150,7 @@ class Process:
     @property
     def now(self) -> Now:
         """What this machine's clocks show."""
-        return self.clocks.now(self.world.schedule.t)
+        return self.clocks.now(self._ground.schedule.t)
 
     @property
     def ready(self) -> bool:
@@ -109,32 +162,32 @@ class Process:
 
     def start(self) -> None:
         """Start on what the disk holds."""
-        self._clear()
+        self._begin()
         self.boots += 1
-        self.crash_in, self.paused = None, False
-        self.inbox.clear()
-        world = self.world
+        self.crash_in = None
+        ground = self._ground
         if self.disk.unreadable:
             self._not_started("it cannot read its disk")
             return
         boot = f"{self.name}-{self.boots}"
-        rng = Random(f"{world.plan.seed}/{boot}")
+        rng = Random(f"{ground.plan.seed}/{boot}")
         self.note(f"starts as {boot}")
-        self.transport = Transport(self, world.plan.exchange)
         try:
-            self.core = world.make_core(self.settings, self.disk.image(), rng, self.now, boot)
+            core = ground.make_core(self.settings, self.disk.image(), rng, self.now, boot)
         except MembersRefused as refusal:
-            self.transport = None
             self._not_started(str(refusal))
             return
-        world.happened(self.name, "starts" if self.boots == 1 else "starts again")
-        world.checkers.started(self)
-        world.sights.forgets(self)
+        self.core = core
+        self.transport = Transport(
+            self._life, ground, self.id, self._hosts, self.settings.timing, core.envelope, self.receive
+        )
+        ground.happened(self.name, "starts" if self.boots == 1 else "starts again")
+        self._witness.started(self)
         self._arm()
 
     def _not_started(self, why: str) -> None:
         self.note(f"does not start: {why}")
-        self.world.happened(self.name, f"does not start: {why}")
+        self._ground.happened(self.name, f"does not start: {why}")
 
     def stop(self, why: str) -> None:
         """End at once: what was not durable is lost, save a prefix of a commit under way."""
@@ -144,51 +197,43 @@ class Process:
         self.commits.crash()
         calls = self.calls
         self.core = self.transport = None
-        self.paused = False
-        self.inbox.clear()
-        self._clear()
-        self.world.ended(self)
+        self._begin()
+        self._witness.ended(self)
         calls.break_off()
 
     def pause(self) -> None:
         """Stop the process without ending it; the world goes on around it."""
         if self.up:
-            self.paused = True
+            self._life.paused = True
             self.note("is paused")
 
     def resume(self, paused_s: float) -> None:
         """Let a paused process go on: its timer is late and its sockets are full, in either order."""
         if not self.paused:
             return
-        self.paused = False
+        life = self._life
+        life.paused = False
         self.note("goes on")
-        self.world.happened(self.name, "goes on")
-        life = self.boots
-        if self.world.rng.random() < 0.5:
-            self._read_inbox()
-        if self.up and self.boots == life:
+        self._ground.happened(self.name, "goes on")
+        if self._ground.rng.random() < 0.5:
+            life.read_inbox()
+        if not life.ended:
             self.step(LoopLag(paused_s * self.clocks.rate))
-        if self.up and self.boots == life:
+        if not life.ended:
             self.step(Tick())
-        self._read_inbox()
-        self.world.schedule.after(self.settings.timing.heartbeat_interval, self._on_time_again, life)
+        life.read_inbox()
+        self._ground.schedule.after(self.settings.timing.heartbeat_interval, self._on_time_again, life)
 
-    def _on_time_again(self, life: int) -> None:
-        if self.up and self.boots == life and not self.paused:
+    def _on_time_again(self, life: Life) -> None:
+        if not life.ended and not life.paused:
             self.step(LoopLag(0.0))
-
-    def _read_inbox(self) -> None:
-        waiting, self.inbox = self.inbox, []
-        for do, args in waiting:
-            do(*args)
 
     # Inputs.
 
     def step(self, given: Input) -> int:
         """Give the core an input and do what it says. Returns the number of the last persist it caused, 0 for none."""
-        core = self.running
-        world, life = self.world, self.boots
-        if world.trace.show or type(given) is not Received:
+        core, life = self.running, self._life
+        if self._ground.trace.show or type(given) is not Received:
             self.note(tell_input(given))
         assert not self._stepping, "a step within a step"
         self._stepping = True
@@ -198,7 +243,7 @@ class Process:
             story = f"step raised on {tell_input(given)}:\n{traceback.format_exc()}"
             raise Violation("core", self.name, story) from error
         self._stepping = False
-        world.steps += 1
+        self._ground.steps += 1
         last = 0
         for effect in effects:
             if type(effect) is Persist:
@@ -207,18 +252,18 @@ class Process:
             if self.core is not core:
                 return 0
         self.commits.begin()
-        if self.boots == life:
+        if not life.ended:
             self._arm()
         return last
 
     def _arm(self) -> None:
-        t = self.world.schedule.t
+        t = self._ground.schedule.t
         at = self.clocks.true_time_of(self.running.wake_at, t)
         if at >= self._tick_at:
             return
         self._tick_at = at
         self._tick += 1
-        self.world.schedule.after(at - t + TICK_LATE_S, self._ticked, self.boots, self._tick)
+        self._ground.schedule.after(at - t + TICK_LATE_S, self._ticked, self._life, self._tick)
 
     def rearm(self) -> None:
         """The monotonic clock has changed its rate: the timer falls due at another true time."""
@@ -226,23 +271,23 @@ class Process:
             self._tick_at = float("inf")
             self._arm()
 
-    def _ticked(self, life: int, tick: int) -> None:
-        if self.core is None or self.boots != life or self._tick != tick:
+    def _ticked(self, life: Life, tick: int) -> None:
+        if life.ended or self._tick != tick:
             return
         self._tick_at = float("inf")
-        if self.paused:
+        if life.paused:
             return
-        if self.clocks.mono(self.world.schedule.t) >= self.core.wake_at:
+        if self.clocks.mono(self._ground.schedule.t) >= self.running.wake_at:
             self.step(Tick())
         else:
             self._arm()
 
     def receive(self, data: bytes) -> int:
         """A delivery of a peer reaches the core."""
-        if not self.world.trace.show:
+        if not self._ground.trace.show:
             self.note(f"< {crc32(data):08x}")
         given = received(data)
-        self.world.sights.heard(self, given.envelope.sender)
+        self._witness.heard(self, given.envelope.sender)
         self.hearing = given.envelope
         last = self.step(given)
         self.hearing = None
@@ -250,21 +295,17 @@ class Process:
 
     def packet(self, data: bytes) -> None:
         """A datagram arrives."""
-        if self.paused:
-            self.inbox.append((self.packet, (data,)))
-        elif self.up:
+        if not self._life.waits(self.packet, data) and self.up:
             self.receive(data)
 
     def request(self, data: bytes, asker: Transport, number: int) -> None:
         """A peer's request arrives; a dead process's host refuses it."""
-        world = self.world
-        peer = asker.owner
+        ground, peer = self._ground, asker.owner
         if not self.up:
-            for delay in world.network.delays(self.id, peer)[:1]:
-                world.schedule.after(delay, asker.refused, self.id, number)
+            for delay in ground.network.delays(self.id, peer)[:1]:
+                ground.schedule.after(delay, asker.refused, self.id, number)
             return
-        if self.paused:
-            self.inbox.append((self.request, (data, asker, number)))
+        if self._life.waits(self.request, data, asker, number):
             return
         transport = self.transport
         last = self.receive(data)
@@ -282,97 +323,96 @@ class Process:
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
-        world = self.world
+        ground, witness = self._ground, self._witness
         if self.crash_in is not None:
             self.crash_in -= 1
             if self.crash_in < 0:
-                world.count("crash between effects")
-                world.happened(self.name, "crashes between two effects")
+                ground.count("crash between effects")
+                ground.happened(self.name, "crashes between two effects")
                 self.stop("crashes between two effects")
                 return
-        if isinstance(effect, _DEPENDENT):
+        if isinstance(effect, Dependent):
             if effect.after > self.commits.durable:
                 self.commits.hold(effect)
             else:
-                self.leave(effect)
+                self._leave(effect)
             return
         match effect:
             case Persist(_, records):
-                world.checkers.intended(self, records)
+                witness.intended(self, records)
                 self.commits.gather(effect)
             case Observe(name):
-                world.count(f"observed {name}")
+                ground.count(f"observed {name}")
                 if name == "TIME_DRIFT_MEASURE":
-                    world.sights.measured(self, effect)
+                    witness.measured(self, effect)
                 elif name == "FLOOR_REACHED":
-                    world.sights.forgets(self)
-                    world.checkers.floor_reached(self)
-                world.happened(self.name, effect)
+                    witness.floor_reached(self)
+                ground.happened(self.name, effect)
             case Fetch(wanted):
                 for each in wanted:
                     self._fetch(each)
                 return
             case Install(content) | Apply(content):
-                world.checkers.used(self, content)
-                world.count(f"content {type(effect).__name__}")
+                witness.used(self, content)
+                ground.count(f"content {type(effect).__name__}")
             case Ship(to, number, have):
-                delay = world.rng.random() * 0.005
-                world.schedule.after(delay, self._ship, self.boots, to, number, have)
+                delay = ground.rng.random() * 0.005
+                ground.schedule.after(delay, self._ship, self._life, to, number, have)
                 return
-        if world.trace.show:
+        if ground.trace.show:
             self.note(tell_effect(effect))
 
-    def leave(self, effect: Send | Reply | Emit) -> None:
-        """An effect that waits for nothing more has its consequences."""
-        world = self.world
-        world.checkers.left(self, effect)
-        if world.trace.show:
+    def _written(self, records: tuple[Record, ...]) -> None:
+        for record in records:
+            for mark in marks.of_record(record):
+                self._ground.count(mark)
+        self._witness.committed(self, records)
+
+    def _leave(self, effect: Dependent) -> None:
+        # It waits for nothing more.
+        ground = self._ground
+        self._witness.left(self, effect)
+        if ground.trace.show:
             self.note(tell_effect(effect))
         if isinstance(effect, Send):
             mark = marks.of_message(effect)
             if mark:
-                world.count(mark)
+                ground.count(mark)
             if self.transport:
                 self.transport.send(effect.to, effect.message, effect.lazy)
         elif isinstance(effect, Reply):
             self.calls.answer(effect.call, effect.answer)
         else:
-            world.sights.shows(self, effect)
+            self._witness.shows(self, effect)
             for event in effect.events:
-                world.count(f"emitted {event.type}")
-                world.happened(self.name, event)
+                ground.count(f"emitted {event.type}")
+                ground.happened(self.name, event)
 
-    def _ship(self, life: int, to: str, number: int, have: dict[str, int]) -> None:
-        if not self.up or self.boots != life:
-            return
-        if self.paused:
-            self.inbox.append((self._ship, (life, to, number, have)))
+    def _ship(self, life: Life, to: str, number: int, have: dict[str, int]) -> None:
+        if life.ended or life.waits(self._ship, life, to, number, have):
             return
         if self.disk.unreadable:
-            self.world.count("a read that failed")
+            self._ground.count("a read that failed")
             return  # The node logs it; who asked asks again.
         events, more = self.disk.read(have, self.settings.limits.max_events_per_push)
-        self.leave(Send(to, Push(events, more, number), 0))
+        self._leave(Send(to, Push(events, more, number), 0))
 
     # Content: held some time after it was wanted, or never.
 
     def _fetch(self, wanted: Wanted) -> None:
         key = wanted.content.key
         if key in self.disk.contents:
-            self.world.schedule.after(0.0001, self._fetched, self.boots, key)
+            self._ground.schedule.after(0.0001, self._fetched, self._life, key)
         elif not key.startswith(LOST_CONTENT):
             share = crc32(f"{self.name}/{key}".encode()) / 2**32
-            self.world.schedule.after(share * FETCH_S, self._fetched, self.boots, key)
+            self._ground.schedule.after(share * FETCH_S, self._fetched, self._life, key)
 
-    def _fetched(self, life: int, key: str) -> None:
-        if not self.up or self.boots != life:
-            return
-        if self.paused:
-            self.inbox.append((self._fetched, (life, key)))
+    def _fetched(self, life: Life, key: str) -> None:
+        if life.ended or life.waits(self._fetched, life, key):
             return
         self.disk.contents.add(key)
         self.step(ContentIs(key, "held"))
 
     def note(self, what: str) -> None:
         """A line in the trace."""
-        self.world.trace.note(self.world.schedule.t, self.name, what)
+        self._ground.note(self.name, what)

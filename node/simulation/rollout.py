@@ -6,15 +6,12 @@ node must refuse to start, and is given the file that fits. The next change wait
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from node.protocol.settings import Member
 from node.simulation.disk import Disk
 from node.simulation.plan import member, names
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
+from node.simulation.process import Process
+from node.simulation.world import World
 
 MOST = 9
 """Voters, at most."""
@@ -26,9 +23,9 @@ PUT_BACK = 0.2
 class Rollout:
     """One world's changes of members."""
 
-    def __init__(self, world: "World", pause_s: Callable[[], float], busy: set[str]) -> None:
+    def __init__(self, world: World, pause_s: Callable[[], float], busy: set[str]) -> None:
         self._world = world
-        self._rng = world.random("rollout")
+        self._rng = world.ground.random("rollout")
         self._pause_s = pause_s
         self._busy = busy
         self._fresh = iter(names(26)[world.plan.nodes :])
@@ -95,7 +92,7 @@ class Rollout:
         if self.under_way:
             self._next()
 
-    def _edit(self, process: "Process") -> None:
+    def _edit(self, process: Process) -> None:
         if not self._restart(process, self._members):
             # Nobody has the new file yet: it is given up.
             self._restart(process, self._former)
@@ -110,12 +107,12 @@ class Rollout:
             else:
                 self._restart(process, self._members)
 
-    def _restart(self, process: "Process", members: tuple[Member, ...]) -> bool:
+    def _restart(self, process: Process, members: tuple[Member, ...]) -> bool:
         process.stop("is stopped, for another member list")
         process.settings = replace(process.settings, members=members)
         process.start()
         if not process.up:
-            self._world.count("a change of members was refused")
+            self._world.ground.count("a change of members was refused")
         return process.up
 
     def _part(self) -> None:
@@ -128,6 +125,6 @@ class Rollout:
             self._world.checkers.disk_lost(process, before)
 
 
-def _settled(process: "Process") -> bool:
+def _settled(process: Process) -> bool:
     configured = process.disk.now.configured
     return configured is not None and configured.settled and configured.digest == process.settings.digest

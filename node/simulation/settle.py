@@ -4,16 +4,11 @@ The bound is counted in the plan's timings: two elections and their time-outs, t
 linger, and a minute for clocks and disks. What holds it up is named.
 """
 
-from typing import TYPE_CHECKING
-
 from node.protocol.requests import AcquireLock, Answer, LockGranted, ProposalAnswer, Propose, ReleaseLock, Request
+from node.simulation.process import Process
 from node.simulation.violation import Violation
 from node.simulation.weight import objects
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
-
+from node.simulation.world import World
 
 TRIES = 3
 """Packets of before the healing may still come, and cost a call its answer."""
@@ -23,7 +18,7 @@ GROWTH_ALLOWED = 50
 """Objects by which a core may grow while nothing happens but heartbeats: some histories still fill up."""
 
 
-def settle(world: "World") -> float:
+def settle(world: World) -> float:
     """Let time pass until nothing stalls; gives the seconds it took. Raises `Violation` past the bound."""
     timing = world.plan.timing
     began = world.schedule.t
@@ -39,7 +34,7 @@ def settle(world: "World") -> float:
     raise Violation("promise 5", where, f"{why}, {bound_s:.0f} s after everything was healed")
 
 
-def stall(world: "World") -> tuple[str, str] | None:
+def stall(world: World) -> tuple[str, str] | None:
     """Who holds the cluster up and why; None when it is at rest: one leader, one state, nothing pending."""
     views = []
     for process in world.processes:
@@ -84,10 +79,10 @@ def stall(world: "World") -> tuple[str, str] | None:
         if view.locks:
             held = [f"{k.resource}#{k.fencing_token}" for k in process.running.view_locks(process.now)]
             return process.name, f"holds stale locks {', '.join(held)}"
-    return None if world.workload.idle else ("clients", "wait for answers that do not come")
+    return None if world.clients.idle else ("clients", "wait for answers that do not come")
 
 
-def prove_use(world: "World") -> None:
+def prove_use(world: World) -> None:
     """A healed cluster is of use: every node gets a lock, a proposal is accepted, and all of them learn it."""
     timing = world.plan.timing
     for process in world.processes:
@@ -109,12 +104,12 @@ def prove_use(world: "World") -> None:
             raise Violation("promise 5", other.name, f"is at version {version} after a newer one was accepted")
 
 
-def ask(world: "World", process: "Process", request: Request) -> Answer | None:
+def ask(world: World, process: Process, request: Request) -> Answer | None:
     """Call, and again while the outcome is unknown, as a client does; None when it stays so."""
     timeout_s = world.plan.timing.proposal_timeout * 2
     for _ in range(TRIES):
         outcome: list[Answer | None] = []
-        world.workload.call(process, request, timeout_s, outcome.append)
+        world.clients.call(process, request, timeout_s, outcome.append)
         asked = world.schedule.t
         while not outcome and world.schedule.t <= asked + timeout_s:
             world.run_for(world.plan.timing.heartbeat_interval / 10)
@@ -123,7 +118,7 @@ def ask(world: "World", process: "Process", request: Request) -> Answer | None:
     return None
 
 
-def prove_calm(world: "World") -> None:
+def prove_calm(world: World) -> None:
     """At rest, leadership changes at most once more, for the ranking's sake (E6), and nothing grows."""
     leaders = len(world.checkers.leaders)
     first = {p.name: objects(p.running) for p in world.processes}

@@ -3,61 +3,61 @@
 Statuses are looked at with every heartbeat interval; what a core shows then must rest on what came lately.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from node.protocol.effects import Emit, Observe
+from node.simulation.ground import Ground
+from node.simulation.process import Process
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
-    from node.simulation.world import World
 
 RATE_ERROR = 0.25
 """A round trip is measured by a clock that may itself be wrong by so much; past it nothing is promised."""
 
 
 class Sights:
-    """Watches what one world's nodes show."""
+    """Watches what one world's nodes show. `processes` and `hosts` are the world's own, as they come and go."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, ground: Ground, processes: Sequence[Process], hosts: Mapping[str, Process]) -> None:
+        self._schedule = ground.schedule
+        self._processes = processes
+        self._hosts = hosts
         self._heard: dict[tuple[str, str], float] = {}
         self._able: dict[str, float] = {}
         self._asleep: dict[str, float] = {}
         """When a process was last seen paused: what had come until then it reads after that, as if it came now."""
         self._doubted: set[tuple[str, str]] = set()
         self._shown: dict[str, set[str]] = {}
-        timing = world.plan.timing
+        timing = ground.plan.timing
         self._every_s = timing.heartbeat_interval
         self._old_s = timing.heartbeat_timeout + 2 * timing.heartbeat_interval
 
     def start(self) -> None:
         """Begin to look."""
-        self._world.schedule.after(self._every_s, self._look)
+        self._schedule.after(self._every_s, self._look)
 
-    def heard(self, process: "Process", sender: str) -> None:
+    def heard(self, process: Process, sender: str) -> None:
         """A delivery of `sender` reached `process`."""
-        self._heard[process.name, sender] = process.clocks.mono(self._world.schedule.t)
+        self._heard[process.name, sender] = process.clocks.mono(self._schedule.t)
 
-    def forgets(self, process: "Process") -> None:
+    def forgets(self, process: Process) -> None:
         """A process has begun, or reached a floor: ids of events at or below it are known no more (C1)."""
         self._shown[process.name] = set()
 
     def _look(self) -> None:
-        t, doubted = self._world.schedule.t, set[tuple[str, str]]()
-        for process in self._world.processes:
+        t, doubted = self._schedule.t, set[tuple[str, str]]()
+        for process in self._processes:
             if process.ready or not process.up:
                 self._able[process.id] = t
-        for process in self._world.processes:
+        for process in self._processes:
             if process.paused:
                 self._asleep[process.name] = t
             elif process.up and process.clocks.rate > 0:
                 self._statuses(process, doubted)
         self._doubted = doubted
-        self._world.schedule.after(self._every_s, self._look)
+        self._schedule.after(self._every_s, self._look)
 
-    def _statuses(self, process: "Process", doubted: set[tuple[str, str]]) -> None:
-        t, now = self._world.schedule.t, process.now
+    def _statuses(self, process: Process, doubted: set[tuple[str, str]]) -> None:
+        t, now = self._schedule.t, process.now
         awake_s = t - self._asleep.get(process.name, float("-inf"))
         for view in process.running.view_instances(now):
             if view.id == process.id or view.status != "healthy":
@@ -73,7 +73,7 @@ class Sights:
                     raise Violation("H2", process.name, story)
                 doubted.add((process.name, view.id))
 
-    def shows(self, process: "Process", emit: Emit) -> None:
+    def shows(self, process: Process, emit: Emit) -> None:
         """Events are shown to subscribers."""
         shown = self._shown.setdefault(process.name, set())
         for event in emit.events:
@@ -81,10 +81,10 @@ class Sights:
                 raise Violation("V1", process.name, f"shows event {event.id} twice")
             shown.add(event.id)
 
-    def measured(self, process: "Process", observed: Observe) -> None:
+    def measured(self, process: Process, observed: Observe) -> None:
         """A node says how far its wall clock is from the leader's, and how sure it is of it."""
-        t = self._world.schedule.t
-        leader = self._world.hosts.get(str(observed.fields["reference"]))
+        t = self._schedule.t
+        leader = self._hosts.get(str(observed.fields["reference"]))
         took_s = process.clocks.mono(t) - observed.started
         if (
             leader is None

@@ -4,7 +4,6 @@ A stranger speaks the language and knows the names; a member's bytes may come cu
 """
 
 from random import Random
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,17 +12,15 @@ from node.protocol.events import SNAPSHOT_CREATED, SNAPSHOT_PROPOSAL, Event
 from node.protocol.messages import ControlReset, Envelope, Message, Push, Recover, VoteRequest
 from node.protocol.records import ControlState
 from node.protocol.requests import Propose, Publish, Request, ResolveConflict
+from node.simulation.process import Process
 from node.simulation.transport import decode, encode
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
 
 FAR_TERM = 1_000_000
 FORGED = Event("forged", "A", "no-journal", 1, SNAPSHOT_PROPOSAL, 0, 0, "", {})
 
 
-def accost(process: "Process", member: "Process", rng: Random) -> str:
+def accost(process: Process, member: Process, rng: Random) -> str:
     """Say to `process` what only members may say, under a wrong name; gives what it was. Raises `Violation`."""
     message: Message = rng.choice(
         (
@@ -72,7 +69,7 @@ def nonsense(rng: Random, name: str) -> Request:
     )
 
 
-def _is_no_envelope(process: "Process", data: bytes) -> None:
+def _is_no_envelope(process: Process, data: bytes) -> None:
     try:
         decode(data)
     except msgspec.DecodeError:
@@ -80,7 +77,7 @@ def _is_no_envelope(process: "Process", data: bytes) -> None:
     raise Violation("promise 7", process.name, f"takes {len(data)} bytes of an envelope for a whole one")
 
 
-def _state(process: "Process") -> tuple[object, ...]:
+def _state(process: Process) -> tuple[object, ...]:
     core = process.running
     status = core.view_status(process.now)
     return status.leader.term, status.state_digest, dict(core.vector), *core.parts.control.position

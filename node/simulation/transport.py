@@ -5,16 +5,17 @@ the answer carries what waits for the asker, a dead process refuses at once. `Da
 alone, copies and all, in any order. Either may be lost; the core must live with both.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from node.protocol.effects import LinkState, Received
 from node.protocol.messages import Envelope, Message
-
-if TYPE_CHECKING:
-    from node.simulation.process import Process
+from node.protocol.settings import Timing
+from node.simulation.ground import Ground
+from node.simulation.life import Life
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
@@ -35,6 +36,23 @@ def decode(data: bytes) -> Envelope:
     return _decoder.decode(data)
 
 
+class Host(Protocol):
+    """A machine as its peers meet it."""
+
+    @property
+    def up(self) -> bool:
+        """Whether a process listens there."""
+        ...
+
+    def packet(self, data: bytes) -> None:
+        """A datagram arrives."""
+        ...
+
+    def request(self, data: bytes, asker: "Transport", number: int) -> None:
+        """A peer's request arrives."""
+        ...
+
+
 @dataclass(slots=True)
 class _Link:
     queue: list[Message] = field(default_factory=list)
@@ -48,21 +66,25 @@ class _Link:
 
 
 class Transport:
-    """One incarnation of a process's links; a restarted process gets a new one."""
+    """One incarnation of a process's links: those of instance `owner` to `hosts`, who speak its core's envelopes."""
 
-    def __init__(self, process: "Process", exchange: bool) -> None:
-        self._process = process
-        self._world = process.world
-        self._exchange = exchange
+    def __init__(
+        self, life: Life, ground: Ground, owner: str, hosts: Mapping[str, Host], timing: Timing,
+        envelope: Callable[[str, tuple[Message, ...]], Envelope], receive: Callable[[bytes], object],
+    ) -> None:  # fmt: skip
+        self.owner = owner
+        self._life = life
+        self._ground = ground
+        self._schedule = ground.schedule
+        self._network = ground.network
+        self._exchange = ground.plan.exchange
+        self._hosts = hosts
+        self._envelope = envelope
+        self._receive = receive
         self._links: dict[str, _Link] = {}
         self._numbers = 0
-        self._timeout_s = process.settings.timing.heartbeat_interval
-        self._max_backoff_s = min(process.settings.timing.heartbeat_interval, 2.0)
-
-    @property
-    def owner(self) -> str:
-        """Id of the instance whose links these are."""
-        return self._process.id
+        self._timeout_s = timing.heartbeat_interval
+        self._max_backoff_s = min(timing.heartbeat_interval, 2.0)
 
     @property
     def waiting(self) -> int:
@@ -81,40 +103,36 @@ class Transport:
         link.queue.append(message)
         if len(link.queue) > MAX_QUEUED:
             del link.queue[0]
-            self._world.count("dropped from a full queue")
+            self._ground.count("dropped from a full queue")
         if not link.request and not (link.armed if lazy else link.hurried):
             link.hurried = not lazy
             self._arm(to, link, LAZY_S if lazy else 0.0)
 
     def _arm(self, to: str, link: _Link, delay_s: float) -> None:
         link.armed = True
-        self._world.schedule.after(delay_s, self._flush, to)
+        self._schedule.after(delay_s, self._flush, to)
 
     def _flush(self, to: str) -> None:
-        process, link = self._process, self._links[to]
+        link = self._links[to]
         link.armed = link.hurried = False
-        if process.transport is not self or link.request or not link.queue:
-            return
-        if process.paused:
-            process.inbox.append((self._flush, (to,)))
+        if self._life.ended or link.request or not link.queue or self._life.waits(self._flush, to):
             return
         data = self._drain(to, link)
-        world = self._world
-        target = world.hosts.get(to)
+        target = self._hosts.get(to)
         if target is None:
             return  # A member that does not run yet, or not any more.
         if not self._exchange:
-            for delay in world.network.delays(process.id, to):
-                world.schedule.after(delay, target.packet, data)
+            for delay in self._network.delays(self.owner, to):
+                self._schedule.after(delay, target.packet, data)
             return
         self._numbers += 1
         link.request = self._numbers
-        for delay in world.network.delays(process.id, to):
-            world.schedule.after(delay, target.request, data, self, self._numbers)
-        world.schedule.after(self._timeout_s, self._timed_out, to, self._numbers)
+        for delay in self._network.delays(self.owner, to):
+            self._schedule.after(delay, target.request, data, self, self._numbers)
+        self._schedule.after(self._timeout_s, self._timed_out, to, self._numbers)
 
     def _drain(self, to: str, link: _Link) -> bytes:
-        envelope = self._process.running.envelope(to, tuple(link.queue))
+        envelope = self._envelope(to, tuple(link.queue))
         link.queue.clear()
         return encode(envelope)
 
@@ -122,37 +140,30 @@ class Transport:
 
     def answer(self, to: str, asker: "Transport", number: int) -> None:
         """Answer a request of `to` with what waits for it."""
-        process = self._process
-        if process.transport is not self:
+        if self._life.ended:
             return
         link = self._link(to)
         data = self._drain(to, link) if link.queue else b""
-        for delay in self._world.network.delays(process.id, to)[:1]:
-            self._world.schedule.after(delay, asker.answered, process.id, number, data)
+        for delay in self._network.delays(self.owner, to)[:1]:
+            self._schedule.after(delay, asker.answered, self.owner, number, data)
 
     # The asking side.
 
     def answered(self, peer: str, number: int, data: bytes) -> None:
         """The answer to our request has come; one that comes after the time-out finds the connection closed."""
-        process, link = self._process, self._links[peer]
-        if process.transport is not self or link.request != number:
-            return
-        if process.paused:
-            process.inbox.append((self.answered, (peer, number, data)))
+        link = self._links[peer]
+        if self._life.ended or link.request != number or self._life.waits(self.answered, peer, number, data):
             return
         link.request, link.backoff_s = 0, 0.0
         self.evidence(peer, refused=False)
         if data:
-            process.receive(data)
+            self._receive(data)
         self._resume(peer, link, 0.0)
 
     def refused(self, peer: str, number: int) -> None:
         """The peer's host has refused our connection: evidence (H2), and a pause before the next attempt."""
-        process, link = self._process, self._links[peer]
-        if process.transport is not self or link.request != number:
-            return
-        if process.paused:
-            process.inbox.append((self.refused, (peer, number)))
+        link = self._links[peer]
+        if self._life.ended or link.request != number or self._life.waits(self.refused, peer, number):
             return
         link.request = 0
         link.backoff_s = min(max(link.backoff_s * 2, 0.05), self._max_backoff_s)
@@ -161,37 +172,34 @@ class Transport:
 
     def _timed_out(self, peer: str, number: int) -> None:
         link = self._links[peer]
-        if self._process.transport is self and link.request == number:
+        if not self._life.ended and link.request == number:
             link.request = 0
             self._resume(peer, link, 0.0)
 
     def _resume(self, peer: str, link: _Link, delay_s: float) -> None:
-        if self._process.transport is self and link.queue and not link.armed:
+        if not self._life.ended and link.queue and not link.armed:
             link.hurried = True
             self._arm(peer, link, delay_s)
 
     def evidence(self, peer: str, refused: bool) -> None:
         """Tell the core when a peer's host begins or ceases to refuse connections."""
-        link, process = self._link(peer), self._process
-        if process.transport is not self or link.refused == refused:
-            return
-        if process.paused:
-            process.inbox.append((self.evidence, (peer, refused)))
+        link = self._link(peer)
+        if self._life.ended or link.refused == refused or self._life.waits(self.evidence, peer, refused):
             return
         link.refused = refused
         if refused:
-            self._world.schedule.after(self._max_backoff_s, self._reconnect, peer)
-        process.step(LinkState(peer, refused))
+            self._schedule.after(self._max_backoff_s, self._reconnect, peer)
+        self._life.step(LinkState(peer, refused))
 
     def _reconnect(self, peer: str) -> None:
         """Try the connection again, whether or not there is something to send; a paused process's host accepts it."""
-        if self._process.transport is not self or not self._links[peer].refused:
+        if self._life.ended or not self._links[peer].refused:
             return
-        network, name, host = self._world.network, self._process.id, self._world.hosts.get(peer)
+        network, name, host = self._network, self.owner, self._hosts.get(peer)
         if network.open(name, peer) and network.open(peer, name) and host is not None and host.up:
             self.evidence(peer, refused=False)
         else:
-            self._world.schedule.after(self._max_backoff_s, self._reconnect, peer)
+            self._schedule.after(self._max_backoff_s, self._reconnect, peer)
 
 
 def received(data: bytes) -> Received:

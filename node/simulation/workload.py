@@ -1,12 +1,7 @@
-"""Clients: they propose, publish and lock, lose answers, and try again on another node.
+"""What the clients of a drawn world do: they propose, publish and lock, lose answers, and try again on another node.
 
-An outcome is an answer, or None when it is unknown (*maybe*): the connection broke or the client gave up waiting. A
-maybe is tried again elsewhere with the same request id, event id or idempotency key, as the console does.
+A maybe is tried again elsewhere with the same request id, event id or idempotency key, as the console does.
 """
-
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from node.protocol.events import SNAPSHOT_CREATED
 from node.protocol.requests import (
@@ -15,7 +10,6 @@ from node.protocol.requests import (
     ContentRef,
     LockGranted,
     LockReleased,
-    Maybe,
     ProposalAnswer,
     Propose,
     Publish,
@@ -23,50 +17,31 @@ from node.protocol.requests import (
     Refusal,
     ReleaseLock,
     RenewLock,
-    Request,
 )
+from node.simulation.clients import REFUSED, Script
 from node.simulation.process import LOST_CONTENT, Process
 from node.simulation.strangers import nonsense
 from node.simulation.violation import Violation
-
-if TYPE_CHECKING:
-    from node.simulation.world import World
-
-Wish = float | tuple[Process, Request, float]
-"""What a script asks for: to sleep so many seconds, or to have a request answered within so many."""
-Script = Generator[Wish, Answer | None, None]
-
-OnOutcome = Callable[[Answer | None], None]
+from node.simulation.world import World
 
 TRIES = 3
 BURST, BURST_SHARE = 3, 0.2
 """Proposals that come in the same moment as another one, and how often that is so."""
 CONTENT_EVERY, LOST_EVERY = 3, 21
 """Of so many requests one may be a snapshot that content comes with, or one whose content nobody has."""
-REFUSED = Refusal("unreachable", "the node's host refuses connections")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request to `via`. `answer` None: the connection broke, or the client gave up waiting."""
-
-    request: Request
-    via: str
-    answer: Answer | None
-    took_s: float
 
 
 class Workload:
-    """The clients of a world. Everything they learn goes to the checkers."""
+    """The load on a world. Everything its clients learn goes to the checkers."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._rng = world.random("workload")
+        self._clients = world.clients
+        self._rng = world.ground.random("workload")
         self._plan = world.plan
         self._open = True
         self._minor = 0
         self._serial = 0
-        self._running = 0
 
     def start(self) -> None:
         """Let the clients begin."""
@@ -77,11 +52,6 @@ class Workload:
         """No client begins anything new."""
         self._open = False
 
-    @property
-    def idle(self) -> bool:
-        """Whether all clients have ended what they had begun."""
-        return self._running == 0
-
     def _next(self, client: str) -> None:
         if not self._open:
             return
@@ -91,57 +61,7 @@ class Workload:
             think_s = self._rng.expovariate(1.0) * self._plan.think_s
             self._world.schedule.after(think_s, self._next, client)
 
-        self.perform(begin(client), think)
-
-    def perform(self, script: Script, ended: Callable[[], None]) -> None:
-        """Do what a script wishes; `ended` is called after its last wish."""
-        self._running += 1
-        self._advance(script, None, ended)
-
-    def _advance(self, script: Script, value: Answer | None, ended: Callable[[], None]) -> None:
-        try:
-            wish = script.send(value)
-        except StopIteration:
-            self._running -= 1
-            ended()
-            return
-        if isinstance(wish, float):
-            self._world.schedule.after(wish, self._advance, script, None, ended)
-        else:
-            process, request, timeout_s = wish
-            self.call(process, request, timeout_s, lambda answer: self._advance(script, answer, ended))
-
-    def call(self, process: Process, request: Request, timeout_s: float, on_answer: OnOutcome) -> None:
-        """Have a request answered; the outcome is None when it is unknown."""
-        world = self._world
-        world.histories.asked(request)
-        if not process.up:
-            world.histories.ended(request, REFUSED)
-            world.happened("client", Outcome(request, process.name, REFUSED, 0.001))
-            world.schedule.after(0.001, on_answer, REFUSED)
-            return
-        done = False
-        asked = world.schedule.t
-
-        def finish(answer: Answer | None) -> None:
-            nonlocal done
-            if not done:
-                done = True
-                world.histories.ended(request, answer)
-                outcome = f"{type(request).__name__} {_outcome(answer)}"
-                world.count(f"outcome {outcome}")
-                world.trace.note(world.schedule.t, "client", f"{outcome} from {process.name}")
-                world.happened("client", Outcome(request, process.name, answer, world.schedule.t - asked))
-                on_answer(None if isinstance(answer, Maybe) else answer)
-
-        def give_up() -> None:
-            if not done:
-                calls.cancel(number)
-                finish(None)
-
-        calls = process.calls
-        number = calls.take(request, finish)
-        world.schedule.after(timeout_s, give_up)
+        self._clients.perform(begin(client), think)
 
     def _anyone(self) -> Process:
         return self._rng.choice(self._world.processes)
@@ -174,7 +94,7 @@ class Workload:
         request = self._draw_proposal(process)
         if self._rng.random() < BURST_SHARE:
             for _ in range(BURST):
-                self._propose_beside(process)
+                self._clients.perform(self._propose_beside(process))
         for _ in range(TRIES):
             answer = yield process, request, self._plan.timing.proposal_timeout
             if isinstance(answer, ProposalAnswer):
@@ -183,16 +103,11 @@ class Workload:
                 return
             process = self._anyone()
 
-    def _propose_beside(self, process: Process) -> None:
+    def _propose_beside(self, process: Process) -> Script:
         """A proposal that comes in the same moment as another, so that they share a step and perhaps an event."""
-
-        def answered(answer: Answer | None) -> None:
-            self._running -= 1
-            if isinstance(answer, ProposalAnswer):
-                self._world.checkers.told(process, answer.proposal)
-
-        self._running += 1
-        self.call(process, self._draw_proposal(process), self._plan.timing.proposal_timeout, answered)
+        answer = yield process, self._draw_proposal(process), self._plan.timing.proposal_timeout
+        if isinstance(answer, ProposalAnswer):
+            self._world.checkers.told(process, answer.proposal)
 
     def _publish(self, client: str) -> Script:
         request = Publish(SNAPSHOT_CREATED, {"by": client}, self._fresh("event"), self._rng.random() < 0.3)
@@ -252,15 +167,3 @@ class Workload:
 
     def _mono(self, machine: Process) -> float:
         return machine.clocks.mono(self._world.schedule.t)
-
-
-def _outcome(answer: Answer | None) -> str:
-    match answer:
-        case None | Maybe():
-            return "maybe"
-        case Refusal(reason):
-            return reason
-        case ProposalAnswer():
-            return answer.proposal.state
-        case _:
-            return type(answer).__name__

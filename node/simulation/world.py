@@ -1,87 +1,51 @@
-"""The world: machines, a network, clients and faults, all drawn from one seed and moved by one queue.
+"""The world: machines, a network and clients, drawn from one seed and moved by one queue; and the promises, watched."""
 
-Two phases. First faults and load, with the promises watched at every step. Then everything is healed, and within a
-bounded time the cluster must have decided, converged and be of use again (`settle`).
-"""
-
-from collections import Counter
 from collections.abc import Callable
-from random import Random
 
 from node.protocol.core import Core
-from node.protocol.effects import Now
-from node.protocol.records import Durable
+from node.protocol.effects import Emit, Observe, Wanted
+from node.protocol.records import Record
 from node.protocol.settings import Settings
 from node.simulation.checkers import Checkers
+from node.simulation.clients import Clients
 from node.simulation.clocks import Clocks
+from node.simulation.commits import Dependent
 from node.simulation.disk import Disk
-from node.simulation.faults import put_configs_right
+from node.simulation.ground import Ground, MakeCore
 from node.simulation.histories import Histories
 from node.simulation.holdings import Holdings
-from node.simulation.nemesis import Nemesis
-from node.simulation.network import Network
 from node.simulation.plan import Plan
 from node.simulation.process import Process
-from node.simulation.schedule import Schedule, Trace
 from node.simulation.sights import Sights
-from node.simulation.workload import Workload
-
-Hear = Callable[[str, object], None]
-"""Told who did something, and what: an `Observe`, an `Event` it shows, a client's `Outcome`, or words."""
-MakeCore = Callable[[Settings, Durable, Random, Now, str], Core]
 
 CRASH_SEEN_S = 0.005
 """Within this time the peers of a crashed process see their connections refused."""
 
 
 class World:
-    """One run of a plan. `make_core` is the core under trial."""
+    """The world of a plan, calm until something is done to it. `make_core` is the core under trial."""
 
     def __init__(self, plan: Plan, show: Callable[[str], None] | None = None, make_core: MakeCore = Core) -> None:
+        self.ground = ground = Ground(plan, show, make_core)
         self.plan = plan
-        self.make_core = make_core
-        self.schedule = Schedule()
-        self.trace = Trace(show)
-        self.counts: Counter[str] = Counter()
-        self.hear: Hear | None = None
-        self.steps = 0
-        self.disks_lost = 0
-        self.rng = self.random("world")
-        self.network = Network(self.random("network"), plan.weather)
-        self.processes = [Process(self, s, Disk(), self._clocks(), s.id) for s in plan.settings()]
+        self.schedule = ground.schedule
+        self.network = ground.network
+        self.processes: list[Process] = []
         self.doubles: list[Process] = []
-        self.hosts = {process.id: process for process in self.processes}
-        self.holdings = Holdings(self)
-        self.checkers = Checkers(self)
-        self.sights = Sights(self)
+        self.hosts: dict[str, Process] = {}
+        self.holdings = Holdings(ground)
+        self.checkers = Checkers(ground, self.processes, self.holdings)
+        self.sights = Sights(ground, self.processes, self.hosts)
         self.histories = Histories()
-        self.workload = Workload(self)
-        self.nemesis = Nemesis(self)
+        self.clients = Clients(ground, self.histories)
+        for settings in plan.settings():
+            self.join(settings)
 
-    def random(self, purpose: str) -> Random:
-        """A generator of its own for one purpose, so that a change in one does not shift the draws of the others."""
-        return Random(f"{self.plan.seed}/{purpose}")
-
-    def _clocks(self) -> Clocks:
-        plan, rng = self.plan, self.rng
-        return Clocks(
-            mono_origin_s=rng.uniform(1, 1e6),
-            rate=rng.uniform(plan.slowest, plan.fastest),
-            wall_offset_s=rng.uniform(-2, 2) if plan.families else 0.0,
-        )
-
-    def count(self, what: str) -> None:
-        """Count something that happened: what a campaign has reached."""
-        self.counts[what] += 1
-
-    def happened(self, who: str, what: object) -> None:
-        """Tell whoever listens."""
-        if self.hear:
-            self.hear(who, what)
+    # Machines.
 
     def join(self, settings: Settings) -> Process:
         """One more machine with an empty disk."""
-        process = Process(self, settings, Disk(), self._clocks(), settings.id)
+        process = self._machine(settings, settings.id)
         self.processes.append(process)
         self.hosts[process.id] = process
         return process
@@ -93,9 +57,34 @@ class World:
 
     def double_of(self, original: Process) -> Process:
         """A second process under the same id, on another machine."""
-        double = Process(self, original.settings, Disk(), self._clocks(), f"{original.id}'{len(self.doubles) + 1}")
+        double = self._machine(original.settings, f"{original.id}'{len(self.doubles) + 1}")
         self.doubles.append(double)
         return double
+
+    def _machine(self, settings: Settings, name: str) -> Process:
+        plan, rng = self.plan, self.ground.rng
+        clocks = Clocks(
+            mono_origin_s=rng.uniform(1, 1e6),
+            rate=rng.uniform(plan.slowest, plan.fastest),
+            wall_offset_s=rng.uniform(-2, 2) if plan.families else 0.0,
+        )
+        return Process(self.ground, self, self.hosts, settings, Disk(), clocks, name)
+
+    def start(self) -> None:
+        """Start the processes, within the spread the plan draws."""
+        for process in self.processes:
+            self.schedule.after(self.ground.rng.random() * self.plan.start_spread_s, process.start)
+
+    def run_for(self, seconds: float) -> None:
+        """Let so many true seconds pass."""
+        self.schedule.run(self.schedule.t + seconds)
+
+    # What processes do, as their witness.
+
+    def started(self, process: Process) -> None:
+        """A process begins on what its disk holds."""
+        self.checkers.started(process)
+        self.sights.forgets(process)
 
     def ended(self, process: Process) -> None:
         """A process has died: its peers' connections break, and new ones are refused."""
@@ -104,45 +93,40 @@ class World:
         for other in self.processes:
             reachable = self.network.open(process.id, other.id) and self.network.open(other.id, process.id)
             if other is not process and other.transport and reachable:
-                seen_s = self.rng.random() * CRASH_SEEN_S
+                seen_s = self.ground.rng.random() * CRASH_SEEN_S
                 self.schedule.after(seen_s, other.transport.evidence, process.id, True)
 
-    def start(self) -> None:
-        """Start the processes, within the spread the plan draws."""
-        for process in self.processes:
-            self.schedule.after(self.rng.random() * self.plan.start_spread_s, process.start)
+    def heard(self, process: Process, sender: str) -> None:
+        """A process reads a delivery."""
+        self.sights.heard(process, sender)
 
-    def disturb(self) -> None:
-        """Load and faults, for as long as the plan says."""
-        self.sights.start()
-        self.workload.start()
-        self.nemesis.start()
-        self.run_for(self.plan.duration_s)
+    def intended(self, process: Process, records: tuple[Record, ...]) -> None:
+        """A core has decided to write this."""
+        self.checkers.intended(process, records)
 
-    def run_for(self, seconds: float) -> None:
-        """Let so many true seconds pass."""
-        self.schedule.run(self.schedule.t + seconds)
+    def committed(self, process: Process, records: tuple[Record, ...]) -> None:
+        """This is on a disk."""
+        for record in records:
+            self.histories.written(process.name, record)
+        self.checkers.committed(process, records)
 
-    def heal(self) -> None:
-        """End all faults and all new load: every process runs, every link is calm, every disk and clock is right.
+    def left(self, process: Process, effect: Dependent) -> None:
+        """An effect leaves a process."""
+        self.checkers.left(process, effect)
 
-        Returns when the packets that were still on their way have arrived.
-        """
-        self.nemesis.close()
-        self.workload.close()
-        self.trace.note(self.schedule.t, "world", "heals")
-        self.happened("world", "heals")
-        self.network.heal()
-        for double in self.doubles:
-            double.stop("is killed")
-        for process in self.processes:
-            process.disk.mend()
-            process.clocks.set_right(self.schedule.t)
-            process.crash_in = None
-            process.resume(1.0)
-            if not process.up:
-                process.start()
-            process.rearm()
-        put_configs_right(self.nemesis)
-        self.nemesis.rollout.finish()
-        self.run_for(self.plan.weather.straggle_s)
+    def shows(self, process: Process, emit: Emit) -> None:
+        """Events are shown to subscribers."""
+        self.sights.shows(process, emit)
+
+    def measured(self, process: Process, observed: Observe) -> None:
+        """A process says how far its wall clock is off."""
+        self.sights.measured(process, observed)
+
+    def floor_reached(self, process: Process) -> None:
+        """A process has put a floor in place."""
+        self.sights.forgets(process)
+        self.checkers.floor_reached(process)
+
+    def used(self, process: Process, content: Wanted) -> None:
+        """Content is to stand for its version."""
+        self.checkers.used(process, content)

@@ -20,7 +20,7 @@ def test_one_event_for_a_proposal_or_for_all_that_one_moment_accepted() -> None:
     assert told() == [{"proposal": view.key, "proposalId": view.id, "hash": "abc123", "version": "1.2.0"}]
     versions = ["1.2.1", "1.2.2", "1.2.3"]
     for version in versions:
-        stage.world.workload.call(stage["B"], Propose("snapshot", version, "def456"), 10, lambda answer: None)
+        stage.world.clients.call(stage["B"], Propose("snapshot", version, "def456"), 10, lambda answer: None)
     stage.settle()
     assert [each["version"] for payload in told()[1:] for each in payload.get("accepted", [payload])] == versions
 

@@ -54,12 +54,12 @@ def world() -> World:
     made = World(Plan(seed="checkers"))
     for process in made.processes:
         made.checkers.started(process)
-        write(process, Identity(f"journal-{process.id}", True))
+        write(made, process, Identity(f"journal-{process.id}", True))
     return made
 
 
-def write(process: Process, *records: Record) -> None:
-    process.world.checkers.committed(process, process.disk.write(records))
+def write(world: World, process: Process, *records: Record) -> None:
+    world.checkers.committed(process, process.disk.write(records))
 
 
 def view(token: int, owner: str = "first") -> LockView:
@@ -76,36 +76,36 @@ def event(journal: str, seq: int, kind: str = "SNAPSHOT_CREATED", origin: str = 
 
 def elect(world: World, leader: str, term: int) -> None:
     for process in world.processes:
-        write(process, Vote(term, leader))
+        write(world, process, Vote(term, leader))
 
 
 def test_a_falling_term(world: World) -> None:
     a = world.hosts["A"]
-    write(a, Vote(5, None))
+    write(world, a, Vote(5, None))
     with pytest.raises(Violation, match="E1"):
-        write(a, Vote(4, None))
+        write(world, a, Vote(4, None))
 
 
 @pytest.mark.parametrize("second", ["C", None])
 def test_a_second_vote_in_a_term(world: World, second: str | None) -> None:
     a = world.hosts["A"]
-    write(a, Vote(5, "B"))
+    write(world, a, Vote(5, "B"))
     with pytest.raises(Violation, match="E1"):
-        write(a, Vote(5, second))
+        write(world, a, Vote(5, second))
 
 
 def test_a_second_vote_after_a_restart_on_another_disk(world: World) -> None:
     a = world.hosts["A"]
-    write(a, Vote(5, "B"))
+    write(world, a, Vote(5, "B"))
     a.disk.wipe()
     world.checkers.started(a)
-    write(a, Identity("anew", True))
+    write(world, a, Identity("anew", True))
     with pytest.raises(Violation, match="E1"):
-        write(a, Vote(5, "C"))
+        write(world, a, Vote(5, "C"))
 
 
 def test_a_leader_without_the_votes(world: World) -> None:
-    write(world.hosts["A"], Vote(1, "A"))
+    write(world, world.hosts["A"], Vote(1, "A"))
     with pytest.raises(Violation, match="promise 1"):
         world.checkers.left(world.hosts["A"], Send("B", ControlAppend(1, 1, (), 0), 0))
 
@@ -118,22 +118,22 @@ def test_two_leaders_of_one_term(world: World) -> None:
 
 
 def test_a_grant_that_a_minority_holds(world: World) -> None:
-    write(world.hosts["A"], ControlReplaced(1, 1, ControlState()), ControlAppended(1, 2, Grant(LOCK)))
+    write(world, world.hosts["A"], ControlReplaced(1, 1, ControlState()), ControlAppended(1, 2, Grant(LOCK)))
     with pytest.raises(Violation, match="promise 1"):
         world.checkers.left(world.hosts["A"], Reply(1, LockGranted(view(1)), 0))
 
 
 def test_a_control_log_that_goes_back_has_a_gap_or_differs(world: World) -> None:
     a, b = world.hosts["A"], world.hosts["B"]
-    write(a, ControlReplaced(2, 5, ControlState()))
-    write(b, ControlReplaced(2, 5, ControlState()))
+    write(world, a, ControlReplaced(2, 5, ControlState()))
+    write(world, b, ControlReplaced(2, 5, ControlState()))
     with pytest.raises(Violation, match="E4"):
-        write(a, ControlReplaced(2, 4, ControlState()))
+        write(world, a, ControlReplaced(2, 4, ControlState()))
     with pytest.raises(Violation, match="L1"):
-        write(a, ControlAppended(2, 7, Grant(LOCK)))
-    write(a, ControlAppended(2, 6, Grant(LOCK)))
+        write(world, a, ControlAppended(2, 7, Grant(LOCK)))
+    write(world, a, ControlAppended(2, 6, Grant(LOCK)))
     with pytest.raises(Violation, match="L1"):
-        write(b, ControlAppended(2, 6, Renew("r", 1, 30_000)))
+        write(world, b, ControlAppended(2, 6, Renew("r", 1, 30_000)))
 
 
 def test_a_token_given_twice_or_falling(world: World) -> None:
@@ -181,10 +181,10 @@ def test_a_released_request_gets_no_further_lock_and_a_follower_may_lag(world: W
     a, holdings = world.hosts["A"], world.holdings
     holdings.granted(a, acquire("first", "q1"), view(2), 0, until=0.0)
     holdings.released(2)
-    write(a, ControlReplaced(2, 5, ControlState()))
-    write(a, ControlAppended(2, 6, Grant(LOCK)))
+    write(world, a, ControlReplaced(2, 5, ControlState()))
+    write(world, a, ControlAppended(2, 6, Grant(LOCK)))
     with pytest.raises(Violation, match="L2"):
-        write(a, ControlAppended(2, 7, Grant(msgspec.structs.replace(LOCK, token=3))))
+        write(world, a, ControlAppended(2, 7, Grant(msgspec.structs.replace(LOCK, token=3))))
 
 
 def shown(key: str, state: str) -> ProposalView:
@@ -192,71 +192,73 @@ def shown(key: str, state: str) -> ProposalView:
     return ProposalView(key, key, "snapshot", "h", "A", state, 0, 0, 2, ("A", "B", "C"), {}, quorum, "")
 
 
-def reach(process: Process, key: str, state: str, durable: bool = True, held: VersionVector | None = None) -> None:
+def reach(
+    world: World, process: Process, key: str, state: str, durable: bool = True, held: VersionVector | None = None
+) -> None:
     """A floor is put in place, and the node, which holds these events, shows one proposal."""
     process.core = cast(
         Core, SimpleNamespace(view_proposals=lambda now, limit: (shown(key, state),), vector=held or {})
     )
-    process.world.schedule.run(process.world.schedule.t + 60)
-    process.world.checkers.floor_reached(process)
+    world.schedule.run(world.schedule.t + 60)
+    world.checkers.floor_reached(process)
     if durable:
-        write(process, FloorReached(FLOOR))
+        write(world, process, FloorReached(FLOOR))
 
 
 @pytest.mark.parametrize("state", ["accepted", "pending", "expired"])
 def test_a_rejection_that_is_taken_back(world: World, state: str) -> None:
     for process in world.processes:
-        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+        write(world, process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
     a, b = world.hosts["A"], world.hosts["B"]
-    reach(a, "seen", "rejected")
+    reach(world, a, "seen", "rejected")
     told = shown("told", "rejected")
     world.checkers.left(a, Reply(1, ProposalAnswer(told.id, told.quorum, told), 0))
     for key in ("seen", "told"):
-        reach(b, key, state)
+        reach(world, b, key, state)
         with pytest.raises(Violation, match="C1"):
-            reach(a, key, state)
+            reach(world, a, key, state)
 
 
 def test_a_rejection_that_was_on_no_disk_when_the_node_was_killed(world: World) -> None:
     for process in world.processes:
-        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+        write(world, process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
     a = world.hosts["A"]
-    reach(a, "seen", "rejected", durable=False)
+    reach(world, a, "seen", "rejected", durable=False)
     world.checkers.started(a)
-    reach(a, "seen", "expired")
+    reach(world, a, "seen", "expired")
 
 
 def test_a_rejection_told_of_votes_that_were_on_no_disk_here(world: World) -> None:
     """They are on those of their voters, and are heard again."""
     for process in world.processes:
-        write(process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
+        write(world, process, ControlReplaced(2, 5, ControlState(floor=FLOOR)))
     a, told = world.hosts["A"], shown("told", "rejected")
-    reach(a, "another", "rejected", held={"elsewhere": 1})
+    reach(world, a, "another", "rejected", held={"elsewhere": 1})
     world.checkers.left(a, Reply(1, ProposalAnswer(told.id, told.quorum, told), 0))
-    reach(a, "told", "expired")
+    reach(world, a, "told", "expired")
 
 
 def test_a_gap_or_two_events_in_one_place(world: World) -> None:
-    write(world.hosts["A"], Appended(event("j", 1)))
+    write(world, world.hosts["A"], Appended(event("j", 1)))
     other = Event("another", "A", "j", 1, "SNAPSHOT_CREATED", 0, 0, "", {})
     with pytest.raises(Violation, match="V1"):
-        write(world.hosts["B"], Appended(other))
+        write(world, world.hosts["B"], Appended(other))
     with pytest.raises(Violation, match="V1"):
-        write(world.hosts["A"], Appended(event("j", 3)))
+        write(world, world.hosts["A"], Appended(event("j", 3)))
 
 
 def test_an_event_lost_with_its_only_disk_is_not_demanded(world: World) -> None:
     a, b = world.hosts["A"], world.hosts["B"]
     for seq in (1, 2):
-        write(a, Appended(event("j", seq)))
-    write(b, Appended(event("j", 1)))
+        write(world, a, Appended(event("j", seq)))
+    write(world, b, Appended(event("j", 1)))
     before = dict(a.disk.vector)
     a.disk.wipe()
     world.checkers.disk_lost(a, before)
     for seq in (1, 2):
         world.checkers.published(Published(f"j-{seq}", "j", seq))
     world.checkers.nothing_lost()
-    write(b, Appended(Event("another", "A", "j", 2, "SNAPSHOT_CREATED", 0, 0, "", {})))
+    write(world, b, Appended(Event("another", "A", "j", 2, "SNAPSHOT_CREATED", 0, 0, "", {})))
 
 
 # Votes.

@@ -13,7 +13,7 @@ def _propose(stage: Stage, name: str, version: str, key: str, wait_s: float) -> 
 
 
 def _uses(stage: Stage, what: str) -> int:
-    return stage.world.counts[f"content {what}"]
+    return stage.world.ground.counts[f"content {what}"]
 
 
 def test_a_vote_waits_until_the_content_is_held() -> None:

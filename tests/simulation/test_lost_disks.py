@@ -21,7 +21,7 @@ def test_an_older_image_that_knows_a_peer_under_its_former_journal(nodes: int) -
     stage.propose("B", "1.0.0", "left")
     stage.settle()
     stage.kill("A")
-    stage.world.disks_lost += 2
+    stage.world.checkers.disks_lost += 2
     stage["A"].disk.roll_back(older)
     stage["A"].start()
     stage.settle()

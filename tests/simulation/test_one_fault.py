@@ -69,7 +69,7 @@ def test_what_is_proposed_in_batches_does_not_gather_either() -> None:
             answers: list[Answer | None] = []
             for number in range(100):
                 version = f"1.{turn}.{100 * batch + number}"
-                stage.world.workload.call(
+                stage.world.clients.call(
                     stage[leader], Propose("snapshot", version, "a", wait_s=10.0), 20.0, answers.append
                 )
             stage.until(partial(_all_there, answers), 20.0)
@@ -88,7 +88,7 @@ def test_every_floor_takes_effect_everywhere_though_the_next_one_comes_with_the_
     for turn in range(6):
         answers: list[Answer | None] = []
         for number in range(100):
-            stage.world.workload.call(
+            stage.world.clients.call(
                 stage[leader], Propose("snapshot", f"1.{turn}.{number}", "a", wait_s=10.0), 20.0, answers.append
             )
         stage.until(partial(_all_there, answers), 20.0)

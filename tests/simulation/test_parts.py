@@ -23,9 +23,9 @@ from node.protocol.records import (
     Record,
     Vote,
 )
+from node.simulation.campaign import FAULTS
 from node.simulation.clocks import EPOCH_MS, Clocks
 from node.simulation.disk import Disk, fold
-from node.simulation.nemesis import FAULTS
 from node.simulation.network import Network, Weather
 from node.simulation.plan import AIMED, FAMILIES, draw
 from node.simulation.schedule import Schedule, Trace

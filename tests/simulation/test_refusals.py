@@ -27,7 +27,7 @@ def test_l2_a_no_of_who_leads_no_longer_ends_no_call(reason: str, monkeypatch: p
     monkeypatch.setattr(transport, "send", sent)
     answers: list[Answer | None] = []
     ask = AcquireLock("build", "ci", "build/ci", 30.0, wait_s=20.0)
-    stage.world.workload.call(stage[asked], ask, 60, answers.append)
+    stage.world.clients.call(stage[asked], ask, 60, answers.append)
     stage.until(lambda: calls, 5)
     number, before = calls[0].number, len(calls)
     late = stage[former].running.envelope(asked, (LockAnswer(number, reason),))

@@ -40,12 +40,12 @@ def test_a_client_that_tries_again_without_quorum_fills_no_journal() -> None:
         answer = stage.ask("C", Propose("snapshot", "1.2.0", content))
         assert isinstance(answer, Refusal)
         assert answer.reason == "insufficient_quorum"
-        return stage.world.counts["emitted SKIPPED_QUORUM"]
+        return stage.world.ground.counts["emitted SKIPPED_QUORUM"]
 
     for episode in range(2):
         stage.kill("A", "B")
         stage.until(lambda: not stage.status("C").quorum.sufficient, 20)
-        before = stage.world.counts["emitted SKIPPED_QUORUM"]
+        before = stage.world.ground.counts["emitted SKIPPED_QUORUM"]
         assert [skipped("abc") for _ in range(20)] == [before + 1] * 20
         assert skipped("def") == before + 2
         stage["A"].start()

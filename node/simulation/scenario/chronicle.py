@@ -1,10 +1,11 @@
 """What happens, in words: who, when, what. Routine (beats, pulls, measurements) is left out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from node.protocol.effects import Observe
 from node.protocol.events import LEADER_ELECTED, SKIPPED_QUORUM, Event
+from node.simulation.clients import Outcome
 from node.simulation.scenario.outcomes import (
     tell_answer,
     tell_outcome,
@@ -13,10 +14,7 @@ from node.simulation.scenario.outcomes import (
     was_turned_down,
     went_well,
 )
-from node.simulation.workload import Outcome
-
-if TYPE_CHECKING:
-    from node.simulation.world import World
+from node.simulation.world import World
 
 UNTOLD = "steady"
 """The trace id of requests whose client tells by itself what came of them."""
@@ -47,7 +45,7 @@ class Happening:
 class Chronicle:
     """Listens to a world and keeps what a person wants to know."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._quorum: dict[str, bool] = {}
         self._clocks: dict[str, tuple[bool, str | None]] = {}
@@ -58,7 +56,7 @@ class Chronicle:
         """Whether answers as they should be are told too."""
         self.outcomes: list[tuple[float, Outcome]] = []
         self._trouble: dict[tuple[str, str], Happening] = {}
-        world.hear = self.hear
+        world.ground.hear = self.hear
 
     def hear(self, who: str, what: object) -> None:
         """Note what happened to `who`."""

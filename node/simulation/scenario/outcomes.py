@@ -21,7 +21,7 @@ from node.protocol.requests import (
     ResolveConflict,
     StepDown,
 )
-from node.simulation.workload import Outcome
+from node.simulation.clients import Outcome
 
 OF_TROUBLE = frozenset(
     {"unreachable", "insufficient_quorum", "no_leader", "not_leader", "cannot_vote", "recovering", "timeout"}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from node.protocol.core import Core
+from node.simulation.ground import MakeCore
 from node.simulation.scenario import looks
 from node.simulation.scenario.calls import answered, calls
 from node.simulation.scenario.deeds import deeds
@@ -13,7 +14,6 @@ from node.simulation.scenario.setup import Setup
 from node.simulation.scenario.setup import language as setups
 from node.simulation.scenario.stage import Stage, Unmet
 from node.simulation.violation import Violation
-from node.simulation.world import MakeCore
 
 LANGUAGES: tuple[Language, ...] = (setups, deeds, calls)
 assert looks.__name__  # its commands belong to `deeds`

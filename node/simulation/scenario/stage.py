@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 from node.protocol.core import Core
 from node.protocol.requests import Answer, Request, StatusView
+from node.simulation.clients import REFUSED
+from node.simulation.ground import MakeCore
 from node.simulation.process import Process
 from node.simulation.scenario.chronicle import Chronicle
 from node.simulation.scenario.language import Unfit
 from node.simulation.scenario.setup import Setup
 from node.simulation.scenario.steady import Steady
-from node.simulation.workload import REFUSED
-from node.simulation.world import MakeCore, World
+from node.simulation.world import World
 
 LOOK_S = 0.05
 """How often a condition is looked at."""
@@ -117,7 +118,7 @@ class Stage:
         process.stop("is killed")
         before = dict(process.disk.vector)
         process.disk.roll_back(writes)
-        self.world.disks_lost += 1
+        self.world.checkers.disks_lost += 1
         self.world.checkers.disk_lost(process, before)
 
     # Clients.
@@ -133,7 +134,7 @@ class Stage:
         rest = [self.node(name) for name in nodes]
 
         def ask() -> None:
-            self.world.workload.call(rest.pop(0), request, patience_s, answered)
+            self.world.clients.call(rest.pop(0), request, patience_s, answered)
 
         def answered(answer: Answer | None) -> None:
             if rest and answer in (None, REFUSED):

@@ -16,9 +16,9 @@ from node.protocol.requests import (
     RenewLock,
     Request,
 )
+from node.simulation.clients import REFUSED, Script, Wish
 from node.simulation.scenario.chronicle import UNTOLD, Chronicle
 from node.simulation.scenario.outcomes import tell_answer, tell_request, went_well
-from node.simulation.workload import REFUSED, Script, Wish
 from node.simulation.world import World
 
 RESOURCE = "catalogue"
@@ -46,7 +46,7 @@ class Steady:
     def start(self) -> None:
         """Let them begin."""
         for script in (self._keep_a_lock(), self._propose()):
-            self._world.workload.perform(script, lambda: None)
+            self._world.clients.perform(script, lambda: None)
 
     def close(self) -> None:
         """They begin nothing new."""

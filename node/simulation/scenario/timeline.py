@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from node.simulation.process import Process
 from node.simulation.scenario.chronicle import Chronicle, Happening
-
-if TYPE_CHECKING:
-    from node.simulation.world import World
+from node.simulation.world import World
 
 LOOK_S = 0.1
 """How often the cluster is looked at."""
@@ -57,7 +54,7 @@ class Timeline:
 class Watch:
     """Looks at a world every so often and keeps who led and who was without quorum."""
 
-    def __init__(self, world: "World", unrest: Callable[[], str] = str) -> None:
+    def __init__(self, world: World, unrest: Callable[[], str] = str) -> None:
         """`unrest` says what keeps the cluster from working together, nothing when it does."""
         self._world = world
         self._unrest = unrest
