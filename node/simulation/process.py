@@ -7,7 +7,7 @@ may fall between any two effects and into any commit.
 import traceback
 from collections.abc import Mapping
 from random import Random
-from typing import Protocol
+from typing import Protocol, get_args
 from zlib import crc32
 
 from node.protocol.core import Core
@@ -51,6 +51,7 @@ FETCH_S = 5.0
 """Content that can be had is here within this time."""
 LOST_CONTENT = "lost"
 """Keys that begin so name content that nobody has."""
+_DEPENDENT = get_args(Dependent)
 
 
 class Witness(Protocol):
@@ -331,7 +332,7 @@ class Process:
                 ground.happened(self.name, "crashes between two effects")
                 self.stop("crashes between two effects")
                 return
-        if isinstance(effect, Dependent):
+        if isinstance(effect, _DEPENDENT):
             if effect.after > self.commits.durable:
                 self.commits.hold(effect)
             else:
