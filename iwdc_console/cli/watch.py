@@ -24,7 +24,9 @@ from iwdc_console.outcomes import ClientError
 
 INTERVAL_S = 1.0
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-CLEAR_LINE, CLEAR_BELOW = "\x1b[K", "\x1b[J"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+"""A line that is too long is cut, so that going up goes up as many lines as were written."""
+CLEAR_LINE, CLEAR_BELOW, CLEAR_ALL = "\x1b[K", "\x1b[J", "\x1b[H\x1b[2J"
 
 
 def watch(ask: Callable[[], Answer], view: View, fmt: Format, name_of: Callable[[str], str]) -> None:
@@ -64,8 +66,8 @@ def _redraw(
 ) -> None:
     last: Answer | None = None
     seen_by = ""
-    drawn = 0
-    sys.stdout.write(HIDE_CURSOR)
+    drawn, drawn_in = 0, 0
+    sys.stdout.write(HIDE_CURSOR + NO_WRAP)
     try:
         while True:
             trouble = ""
@@ -74,11 +76,15 @@ def _redraw(
                 seen_by = name_of(last.node)
             except ClientError as error:
                 trouble = failure_of(error).message
-            drawn = draw(picture(last, trouble, view, current_screen(), seen_by), drawn, _height())
+            screen = current_screen()
+            if drawn and screen.width != drawn_in:  # the terminal has laid out anew what stood there
+                sys.stdout.write(CLEAR_ALL)
+                drawn = 0
+            drawn, drawn_in = draw(picture(last, trouble, view, screen, seen_by), drawn, _height()), screen.width
             if pressed_q(INTERVAL_S):
                 return
     finally:
-        sys.stdout.write(SHOW_CURSOR)
+        sys.stdout.write(WRAP + SHOW_CURSOR)
         sys.stdout.flush()
 
 
@@ -86,11 +92,12 @@ def picture(last: Answer | None, trouble: str, view: View, screen: Screen, seen_
     """The lines to show: the last answer, or what is known when there is none now."""
     if not trouble and last is not None:
         return frame(last, view, screen, seen_by).split("\n")
-    lines = [*(screen.note(line, tone="bad") for line in trouble.split("\n")), ""]
+    parts = [*(screen.note(line, tone="bad") for line in trouble.split("\n")), ""]
     if last is not None:
-        lines.append(screen.note("What was known then:", tone="warn"))
-        lines += frame(last, view, screen._replace(colour=False), seen_by).split("\n")
-    return [*lines, screen.note("Trying again. q ends.", tone="dim")]
+        parts.append(screen.note("What was known then:", tone="warn"))
+        parts.append(frame(last, view, screen._replace(colour=False), seen_by))
+    parts.append(screen.note("Trying again. q ends.", tone="dim"))
+    return "\n".join(parts).split("\n")
 
 
 def draw(lines: list[str], above: int, height: int) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -91,6 +92,13 @@ def test_with_nothing_known_yet_it_still_says_so_at_once() -> None:
     assert lines == ["No node could be reached.", "", "Trying again. q ends."]
 
 
+def test_each_line_of_a_picture_is_one_line() -> None:
+    answer = Answer(samples.QUORUM, "http://a:1", "", time.monotonic())
+    lines = watch.picture(answer, "No node could be reached. " * 3, VIEW, SCREEN._replace(width=30), "instance-A")
+    assert [line for line in lines if "\n" in line or len(line) > 30] == []
+    assert lines[:2] == ["No node could be reached. No", "node could be reached. No node"]
+
+
 def test_redrawing_goes_over_what_stood_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert watch.draw(["one", "two"], 0, 24) == 2
     assert capsys.readouterr().out == "one\x1b[K\ntwo\x1b[K\n\x1b[J"
@@ -135,7 +143,39 @@ def test_on_a_terminal_it_redraws_and_leaves_it_as_it_was(
         os.close(ours)
         os.close(theirs)
     assert "★ instance-A".encode() in shown
+    assert shown.rindex(watch.NO_WRAP.encode()) < shown.rindex(watch.WRAP.encode())
     assert shown.index(watch.HIDE_CURSOR.encode()) < shown.rindex(watch.SHOW_CURSOR.encode())
+
+
+def test_another_width_is_drawn_on_a_clean_screen(node: FakeNode) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    environment = os.environ | {"IWDC_NODE": node.url, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("COLUMNS", None)
+    program = [sys.executable, "-m", "iwdc_console.cli.main", "status", "--watch"]
+    child = subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    try:
+        shown = _until(ours, watch.CLEAR_BELOW, b"")
+        assert watch.CLEAR_ALL.encode() not in shown
+        termios.tcsetwinsize(theirs, (24, 60))
+        shown = _until(ours, watch.CLEAR_ALL, shown)
+        anew = _until(ours, watch.CLEAR_BELOW, shown.partition(watch.CLEAR_ALL.encode())[2])
+        assert not re.match(rb"\x1b\[\d+A", anew), "there is nothing to go up over"
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
+def _until(terminal: int, what: str, shown: bytes) -> bytes:
+    """What is shown until `what` is."""
+    deadline = time.monotonic() + DEADLINE_S
+    while what.encode() not in shown:
+        assert time.monotonic() < deadline, shown
+        if select.select([terminal], [], [], 0.1)[0]:
+            shown += os.read(terminal, 65536)
+    return shown
 
 
 def event(id_: str) -> dict[str, Any]:
