@@ -101,10 +101,13 @@ def picture(last: Answer | None, trouble: str, view: View, screen: Screen, seen_
 
 
 def draw(lines: list[str], above: int, height: int) -> int:
-    """Write `lines` over the `above` lines drawn before, in one piece; returns how many stand now."""
+    """Write `lines` over the `above` lines drawn before, in one piece; returns how many stand now.
+
+    Each is cleared before it is written: behind a full one that would take its last cell.
+    """
     shown = lines[: max(1, height - 1)]
     up = f"\x1b[{above}A\r" if above else ""
-    sys.stdout.write(up + "".join(f"{line}{CLEAR_LINE}\n" for line in shown) + CLEAR_BELOW)
+    sys.stdout.write(up + "".join(f"{CLEAR_LINE}{line}\n" for line in shown) + CLEAR_BELOW)
     sys.stdout.flush()
     return len(shown)
 

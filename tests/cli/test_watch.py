@@ -101,9 +101,9 @@ def test_each_line_of_a_picture_is_one_line() -> None:
 
 def test_redrawing_goes_over_what_stood_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert watch.draw(["one", "two"], 0, 24) == 2
-    assert capsys.readouterr().out == "one\x1b[K\ntwo\x1b[K\n\x1b[J"
+    assert capsys.readouterr().out == "\x1b[Kone\n\x1b[Ktwo\n\x1b[J"
     assert watch.draw(["three"], 2, 24) == 1
-    assert capsys.readouterr().out == "\x1b[2A\rthree\x1b[K\n\x1b[J"
+    assert capsys.readouterr().out == "\x1b[2A\r\x1b[Kthree\n\x1b[J"
     assert watch.draw(["x"] * 50, 1, 10) == 9, "never more than the screen has, or going up would miss"
 
 
