@@ -31,7 +31,7 @@ TAB, ESC, CTRL_S = "\t", "\x1b", "\x13"
 HASH, EVENT_BEFORE, STEPS_BACK = "9f2c3e1f00aa", ",", 12
 ENTER, DOWN, END = "\r", "\x1b[B", "\x1b[F"
 DARK = {"default": None, "brown": "yellow"}
-FONTS = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace'
+FONTS = '"DejaVu Sans Mono", ui-monospace, Menlo, Consolas, monospace'
 LOOKS = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
     "Fira Code, monospace", FONTS
 )
