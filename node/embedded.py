@@ -40,18 +40,8 @@ from node.protocol.core import Core
 from node.protocol.effects import Now
 from node.protocol.events import Event
 from node.protocol.reconfiguration import MembersRefused
-from node.protocol.requests import (
-    ProposalAnswer,
-    ProposalKind,
-    ProposalView,
-    Propose,
-    Publish,
-    Published,
-    QuorumView,
-    Refusal,
-    Request,
-    StatusView,
-)
+from node.protocol.requests import ProposalAnswer, Propose, Publish, Published, Refusal, Request
+from node.protocol.shapes import ProposalKind, ProposalView, QuorumView, StatusView
 from node.runtime.content.publishing import JobView, Sign, Stored
 from node.runtime.content.service import ContentService
 from node.runtime.cursor import decode_cursor

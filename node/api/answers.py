@@ -6,7 +6,8 @@
 import msgspec
 
 from node.api.exchange import Response
-from node.protocol.requests import Maybe, QuorumView, Refusal
+from node.protocol.requests import Maybe, Refusal
+from node.protocol.shapes import QuorumView
 
 encode = msgspec.json.Encoder().encode
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from node.protocol.requests import ProposalKind, QuorumView, VoteView
+from node.protocol.shapes import ProposalKind, QuorumView, VoteView
 
 Text = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0)]

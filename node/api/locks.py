@@ -4,14 +4,8 @@ from node.api import checks
 from node.api.answers import bad_request
 from node.api.bodies import AcquireBody, ForceReleaseBody, ReleaseBody, RenewBody
 from node.api.call import BodyT, Call, QueryT
-from node.protocol.requests import (
-    AcquireLock,
-    LockGranted,
-    LockReleased,
-    LockView,
-    ReleaseLock,
-    RenewLock,
-)
+from node.protocol.requests import AcquireLock, LockGranted, LockReleased, ReleaseLock, RenewLock
+from node.protocol.shapes import LockView
 
 
 async def acquire(call: Call[None, AcquireBody]) -> LockView:

@@ -3,15 +3,7 @@
 from node.api import checks
 from node.api.bodies import GoOnBody, PublishBody, PublishQuery, ResolveBody, StepDownBody
 from node.api.call import Call
-from node.protocol.requests import (
-    Accepted,
-    Elect,
-    GoOnWithout,
-    Publish,
-    Published,
-    ResolveConflict,
-    StepDown,
-)
+from node.protocol.requests import Accepted, Elect, GoOnWithout, Publish, Published, ResolveConflict, StepDown
 
 
 async def step_down(call: Call[None, StepDownBody]) -> Accepted:

@@ -11,7 +11,9 @@ from node.observability.metrics import CONTENT_TYPE
 from node.observability.traces import Span, TraceSummary
 from node.protocol.events import Event, VersionVector
 from node.protocol.records import FORMAT
-from node.protocol.requests import (
+from node.protocol.requests import Refusal
+from node.protocol.settings import PROTOCOL
+from node.protocol.shapes import (
     ConflictView,
     DriftView,
     InstanceView,
@@ -19,11 +21,9 @@ from node.protocol.requests import (
     LockView,
     ProposalView,
     QuorumView,
-    Refusal,
     SeedEvent,
     StatusView,
 )
-from node.protocol.settings import PROTOCOL
 from node.runtime.cursor import BadCursor, decode_cursor, encode_cursor
 
 NOT_FOUND = 404

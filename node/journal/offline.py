@@ -17,8 +17,8 @@ from node.journal.directory import is_held, last_start
 from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, typed
 from node.journal.image import END, Events, damage, read_image, read_journals, read_page
 from node.protocol.events import Event
-from node.protocol.requests import SeedEvent
 from node.protocol.settings import Limits, Strategy
+from node.protocol.shapes import SeedEvent
 from node.protocol.state import Fold
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from node.protocol.parts import Parts
 from node.protocol.quorum import splits_evenly
-from node.protocol.requests import Alarm, Entry
+from node.protocol.shapes import Alarm, Entry
 
 
 def alarms(parts: Parts) -> Iterator[Alarm]:

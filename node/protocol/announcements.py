@@ -12,7 +12,7 @@ from node.protocol.events import DIFF_ACCEPT, ROLLBACK_ACCEPT, SNAPSHOT_ACCEPT, 
 from node.protocol.membership import Membership
 from node.protocol.peer import UNREACHABLE
 from node.protocol.replication import Replication
-from node.protocol.requests import ProposalKind
+from node.protocol.shapes import ProposalKind
 from node.protocol.state import Fold
 
 EVENT_OF: Final[dict[ProposalKind, str]] = {

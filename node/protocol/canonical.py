@@ -12,7 +12,7 @@
 A change of the form changes the first line, so a signature of one form never passes for another.
 """
 
-from node.protocol.requests import ProposalKind
+from node.protocol.shapes import ProposalKind
 
 HEADER = b"iwdc-proposal-v1\n"
 

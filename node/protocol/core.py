@@ -25,26 +25,28 @@ from node.protocol.parts import Parts
 from node.protocol.records import Durable
 from node.protocol.requests import (
     AcquireLock,
-    ConflictView,
-    DriftView,
     Elect,
     GoOnWithout,
     Ingest,
-    InstanceView,
-    LeaderView,
-    LockView,
-    ProposalView,
     Propose,
     Publish,
-    QuorumView,
     ReleaseLock,
     RenewLock,
     Request,
     ResolveConflict,
-    StatusView,
     StepDown,
 )
 from node.protocol.settings import Settings
+from node.protocol.shapes import (
+    ConflictView,
+    DriftView,
+    InstanceView,
+    LeaderView,
+    LockView,
+    ProposalView,
+    QuorumView,
+    StatusView,
+)
 from node.protocol.voting import Verify
 
 LAG_WARN_S = 0.5

@@ -11,7 +11,8 @@ import msgspec
 from node.protocol.events import Event
 from node.protocol.messages import Envelope, Message
 from node.protocol.records import Record
-from node.protocol.requests import Answer, ContentRef, ProposalKind, Request
+from node.protocol.requests import Answer, Request
+from node.protocol.shapes import ContentRef, ProposalKind
 
 
 class Now(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -15,12 +15,12 @@ from node.protocol.requests import (
     Answer,
     LockGranted,
     LockReleased,
-    LockView,
     Maybe,
     Refusal,
     ReleaseLock,
     RenewLock,
 )
+from node.protocol.shapes import LockView
 
 DETAILS = {
     "held": "the lock is held; wait for it or try later",

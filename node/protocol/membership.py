@@ -17,7 +17,7 @@ from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck
 from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE, Peer, Told, fingerprint
-from node.protocol.requests import Entry, QuorumView
+from node.protocol.shapes import Entry, QuorumView
 
 CANNOT_VOTE = "cannot_vote"
 SILENCING = (CANNOT_VOTE, "recovering", "listening")

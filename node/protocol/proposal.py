@@ -11,7 +11,7 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.events import Event, VersionVector
-from node.protocol.requests import ContentRef, ProposalKind
+from node.protocol.shapes import ContentRef, ProposalKind
 from node.protocol.versions import VersionKey, parse
 
 VoteWord = Literal["accept", "reject", "abstain"]

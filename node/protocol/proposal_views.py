@@ -3,7 +3,7 @@
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
-from node.protocol.requests import ConflictView, ProposalView, QuorumView, VoteView
+from node.protocol.shapes import ConflictView, ProposalView, QuorumView, VoteView
 from node.protocol.state import Fold
 
 WHY = {

@@ -32,15 +32,8 @@ from node.protocol.promptness import Promptness
 from node.protocol.proposal import EVENT_TYPE, Content, Proposal, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
-from node.protocol.requests import (
-    Accepted,
-    Maybe,
-    ProposalAnswer,
-    Propose,
-    QuorumView,
-    Refusal,
-    ResolveConflict,
-)
+from node.protocol.requests import Accepted, Maybe, ProposalAnswer, Propose, Refusal, ResolveConflict
+from node.protocol.shapes import QuorumView
 from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT, Verify, Voting
 

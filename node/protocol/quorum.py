@@ -6,8 +6,8 @@
 
 from collections.abc import Iterable
 
-from node.protocol.requests import QuorumView
 from node.protocol.settings import Rule
+from node.protocol.shapes import QuorumView
 
 
 def required(total: int, rule: Rule) -> int:

@@ -18,7 +18,7 @@ from node.protocol.messages import Recover, RecoverAnswer
 from node.protocol.peer import Peer
 from node.protocol.records import Floor, Identity, PeerJournal
 from node.protocol.replication import Replication
-from node.protocol.requests import Alarm
+from node.protocol.shapes import Alarm
 
 JOURNAL_ID_CHARS = 12
 HEX = "0123456789abcdef"

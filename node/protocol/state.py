@@ -12,8 +12,8 @@ from node.protocol.decisions import Change, Conflict, Decisions, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.facts import Facts
 from node.protocol.proposal import Content
-from node.protocol.requests import ProposalKind
 from node.protocol.settings import Limits, Strategy
+from node.protocol.shapes import ProposalKind
 from node.protocol.versions import VersionKey
 
 

@@ -11,7 +11,7 @@ from node.protocol.election import Election
 from node.protocol.membership import Membership
 from node.protocol.messages import TimeAnswer, TimeProbe
 from node.protocol.peer import Peer
-from node.protocol.requests import DriftSample, DriftView
+from node.protocol.shapes import DriftSample, DriftView
 
 BURST = 5
 HISTORY = 240

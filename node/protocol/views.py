@@ -10,7 +10,8 @@ from node.protocol.parts import Parts
 from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE
 from node.protocol.quorum import strict_majority
 from node.protocol.ranking import ranking
-from node.protocol.requests import (
+from node.protocol.settings import PROTOCOL
+from node.protocol.shapes import (
     CandidateView,
     ConflictView,
     DriftView,
@@ -21,7 +22,6 @@ from node.protocol.requests import (
     QuorumView,
     StatusView,
 )
-from node.protocol.settings import PROTOCOL
 
 
 def _at(parts: Parts, now: Now) -> None:

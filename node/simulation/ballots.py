@@ -5,7 +5,7 @@ from typing import Any
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.proposal import CONFLICTING_VOTE, proposal_key
-from node.protocol.requests import ProposalView
+from node.protocol.shapes import ProposalView
 from node.simulation.violation import Violation
 
 Place = tuple[str, int]

@@ -17,7 +17,8 @@ from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
 from node.protocol.quorum import required
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
-from node.protocol.requests import LockGranted, LockView, ProposalAnswer, ProposalView, Published
+from node.protocol.requests import LockGranted, ProposalAnswer, Published
+from node.protocol.shapes import LockView, ProposalView
 from node.simulation.ballots import Ballots
 from node.simulation.ground import Ground
 from node.simulation.holdings import Holdings

@@ -6,7 +6,8 @@ agree, no other may do so meanwhile (L4).
 
 from dataclasses import dataclass
 
-from node.protocol.requests import AcquireLock, LockView
+from node.protocol.requests import AcquireLock
+from node.protocol.shapes import LockView
 from node.simulation.ground import Ground
 from node.simulation.process import Process
 from node.simulation.violation import Violation

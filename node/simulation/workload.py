@@ -7,7 +7,6 @@ from node.protocol.events import SNAPSHOT_CREATED
 from node.protocol.requests import (
     AcquireLock,
     Answer,
-    ContentRef,
     LockGranted,
     LockReleased,
     ProposalAnswer,
@@ -18,6 +17,7 @@ from node.protocol.requests import (
     ReleaseLock,
     RenewLock,
 )
+from node.protocol.shapes import ContentRef
 from node.simulation.clients import REFUSED, Script
 from node.simulation.process import LOST_CONTENT, Process
 from node.simulation.strangers import nonsense

@@ -13,11 +13,9 @@ from node.protocol.requests import (
     Elect,
     GoOnWithout,
     Ingest,
-    LockView,
     Maybe,
     Propose,
     Publish,
-    QuorumView,
     Refusal,
     ReleaseLock,
     RenewLock,
@@ -25,6 +23,7 @@ from node.protocol.requests import (
     ResolveConflict,
     StepDown,
 )
+from node.protocol.shapes import LockView, QuorumView
 from tests.api.stand_in import LOCK, PROPOSAL, TRACE, StandIn, usual
 from tests.api.wire import Served, run, served
 

@@ -10,7 +10,7 @@ from node import Node
 from node.artifacts.intake import take_tree
 from node.embedded import Refused
 from node.protocol.effects import Wanted
-from node.protocol.requests import ContentRef
+from node.protocol.shapes import ContentRef
 from tests.artifacts.trees import CREATED_AT
 from tests.content.catalogue_trees import bytes_below, write_catalogue
 from tests.runtime.scripted import until

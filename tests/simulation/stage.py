@@ -3,17 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from node.protocol.requests import (
-    AcquireLock,
-    Answer,
-    LockGranted,
-    LockView,
-    ProposalAnswer,
-    ProposalView,
-    Propose,
-    Request,
-    StatusView,
-)
+from node.protocol.requests import AcquireLock, Answer, LockGranted, ProposalAnswer, Propose, Request
+from node.protocol.shapes import LockView, ProposalView, StatusView
 from node.simulation.plan import Plan
 from node.simulation.process import Process
 from node.simulation.settle import ask, settle

@@ -28,16 +28,14 @@ from node.protocol.requests import (
     AcquireLock,
     Answer,
     LockGranted,
-    LockView,
     Maybe,
     ProposalAnswer,
-    ProposalView,
     Propose,
     Publish,
     Published,
-    QuorumView,
     Refusal,
 )
+from node.protocol.shapes import LockView, ProposalView, QuorumView
 from node.simulation.ballots import Ballots
 from node.simulation.plan import Plan
 from node.simulation.process import Process

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.protocol.requests import DriftView
+from node.protocol.shapes import DriftView
 from tests.simulation.stage import Stage
 
 

@@ -1,6 +1,7 @@
 """Content that comes with a proposal: voted for only where it is held, installed, applied, asked for again (P3, S2)."""
 
-from node.protocol.requests import ContentRef, ProposalAnswer, ProposalView, Propose
+from node.protocol.requests import ProposalAnswer, Propose
+from node.protocol.shapes import ContentRef, ProposalView
 from node.simulation.process import LOST_CONTENT
 from tests.simulation.stage import Stage
 

@@ -1,6 +1,6 @@
 """What a node tells of why an instance is as it is: since when, and who says so (H2)."""
 
-from node.protocol.requests import InstanceView
+from node.protocol.shapes import InstanceView
 from tests.simulation.stage import Stage
 
 

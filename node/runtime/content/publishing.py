@@ -24,8 +24,9 @@ from node.artifacts.versions import verify
 from node.protocol.effects import ContentIs, Wanted
 from node.protocol.events import DIFF_CREATED, SNAPSHOT_CREATED, Event
 from node.protocol.quorum import required
-from node.protocol.requests import ContentRef, Maybe, Prediction, ProposalAnswer, ProposalView, Propose, Refusal
+from node.protocol.requests import Maybe, Prediction, ProposalAnswer, Propose, Refusal
 from node.protocol.settings import Member
+from node.protocol.shapes import ContentRef, ProposalView
 from node.runtime.content.keeper import Keeper
 from node.runtime.content.peer import Peer, PeerFailed
 from node.runtime.content.shapes import Standing, staging

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from node.protocol.effects import Wanted
-from node.protocol.requests import ContentRef, ProposalKind
+from node.protocol.shapes import ContentRef, ProposalKind
 
 CONTENTS: Final = "snapshots/contents"
 HERE: Final = "snapshots/here"

@@ -8,7 +8,6 @@ from node.protocol.requests import (
     AcquireLock,
     Elect,
     GoOnWithout,
-    ProposalKind,
     Propose,
     Publish,
     ReleaseLock,
@@ -17,6 +16,7 @@ from node.protocol.requests import (
     ResolveConflict,
     StepDown,
 )
+from node.protocol.shapes import ProposalKind
 from node.simulation.scenario.deeds import deeds
 from node.simulation.scenario.language import Call, Language, Unfit
 from node.simulation.scenario.stage import LOOK_S, WITHIN_S, Stage, Unmet

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from node.protocol.requests import ProposalView, VoteView
+from node.protocol.shapes import ProposalView, VoteView
 from node.simulation.process import Process
 from node.simulation.scenario.deeds import deeds
 from node.simulation.scenario.stage import Stage

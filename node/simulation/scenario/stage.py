@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from node.protocol.core import Core
-from node.protocol.requests import Answer, Request, StatusView
+from node.protocol.requests import Answer, Request
+from node.protocol.shapes import StatusView
 from node.simulation.clients import REFUSED
 from node.simulation.ground import MakeCore
 from node.simulation.process import Process
