@@ -29,7 +29,7 @@ from bench.artifacts import SETS, Cost, Data, fill, make, name_of
 from bench.cluster import Nodes, cluster
 from bench.command import run
 from bench.etcd import Missing
-from bench.http import once, until_true
+from bench.http import Connection, once, until_true
 from bench.processes import Process, free_ports
 
 ROUNDS: Final = 3
@@ -147,20 +147,25 @@ async def pull(nodes: Nodes, contents: list[dict[str, Any]]) -> Moved:
     await asyncio.to_thread(os.sync)
     before = sum(process.cpu_s for process in nodes.processes)
     began = time.monotonic()
-    waiting = {(at, each["content"]["key"]): each for at in (1, 2) for each in contents}
-    while waiting:
-        for (at, key), body in list(waiting.items()):
-            answer = await once(nodes.addresses[at], "POST", f"{API}/snapshots/contents/{key}/stage", body)
-            standing = answer.json()["data"]
-            if standing["state"] == "held":
-                del waiting[at, key]
-            elif standing["state"] == "bad":
-                raise RuntimeError(f"refused: {standing}")
-        await asyncio.sleep(LOOK_S)
+    await asyncio.gather(*(brought(nodes, at, each) for at in (1, 2) for each in contents))
     wall_s = time.monotonic() - began
     cpu_s = sum(process.cpu_s for process in nodes.processes) - before
     given = [await fetched(nodes, at, each["content"]["key"]) for at in (1, 2) for each in contents]
     return Moved(Cost(wall_s, cpu_s), sum(given))
+
+
+async def brought(nodes: Nodes, at: int, body: dict[str, Any]) -> None:
+    """Ask a node to hold a content, on one connection, until it does."""
+    connection = await Connection.open(nodes.addresses[at])
+    state = ""
+    while state != "held":
+        answer = await connection.call("POST", f"{API}/snapshots/contents/{body['content']['key']}/stage", body)
+        standing = answer.json()["data"]
+        state = standing["state"]
+        if state == "bad":
+            raise RuntimeError(f"refused: {standing}")
+        await asyncio.sleep(LOOK_S if state != "held" else 0)
+    await connection.close()
 
 
 async def settle(nodes: Nodes, version: str) -> None:

@@ -4,14 +4,11 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from node.api.answers import Refused, bad_request, headers
 from node.api.bodies import Own
 from node.api.bulk import Bulk
 from node.api.call import BodyT, Call, QueryT
 from node.artifacts.blobs import read_file
-from node.artifacts.changes import few_changes
 from node.artifacts.errors import ContentError
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
@@ -61,13 +58,13 @@ async def stage(call: Call[None, Stage]) -> Standing:
 
 async def manifest(call: Call[ManifestQuery, None]) -> Bulk:
     """The manifest of a content, or what differs from one that the asker has."""
-    base = call.query.base
+    base, sender = call.query.base, service(call).keeper.sender
 
     def look(store: "Store", holding: Holding) -> tuple[bytes, bytes]:
         found = store.manifest(holding)
         for each in store.bases(holding.version) if base is not None else ():
-            if each.key == base and (changes := few_changes(store.manifest(each), found)) is not None:
-                return CHANGES_TYPE.encode(), msgspec.json.encode(changes)
+            if each.key == base and (changes := sender.changes(store.manifest(each), found)) is not None:
+                return CHANGES_TYPE.encode(), changes
         return MANIFEST_TYPE.encode(), found.document
 
     content_type, body = await _looked(call, look)

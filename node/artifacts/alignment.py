@@ -5,9 +5,12 @@ while they are equal, and an entry is made an object only where they are not.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from node.artifacts.entries import BATCH, Entries, FileEntry
+from node.artifacts.entries import BATCH, Entries, FileEntry, read_entries
+
+SAMPLE: Final = 64
+"""Entries that are looked for before two lists are compared."""
 
 Difference = tuple[FileEntry | None, FileEntry | None]
 """The entries of one path in the two lists, which differ; None where a list has none."""
@@ -64,3 +67,15 @@ def _unlike(olds: list[FileEntry], news: list[FileEntry]) -> tuple[int, int, lis
 def differences(one: Entries, other: Entries) -> Iterator[Difference]:
     """What differs."""
     return (each for each in aligned(one, other) if not isinstance(each, Same))
+
+
+def seem_unlike(one: Entries, other: Entries) -> bool:
+    """Whether `one` has none of some entries of `other`, evenly spread over it, or of all if they are few."""
+    step = max(1, len(other) // SAMPLE)
+    return not any(_has(one, other.text(at, at + 1)) for at in range(0, len(other), step))
+
+
+def _has(entries: Entries, text: bytes | bytearray) -> bool:
+    [entry] = read_entries((text,))
+    place, there = entries.place(entry.path)
+    return there and entries.text(place, place + 1) == text

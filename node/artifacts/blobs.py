@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from node.artifacts.entries import FileEntry, block_count
 from node.artifacts.errors import BadBlocks, BadContent, ContentMissing
@@ -23,6 +23,7 @@ READ_ONLY: Final = 0o444
 PIECE_BYTES: Final = 1024**2
 """What is received or read, hashed and written at a time: so much stays in the processor's cache meanwhile."""
 Bytes = bytes | bytearray | memoryview
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_blob(entry: FileEntry, data: Bytes) -> None:
@@ -32,18 +33,49 @@ def check_blob(entry: FileEntry, data: Bytes) -> None:
         raise BadContent(entry.path, entry.hash, found)
 
 
-def write_file(path: str, data: Bytes) -> None:
-    """A new file with `data`. Raises OSError, and leaves nothing then."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, READ_ONLY)
-    try:
-        written = os.write(descriptor, data)
-        while written < len(data):
-            written += os.write(descriptor, memoryview(data)[written:])
-    except BaseException:
-        os.unlink(path)
-        raise
-    finally:
-        os.close(descriptor)
+class NewFiles:
+    """Makes files below a folder. One thread at a time; a context manager.
+
+    Those that follow one another in one folder are made from there: the system does not look up the whole path of each.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._place: str | None = None
+        self._folder = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def write(self, path: str, data: Bytes) -> None:
+        """A new file with `data`. Raises OSError, and leaves nothing then; FileExistsError if it is there."""
+        end = path.rfind("/") + 1
+        if path[:end] != self._place:
+            self._enter(path[:end])
+        name = path[end:]
+        descriptor = os.open(name, _NEW, READ_ONLY, dir_fd=self._folder)
+        try:
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
+        except BaseException:
+            os.unlink(name, dir_fd=self._folder)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _enter(self, place: str) -> None:
+        self._leave()
+        self._folder = os.open(self._root / place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._place = place
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place = None
+            os.close(self._folder)
 
 
 def in_pieces(data: Bytes) -> Iterator[memoryview]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.alignment import differences
+from node.artifacts.alignment import differences, seem_unlike
 from node.artifacts.checks import Paths, check_limits, check_tree, parse_manifest
 from node.artifacts.entries import Entries, FileEntry, category, encode, path_of
 from node.artifacts.errors import BadDiff, WrongBase
@@ -34,6 +34,8 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
 
 def few_changes(base: Manifest, target: Manifest) -> Changes | None:
     """What leads from `base`, known by its key, to `target`; None if that is half of the target, or many."""
+    if all(map(seem_unlike, base.lists, target.lists)):
+        return None
     try:
         return _changes(base, base.key, target, min(target.count // 2, MANY))
     except _TooMany:

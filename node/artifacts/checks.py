@@ -12,7 +12,17 @@ from operator import lt
 
 import msgspec
 
-from node.artifacts.entries import Entries, FileEntry, NotCanonical, block_count, category, type_of
+from node.artifacts.entries import (
+    Entries,
+    FileEntry,
+    NotCanonical,
+    block_count,
+    category,
+    category_below,
+    ending,
+    folder_of,
+    type_of,
+)
 from node.artifacts.errors import BadManifest, BadPath, TooMuch
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
@@ -111,21 +121,25 @@ def _checked(listed: Entries, counted: bool, seen: SeenPaths) -> Iterator[list[F
         if not all(map(lt, before, before[1:])) or not all(map(lt, paths, islice(paths, 1, None))):
             raise BadManifest("the files are not sorted by path, or one is listed twice")
         last = paths[-1]
-        if not _are_usual(entries, paths, counted):
+        folders = set(map(folder_of, paths))
+        if not _are_usual(entries, paths, folders, counted):
             for entry in entries:
                 _check_entry(entry, counted)
-        seen.add(paths)
+        seen.add(paths, folders)
         yield entries
 
 
-def _are_usual(entries: list[FileEntry], paths: list[str], counted: bool) -> bool:
-    """Whether all have one block, and `_check_entry` would take them."""
+def _are_usual(entries: list[FileEntry], paths: list[str], folders: set[str], counted: bool) -> bool:
+    """Whether all have one block and one category, and `_check_entry` would take them."""
+    below = set(map(category_below, folders))
     types = [entry.type for entry in entries]
-    categories = list(map(category, paths))
     hashes = [entry.hash for entry in entries]
     return (
-        (categories == types if counted else not any(categories) and list(map(type_of, paths)) == types)
-        and set(map(len, hashes)) == {64}
+        (below == set(types) and len(below) == 1 and all(path.endswith(".json") for path in paths))
+        if counted
+        else (below == {None} and list(map(ending, paths)) == types)
+    ) and (
+        set(map(len, hashes)) == {64}
         and not "".join(hashes).encode().translate(None, b"0123456789abcdef")
         and all(0 <= entry.size <= BLOCK_BYTES and not entry.blocks for entry in entries)
     )

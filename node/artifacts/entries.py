@@ -81,6 +81,12 @@ class Entries:
         self._starts = array("Q", (found.start() for found in _ENTRY.finditer(document, start, end)))
         self._starts.append(end + 1)
 
+    def within(self, document: bytes) -> "Entries":
+        """The same list of another document, which has the same bytes where this one lies."""
+        found = object.__new__(Entries)
+        found._document, found._start, found._starts = document, self._start, self._starts
+        return found
+
     def __len__(self) -> int:
         return len(self._starts) - 1
 
@@ -157,20 +163,31 @@ class Entries:
             yield found
 
 
+def folder_of(path: str) -> str:
+    """The folder that a file stands in, with a final `/`; empty for the version's own."""
+    return path[: path.rfind("/") + 1]
+
+
+def ending(path: str) -> str:
+    """What follows the last dot of a file's name."""
+    return path.rpartition("/")[2].rpartition(".")[2]
+
+
 def category(path: str) -> str | None:
     """The category that makes a file count for the root, None if it does not."""
-    return _category_below(path[: path.rfind("/") + 1]) if path.endswith(".json") else None
+    return category_below(folder_of(path)) if path.endswith(".json") else None
 
 
 @lru_cache(maxsize=1_024)
-def _category_below(folder: str) -> str | None:
+def category_below(folder: str) -> str | None:
+    """The category of the files `.json` in a folder."""
     found = _COUNTED.fullmatch(folder)
     return found[1] if found else None
 
 
 def type_of(path: str) -> str:
     """The `type` of a file's entry."""
-    return category(path) or path.rpartition("/")[2].rpartition(".")[2]
+    return category(path) or ending(path)
 
 
 def block_count(size: int) -> int:

@@ -16,13 +16,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Self
 
-from node.artifacts.alignment import Same, aligned
-from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, check_blob, digest, write_file
-from node.artifacts.entries import BATCH, FileEntry
+from node.artifacts.alignment import Same, aligned, seem_unlike
+from node.artifacts.blobs import READ_ONLY, Bytes, LargeBlob, NewFiles, check_blob, digest
+from node.artifacts.entries import BATCH, FileEntry, folder_of
 from node.artifacts.errors import ContentError, ContentMissing, fault, typed
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
-from node.artifacts.system import check_space, move, remove_tree, sync_tree
+from node.artifacts.system import check_space, has_space, move, remove_tree, sync_tree
 
 MANIFEST_NAME: Final = "manifest.json"
 FILES_NAME: Final = "files"
@@ -52,6 +52,8 @@ class Incoming:
         """Whether it was begun before, perhaps as a version that was found damaged: what is linked is read first."""
         self._twins: dict[int, list[int]] = {}
         """A place -> all that have the same content and had to come with it, if there are others."""
+        self._wanted: dict[int, int] = {}
+        """The numbers of the hashes that had to come -> their first places, for the first `reuse`."""
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, begun: "Begun | None" = None) -> Self:
@@ -100,9 +102,12 @@ class Incoming:
 
     def _find_twins(self) -> None:
         """Among what has to come."""
-        first: dict[int, int] = {}
+        self._wanted = {hash(found): place for place, found in self._missing_hashes()}
+        if len(self._wanted) == self.lacking:
+            return
+        self._wanted.clear()
         for place, found in self._missing_hashes():
-            known = first.setdefault(hash(found), place)
+            known = self._wanted.setdefault(hash(found), place)
             if known != place and self.manifest.entry(known).hash == found:
                 self._twins[place] = twins = self._twins.setdefault(known, [known])
                 twins.append(place)
@@ -112,7 +117,8 @@ class Incoming:
     def check_space(self, reserve_bytes: int) -> None:
         """Raises NoSpace, with what is missing, if the rest would not fit on the disk."""
         with typed(self.folder):
-            check_space(self.folder, self._wanted_bytes(), reserve_bytes)
+            if not has_space(self.folder, self.missing_bytes + self.lacking * _DISK_BLOCK, reserve_bytes):
+                check_space(self.folder, self._wanted_bytes(), reserve_bytes)
 
     def _wanted_bytes(self) -> int:
         whole = sum(-(-size // _DISK_BLOCK) * _DISK_BLOCK for size in self._missing_sizes())
@@ -141,7 +147,7 @@ class Incoming:
     @property
     def missing_bytes(self) -> int:
         """How many bytes have to be fetched; a large file counts whole until its last block is here."""
-        return sum(self._missing_sizes())
+        return sum(self._missing_sizes()) if 0 in self._lacking else self.manifest.size_bytes
 
     def _missing_sizes(self) -> Iterator[int]:
         if 0 not in self._lacking:
@@ -160,18 +166,17 @@ class Incoming:
         was begun before, for versions share files, and so their damage: else `verify` finds it, and no content is
         applied without being hashed once more.
         """
-        wanted = {hash(found): place for place, found in self._missing_hashes()}
-        if not wanted:
-            return 0
+        wanted = self._wanted or {hash(found): place for place, found in self._missing_hashes()}
+        self._wanted = {}
         linked = 0
         with typed(self.folder):
             for base, files in bases:
+                if self.whole:
+                    break
                 for entry in _with_hashes(base, wanted):
                     place = wanted[hash(entry.hash)]
                     if self._lacking[place]:
                         linked += self._link(f"{files}/{entry.path}", entry, place)
-                if self.whole:
-                    break
         return linked
 
     def _link(self, source: str, known: FileEntry, place: int) -> bool:
@@ -198,8 +203,8 @@ class Incoming:
 
         One thread at a time: small files are made by the system, and two threads would wait for one another's calls.
         """
-        bad, prefix = [], self._prefix
-        with self._writing:
+        bad = []
+        with self._writing, NewFiles(self.files) as files:
             for lacking, data in contents:
                 place, entry = lacking
                 if not self._lacking[place]:
@@ -208,10 +213,11 @@ class Incoming:
                     bad.append(lacking)
                     continue
                 try:
-                    write_file(prefix + entry.path, data)
+                    files.write(entry.path, data)
                 except FileExistsError:
                     continue  # it came twice
                 except OSError as error:
+                    error.filename = self._path(entry)
                     raise self._fault(error) from error
                 if place in self._twins:
                     self._spread(place)
@@ -269,7 +275,7 @@ class Incoming:
                 "not here yet"
             )
         with typed(self.folder):
-            here = count_files(self.files)
+            here = count_files(os.fsencode(self.files))
             if here != self.manifest.count:
                 raise ContentMissing(
                     f"{self.files}: there are {here:,} files, expected {self.manifest.count:,}; something else has "
@@ -282,7 +288,7 @@ class Incoming:
 
 def places(manifest: Manifest) -> set[str]:
     """The folders that files of a version stand in."""
-    return {path.rpartition("/")[0] for paths in manifest.paths() for path in paths}
+    return {folder for paths in manifest.paths() for folder in map(folder_of, paths)}
 
 
 def make_places(files: Path, wanted: Iterable[str]) -> None:
@@ -313,6 +319,8 @@ class Begun:
 
 def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun | None:
     """What a folder with the files of `base` is to the version of `manifest`; None if half of it would be removed."""
+    if all(map(seem_unlike, base.lists, manifest.lists)):
+        return None
     fresh, gone, wanted, most = bytearray(), list[str](), set[str](), base.count // 2
     for olds, news in zip(base.lists, manifest.lists, strict=True):
         for each in aligned(olds, news):
@@ -322,7 +330,7 @@ def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun | None:
             old, new = each
             if new is not None:
                 fresh.append(1)
-                wanted.add(new.path.rpartition("/")[0])
+                wanted.add(folder_of(new.path))
             if old is not None:
                 gone.append(old.path)
                 if len(gone) > most:
@@ -332,14 +340,14 @@ def beginning(base: Manifest, manifest: Manifest, files: Path) -> Begun | None:
 
 def _with_hashes(base: Manifest, wanted: Mapping[int, int]) -> Iterator[FileEntry]:
     """The entries of a manifest whose hashes have these numbers."""
-    at = 0
+    at, numbers = 0, frozenset(wanted)
     for hashes in base.hashes():
-        if not wanted.keys().isdisjoint(map(hash, hashes)):
+        if not numbers.isdisjoint(map(hash, hashes)):
             yield from (entry for entry in base.span(at, at + len(hashes)) if hash(entry.hash) in wanted)
         at += len(hashes)
 
 
-def count_files(folder: Path | str) -> int:
+def count_files(folder: bytes) -> int:
     """How many files lie below a folder."""
     found = 0
     with os.scandir(folder) as entries:

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from node.artifacts.blobs import READ_ONLY, hash_file, in_pieces, read_file
+from node.artifacts.blobs import READ_ONLY, check_blob, hash_file, in_pieces, read_file
 from node.artifacts.checks import check_limits, check_tree
 from node.artifacts.entries import FileEntry, type_of
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
@@ -26,7 +26,7 @@ from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.layout import META_NAME
 from node.artifacts.limits import BLOCK_BYTES, ContentLimits
 from node.artifacts.manifest import Manifest, compose
-from node.artifacts.portions import in_threads, portions
+from node.artifacts.portions import in_threads
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import sync_tree, write_durable
 
@@ -207,16 +207,15 @@ def _copy(incoming: Incoming, folder: Path) -> None:
             return meta_document(manifest.version, manifest.created_at)
         return read_file(str(path))
 
-    def copied(batch: Sequence[Lacking]) -> None:
-        for lacking in batch:
-            _, entry = lacking
-            if entry.blocks:
-                _copy_large(incoming, lacking, os.path.join(folder, entry.path))
-            else:
-                incoming.put(lacking, data(entry))
+    def copied(lacking: Lacking) -> None:
+        _copy_large(incoming, lacking, os.path.join(folder, lacking[1].path))
 
     with typed(folder):
-        for _ in in_threads("copy", copied, portions(incoming.missing(), _BATCH)):
+        small = ((lacking, data(lacking[1])) for lacking in incoming.missing() if not lacking[1].blocks)
+        for _, entry in incoming.put_all(small):
+            check_blob(entry, data(entry))
+            raise ContentMissing(f"{entry.path}: it changed while it was copied; publish it again")
+        for _ in in_threads("copy", copied, incoming.missing()):
             continue
 
 

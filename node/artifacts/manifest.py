@@ -182,11 +182,14 @@ def compose(version: str, created_at: str, entries: Iterable[FileEntry]) -> Mani
 
 def joined(version: str, created_at: str, size_bytes: int, files: bytearray, others: bytearray) -> Manifest:
     """The same, of the bytes of the two lists."""
-    root = Root()
-    for lines in Entries(files, 0, len(files)).lines():
+    unrooted = Head(version, created_at, "sha256", "1.0", "0" * 64)
+    draft = b"".join((unrooted.text, files, OTHERS, others, END))
+    lists, root = lists_of(draft), Root()
+    for lines in lists[0].lines():
         root.add(lines)
-    head = Head(version, created_at, "sha256", "1.0", root.hex())
-    return written(head, size_bytes, b"".join((head.text, files, OTHERS, others, END)))
+    head = msgspec.structs.replace(unrooted, root=root.hex())
+    document = head.text + memoryview(draft)[len(head.text) :]
+    return written(head, size_bytes, document, (lists[0].within(document), lists[1].within(document)))
 
 
 def written(head: Head, size_bytes: int, document: bytes, lists: Lists | None = None) -> Manifest:

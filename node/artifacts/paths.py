@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from node.artifacts.entries import folder_of
 from node.artifacts.errors import BadPath
 from node.artifacts.portions import portions
 
@@ -76,7 +77,7 @@ def check_paths(paths: Iterable[str]) -> set[str]:
     """
     seen = SeenPaths()
     for portion in portions(paths, _PORTION):
-        seen.add(portion)
+        seen.add(portion, set(map(folder_of, portion)))
     seen.end(paths)
     return seen.outermost
 
@@ -93,15 +94,15 @@ class SeenPaths:
         """Folded files and folders."""
         self._count = 0
 
-    def add(self, paths: list[str]) -> None:
-        """Some hundred more. Raises BadPath."""
+    def add(self, paths: list[str], folders: set[str]) -> None:
+        """Some hundred more, and the folders that they stand in. Raises BadPath."""
         joined = "\n".join(paths)
         folded = fold(joined)
         if not _are_plain(paths, joined, folded):
             for path in paths:
                 check_path(path)
         fresh: list[str] = []
-        for folder in {path[: path.rfind("/") + 1] for path in paths}:
+        for folder in folders:
             for above in _folders(folder):
                 if (number := hash(above)) not in self._folders:
                     self._folders.add(number)

@@ -167,9 +167,18 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def has_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> bool:
+    """Whether the file system of `folder` has `wanted_bytes` beyond `reserve_bytes`. Raises OSError."""
+    return _missing_space(folder, wanted_bytes, reserve_bytes) <= 0
+
+
 def check_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> None:
-    """Raises NoSpace unless the file system of `folder` has `wanted_bytes` beyond `reserve_bytes`."""
-    found = os.statvfs(folder)
-    missing = wanted_bytes + reserve_bytes - found.f_bavail * found.f_frsize
+    """Raises NoSpace, with what is missing, where `has_space` is false."""
+    missing = _missing_space(folder, wanted_bytes, reserve_bytes)
     if missing > 0:
         raise NoSpace(folder, missing)
+
+
+def _missing_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> int:
+    found = os.statvfs(folder)
+    return wanted_bytes + reserve_bytes - found.f_bavail * found.f_frsize

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.artifacts.alignment import Same, aligned, differences
+from node.artifacts.alignment import SAMPLE, Same, aligned, differences, seem_unlike
 from node.artifacts.entries import Entries, FileEntry
 from node.artifacts.manifest import compose
 from tests.artifacts.trees import CREATED_AT
@@ -59,3 +59,20 @@ def test_what_differs_is_told_by_path(pair: tuple[Listed, Listed]) -> None:
     expected = [(old.get(path), new.get(path)) for path in sorted(old | new) if old.get(path) != new.get(path)]
     found = list(differences(entries_of(pair[0]), entries_of(pair[1])))
     assert found == expected
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(pairs())
+def test_equal_lists_never_seem_unlike_and_strange_ones_always_do(pair: tuple[Listed, Listed]) -> None:
+    old, new = pair
+    known = [number for number in old if number in new and new[number] == old[number]]
+    if new and all(number in known for number in new):
+        assert not seem_unlike(entries_of(old), entries_of(new))
+    if not known:
+        assert seem_unlike(entries_of(old), entries_of(new))
+
+
+def test_one_entry_in_so_many_is_enough_to_be_alike() -> None:
+    old = dict.fromkeys(range(10 * SAMPLE), 0)
+    new = {number: int(number % 10 != 0) for number in old}
+    assert not seem_unlike(entries_of(old), entries_of(new))

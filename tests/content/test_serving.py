@@ -3,6 +3,7 @@
 import shutil
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from node.artifacts.intake import take_tree
@@ -10,10 +11,11 @@ from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding
 from node.runtime.content.pace import Pace
-from node.runtime.content.serving import Sender, pieces_of
+from node.runtime.content.serving import Sender, Shared, pieces_of
 from node.runtime.content.shapes import Part
 from tests.artifacts.trees import CREATED_AT, lay, store_at
 
+WAIT_S = 30.0
 TREE = {"series/труба.json": b'{"series":"1"}', "models/big.bin": b"\x07" * (BLOCK_BYTES + 1)}
 
 
@@ -47,3 +49,25 @@ def test_what_is_gone_is_padded(tmp_path: Path) -> None:
     manifest = store.manifest(holding)
     shutil.rmtree(holding.files)
     assert _given(Sender(Pace(None), store), holding, manifest) == bytes(manifest.size_bytes)
+
+
+def test_what_several_targets_ask_for_at_one_time_is_made_once() -> None:
+    made, begun, go_on = list[str](), threading.Event(), threading.Event()
+    shared = Shared[str](1)
+
+    def make() -> str:
+        made.append("one")
+        begun.set()
+        assert go_on.wait(WAIT_S)
+        return "one"
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shared.get, ("key",), make)
+        assert begun.wait(WAIT_S)
+        second = pool.submit(shared.get, ("key",), make)
+        go_on.set()
+        assert (first.result(), second.result()) == ("one", "one")
+    assert made == ["one"]
+    assert shared.get(("other",), lambda: "other") == "other"
+    assert shared.get(("key",), make) == "one"
+    assert made == ["one", "one"], "it was kept longer than was asked for"

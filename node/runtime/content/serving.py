@@ -9,9 +9,12 @@ import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
+import msgspec
+
+from node.artifacts.changes import few_changes
 from node.artifacts.entries import BATCH, FileEntry
 from node.artifacts.errors import ContentError
 from node.artifacts.manifest import Manifest
@@ -26,6 +29,9 @@ FILE_BYTES: Final = 4 * 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_PACKS: Final = 32
 """Chunks that are kept: what a few requests of several targets ask for."""
+MAX_CHANGES: Final = 2
+
+T = TypeVar("T")
 
 
 class BadParts(Exception):
@@ -67,24 +73,25 @@ def size_of(pieces: Sequence[Piece]) -> int:
     return sum(length for (_, _, length), _ in pieces)
 
 
-class Packs:
-    """The last packs of small files that were read: several targets of one version ask for the same at one time."""
+class Shared(Generic[T]):
+    """The last things that were made for targets: several of one version ask for the same at one time.
 
-    def __init__(self) -> None:
+    They are made by one thread at a time: two that read small files would wait for one another's calls.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = threading.Lock()
-        self._packs: OrderedDict[tuple[str, tuple[Part, ...]], bytes] = OrderedDict()
+        self._made: OrderedDict[tuple[object, ...], T] = OrderedDict()
 
-    def get(self, key: str, parts: tuple[Part, ...]) -> bytes | None:
-        """What was read for these pieces of a content."""
+    def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What was made for a key, until `most` others were; else what `make` gives. Raises what it does."""
         with self._lock:
-            return self._packs.get((key, parts))
-
-    def put(self, key: str, parts: tuple[Part, ...], data: bytes) -> None:
-        """Keep it until `MAX_PACKS` others have come."""
-        with self._lock:
-            self._packs[key, parts] = data
-            while len(self._packs) > MAX_PACKS:
-                self._packs.popitem(last=False)
+            if key not in self._made:
+                self._made[key] = make()
+                while len(self._made) > self._most:
+                    self._made.popitem(last=False)
+            return self._made[key]
 
 
 class Sender:
@@ -93,8 +100,18 @@ class Sender:
     def __init__(self, pace: Pace, store: Store) -> None:
         self._pace = pace
         self._store = store
-        self._packs = Packs()
+        self._packs = Shared[bytes](MAX_PACKS)
+        self._changes = Shared[bytes | None](MAX_CHANGES)
         self._never = threading.Event()
+
+    def changes(self, base: Manifest, target: Manifest) -> bytes | None:
+        """What leads from one manifest to another, as JSON; None if that is no less than the whole."""
+
+        def make() -> bytes | None:
+            found = few_changes(base, target)
+            return None if found is None else msgspec.json.encode(found)
+
+        return self._changes.get((base.key, target.key), make)
 
     def send(self, holding: Holding, pieces: Sequence[Piece], sock: socket.socket) -> None:
         """Write the pieces. Raises OSError when the peer is gone."""
@@ -113,11 +130,10 @@ class Sender:
         self._send_small(holding, small, sock)
 
     def _send_small(self, holding: Holding, pieces: Sequence[Piece], sock: socket.socket) -> None:
+        if not pieces:
+            return
         parts = tuple(part for part, _ in pieces)
-        data = self._packs.get(holding.key, parts)
-        if data is None:
-            data = b"".join([self._read(holding, entry, offset, length) for (_, offset, length), entry in pieces])
-            self._packs.put(holding.key, parts, data)
+        data = self._packs.get((holding.key, parts), lambda: self._read_all(holding, pieces))
         self._pace.take(len(data), self._never)
         sock.sendall(data)
 
@@ -140,20 +156,24 @@ class Sender:
             sock.sendall(bytes(padding))
             sent += padding
 
-    def _read(self, holding: Holding, entry: FileEntry, offset: int, length: int) -> bytes:
-        try:
-            descriptor = os.open(holding.path(entry), _FLAGS)
-        except OSError:
-            found = self._open(holding, entry)
-            if found is None:
-                return bytes(length)
-            descriptor = found
-        try:
-            return os.pread(descriptor, length, offset).ljust(length, b"\0")
-        except OSError:
-            return bytes(length)
-        finally:
-            os.close(descriptor)
+    def _read_all(self, holding: Holding, pieces: Sequence[Piece]) -> bytes:
+        read, prefix = list[bytes](), f"{holding.files}/"
+        for (_, offset, length), entry in pieces:
+            try:
+                descriptor = os.open(prefix + entry.path, _FLAGS)
+            except OSError:
+                found = self._open(holding, entry)
+                if found is None:
+                    read.append(bytes(length))
+                    continue
+                descriptor = found
+            try:
+                read.append(os.pread(descriptor, length, offset).ljust(length, b"\0"))
+            except OSError:
+                read.append(bytes(length))
+            finally:
+                os.close(descriptor)
+        return b"".join(read)
 
     def _open(self, holding: Holding, entry: FileEntry) -> int | None:
         """A file of the content, wherever it lies by now; None: it is gone."""

@@ -18,8 +18,8 @@ from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.limits import BLOCK_BYTES
 from node.runtime.content.shapes import Part
 
-PACK_BYTES: Final = 1024 * 1024
-PACK_FILES: Final = 512
+PACK_BYTES: Final = 2 * 1024 * 1024
+PACK_FILES: Final = 1_024
 RUN_BLOCKS: Final = 4
 
 
