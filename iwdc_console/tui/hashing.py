@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from node.artifacts.entries import CATEGORIES, category
+from node.artifacts.entries import category
 from node.artifacts.errors import ContentMissing, typed
 from node.artifacts.intake import hash_tree, survey
 from node.artifacts.limits import ContentLimits
@@ -43,8 +43,6 @@ class Hashing:
         """IWDC's root of a folder. Raises ContentError, Stopped."""
         entries = list(hash_tree(self.path, survey(self.path, ContentLimits()), self._progress))
         counted = [entry for entry in entries if category(entry.path) is not None]
-        if not counted:
-            raise ContentMissing(f"{self.path}: no .json file below {', '.join(CATEGORIES)}")
         files = {entry.path: entry.hash for entry in counted}
         return Hashed(root_of(counted), len(entries), sum(entry.size for entry in entries), files)
 

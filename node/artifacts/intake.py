@@ -20,7 +20,7 @@ import msgspec
 
 from node.artifacts.blobs import READ_ONLY, check_blob, hash_file, in_pieces, read_file
 from node.artifacts.checks import check_limits, check_tree
-from node.artifacts.entries import FileEntry, type_of
+from node.artifacts.entries import CATEGORIES, FileEntry, category, type_of
 from node.artifacts.errors import BadManifest, BadPath, ContentMissing, TooMuch, typed
 from node.artifacts.incoming import Incoming, Lacking
 from node.artifacts.layout import META_NAME
@@ -46,7 +46,8 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 def survey(folder: Path, limits: ContentLimits) -> list[Found]:
     """The files below `folder`, sorted by path, none of them read.
 
-    Raises ContentMissing (no folder, or an empty one), BadPath (also for links and devices), TooMuch, ContentFault.
+    Raises ContentMissing (no folder, or one without a catalogue), BadPath (also for links and devices), TooMuch,
+    ContentFault.
     """
     if not folder.is_dir():
         raise ContentMissing(f"{folder}: no such folder; expected one with series, models, lengths, ...")
@@ -55,6 +56,8 @@ def survey(folder: Path, limits: ContentLimits) -> list[Found]:
     if not found:
         raise ContentMissing(f"{folder}: there is no file in it; expected series, models, lengths, ...")
     check_tree([each.path for each in found])
+    if all(category(each.path) is None for each in found):
+        raise ContentMissing(f"{folder}: no .json file below {', '.join(CATEGORIES)}; is it the right folder?")
     total = sum(each.size for each in found)
     if total > limits.max_version_bytes:
         raise TooMuch(f"bytes below {folder}", total, "max_version_bytes", limits.max_version_bytes)

@@ -266,7 +266,7 @@ def test_manifest_that_contradicts_itself_is_not_the_peers_fault(tmp_path: Path)
 def test_large_file_is_taken_from_a_folder(tmp_path: Path) -> None:
     data, entry = large(2 * BLOCK_BYTES + 1)
     store = store_at(tmp_path / "data")
-    holding = take_tree(store, lay(tmp_path / "source", {entry.path: data}), "1.0.0", CREATED_AT)
+    holding = take_tree(store, lay(tmp_path / "source", OLD | {entry.path: data}), "1.0.0", CREATED_AT)
     assert entry in list(store.manifest(holding).entries)
     assert Path(holding.path(entry)).read_bytes() == data
 
@@ -347,6 +347,8 @@ def test_links_devices_and_wrong_folders_are_refused(tmp_path: Path) -> None:
     for name in ("nothing", "empty"):
         with pytest.raises(ContentMissing, match="expected"):
             take_tree(store, tmp_path / name, "1.0.0", CREATED_AT)
+    with pytest.raises(ContentMissing, match=r"no \.json file below series, models, lengths; is it the right folder\?"):
+        take_tree(store, lay(tmp_path / "docs", {"index.md": b"#", "seo/a.json": b"{}"}), "1.0.0", CREATED_AT)
     assert store.holdings() == []
 
 

@@ -71,7 +71,7 @@ def test_full_in_the_middle(small_disk: Path, tmp_path: Path) -> None:
 def test_full_in_a_large_file(small_disk: Path, tmp_path: Path) -> None:
     there, here = store_at(tmp_path / "there"), store_at(small_disk / "data")
     big = bytes(range(256)) * (BLOCK_BYTES // 256) + b"end"
-    holding = installed(there, tmp_path / "source", "1.0.0", {"seo/big.bin": big})
+    holding = installed(there, tmp_path / "source", "1.0.0", {"series/a.json": b"{}", "seo/big.bin": big})
     incoming = here.begin(there.manifest(holding).document)
     weight = ballast(small_disk, free_bytes=2_000_000)
     place, entry = next(each for each in incoming.missing() if each[1].blocks)

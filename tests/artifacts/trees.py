@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from node.artifacts.checks import check_tree
+from node.artifacts.entries import category
 from node.artifacts.errors import BadPath
 from node.artifacts.intake import take_tree
 from node.artifacts.layout import META_NAME, Layout
@@ -35,7 +36,7 @@ NEW: dict[str, bytes] = {
 
 
 def _fitting(tree: Tree) -> Tree:
-    """The files of `tree` that one manifest may have; one file if there is none."""
+    """The files of `tree` that one manifest may have; one more where none counts for the root."""
     fit: dict[str, bytes] = {}
     for path, data in tree.items():
         try:
@@ -43,7 +44,7 @@ def _fitting(tree: Tree) -> Tree:
         except BadPath:
             continue
         fit[path] = data
-    return fit or {"series/a.json": b"{}"}
+    return fit if any(map(category, fit)) else fit | {"series/a.json": b"{}"}
 
 
 _names = st.one_of(
