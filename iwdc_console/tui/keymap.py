@@ -66,7 +66,7 @@ ACTIONS = (
     Action("doctor.copy", "y", urgent=True),
     Action("menu.leave", "escape", urgent=True),
     Action("confirm.cancel", "escape", urgent=True),
-    Action("prompt.give_up", "escape", urgent=True),
+    Action("prompt.give_up", "escape", footer=True, urgent=True),
     Action("table.open", "enter", footer=True),
     Action("table.down", "down,j"),
     Action("table.up", "up,k"),

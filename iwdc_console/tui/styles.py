@@ -33,8 +33,8 @@ Button:ansi, Button:ansi:hover { border: round $border-blurred; }
 Button:ansi:focus { border: round $border; }
 Button:ansi:disabled { border: round $border-blurred !important; background: $panel !important; }
 
-/* Above the line where something is asked. */
-ToastRack { margin-bottom: 2; }
+/* Above the line where something is asked, and above the timeline. */
+ToastRack { margin-bottom: 3; }
 Toast, Toast:ansi { background: $panel; color: $foreground; }
 
 DirectoryTree, DirectoryTree:ansi { color: $foreground; background: $surface; }

@@ -264,6 +264,20 @@ def test_one_key_goes_into_the_past_and_back_while_the_source_goes_on() -> None:
     asyncio.run(run())
 
 
+def test_a_notice_never_hides_the_timeline() -> None:
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        await pilot.press("t", "3", "D")
+        refused = text("orders.past")[:20]
+        await driving.until(pilot, lambda: refused in driving.shown(app))
+        bar = app.screen.query_one(TimelineBar).render().plain.splitlines()
+        assert len(bar) == 2
+        assert [line.strip() for line in driving.shown(app).splitlines()[-3:-1]] == [line.strip() for line in bar]
+        assert refused in driving.shown(app)
+
+    for size in driving.SIZES:
+        driving.drive(act, size=size, notices=True)
+
+
 UNTOLD = tuple(place.key for place in PLACES if place.name not in ("proposals", "events", "conflicts"))
 """The screens whose tables show what the journal's events do not tell of."""
 CLAIMS = (
