@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from iwdc_console.exchange import Answer, NoAnswer, NotSent, StreamEvent, exchange, open_stream, opened, stream_events
 from iwdc_console.outcomes import (
+    BadRequest,
     BadUrl,
     ClientError,
     ClusterRefused,
@@ -55,7 +56,9 @@ def node_root(url: str) -> str:
 
 
 def segment(text: str) -> str:
-    """`text` as one path segment: a resource, an id or a slot may contain anything."""
+    """`text` as one path segment: a resource, an id or a slot may contain anything. Raises `BadRequest` for nothing."""
+    if not text:
+        raise BadRequest("an empty name: expected what it is about")
     return quote(text, safe="", errors="surrogateescape")
 
 

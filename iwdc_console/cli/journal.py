@@ -1,5 +1,6 @@
 """`journal`: check, export and replay what a node has on its disk. Changes nothing; the node may be running."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -68,7 +69,8 @@ def verify(
         raise Failure(
             "\n".join(f"{path}: {problem}" for problem in report.problems),
             Exit.FAILED,
-            "Keep a copy of the directory, then give this instance a new journal: iwdc-distributed node recover",
+            "Keep a copy of the directory, then give this instance a new journal: "
+            f"iwdc-distributed node recover --data-dir {shlex.quote(str(path.parent))}",
         )
 
 
@@ -176,6 +178,9 @@ def _journal(data_dir: Path | None, config: Path | None, id: str | None) -> Path
             data_dir = load_config(config, {} if id is None else {"id": id}, os.environ, make_id=False).data_dir
         except ConfigError as error:
             raise Failure(str(error), Exit.USAGE, "Or name the directory: journal verify DATA_DIR") from error
+        if not (data_dir / JOURNAL_NAME).exists():
+            hint = "Say whose journal is meant, --id ID, or where it is: journal verify DATA_DIR"
+            raise Failure(f"{data_dir / JOURNAL_NAME}: there is no journal.", Exit.FAILED, hint)
     return data_dir if data_dir.is_file() else data_dir / JOURNAL_NAME
 
 

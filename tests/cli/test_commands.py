@@ -138,6 +138,8 @@ def test_what_is_odd_goes_to_typer(line: list[str]) -> None:
         (["proposals", "--limit", "0"], "expected 1 <= x"),
         (["wait", "--timeout", "nan"], "expected a number"),
         (["lock", "acquire", "x", "--wait", "inf"], "expected a number"),
+        (["lock", "acquire", ""], "an empty name"),
+        (["proposals", ""], "an empty name"),
         (["propose-snapshot", "--version=1.0.0"], "Missing option '--hash'"),
         (["quorum", "--node", "ftp://x"], "is not a node's URL"),
         (["quorum", "--context", "nowhere"], "there is no context 'nowhere'"),

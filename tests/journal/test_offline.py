@@ -168,9 +168,12 @@ def test_verify_command(resting: Path, capsys: pytest.CaptureFixture[str], monke
     captured = capsys.readouterr()
     assert "sound\tfalse" in captured.out
     assert "event row 1" in captured.err
-    assert "node recover" in captured.err
+    assert f"iwdc-distributed node recover --data-dir {resting.parent}\n" in captured.err
     assert run(["journal", "verify", str(resting.parent / "elsewhere")]) == 1
     assert "no journal" in capsys.readouterr().err
+    monkeypatch.chdir(resting.parent)
+    assert run(["journal", "verify"]) == 1
+    assert "Say whose journal is meant, --id ID, or where it is" in capsys.readouterr().err
 
 
 def test_export_command(resting: Path, capsys: pytest.CaptureFixture[str]) -> None:
