@@ -1,7 +1,7 @@
 """A client's query and body into the types a handler takes. What does not fit is refused with the field's name."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -39,7 +39,7 @@ def read_query(route: Route, text: bytes) -> msgspec.Struct | None:
     try:
         return msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), _names(route.query)) from None
+        raise _invalid(str(error), route.query) from None
 
 
 def read_body(route: Route, body: bytes) -> Any:
@@ -52,7 +52,7 @@ def read_body(route: Route, body: bytes) -> Any:
         missing = _missing(route.body, body)
         if missing:
             raise bad_request(f"Missing required fields: {', '.join(missing)}", missing[0]) from None
-        raise _invalid(str(error), _names(route.body)) from None
+        raise _invalid(str(error), route.body) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise bad_request("Invalid JSON") from None
     except RecursionError:
@@ -71,15 +71,29 @@ def _missing(kind: Any, body: bytes) -> list[str]:
     return [name for name in required if bytes(given.get(name, NULL)) in (NULL, EMPTY)]
 
 
-def _invalid(problem: str, known: list[str]) -> Refused:
+def _invalid(problem: str, kind: Any) -> Refused:
     """msgspec's finding in our words: field first, then what was expected."""
     at = _AT.search(problem)
     if at is not None:
-        return bad_request(f"{at[1]}: {problem[: at.start()].replace('`', '')}", at[1])
+        found, field = problem[: at.start()].replace("`", ""), at[1]
+        if found.startswith("Invalid enum value"):
+            found += f", expected {' or '.join(_words(kind, field.rpartition('.')[2]))}"
+        return bad_request(f"{field}: {found}", field)
     quoted = _QUOTED.search(problem)
     if "unknown field" in problem and quoted is not None:
-        return bad_request(f"{quoted[1]}: unknown, expected {', '.join(known) or 'nothing'}", quoted[1])
+        return bad_request(f"{quoted[1]}: unknown, expected {', '.join(_names(kind)) or 'nothing'}", quoted[1])
     return bad_request(problem.replace("`", ""))
+
+
+def _words(kind: Any, field: str) -> tuple[str, ...]:
+    """The words that a field takes, wherever it stands in a type."""
+    if _is_struct(kind):
+        for each in msgspec.structs.fields(kind):
+            found = get_args(each.type) if each.encode_name == field else _words(each.type, field)
+            if found:
+                return found
+        return ()
+    return next(filter(None, (_words(inner, field) for inner in get_args(kind))), ())
 
 
 def _names(kind: Any) -> list[str]:
