@@ -42,6 +42,7 @@ from node.protocol.events import Event
 from node.protocol.reconfiguration import MembersRefused
 from node.protocol.requests import ProposalAnswer, Propose, Publish, Published, Refusal, Request
 from node.protocol.shapes import ProposalKind, ProposalView, QuorumView, StatusView
+from node.runtime import given
 from node.runtime.content.publishing import JobView, Sign, Stored
 from node.runtime.content.service import ContentService
 from node.runtime.cursor import decode_cursor
@@ -191,9 +192,14 @@ class Node:
         """Write an event of the program's own, such as `SNAPSHOT_CREATED`, and replicate it (V4, seed 11.2).
 
         The answer means that it is on this disk, with `quorum` on a quorum's. A repeat with the same `id`, on any node,
-        does nothing. Raises `Refused`, `OutcomeUnknown`.
+        does nothing. The payload is written as JSON has it, times and bytes as text. Raises `Refused`,
+        `OutcomeUnknown`.
         """
-        return await self._ask(Publish(type, payload, id, quorum, new_trace_id()), CALL_TIMEOUT_S, Published)
+        _check(given.text({"type": type}, {"id": id}))
+        content = given.payload(payload, self.config.settings.limits.max_payload_bytes)
+        if isinstance(content, Refusal):
+            raise Refused(content)
+        return await self._ask(Publish(type, content, id, quorum, new_trace_id()), CALL_TIMEOUT_S, Published)
 
     async def publish_snapshot(self, folder: Path, version: str) -> ProposalView:
         """Publish a folder as a version: stored here, brought to enough voters, put to the vote, as it then stands.
@@ -252,6 +258,10 @@ class Node:
         (L4). `lock.token` is the fencing token for whatever the block writes to. Raises `Refused` (`held`, `timeout`,
         `no_leader`), `OutcomeUnknown`.
         """
+        limits = self.config.settings.limits
+        _check(given.text({"resource": resource}, {"owner": owner}))
+        _check(given.seconds("wait_s", wait_s, 0, limits.max_wait_s))
+        _check(None if ttl_s is None else given.seconds("ttl_s", ttl_s, 0.001, limits.max_lock_ttl_s))
         return Lock(self.engine, resource, owner or f"{self.config.settings.id}:{uuid.uuid4().hex[:8]}", ttl_s, wait_s)
 
     def subscribe(self, since: str | None = None) -> AsyncGenerator[tuple[Event, str], None]:
@@ -294,6 +304,9 @@ class Node:
         self, kind: ProposalKind, base: str | None, version: str, hash: str, signature: str | None, wait_s: float,
         key: str | None,
     ) -> ProposalAnswer:  # fmt: skip
+        required = {"version": version, "hash": hash} | ({} if kind == "snapshot" else {"base": base})
+        _check(given.text(required, {"signature": signature, "key": key}))
+        _check(given.seconds("wait_s", wait_s, 0, self.config.settings.limits.max_wait_s))
         signing = self.config.security.signing_key
         if signature is None and signing is not None:
             from node.security.keys import SigningKey
@@ -325,6 +338,11 @@ class Node:
             force_members=config.force_members,
             new_cluster=config.new_cluster,
         )
+
+
+def _check(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise Refused(refusal)
 
 
 def run_node(config: Config) -> int:

@@ -1,10 +1,8 @@
 """What types cannot say of a client's values: bounds that are settings, and what a name may be. All raise `Refused`."""
 
-import msgspec
-
 from node.api.answers import Refused, bad_request
 from node.api.call import BodyT, Call, QueryT
-from node.protocol.requests import Refusal
+from node.runtime.given import unfit
 
 TOO_LARGE = 413
 
@@ -46,31 +44,10 @@ def limit(call: Call[QueryT, BodyT], given: int) -> int:
 
 def payload(call: Call[QueryT, BodyT], field: str, content: dict[str, object]) -> dict[str, object]:
     """What the log takes: it can be encoded as msgpack, is not too large and not too deep."""
-    nesting, bound = call.limits.max_nesting, call.engine.settings.limits.max_payload_bytes
-    if is_deeper(content, nesting):
-        raise bad_request(f"{field}: nested deeper than {nesting} levels", field)
-    try:
-        size = len(msgspec.msgpack.encode(content))
-    except OverflowError:
-        raise bad_request(f"{field}: a number beyond 64 bits", field) from None
-    if size > bound:
-        raise Refused(Refusal("too_large", f"{field}: {size} bytes, at most {bound} are taken", field), TOO_LARGE)
+    refusal = unfit(field, content, call.limits.max_nesting, call.engine.settings.limits.max_payload_bytes)
+    if refusal is not None:
+        raise Refused(refusal, TOO_LARGE if refusal.reason == "too_large" else None)
     return content
-
-
-def is_deeper(value: object, levels: int) -> bool:
-    """Whether objects and arrays stand within one another more than `levels` deep. Found without recursion."""
-    layer = [value] if isinstance(value, dict | list) else []
-    for _ in range(levels):
-        layer = [
-            inner
-            for outer in layer
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not layer:
-            return False
-    return bool(layer)
 
 
 def _at_most(field: str, seconds: float, bound: float) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from node.api.bulk import Bulk
+from node.runtime.given import MAX_NESTING
 
 NO_CONTENT = 204
 
@@ -22,7 +23,7 @@ class ApiLimits:
     """Proposals in one batch."""
     max_listed: int = 1000
     """Entries of one list."""
-    max_nesting: int = 64
+    max_nesting: int = MAX_NESTING
     """Objects and arrays within one another in a payload."""
     max_connections: int = 4096
     max_pipelined: int = 16

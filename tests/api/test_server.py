@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.api.checks import is_deeper
 from node.api.exchange import ApiLimits
 from node.api.server import OWN_FILES, ApiServer
 from node.protocol.settings import Timing
+from node.runtime.given import is_deeper
 from tests.api.stand_in import SETTINGS, StandIn, engine_of
 from tests.api.wire import run
 

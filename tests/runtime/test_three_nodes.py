@@ -1,9 +1,13 @@
 """Three real nodes in one process on loopback: the whole of the runtime, as a program uses it (seed 11)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -214,6 +218,41 @@ def test_without_a_quorum_a_proposal_is_refused_with_the_numbers(tmp_path: Path)
                 pytest.fail("a lock without a majority")
 
     run(tmp_path, scenario)
+
+
+WRONG: list[tuple[str, Callable[[Node], Awaitable[object]]]] = [
+    ("version: expected text, got int", lambda node: node.propose_snapshot(1, "abc")),  # type: ignore[arg-type]
+    ("hash: expected text, got NoneType", lambda node: node.propose_snapshot("1.0.0", None)),  # type: ignore[arg-type]
+    ("hash: expected printable characters", lambda node: node.propose_snapshot("1.0.0", "\ud800")),
+    ("base: expected text", lambda node: node.propose_diff(None, "1.0.0", "abc")),  # type: ignore[arg-type]
+    ("key: expected text", lambda node: node.propose_snapshot("1.0.0", "abc", key=7)),  # type: ignore[arg-type]
+    ("wait_s: expected a number of seconds", lambda node: node.propose_snapshot("1.0.0", "abc", wait_s=inf)),
+    ("type: expected printable characters", lambda node: node.publish("A\nB", {})),
+    ("payload: expected an object as JSON has it", lambda node: node.publish("A", [1])),  # type: ignore[arg-type]
+    ("payload: expected an object as JSON has it", lambda node: node.publish("A", {"a": object()})),
+    ("payload: a number beyond 64 bits", lambda node: node.publish("A", {"a": 2**64})),
+    ("payload: nested deeper than 64 levels", lambda node: node.publish("A", {"a": json.loads("[" * 70 + "]" * 70)})),
+    ("payload: 300004 bytes, at most", lambda node: node.publish("A", {"a": "x" * 299_996})),
+    ("resource: expected text", lambda node: node.lock(5).__aenter__()),  # type: ignore[arg-type]
+    ("ttl_s: expected a number of seconds, got nan", lambda node: node.lock("a", ttl_s=nan).__aenter__()),
+    ("ttl_s: expected 0.001 to 3600 seconds, got -1", lambda node: node.lock("a", ttl_s=-1).__aenter__()),
+    ("wait_s: expected 0 to 600 seconds", lambda node: node.lock("a", wait_s=601).__aenter__()),
+]
+
+
+def test_what_a_program_gives_wrong_is_refused_and_stops_no_node(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path, NAMES[:1]) as [node]:
+            for words, ask in WRONG:
+                with pytest.raises(Refused, match=re.escape(words)):
+                    await ask(node)
+            when = datetime(2026, 1, 15, tzinfo=UTC)
+            await node.publish("A", {"at": when, "raw": b"\0", "n": nan, "years": {2026: (1, 2)}})
+            [event] = node.engine.journal.list(limit=1, newest=True)
+            assert event.payload == {"at": "2026-01-15T00:00:00Z", "raw": "AA==", "n": None, "years": {"2026": [1, 2]}}
+            assert (await node.propose_snapshot("1.0.0", "abc", wait_s=30)).proposal.state == "accepted"
+
+    asyncio.run(main())
 
 
 def test_what_cannot_start_says_why(tmp_path: Path) -> None:
