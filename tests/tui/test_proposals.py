@@ -408,6 +408,25 @@ def test_a_chosen_folder_is_hashed_and_one_that_is_none_is_told(
     at_form("p", act)
 
 
+@pytest.mark.parametrize(("key", "none"), [("p", "такой папки нет"), ("d", "такого файла нет")])
+def test_what_keeps_a_path_from_being_hashed_is_said_in_ones_language(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str, none: str
+) -> None:
+    Cluster(monkeypatch, willing)
+    (tmp_path / "empty").mkdir()
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        note = app.screen.query_one("#path .field--note", Static)
+        path = app.screen.query_one("#path", Field)
+        path.value = str(tmp_path / "nowhere")
+        await until(pilot, lambda: none in str(note.content))
+        if key == "p":
+            path.value = str(tmp_path / "empty")
+            await until(pilot, lambda: "содержания здесь нет или оно неполно" in str(note.content))
+
+    at_form(key, act, app=prod_eu.console(language="ru"))
+
+
 def test_a_hash_is_sent_for_the_folder_it_is_of_or_for_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cluster = Cluster(monkeypatch, willing)
     tree(tmp_path / "t")

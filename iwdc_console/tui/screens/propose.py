@@ -21,8 +21,8 @@ from iwdc_console.tui import changes, orders
 from iwdc_console.tui.cockpit import Cockpit
 from iwdc_console.tui.hashing import Hashed, Hashing, Stopped
 from iwdc_console.tui.keymap import bind
+from iwdc_console.tui.model import codes, proposals
 from iwdc_console.tui.model import draft as drafts
-from iwdc_console.tui.model import proposals
 from iwdc_console.tui.model.api import Prediction
 from iwdc_console.tui.model.ballots import PENDING
 from iwdc_console.tui.model.draft import Draft, Kind, Line
@@ -30,7 +30,7 @@ from iwdc_console.tui.model.quantity import size
 from iwdc_console.tui.widgets.field import Field
 from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.words import content
-from node.artifacts.errors import ContentError
+from node.artifacts.errors import ContentError, reason_of
 
 PAUSE_S = 0.4
 """After the last key, before a path is hashed or a draft is tried."""
@@ -194,7 +194,7 @@ class Propose(ModalScreen[str]):
             field.say(text("propose.stopped"), "text-muted")
             return
         except ContentError as problem:
-            field.say(str(problem))
+            field.say(self._wrong(hashing.path, problem))
             return
         finally:
             if self._hashing is hashing:
@@ -205,6 +205,13 @@ class Propose(ModalScreen[str]):
         self._check()
         if self._kind == "snapshot" and self._current is not None:
             await self._suggest(found, self._current)
+
+    def _wrong(self, path: Path, problem: ContentError) -> str:
+        """What keeps a path from being hashed: mostly that it is none."""
+        kind, is_there = ("file", path.is_file()) if self._kind == "diff" else ("folder", path.is_dir())
+        if not is_there:
+            return text(f"propose.no_{kind}", path=path)
+        return codes.content(reason_of(problem), str(problem))
 
     async def _suggest(self, found: Hashed, current: str) -> None:
         """The next version by what changed, if the content of the current one is to be had."""
