@@ -157,7 +157,7 @@ class Applier:
     def _prepare(self, holding: Holding, manifest: Manifest, tree: Path) -> None:
         make_folder(tree)
         wanted = sum(-(-entry.size // _DISK_BLOCK) * _DISK_BLOCK for entry, _ in working_files(manifest))
-        check_space(tree, wanted, self._store.limits.reserve_bytes)
+        check_space(tree, wanted, manifest.count, self._store.limits.reserve_bytes)
         lay_out(holding, manifest, tree, self._stop)
         sync_tree(tree)
 

@@ -4,7 +4,7 @@ ContentError
   BadPath            a path that no manifest may have
   BadManifest        a manifest that is not in our form, or contradicts itself
   TooMuch            a limit of `[content]` would be passed
-  NoSpace            the disk has not enough room; `missing_bytes` says how much is missing
+  NoSpace            the disk has not enough room; `missing_bytes` and `missing_files` say what is missing
   BadContent         bytes that are not what their hash says
   BadBlocks          the same of a large file; `blocks` names the parts that are wrong
   ContentMissing     content that is not here, or not whole
@@ -60,14 +60,18 @@ class TooMuch(ContentError):
 
 
 class NoSpace(ContentError):
-    """The file system at `path` lacks `missing_bytes`. Nothing that is visible was changed."""
+    """The file system at `path` lacks `missing_bytes`, or room for `missing_files` of those that it can have at most.
+    Nothing that is visible was changed.
+    """
 
-    def __init__(self, path: Path, missing_bytes: int) -> None:
-        super().__init__(
-            f"{path}: the disk is full, {missing_bytes:,} bytes are missing; free them, or drop old versions with prune"
-        )
+    def __init__(self, path: Path, missing_bytes: int, missing_files: int = 0) -> None:
+        what = f"{missing_bytes:,} bytes are missing"
+        if missing_files:
+            what = f"it has no room for {missing_files:,} more files (inodes), however small"
+        super().__init__(f"{path}: the disk is full, {what}; free them, or drop old versions with prune")
         self.path = path
         self.missing_bytes = missing_bytes
+        self.missing_files = missing_files
 
 
 class BadContent(ContentError):
@@ -133,5 +137,7 @@ def fault(path: Path, error: OSError, wanted_bytes: int) -> ContentError:
     at = Path(str(error.filename)) if error.filename is not None else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         found = os.statvfs(path)
+        if found.f_files and not found.f_favail:
+            return NoSpace(path, 0, 1)
         return NoSpace(path, max(wanted_bytes - found.f_bavail * found.f_frsize, found.f_bsize))
     return ContentFault(f"{at}: {error.strerror or error}; check the disk, its mount and who may write")

@@ -115,10 +115,14 @@ class Incoming:
             self._lacking[place] = place == twins[0]
 
     def check_space(self, reserve_bytes: int) -> None:
-        """Raises NoSpace, with what is missing, if the rest would not fit on the disk."""
+        """Raises NoSpace, with what is missing, if the rest would not fit on the disk.
+
+        The blocks of each file are counted only where that decides it.
+        """
         with typed(self.folder):
-            if not has_space(self.folder, self.missing_bytes + self.lacking * _DISK_BLOCK, reserve_bytes):
-                check_space(self.folder, self._wanted_bytes(), reserve_bytes)
+            most = self.missing_bytes + self.lacking * _DISK_BLOCK
+            if not has_space(self.folder, most, self.lacking, reserve_bytes):
+                check_space(self.folder, self._wanted_bytes(), self.lacking, reserve_bytes)
 
     def _wanted_bytes(self) -> int:
         whole = sum(-(-size // _DISK_BLOCK) * _DISK_BLOCK for size in self._missing_sizes())

@@ -167,18 +167,23 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def has_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> bool:
-    """Whether the file system of `folder` has `wanted_bytes` beyond `reserve_bytes`. Raises OSError."""
-    return _missing_space(folder, wanted_bytes, reserve_bytes) <= 0
+def has_space(folder: Path, wanted_bytes: int, files: int, reserve_bytes: int) -> bool:
+    """Whether the file system of `folder` has `wanted_bytes` beyond `reserve_bytes`, and room for so many more files.
+
+    Raises OSError.
+    """
+    return max(_missing_space(folder, wanted_bytes, files, reserve_bytes)) <= 0
 
 
-def check_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> None:
+def check_space(folder: Path, wanted_bytes: int, files: int, reserve_bytes: int) -> None:
     """Raises NoSpace, with what is missing, where `has_space` is false."""
-    missing = _missing_space(folder, wanted_bytes, reserve_bytes)
-    if missing > 0:
-        raise NoSpace(folder, missing)
+    missing_bytes, missing_files = _missing_space(folder, wanted_bytes, files, reserve_bytes)
+    if missing_bytes > 0 or missing_files > 0:
+        raise NoSpace(folder, max(0, missing_bytes), max(0, missing_files))
 
 
-def _missing_space(folder: Path, wanted_bytes: int, reserve_bytes: int) -> int:
+def _missing_space(folder: Path, wanted_bytes: int, files: int, reserve_bytes: int) -> tuple[int, int]:
+    """Bytes and files. A file system that makes room for files as they come tells of none."""
     found = os.statvfs(folder)
-    return wanted_bytes + reserve_bytes - found.f_bavail * found.f_frsize
+    missing_files = files - found.f_favail if found.f_files else 0
+    return wanted_bytes + reserve_bytes - found.f_bavail * found.f_frsize, missing_files

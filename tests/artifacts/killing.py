@@ -14,14 +14,19 @@ FAILED = 77
 Exchange = Callable[..., bool]
 
 
-def killed_at(step: int, action: Callable[[Callable[[], None]], None]) -> bool:
+def kill() -> None:
+    """kill -9 of this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_at(step: int, action: Callable[[Callable[[], None]], None], end: Callable[[], None] = kill) -> bool:
     """Run `action` in a child that is killed just before its call number `step`; whether it came that far.
 
-    `action` is given a function to call before a step that is no function of `os`.
+    `action` is given a function to call before a step that is no function of `os`. `end` is what kills it.
     """
     child = os.fork()
     if child == 0:
-        _run(step, action)
+        _run(step, action, end)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -30,12 +35,12 @@ def killed_at(step: int, action: Callable[[Callable[[], None]], None]) -> bool:
     return False
 
 
-def _run(step: int, action: Callable[[Callable[[], None]], None]) -> None:
+def _run(step: int, action: Callable[[Callable[[], None]], None], end: Callable[[], None]) -> None:
     numbers = itertools.count(1)
 
     def count() -> None:
         if next(numbers) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+            end()
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def counting(*args: Any, **kwargs: Any) -> Any:

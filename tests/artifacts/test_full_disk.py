@@ -1,5 +1,6 @@
 """A disk that is really full: what is missing is told, nothing half-written is seen, and it goes on with more room."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +14,18 @@ from node.artifacts.limits import BLOCK_BYTES, Hooks
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, installed, lay, store_at
 
 SIZE_BYTES = 8 * 1024**2
+INODES = 400
 AT_MS = 1_800_000_000_000
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB."""
+    """A file system of 8 MiB, for 400 files and folders."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(place)], capture_output=True, check=False
-    )
+    options = f"size={SIZE_BYTES},nr_inodes={INODES}"
+    line = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    mounted = subprocess.run(line, capture_output=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
     yield place
@@ -99,3 +101,29 @@ def test_switch_leaves_the_working_data_alone(small_disk: Path, tmp_path: Path) 
     assert list(store.layout.trees.iterdir()) == []
     weight.unlink()
     assert ours.apply(new, AT_MS) is not None
+
+
+def test_no_room_for_more_files_is_told_before_it_starts(small_disk: Path, tmp_path: Path) -> None:
+    store = store_at(small_disk / "data")
+    source = lay(tmp_path / "source", {f"series/{number}.json": b"%d" % number for number in range(1_000)})
+    with pytest.raises(NoSpace, match=r"no room for [67]\d\d more files \(inodes\)") as refused:
+        take_tree(store, source, "1.0.0", CREATED_AT)
+    assert (refused.value.missing_bytes, store.holdings()) == (0, [])
+
+
+def test_no_room_for_more_files_in_the_middle(small_disk: Path, tmp_path: Path) -> None:
+    there, here = store_at(tmp_path / "there"), store_at(small_disk / "data")
+    tree = {f"series/{number}.json": b"%d" % number for number in range(300)}
+    holding = installed(there, tmp_path / "source", "1.0.0", tree)
+    incoming = here.begin(there.manifest(holding).document)
+    weight = small_disk / "weight"
+    weight.mkdir()
+    for number in range(100):
+        (weight / str(number)).touch()
+    with pytest.raises(NoSpace, match=r"no room for 1 more files \(inodes\)"):
+        incoming.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in incoming.missing())
+    shutil.rmtree(weight)
+    again = here.begin(there.manifest(holding).document)
+    assert 0 < again.lacking < 300
+    again.put_all((each, Path(holding.path(each[1])).read_bytes()) for each in again.missing())
+    assert found_in(here.finish(again).files) == tree

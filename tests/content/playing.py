@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from node.protocol.settings import Member
@@ -24,7 +24,8 @@ def played(name: str, answer: Answer, kind: str = "application/octet-stream") ->
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the asker has had enough
+                self.wfile.write(body)
 
         do_POST = do_GET  # noqa: N815 (the name is the library's)
 

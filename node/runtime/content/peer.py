@@ -3,18 +3,33 @@
 import contextlib
 import http.client
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from node.artifacts.changes import Changes
 from node.protocol.settings import Member
-from node.runtime.content.shapes import CHANGES_TYPE, CONTENTS, HERE, Here, Part, Parts, Stage, Standing
+from node.runtime.content.shapes import (
+    CHANGES_TYPE,
+    CONTENTS,
+    HERE,
+    MAX_CHANGES_BYTES,
+    Here,
+    Part,
+    Parts,
+    Stage,
+    Standing,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
+SLOWEST_BYTES_PER_S: Final = 1024
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 OK: Final = 200
 
@@ -31,6 +46,34 @@ class _Answered(msgspec.Struct, Generic[T]):
 
 _standing = msgspec.json.Decoder(_Answered[Standing]).decode
 _here = msgspec.json.Decoder(_Answered[Here]).decode
+
+
+class _Patient(socket.socket):
+    """A connection whose other end has so long for anything, and then for each `SLOWEST_BYTES_PER_S` of so long again:
+    one that gives a byte now and then would be waited for as long as it likes. What is waited for here does not count.
+    """
+
+    def __init__(self, connected: socket.socket, patience_s: float) -> None:
+        super().__init__(connected.family, connected.type, connected.proto, connected.detach())
+        self.settimeout(patience_s)
+        self._patience_s = patience_s
+        self.begin()
+
+    def begin(self) -> None:
+        """Something is asked."""
+        self._waited_s, self._got = 0.0, 0
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
+        """As the system's. Raises TimeoutError."""
+        began = time.monotonic()
+        count = super().recv_into(buffer, nbytes, flags)
+        self._waited_s += time.monotonic() - began
+        self._got += count
+        if self._waited_s >= self._patience_s:
+            if self._got < self._patience_s * SLOWEST_BYTES_PER_S:
+                raise TimeoutError(f"gave {self._got:,} bytes in {self._waited_s:.0f} s")
+            self.begin()
+        return count
 
 
 class Answer:
@@ -83,9 +126,14 @@ class Peer:
         """The manifest document, or what differs from the one with the key `base`. Raises PeerFailed."""
         query = f"?{urlencode({'base': base})}" if base is not None else ""
         response = self._ask("GET", f"{CONTENTS}/{key}/manifest{query}", b"")
-        body = self._read(response, most)
         if response.headers["content-type"] != CHANGES_TYPE:
-            return body
+            return self._read(response, most)
+        if response.length is None or response.length > MAX_CHANGES_BYTES:
+            self._connection.close()
+            if base is None:
+                raise PeerFailed(f"{self.id}: gave changes where a manifest was asked for")
+            return self.manifest(key, None, most)
+        body = self._read(response, MAX_CHANGES_BYTES)
         try:
             return msgspec.json.decode(body, type=Changes)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -118,7 +166,8 @@ class Peer:
         with _failing(self.id):
             if self._connection.sock is None:
                 self._connection.connect()
-                cast(socket.socket, self._connection.sock).settimeout(self._answer_s)
+                self._connection.sock = _Patient(cast(socket.socket, self._connection.sock), self._answer_s)
+            cast(_Patient, self._connection.sock).begin()
             self._connection.request(method, f"{self._root}/{path}", body or None, headers)
             response = self._connection.getresponse()
         if response.status != OK:

@@ -5,6 +5,7 @@ has: by several threads, each with a connection of its own. Every byte is verifi
 named and passed over for these; one that fails is left out of the rest of this pull.
 """
 
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from node.artifacts.blobs import PIECE_BYTES
 from node.artifacts.changes import Changes, rebuild
 from node.artifacts.checks import parse_manifest
 from node.artifacts.entries import FileEntry
-from node.artifacts.errors import BadDiff, BadManifest, BadPath, WrongBase
+from node.artifacts.errors import BadDiff, BadManifest, BadPath, TooMuch, WrongBase
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
@@ -49,7 +50,11 @@ class Stopped(Exception):
 
 
 class Pull:
-    """The pull of the content `key`. `done_bytes`, `total_bytes`, `given` (bytes by peer) may be read at any time."""
+    """The pull of the content `key`.
+
+    `done_bytes`, `total_bytes`, `given` (bytes by peer) and `problems` (what was wrong with a peer) may be read at any
+    time.
+    """
 
     def __init__(
         self,
@@ -70,7 +75,7 @@ class Pull:
         self._lock = threading.Lock()
         self._work: Work | None = None
         self._fault: Exception | None = None
-        self._problems: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
         self._bad: Counter[str] = Counter()
         self.done_bytes = 0
         self.total_bytes = 0
@@ -114,7 +119,7 @@ class Pull:
                 if standing.state == "held" and not is_version(standing.version):
                     raise PeerFailed(f"{member.id}: says that it is version {standing.version[:100]!r}, which is none")
             except PeerFailed as problem:
-                self._problems[member.id] = str(problem)
+                self.problems[member.id] = str(problem)
                 return None
             return standing
 
@@ -131,7 +136,7 @@ class Pull:
                 with Peer(self._members[name]) as peer:
                     return self._manifest_of(peer, version)
             except PeerFailed as problem:
-                self._problems[name] = str(problem)
+                self.problems[name] = str(problem)
         raise Unserved("nobody gives its manifest" + self._told())
 
     def _manifest_of(self, peer: Peer, version: str) -> Manifest:
@@ -142,14 +147,13 @@ class Pull:
         if not isinstance(found, bytes):
             try:
                 return self._rebuilt(known, found)
-            except (BadDiff, BadPath, BadManifest, WrongBase):
+            except (BadDiff, BadPath, BadManifest, TooMuch, WrongBase):
                 found = peer.manifest(self._key, None, most)
         if not isinstance(found, bytes):
             raise PeerFailed(f"{peer.id}: gave changes where a manifest was asked for")
-        manifest = parse_manifest(found, self._store.limits)
-        if manifest.key != self._key:
+        if hashlib.sha256(found).hexdigest() != self._key:  # what is in it is not the content's fault
             raise PeerFailed(f"{peer.id}: gave the manifest of another content")
-        return manifest
+        return parse_manifest(found, self._store.limits)
 
     def _rebuilt(self, known: Manifest | None, changes: Changes) -> Manifest:
         """The manifest that changes of a known one lead to."""
@@ -185,7 +189,7 @@ class Pull:
 
     def _wrong(self, peer: str, path: str) -> None:
         self._bad[peer] += 1
-        self._problems[peer] = f"{peer}: gave wrong bytes for {path}"
+        self.problems[peer] = f"{peer}: gave wrong bytes for {path}"
         self._on_bad(peer, path)
 
     def _failed(self, fault: Exception) -> None:
@@ -213,7 +217,7 @@ class Pull:
                     done, unit = unit, None
                     work.done(done, name)
                 except PeerFailed as problem:
-                    self._problems[name] = str(problem)
+                    self.problems[name] = str(problem)
                     return
                 except Stopped:
                     return
@@ -268,7 +272,7 @@ class Pull:
             self.done_bytes += count
 
     def _told(self) -> str:
-        return "".join(f"; {problem}" for problem in self._problems.values())
+        return "".join(f"; {problem}" for problem in self.problems.values())
 
 
 def _flush(incoming: Incoming, all_here: threading.Event) -> None:

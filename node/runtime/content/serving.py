@@ -20,7 +20,7 @@ from node.artifacts.errors import ContentError
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
 from node.runtime.content.pace import Pace
-from node.runtime.content.shapes import MAX_PARTS_BYTES, Part
+from node.runtime.content.shapes import MAX_CHANGES_BYTES, MAX_PARTS_BYTES, Part
 
 SMALL_BYTES: Final = 256 * 1024
 """Smaller pieces are gathered; larger ones the system copies from file to socket itself."""
@@ -105,11 +105,12 @@ class Sender:
         self._never = threading.Event()
 
     def changes(self, base: Manifest, target: Manifest) -> bytes | None:
-        """What leads from one manifest to another, as JSON; None if that is no less than the whole."""
+        """What leads from one manifest to another, as JSON; None if the whole is better."""
 
         def make() -> bytes | None:
             found = few_changes(base, target)
-            return None if found is None else msgspec.json.encode(found)
+            body = b"" if found is None else msgspec.json.encode(found)
+            return body if 0 < len(body) <= MAX_CHANGES_BYTES else None
 
         return self._changes.get((base.key, target.key), make)
 

@@ -12,6 +12,8 @@ HERE: Final = "snapshots/here"
 CHANGES_TYPE: Final = "application/x-iwdc-changes"
 """The type of a manifest that is given as what differs from one the asker has."""
 MANIFEST_TYPE: Final = "application/x-iwdc-manifest"
+MAX_CHANGES_BYTES: Final = 4 * 1024 * 1024
+"""Of these: as objects they take much more memory. A manifest that differs in more is given whole."""
 BYTES_TYPE: Final = "application/octet-stream"
 MAX_PARTS: Final = 4_096
 """Parts of files in one request."""
