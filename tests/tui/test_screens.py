@@ -112,8 +112,10 @@ def test_events_are_chosen_by_type_level_and_instance() -> None:
         await until(pilot, lambda: len(table.shown) == 5)
         await pilot.press("up", "up", "o")
         assert [row.key for row in table.shown] == ["e3"]
+        await until(pilot, lambda: "Events 1  on:instance-C" in shown(app))
         await pilot.press("o")
         assert len(table.shown) == 5
+        await until(pilot, lambda: "Events 5 ─" in shown(app))
 
     at("7", act)
 

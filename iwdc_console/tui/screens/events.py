@@ -98,6 +98,7 @@ class Events(View):
         if self._selection != ALL:
             chosen = [event for event in chosen if self._selection.keeps(event)]
         rows = [self._rows.get(event.id) or self._row(event) for event in chosen]
+        table.choice = self._words
         missing = "events.not_chosen" if self._timeline.events else self._untold
         table.show_rows(rows, self.console.clock.mono_s(), missing)
 

@@ -117,6 +117,8 @@ class Table(ScrollView, can_focus=True):
         self.filter = Filter()
         self.sort_by: int | None = None
         self.descending = False
+        self.choice = ""
+        """By what the screen chose the rows it gives: it stands in the title, so that nobody misses the others."""
         self._given: Sequence[Row] = ()
         self._rows: tuple[Row, ...] = ()
         self._lines: list[tuple[Row, bool]] = []
@@ -207,12 +209,13 @@ class Table(ScrollView, can_focus=True):
                 return
 
     def _entitle(self) -> None:
-        """The title, how many rows there are, and what is filtered for."""
+        """The title, how many rows there are, by what they were chosen, and what is filtered for."""
         found, all_ = len(self.shown), len(self._rows)
         if self.filter:
-            entitle(self, self._title, text("table.filtered", found=found, all=all_, filter=self.filter.pattern))
+            count = text("table.filtered", found=found, all=all_, filter=self.filter.pattern)
         else:
-            entitle(self, self._title, str(all_) if all_ else "")
+            count = str(all_) if all_ or self.choice else ""
+        entitle(self, self._title, f"{count}  {self.choice}" if self.choice else count)
 
     def _picture(self) -> list[Picture]:
         """Everything that decides how each visible line looks."""
