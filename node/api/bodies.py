@@ -10,14 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from node.protocol.shapes import ProposalKind, QuorumView, VoteView
+from node.runtime.given import UnixMs
 
 Text = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Ttl = Annotated[float, Meta(ge=0.001)]
 Listed = Annotated[int, Meta(ge=1)]
 Token = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-UnixMs = Annotated[float, Meta(ge=0, lt=2**47)]
-"""A hybrid timestamp of it fits in 63 bits."""
 
 
 class Own(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -4,12 +4,15 @@ peer could not read, or arithmetic could not take. What is wrong with it is told
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from node.protocol.requests import Refusal
+from node.protocol.settings import Limits
 
+UnixMs = Annotated[float, msgspec.Meta(ge=0, lt=2**47)]
+"""A hybrid timestamp of it fits in 63 bits."""
 MAX_NESTING = 64
 """Objects and arrays within one another in a payload: far from what any decoder of a peer can take."""
 
@@ -25,6 +28,14 @@ def text(required: Mapping[str, object], optional: Mapping[str, object]) -> Refu
         if not value.isprintable():
             return _wrong(field, f"expected printable characters, got {value[:100]!r}")
     return None
+
+
+def foreign_event(id_: str, kind: str, content: dict[str, Any], limits: Limits) -> Refusal | None:
+    """An event of a v1.6 instance."""
+    for field, value in (("id", id_), ("type", kind)):
+        if not 0 < len(value) <= limits.max_name_chars:
+            return _wrong(field, f"expected 1 to {limits.max_name_chars} characters, got {len(value)}")
+    return text({"id": id_, "type": kind}, {}) or unfit("payload", content, MAX_NESTING, limits.max_payload_bytes)
 
 
 def seconds(field: str, value: object, least: float, most: float) -> Refusal | None:

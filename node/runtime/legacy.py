@@ -5,6 +5,9 @@ proposals once, and takes in what their journals hold; duplicates fall away by e
 without payloads, which come with what they send by themselves. So one is taken from the list only when it is still
 there at the next look: by then it was sent, or it never will be. Events that a v1.6 member misses for longer than
 `MAX_PENDING` of them are lost to it: it has no way to ask for them.
+
+A member cannot prove who it is, and what it lists is held to what the API takes from it: only events of v1.6 members,
+so that nobody forges what a voter says, and none that a journal could not hold.
 """
 
 import asyncio
@@ -33,8 +36,10 @@ from node.protocol.events import (
 )
 from node.protocol.requests import Accepted, Answer, Ingest, Request
 from node.protocol.settings import Member, Settings
+from node.runtime import given
 from node.runtime.bus import Bus, BusClosed, Lagged
 from node.runtime.cursor import decode_cursor
+from node.runtime.given import UnixMs
 
 TIMEOUT_S: Final = 2.0
 """v1.6 gives its own calls two seconds."""
@@ -78,14 +83,14 @@ class _Entry(msgspec.Struct, rename="camel"):
 
     id: str
     type: str
-    timestamp: float
+    timestamp: UnixMs
     source_instance: str
     payload: dict[str, Any] | None = None
     payload_hash: str | None = None
 
 
 class _Journal(msgspec.Struct):
-    events: list[_Entry]
+    events: list[msgspec.Raw]
 
 
 class _Enveloped(msgspec.Struct):
@@ -153,6 +158,8 @@ class LegacyMember:
         """What its journal held at the last look."""
         self._taken: frozenset[str] = frozenset()
         """What of it needs no look any more."""
+        self._unfit: frozenset[str] = frozenset()
+        """What was wrong with it then."""
         self._alive: bool | None = None
         self._started = time.monotonic()
 
@@ -213,21 +220,11 @@ class LegacyMember:
                         await call(self._member.url, "POST", f"/distributed/{name}", proposal)
 
     async def _poll(self) -> None:
-        body = await call(self._member.url, "GET", "/distributed/journal")
-        try:
-            try:
-                entries = msgspec.json.decode(body, type=_Enveloped).data.events
-            except msgspec.ValidationError:
-                entries = msgspec.json.decode(body, type=_Journal).events
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise LegacyFailed(f"GET {self._member.url}/distributed/journal: {problem}") from problem
-        own = self._node.settings.id
+        entries = self._entries(await call(self._member.url, "GET", "/distributed/journal"))
         ripe = [
             entry
             for entry in entries
-            if entry.id not in self._taken
-            and entry.source_instance != own
-            and (entry.payload is not None or entry.id in self._listed)
+            if entry.id not in self._taken and (entry.payload is not None or entry.id in self._listed)
         ]
         if ripe:
             trace = new_trace_id()
@@ -237,6 +234,34 @@ class LegacyMember:
                 return
         self._listed = frozenset(entry.id for entry in entries)
         self._taken = (self._taken & self._listed) | {entry.id for entry in ripe}
+
+    def _entries(self, body: bytes) -> list[_Entry]:
+        """What a journal lists of v1.6 members and fits in ours; what does not is said once."""
+        try:
+            try:
+                listed = msgspec.json.decode(body, type=_Enveloped).data.events
+            except msgspec.ValidationError:
+                listed = msgspec.json.decode(body, type=_Journal).events
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise LegacyFailed(f"GET {self._member.url}/distributed/journal: {problem}") from problem
+        theirs = {member.id for member in self._node.settings.members if not member.votes}
+        entries: list[_Entry] = []
+        unfit: set[str] = set()
+        for raw in listed:
+            try:
+                entry = msgspec.json.decode(raw, type=_Entry)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+                unfit.add(str(problem))
+                continue
+            flaw = given.foreign_event(entry.id, entry.type, entry.payload or {}, self._node.settings.limits)
+            if flaw is not None:
+                unfit.add(str(flaw.detail))
+            elif entry.source_instance in theirs:
+                entries.append(entry)
+        for why in sorted(unfit - self._unfit):
+            self._node.log.warn("legacy_event_refused", peer=self._member.id, why=why)
+        self._unfit = frozenset(unfit)
+        return entries
 
     async def _follow(self) -> None:
         since = None

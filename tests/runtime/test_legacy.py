@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,11 @@ class OldInstance:
         writer.close()
 
 
-def config(root: Path, port: int, old: OldInstance) -> Config:
+def config(root: Path, port: int, old: OldInstance, *others: Member) -> Config:
     members = (
         Member("instance-A", f"http://127.0.0.1:{port}/api/v1"),
         Member("old", f"http://127.0.0.1:{old.port}/api/v1", LEGACY_PROTOCOL),
+        *others,
     )
     return Config(
         settings=Settings(id="instance-A", cluster="test", members=members, timing=FAST),
@@ -65,7 +67,7 @@ def config(root: Path, port: int, old: OldInstance) -> Config:
         data_dir=root / "A",
         instances_path=root / "instances.json",
         content=Content(root / "content"),
-        observability=Observability(log_level="error", log_file=root / "A.log"),
+        observability=Observability(log_level="warn", log_file=root / "A.log"),
     )
 
 
@@ -152,6 +154,47 @@ def test_a_strange_answer_is_a_failed_call(raw: bytes) -> None:
         await old.stop()
 
     asyncio.run(scenario())
+
+
+VOTE = {"votes": [{"proposal": "k-1", "hash": "abc", "round": 0, "vote": "accept"}]}
+UNFIT: dict[str, dict[str, Any]] = {
+    "no id": {"id": 7},
+    "an empty id": {"id": ""},
+    "a long type": {"type": "X" * 1000},
+    "a type in two lines": {"type": "A\nB"},
+    "another time": {"timestamp": 1e300},
+    "a number beyond 64 bits": {"payload": {"n": 2**70}},
+    "deep": {"payload": {"n": json.loads("[" * 100 + "]" * 100)}},
+    "large": {"payload": {"n": "x" * 400_000}},
+    "a voter's vote": {"type": "VOTES", "sourceInstance": "instance-B", "payload": VOTE},
+    "a stranger's": {"sourceInstance": "instance-Q", "payload": {}},
+}
+
+
+def test_of_what_its_journal_lists_only_what_is_fit_and_its_own_is_taken(tmp_path: Path) -> None:
+    fit = {"id": "old-1", "type": "NOTE", "timestamp": 1700000000000, "sourceInstance": "old", "payload": {"n": 1}}
+    listed = [fit | {"id": f"bad-{at}"} | unfit for at, unfit in enumerate(UNFIT.values())]
+
+    async def scenario() -> None:
+        old = await OldInstance({"events": [*listed, fit]}).start()
+        other = Member("instance-B", "http://127.0.0.1:9/api/v1")
+        async with Node(replace(config(tmp_path, port, old, other), new_cluster=True)) as node:
+
+            def known() -> list[Any]:
+                return [(e.id, e.origin) for e in node.engine.journal.list(limit=50) if e.origin != "instance-A"]
+
+            await until(lambda: bool(known()), "what is fit")
+            looks = len(old.calls("journal"))
+            await until(lambda: len(old.calls("journal")) > looks + 1, "two more looks")
+            assert known() == [("old-1", "old")]
+            assert not node.engine.stopped.done()
+        await old.stop()
+
+    with claimed(1) as [port]:
+        asyncio.run(scenario())
+    told = (tmp_path / "A.log").read_text().splitlines()
+    refused = [line for line in told if "legacy_event_refused" in line]
+    assert len(refused) == len(UNFIT) - 2, "each once; what others said is no fault"
 
 
 def test_a_journal_that_is_none_is_survived(tmp_path: Path) -> None:
