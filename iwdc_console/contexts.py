@@ -53,7 +53,7 @@ def load() -> Contexts:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Contexts()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ContextError(f"{file} cannot be read: {error}") from error
     current = content.get("current")
     tables = content.get("contexts", {})

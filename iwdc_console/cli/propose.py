@@ -115,7 +115,7 @@ def publish(
     where = options.where(node, context, output, json)
     try:
         content = json_text.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"The payload is not JSON: {error}", Exit.USAGE) from error
     if not isinstance(content, dict):
         raise Failure(f"The payload is a JSON {type(content).__name__}: expected an object {{...}}", Exit.USAGE)

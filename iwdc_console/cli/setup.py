@@ -73,7 +73,7 @@ def _draft(path: Path) -> Path:
 def _entries(path: Path) -> list[Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"{path} cannot be read: {error}", Exit.USAGE) from error
     if not isinstance(entries, list):
         raise Failure(f'{path}: expected a list of {{"id": ..., "url": ...}}', Exit.USAGE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from node.config.keys import KEYS, Given, Unfit
 from node.config.load import load_config
-from node.config.problems import ConfigError, Problem, nearest, shown, under_its_name
+from node.config.problems import ConfigError, Problem, nearest, shown, under_its_name, unreadable
 from node.config.sources import key_lines
 
 _LITERAL = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^#"'\[{]*?)(\s*(?:#.*)?)""")
@@ -100,6 +100,8 @@ def _parse(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise EditRefused(f"not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise EditRefused(unreadable(error)) from error
 
 
 def _with(content: dict[str, Any], section: str, key: str, value: object) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from node.config.problems import ConfigError, Problem, nearest
+from node.config.problems import ConfigError, Problem, nearest, unreadable
 from node.protocol.settings import LEGACY_PROTOCOL, PROTOCOL, Limits, Member
 from node.security.keys import KeyProblem, parse_public
 
@@ -145,8 +145,8 @@ def _entries(path: Path) -> list[object]:
         found = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise ConfigError([Problem(f"{path}:{error.lineno}", f"not JSON ({error.msg})", expected)]) from error
-    except RecursionError as error:
-        raise ConfigError([Problem(str(path), "JSON nested too deeply", expected)]) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([Problem(str(path), unreadable(error), expected)]) from error
     if problems:
         raise ConfigError(problems)
     if not isinstance(found, list):

@@ -42,26 +42,31 @@ Read = Callable[[Given], object]
 def _number(expected: str, accepts: Callable[[float], bool]) -> Read:
     def read(given: Given) -> float:
         value = given.value
-        if given.text and isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise Unfit(expected) from None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float, str) if given.text else (int, float)):
             raise Unfit(expected)
-        if not math.isfinite(value) or not accepts(value):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            raise Unfit(expected) from None
+        if not math.isfinite(number) or not accepts(number):
             raise Unfit(expected)
-        return float(value)
+        return number
 
     return read
 
 
+MOST: Final = 10**18
+"""More of anything than there is, and less than 64 bits hold."""
+
+
 def _count(given: Given) -> int:
     value = given.value
-    if given.text and isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+    if given.text and isinstance(value, str) and re.fullmatch(r"[0-9]{1,100}", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise Unfit("a whole number from 1")
+    if value > MOST:
+        raise Unfit(f"at most {MOST}")
     return value
 
 

@@ -31,6 +31,11 @@ def under_its_name(problems: Iterable[Problem], draft: Path, path: Path) -> list
     return [replace(each, where=each.where.replace(str(draft), str(path))) for each in problems]
 
 
+def unreadable(error: ValueError | RecursionError) -> str:
+    """Why a parser gave a document up, where that is no mistake in its form."""
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """What was probably meant, or else all that is possible: the `expected` of a problem with an unknown word."""
     words = sorted(known)

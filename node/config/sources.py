@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.config.keys import KEYS, Given, Unfit
-from node.config.problems import ConfigError, Problem, nearest, resembles, shown
+from node.config.problems import ConfigError, Problem, nearest, resembles, shown, unreadable
 from node.security.keys import KeyProblem, parse_public
 
 FLAGS: Final = {
@@ -67,6 +67,9 @@ class Sources:
             line = re.search(r"\(at line (\d+), column \d+\)", str(error))
             at = f"{path}:{line[1]}" if line else str(path)
             self._problem(at, str(error).partition(" (at ")[0], "TOML: key = value lines under [section]")
+            return
+        except (ValueError, RecursionError) as error:
+            self._problem(str(path), unreadable(error), "TOML: key = value lines under [section]")
             return
         lines = key_lines(text)
 

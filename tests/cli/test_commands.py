@@ -147,6 +147,7 @@ def test_what_is_odd_goes_to_typer(line: list[str]) -> None:
         (["traces", "4bf92f3577b34da6a3ce929d0e0e4736", "--watch"], "--watch goes with the list"),
         (["publish", "X", "[1]"], "expected an object"),
         (["publish", "X", "{"], "not JSON"),
+        (["publish", "X", "[" * 5000], "not JSON"),
         (["lock", "release", "x"], "Expected --token"),
         (["lock", "run", "x"], "Missing argument"),
         (["node", "recover"], "Expected --without"),

@@ -35,7 +35,15 @@ def test_only_the_key_changes(before: str, after: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[t]\nk = [\n  1,\n]\n", '[t]\nk = """\nx"""\n', "[t]\nk = {a = 1}\n", "[t\n", "t = {z = 1}\n", "[[t]]\n"],
+    [
+        "[t]\nk = [\n  1,\n]\n",
+        '[t]\nk = """\nx"""\n',
+        "[t]\nk = {a = 1}\n",
+        "[t\n",
+        "t = {z = 1}\n",
+        "[[t]]\n",
+        f"z = {'[' * 5000}",
+    ],
 )
 def test_what_cannot_be_changed_safely_is_refused(text: str) -> None:
     with pytest.raises(EditRefused):

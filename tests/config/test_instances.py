@@ -135,3 +135,11 @@ def test_problems_name_file_and_entry(tmp_path: Path, content: Any, expected: li
         assert lines[0].startswith("i.json")
     else:
         assert lines == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("[" * 100_000, "nested too deeply"), (f"[{'9' * 5000}]", "a number with too many digits")]
+)
+def test_what_no_parser_takes_is_a_problem_too(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=f'i.json: {why}: expected a list of {{"id"'):
+        read_instances(write(tmp_path, text))

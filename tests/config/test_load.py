@@ -195,6 +195,11 @@ def test_every_flag() -> None:
             "node.toml:2: [content] max_version_bytes = 1000: expected at least max_file_bytes (4294967296)",
         ),
         ("[limits]\nmax_locks = 0\n", "node.toml:2: [limits] max_locks = 0: expected a whole number from 1"),
+        (f"[limits]\nmax_locks = {10**19}\n", f"node.toml:2: [limits] max_locks = {10**19}: expected at most {10**18}"),
+        (
+            f"[timing]\nlock_ttl = {10**400}\n",
+            f"node.toml:2: [timing] lock_ttl = {10**76}...: expected a number of seconds greater than 0",
+        ),
         ("[limits]\nmax_locks = 1.5\n", "node.toml:2: [limits] max_locks = 1.5: expected a whole number from 1"),
         (
             "[node]\nlisten = '3000'\n",
@@ -246,6 +251,11 @@ def test_every_flag() -> None:
             "[node]\na = 1\na = 2\n",
             "node.toml:3: Cannot overwrite a value: expected TOML: key = value lines under [section]",
         ),
+        (
+            f"x = {'9' * 5000}",
+            "node.toml: a number with too many digits: expected TOML: key = value lines under [section]",
+        ),
+        (f"x = {'[' * 5000}", "node.toml: nested too deeply: expected TOML: key = value lines under [section]"),
     ],
 )
 def test_problem_of_the_file(text: str, expected: str) -> None:
