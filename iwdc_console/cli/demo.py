@@ -20,7 +20,7 @@ from iwdc_console.cli.output import say
 from iwdc_console.cli.reading import Where, read
 from iwdc_console.demo import catalogue, ports
 from iwdc_console.demo.cluster import FEWEST, MOST, Cluster, DemoError
-from iwdc_console.outcomes import ClusterRefused
+from iwdc_console.outcomes import ClusterRefused, Interrupted
 
 
 def demo(
@@ -39,6 +39,8 @@ def demo(
                 catalogue.publish(cluster)
             except (ClusterRefused, catalogue.NotPublished) as error:
                 say(f"The sample catalogue was not published: {error}")
+            except Interrupted:
+                raise KeyboardInterrupt from None  # nothing of the demo stays
             say(_guide(cluster))
             read("status", Where(tuple(cluster.urls), watch=True))
     except DemoError as problem:
