@@ -6,6 +6,7 @@ An id is `<scope>.<name>`; what it is called on screen, `label` says. A screen o
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from string import ascii_letters, digits, punctuation
 from typing import NamedTuple
 
@@ -172,7 +173,7 @@ def _problem(id: str, keys: str) -> Notice | None:
         if name in _SAME_AS:
             return Notice("notice.keys.same_as", {"action": id, "key": name, "other": _SAME_AS[name]})
         *modifiers, plain = name.split("+")
-        if not set(modifiers) <= _MODIFIERS or plain not in _NAMES:
+        if not set(modifiers) <= _MODIFIERS or plain not in _names():
             return Notice("notice.keys.unknown_key", {"action": id, "key": name})
     return None
 
@@ -203,11 +204,9 @@ def _long(keys: str) -> tuple[str, ...]:
     return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
 
 
-_NAMES = (
-    frozenset(key.value for key in Keys if "+" not in key.value and "<" not in key.value)
-    | frozenset(
-        name for character in ascii_letters + digits + punctuation.replace(",", "") for name in _long(character)
-    )
-    | {"comma", "space"}
-)
-"""Every key there is a name for, but for letters of other alphabets."""
+@cache
+def _names() -> frozenset[str]:
+    """Every key there is a name for, but for letters of other alphabets: what a person's own keys are held against."""
+    named = frozenset(key.value for key in Keys if "+" not in key.value and "<" not in key.value)
+    signs = ascii_letters + digits + punctuation.replace(",", "")
+    return named | {name for sign in signs for name in _long(sign)} | {"comma", "space"}
