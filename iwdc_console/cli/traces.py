@@ -1,5 +1,6 @@
 """`traces`: one operation across all instances. Each instance keeps its own spans; they are gathered here."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from iwdc_console.cli.shown import View
 from iwdc_console.cli.views import history
 from iwdc_console.cli.views.screen import current_screen
 from iwdc_console.client import Client, segment
+from iwdc_console.examination import MAX_AT_ONCE
 from iwdc_console.outcomes import ClientError, NotFound
 
 GATHER_TIMEOUT_S = 2.0
@@ -55,20 +57,26 @@ def show(trace: str, spans: list[dict[str, Any]], fmt: Format) -> None:
 
 
 def gather(client: Client, trace: str) -> list[dict[str, Any]]:
-    """The spans of a trace on every member. A member that does not answer is named on stderr and left out."""
-    spans: dict[str, dict[str, Any]] = {}
-    members = [
-        (item["id"], Client([item["url"]], GATHER_TIMEOUT_S)) for item in client.get("distributed/instances").data
-    ]
-    for name, member in members:
+    """The spans of a trace on every member, all asked at once. One that does not answer is named on stderr."""
+    path = f"distributed/traces/{segment(trace)}"
+
+    def ask(member: dict[str, Any]) -> list[dict[str, Any]] | ClientError:
         try:
-            found = member.get(f"distributed/traces/{segment(trace)}").data
+            found: list[dict[str, Any]] = Client([member["url"]], GATHER_TIMEOUT_S).get(path).data
         except NotFound:
-            continue
+            return []
         except ClientError as error:
-            say(f"{name} is not in the picture: {_why(error)}")
-        else:
-            spans.update((span["id"], span) for span in found)
+            return error
+        return found
+
+    spans: dict[str, dict[str, Any]] = {}
+    members = client.get("distributed/instances").data
+    with ThreadPoolExecutor(MAX_AT_ONCE) as at_once:
+        for member, found in zip(members, at_once.map(ask, members), strict=True):
+            if isinstance(found, ClientError):
+                say(f"{member['id']} is not in the picture: {_why(found)}")
+            else:
+                spans.update((span["id"], span) for span in found)
     return sorted(spans.values(), key=lambda span: (span["startMs"], -span["durationMs"]))
 
 
