@@ -16,18 +16,17 @@ from textual.strip import Strip
 
 from iwdc_console.locale import text
 from iwdc_console.tui.keymap import bind
-from iwdc_console.tui.model.table import GAP, Column, Filter, Row, ordered, widths
-from iwdc_console.tui.model.words import cut, fitted
+from iwdc_console.tui.model.table import Column, Filter, Row, ordered, widths
+from iwdc_console.tui.model.words import cut
+from iwdc_console.tui.widgets import table_lines
 from iwdc_console.tui.widgets.looks import Looks
 from iwdc_console.tui.widgets.panel import PANEL, entitle
-from iwdc_console.tui.widgets.words import Piece, toned
+from iwdc_console.tui.widgets.words import Piece
 
 GLOW_S = 1.0
 HEADING_LINES = 1
-HEADING, SORTED = "$text-muted", "bold $foreground"
-CURSOR, CURSOR_IDLE, GLOW = "$block-cursor-text-style on $action-selection", "on $surface", "bold on $action-selection"
+CURSOR, CURSOR_IDLE = "$block-cursor-text-style on $action-selection", "on $surface"
 
-SPACE: Piece = (" " * GAP, "")
 Picture = tuple[Row, tuple[bool, bool, set[int] | None]]
 """A line as it is painted: its row; whether it is the note, under the cursor, which of its cells glow."""
 ALONE, WITH_NOTE = (False,), (False, True)
@@ -248,7 +247,8 @@ class Table(ScrollView, can_focus=True):
         if (self.columns, width) != self._widths_for:
             self._widths, self._widths_for = widths(self.columns, width), (self.columns, width)
         if y == 0:
-            return self._looks.strip(self._heading(), width)
+            names = table_lines.headings(self.columns, self._widths, self.sort_by, self.descending)
+            return self._looks.strip(names, width)
         at = self.scroll_offset.y + y - HEADING_LINES
         if at >= len(self._lines):
             if not self._lines and y == 1:
@@ -256,30 +256,13 @@ class Table(ScrollView, can_focus=True):
                 return self._looks.strip([(cut(words, width), "$text-muted")], width)
             return Strip.blank(width, self.visual_style.rich_style)
         row, is_note = self._lines[at]
-        line = [(cut(f"    {row.note}", width), toned(row.note_tone))] if is_note else self._row(row)
+        line = table_lines.note(row, width) if is_note else self._cells(row)
         if row.key == self.cursor:
             return self._looks.strip(line, width, CURSOR if self.has_focus else CURSOR_IDLE)
         return self._looks.strip(line, width)
 
-    def _heading(self) -> list[Piece]:
-        pieces: list[Piece] = []
-        for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
-            if width:
-                arrow = ("▼" if self.descending else "▲") if index == self.sort_by else ""
-                words = fitted((column.name or text(f"column.{column.id}")) + arrow, width, column.right)
-                pieces += [(words, SORTED if arrow else HEADING), SPACE]
-        return pieces[:-1]
-
-    def _row(self, row: Row) -> list[Piece]:
-        pieces: list[Piece] = []
-        for index, (column, width) in enumerate(zip(self.columns, self._widths, strict=True)):
-            if width:
-                cell = row.cells[index]
-                style = toned(cell.tone)
-                if (row.key, index) in self._glowing:
-                    style = f"{style} {GLOW}" if style else GLOW
-                pieces += [(fitted(cell.text, width, column.right), style), SPACE]
-        return pieces[:-1]
+    def _cells(self, row: Row) -> list[Piece]:
+        return table_lines.cells(row, self.columns, self._widths, lambda index: (row.key, index) in self._glowing)
 
     # What people do
 
@@ -398,14 +381,11 @@ class Table(ScrollView, can_focus=True):
                 self.action_open()
 
     def _click_heading(self, x: int) -> None:
-        left = 0
-        for index, width in enumerate(self._widths):
-            if width and left <= x < left + width:
-                if self.sort_by == index:
-                    self.action_turn()
-                else:
-                    self.sort_column(index)
-            left += width + GAP if width else 0
+        column = table_lines.column_at(self._widths, x)
+        if column is not None and column == self.sort_by:
+            self.action_turn()
+        elif column is not None:
+            self.sort_column(column)
 
 
 def _differ(old: Picture, new: Picture) -> bool:
