@@ -91,7 +91,7 @@ def _dry_run(client: Client, folder: Path, version: str, sign: Path | None, wher
     bar = jobs.Bar()
     try:
         manifest = inspect(
-            folder, version, "", ContentLimits(), lambda files, done: bar.show(f"hashing: {files} files", done, 0)
+            folder, version, "", ContentLimits(), lambda files, *done: bar.show(f"hashing: {files} files", *done)
         )
     except ContentError as problem:
         raise Failure(str(problem)) from problem

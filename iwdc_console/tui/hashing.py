@@ -54,10 +54,10 @@ class Hashing:
         with typed(self.path), self.path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 total.update(chunk)
-                self._progress(1, self.done_bytes + len(chunk))
+                self._progress(1, self.done_bytes + len(chunk), 0)
         return Hashed(total.hexdigest(), 1, self.done_bytes, {})
 
-    def _progress(self, files: int, size_bytes: int) -> None:
+    def _progress(self, files: int, size_bytes: int, _total_bytes: int) -> None:
         if self._stopped:
             raise Stopped
         self.done_files, self.done_bytes = files, size_bytes

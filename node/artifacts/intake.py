@@ -30,8 +30,8 @@ from node.artifacts.portions import in_threads
 from node.artifacts.store import Holding, Store, is_version
 from node.artifacts.system import sync_tree, write_durable
 
-Progress = Callable[[int, int], None]
-"""Is told the files and bytes done so far; may be called from any thread."""
+Progress = Callable[[int, int, int], None]
+"""Is told the files and bytes done so far, and how many bytes there are in all; may be called from any thread."""
 
 _BATCH: Final = 64
 
@@ -97,8 +97,9 @@ def hash_tree(folder: Path, found: Iterable[Found], progress: Progress | None = 
 
     What was found is let go of on the way, for there may be a hundred thousand long paths.
     """
-    tally, left = Tally(progress), deque(found)
+    left = deque(found)
     del found
+    tally = Tally(progress, sum(each.size for each in left))
 
     def hashed(batch: Sequence[Found]) -> list[FileEntry]:
         entries = []
@@ -116,8 +117,9 @@ def hash_tree(folder: Path, found: Iterable[Found], progress: Progress | None = 
 class Tally:
     """Adds up what several threads have done, for a progress callback."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: Progress | None, total_bytes: int) -> None:
         self._progress = progress
+        self._total_bytes = total_bytes
         self._files = 0
         self._bytes = 0
 
@@ -126,7 +128,7 @@ class Tally:
         self._files += 1
         self._bytes += size
         if self._progress is not None:
-            self._progress(self._files, self._bytes)
+            self._progress(self._files, self._bytes, self._total_bytes)
 
 
 def batches(left: deque[Found]) -> Iterator[Sequence[Found]]:

@@ -46,7 +46,7 @@ def verify(store: Store, holding: Holding, sample: float = 1.0, progress: Progre
 
 
 def _look(store: Store, holding: Holding, sample: float, progress: Progress | None) -> Verified:
-    manifest, tally = store.manifest(holding), Tally(progress)
+    manifest, tally = store.manifest(holding), Tally(progress, round(holding.size_bytes * sample))
     places = range(manifest.count)
     chosen = places if sample >= 1 else set(random.sample(places, max(1, round(sample * len(places)))))
 

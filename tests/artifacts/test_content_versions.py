@@ -33,9 +33,10 @@ def spoil(path: Path) -> None:
 def test_verify_names_what_is_wrong(tmp_path: Path) -> None:
     store = store_at(tmp_path / "data")
     holding = installed(store, tmp_path / "new", "1.0.0", NEW)
-    done: list[tuple[int, int]] = []
-    assert verify(store, holding, progress=lambda files, size: done.append((files, size))).sound
-    assert done[-1] == (len(NEW) + 1, store.manifest(holding).size_bytes)
+    done: list[tuple[int, int, int]] = []
+    assert verify(store, holding, progress=lambda *told: done.append(told)).sound
+    size = store.manifest(holding).size_bytes
+    assert done[-1] == (len(NEW) + 1, size, size)
     spoil(holding.files / "seo/logo.bin")
     (holding.files / "seo/index.json").unlink()
     lay(holding.files, {"seo/extra.json": b"{}"})
@@ -57,7 +58,7 @@ def test_what_becomes_a_version_meanwhile_is_looked_at_where_it_lies_then(tmp_pa
     tree = {f"series/{number}.json": str(number).encode() for number in range(999)}
     held = take_tree(store, lay(tmp_path / "source", tree), "1.0.0", CREATED_AT)
 
-    def read(files: int, _bytes: int) -> None:
+    def read(files: int, _bytes: int, _total_bytes: int) -> None:
         if files == 1:
             store.install(held.key)
 

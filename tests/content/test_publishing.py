@@ -105,3 +105,15 @@ def test_a_build_whose_version_is_not_published_reads_why_in_the_log(tmp_path: P
             await until(told, "the log says why")
 
     asyncio.run(story())
+
+
+def test_how_far_storing_is_can_be_seen(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            tree = write_catalogue(tmp_path / "tree", 300)
+            job = nodes[0].content.publisher.store(tree, "1.0.0")
+            ended = await nodes[0].content.publisher.end_of(job.id)
+            size = sum(map(len, bytes_below(tree).values()))
+            assert (ended.phase, ended.files, ended.bytes, ended.total_bytes) == ("done", 302 - 1, size, size)
+
+    asyncio.run(story())

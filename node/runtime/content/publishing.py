@@ -208,8 +208,8 @@ class Publisher:
         job.set(phase="storing")
         store, created = self._keeper.store, _iso_now()
 
-        def progress(files: int, done: int) -> None:
-            job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
+        def progress(files: int, done: int, total: int) -> None:
+            job.view = msgspec.structs.replace(job.view, files=files, bytes=done, total_bytes=total)
 
         holding = await self._keeper.run(lambda: take_tree(store, folder, version, created, progress))
         self._engine.step(ContentIs(holding.key, "held"))
@@ -228,10 +228,10 @@ class Publisher:
 
     async def _verify(self, job: Job, holding: Holding, sample: float) -> None:
         store = self._keeper.store
-        job.set(phase="reading", total_bytes=holding.size_bytes)
+        job.set(phase="reading")
 
-        def progress(files: int, done: int) -> None:
-            job.view = msgspec.structs.replace(job.view, files=files, bytes=done)
+        def progress(files: int, done: int, total: int) -> None:
+            job.view = msgspec.structs.replace(job.view, files=files, bytes=done, total_bytes=total)
 
         found = await self._keeper.run(lambda: verify(store, holding, sample, progress))
         shown = (found.missing[:MAX_NAMED], found.corrupt[:MAX_NAMED], found.extra[:MAX_NAMED])
