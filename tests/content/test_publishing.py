@@ -10,7 +10,9 @@ from node import Node
 from node.artifacts.intake import take_tree
 from node.embedded import Refused
 from node.protocol.effects import Wanted
+from node.protocol.requests import ProposalAnswer, Propose
 from node.protocol.shapes import ContentRef
+from node.runtime.content.overview import overview
 from tests.artifacts.trees import CREATED_AT
 from tests.content.catalogue_trees import bytes_below, write_catalogue
 from tests.runtime.scripted import until
@@ -45,6 +47,28 @@ def test_published_content_is_held_and_applied_everywhere(tmp_path: Path) -> Non
             await _applied(nodes, "1.1.0")
             for node in nodes:
                 assert _working(node) == bytes_below(tree)
+
+    asyncio.run(story())
+
+
+def test_what_a_rollback_made_void_is_shown_so(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            tree, hashes = tmp_path / "tree", dict[str, str]()
+            for changed, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
+                proposal = await nodes[0].publish_snapshot(write_catalogue(tree, 5, changed=changed), version)
+                hashes[version] = proposal.hash
+                await _applied(nodes, version)
+            back = Propose("rollback", "1.0.0", hashes["1.0.0"], "1.2.0", wait_s=30.0)
+            answer = await nodes[1].engine.call(back, 60.0)
+            assert isinstance(answer, ProposalAnswer)
+            await _applied(nodes, "1.0.0")
+            write_catalogue(tree, 5, changed=4)
+            await nodes[0].publish_snapshot(tree, "1.3.0")
+            await _applied(nodes, "1.3.0")
+            for node in nodes:
+                shown = {each.version: each.state for each in await overview(node.engine, node.content)}
+                assert shown == {"1.3.0": "current", "1.2.0": "void", "1.1.0": "void", "1.0.0": "accepted"}
 
     asyncio.run(story())
 

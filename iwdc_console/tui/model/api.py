@@ -260,7 +260,7 @@ class AtInstance(_View, frozen=True):
 
 
 class Version(_View, frozen=True):
-    """One version, and who has its content. `state`: `current`, `accepted` or `stored`."""
+    """One version, and who has its content. `state`: `current`, `accepted`, `void` or `stored`."""
 
     version: str = ""
     state: str = ""

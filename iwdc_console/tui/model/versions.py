@@ -22,7 +22,7 @@ Line = list[tuple[str, str]]
 
 CURRENT = "current"
 BASE_MARK, CURRENT_MARK = "◇", "▶"
-STATES = ("current", "accepted", "stored")
+STATES = ("current", "accepted", "void", "stored")
 IN_USE = "in_use"
 AT = {
     IN_USE: ("◆", "bold $status-healthy"),

@@ -12,6 +12,8 @@ from node.runtime.content.peer import Peer, PeerFailed
 from node.runtime.content.shapes import Here
 
 if TYPE_CHECKING:
+    from node.protocol.ballot import ProposalState
+    from node.protocol.state import Fold
     from node.runtime.content.service import ContentService
     from node.runtime.driver import Engine
 
@@ -34,7 +36,9 @@ class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
 
 class VersionView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One version. `state`: `current`, `accepted`, or `stored` (not put to the vote, or not accepted yet)."""
+    """One version. `state`: `current`, `accepted`, `void` (accepted once, and rolled back), or `stored` (not put to the
+    vote, or not accepted yet).
+    """
 
     version: str
     state: str
@@ -82,13 +86,27 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     current = fold.current is not None and fold.current[0] == version
     return VersionView(
         version,
-        "current" if current else "accepted" if settled is not None else "stored",
+        "current" if current else "stored" if settled is None else "void" if _is_void(fold, settled) else "accepted",
         {name: _at(version, key, here, current) for name, here in told.items()},
         key,
         settled.payload.hash if settled is not None else sample.root if sample is not None else None,
         sample.files if sample is not None else wanted.content.files if wanted is not None else 0,
         sample.bytes if sample is not None else wanted.content.bytes if wanted is not None else size,
     )
+
+
+def _is_void(fold: "Fold", settled: "ProposalState") -> bool:
+    """Whether one cannot go to a version any more; a diff that waits for its base is not void."""
+    while not fold.is_reachable(settled.payload.version):
+        if settled.payload.kind != "diff":
+            return True
+        base = fold.leading_to(settled.payload.base or "")
+        if base is None:
+            return False
+        if fold.is_reachable(base.payload.version):
+            return True
+        settled = base
+    return False
 
 
 def _at(version: str, key: str | None, here: Here | None, current: bool) -> AtInstance:
