@@ -4,12 +4,16 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import pytest
+
 import node
 from iwdc_console.locale import table
 from iwdc_console.tui.model import codes, outcome
 from node.artifacts import errors
 from node.artifacts.errors import ContentError, reason_of
 from node.observability.metrics import METRICS
+from node.protocol.requests import Accepted, LockReleased
 from node.runtime.content.keeper import Unfit
 from node.runtime.content.pull import Unserved
 
@@ -41,6 +45,19 @@ def kinds(of: type[Exception]) -> Iterator[type[Exception]]:
 
 def test_metrics() -> None:
     assert {spec.name: spec.help for spec in METRICS} == {name: table("en")[f"metric.{name}"] for name in codes.METRICS}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (LockReleased("shelf", 3, already=False), "shelf is released."),
+        (LockReleased("shelf", None, already=True), "shelf was free already."),
+        (Accepted("in the node's words", "hands_over", "instance-B"), "Leadership is handed over to instance-B."),
+        (Accepted("in the node's words"), "Done."),
+    ],
+)
+def test_what_came_of_an_order(data: LockReleased | Accepted, words: str) -> None:
+    assert outcome.taken(msgspec.to_builtins(data)) == words
 
 
 def test_what_is_wrong_with_a_request() -> None:

@@ -26,8 +26,11 @@ UNHEARD = ("forgotten", "no_answer", "stopping", "timeout")
 
 def taken(data: Any) -> str:
     """An order was carried out."""
-    if isinstance(data, dict) and data.get("code") in TAKEN:
-        return text(f"outcome.{data['code']}", instance=data.get("instance", ""))
+    told = data if isinstance(data, dict) else {}
+    if told.get("code") in TAKEN:
+        return text(f"outcome.{told['code']}", instance=told.get("instance", ""))
+    if "resource" in told and "already" in told:  # a lock was given back, or taken from its holder
+        return text("outcome.was_free" if told["already"] else "outcome.released", resource=told["resource"])
     return text("orders.done")
 
 
