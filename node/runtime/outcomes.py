@@ -18,7 +18,8 @@ class Refused(NodeError):
     """The cluster or the node said no; nothing was changed. `refusal` says why, in full."""
 
     def __init__(self, refusal: Refusal) -> None:
-        where = f"{refusal.reason} ({refusal.field})" if refusal.field else refusal.reason
+        named = not refusal.field or (refusal.detail or "").startswith(f"{refusal.field}:")
+        where = refusal.reason if named else f"{refusal.reason} ({refusal.field})"
         super().__init__(f"{where}: {refusal.detail}" if refusal.detail else where)
         self.refusal = refusal
 

@@ -221,7 +221,7 @@ def test_without_a_quorum_a_proposal_is_refused_with_the_numbers(tmp_path: Path)
 
 
 WRONG: list[tuple[str, Callable[[Node], Awaitable[object]]]] = [
-    ("version: expected text, got int", lambda node: node.propose_snapshot(1, "abc")),  # type: ignore[arg-type]
+    ("bad_request: version: expected text, got int", lambda node: node.propose_snapshot(1, "abc")),  # type: ignore[arg-type]
     ("hash: expected text, got NoneType", lambda node: node.propose_snapshot("1.0.0", None)),  # type: ignore[arg-type]
     ("hash: expected printable characters", lambda node: node.propose_snapshot("1.0.0", "\ud800")),
     ("base: expected text", lambda node: node.propose_diff(None, "1.0.0", "abc")),  # type: ignore[arg-type]
