@@ -13,7 +13,7 @@ from node.artifacts.errors import ContentError
 from node.artifacts.store import Holding, is_key, is_version
 from node.protocol.requests import Refusal
 from node.runtime.content.service import ContentService
-from node.runtime.content.serving import BadParts, Piece, pieces_of, size_of
+from node.runtime.content.serving import BadParts, Piece, size_of
 from node.runtime.content.shapes import BYTES_TYPE, CHANGES_TYPE, MANIFEST_TYPE, Parts, Stage, Standing
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ async def parts(call: Call[None, Parts]) -> Bulk:
     """Pieces of a content's files, one after another."""
     wanted, sender = call.body.parts, service(call).keeper.sender
 
-    def look(store: "Store", holding: Holding) -> tuple[Holding, list[Piece]]:
-        return holding, pieces_of(store.manifest(holding), wanted)
+    def look(_: "Store", holding: Holding) -> tuple[Holding, list[Piece]]:
+        return holding, sender.pieces(holding, wanted)
 
     try:
         holding, pieces = await _looked(call, look)

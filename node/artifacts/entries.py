@@ -118,6 +118,11 @@ class Entries:
         """The entries from one place up to another, both of which must be there."""
         return read_entries((self.text(start, end),))
 
+    @property
+    def starts(self) -> "array[int]":
+        """Where each begins in the document, a comma after the one before, and where another would."""
+        return self._starts
+
     def text(self, start: int, end: int) -> bytes | bytearray:
         """The bytes of the same, with commas between them."""
         return self._document[self._starts[start] : self._starts[end] - 1]

@@ -6,12 +6,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from node.artifacts.errors import ContentMissing
 from node.artifacts.intake import take_tree
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding
 from node.runtime.content.pace import Pace
-from node.runtime.content.serving import Sender, Shared, pieces_of
+from node.runtime.content.serving import BadParts, Sender, Shared, pieces_of
 from node.runtime.content.shapes import Part
 from tests.artifacts.trees import CREATED_AT, lay, store_at
 
@@ -71,3 +74,26 @@ def test_what_several_targets_ask_for_at_one_time_is_made_once() -> None:
     assert shared.get(("other",), lambda: "other") == "other"
     assert shared.get(("key",), make) == "one"
     assert made == ["one", "one"], "it was kept longer than was asked for"
+
+
+def test_pieces_are_found_where_the_manifest_lies(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    tree = TREE | {"seo/a.txt": b"1", "seo/b.txt": b"", "series/z.json": b"{}"}
+    holding = take_tree(store, lay(tmp_path / "source", tree), "1.0.0", CREATED_AT)
+    manifest, sender = store.manifest(holding), Sender(Pace(None), store)
+    store.install(holding.key)  # the manifest lies elsewhere by now
+    for place in range(manifest.count):
+        for last in range(place, manifest.count):
+            length = sum(entry.size for entry in manifest.span(place, last + 1))
+            parts: list[Part] = [(place, 0, length)]
+            assert sender.pieces(holding, parts) == pieces_of(manifest, parts)
+    with pytest.raises(BadParts):
+        sender.pieces(holding, [(manifest.count, 0, 1)])
+
+
+def test_a_manifest_that_has_rotted_gives_no_pieces(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    holding = take_tree(store, lay(tmp_path / "source", TREE), "1.0.0", CREATED_AT)
+    holding.manifest_path.write_bytes(holding.manifest_path.read_bytes().replace(b"series", b"seriez"))
+    with pytest.raises(ContentMissing, match="not the manifest that was written"):
+        Sender(Pace(None), store).pieces(holding, [(0, 0, 1)])

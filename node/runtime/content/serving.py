@@ -5,19 +5,23 @@ version, is looked for again. A file that has gone or shrunk is padded with zero
 this node and fetches it elsewhere.
 """
 
+import hashlib
 import os
 import socket
 import threading
+import weakref
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from node.artifacts.blobs import read_full
 from node.artifacts.changes import few_changes
-from node.artifacts.entries import BATCH, FileEntry
-from node.artifacts.errors import ContentError
-from node.artifacts.manifest import Manifest
+from node.artifacts.entries import BATCH, FileEntry, read_entries
+from node.artifacts.errors import ContentError, ContentMissing, typed
+from node.artifacts.manifest import Manifest, lists_of
 from node.artifacts.store import Holding, Store
 from node.runtime.content.pace import Pace
 from node.runtime.content.shapes import MAX_CHANGES_BYTES, MAX_PARTS_BYTES, Part
@@ -30,6 +34,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_PACKS: Final = 32
 """Chunks that are kept: what a few requests of several targets ask for."""
 MAX_CHANGES: Final = 2
+MAX_LISTINGS: Final = 4
 
 T = TypeVar("T")
 
@@ -38,26 +43,55 @@ class BadParts(Exception):
     """The pieces asked for are not in the content."""
 
 
+class Listing:
+    """The files of a content, of which its manifest is read where it lies and no more than is asked for: whoever gives
+    several contents at a time need not have all their manifests in memory, nor read them whole again and again.
+    """
+
+    def __init__(self, holding: Holding) -> None:
+        """Raises ContentMissing if the manifest is not what was written, OSError."""
+        self._descriptor = os.open(holding.manifest_path, _FLAGS)
+        weakref.finalize(self, os.close, self._descriptor)
+        document = read_full(self._descriptor, os.fstat(self._descriptor).st_size)
+        if hashlib.sha256(document).hexdigest() != holding.key:
+            raise ContentMissing(f"{holding.manifest_path}: not the manifest that was written; pull the version again")
+        self._lists = [entries.starts for entries in lists_of(document)]
+        self.count = holding.count
+
+    def span(self, start: int, end: int) -> list[FileEntry]:
+        """The entries from one place up to another, both of which must be there."""
+        found: list[FileEntry] = []
+        for starts in self._lists:
+            own = len(starts) - 1
+            if start < own and end > 0:
+                found += self._read(starts, max(start, 0), min(end, own))
+            start, end = start - own, end - own
+        return found
+
+    def _read(self, starts: "array[int]", start: int, end: int) -> list[FileEntry]:
+        return read_entries((os.pread(self._descriptor, starts[end] - 1 - starts[start], starts[start]),))
+
+
 Piece = tuple[Part, FileEntry]
 """A part of one file, and the file."""
 
 
-def pieces_of(manifest: Manifest, parts: Sequence[Part]) -> list[Piece]:
+def pieces_of(listed: Manifest | Listing, parts: Sequence[Part]) -> list[Piece]:
     """The parts, file by file. Raises BadParts."""
     total = sum(length for _, _, length in parts)
     if total > MAX_PARTS_BYTES:
         raise BadParts(f"the parts have {total:,} bytes, at most {MAX_PARTS_BYTES:,} are given at once")
-    return [piece for part in parts for piece in _pieces(manifest, part)]
+    return [piece for part in parts for piece in _pieces(listed, part)]
 
 
-def _pieces(manifest: Manifest, part: Part) -> list[Piece]:
+def _pieces(listed: Manifest | Listing, part: Part) -> list[Piece]:
     place, offset, left = part
     pieces: list[Piece] = []
     step = 1
     while left or not pieces:
-        entries = manifest.span(place, min(place + step, manifest.count)) if place < manifest.count else []
+        entries = listed.span(place, min(place + step, listed.count)) if place < listed.count else []
         if not entries or offset > entries[0].size:
-            raise BadParts(f"part {list(part)}: not in the content, which has {manifest.count:,} files")
+            raise BadParts(f"part {list(part)}: not in the content, which has {listed.count:,} files")
         for entry in entries:
             length = min(entry.size - offset, left)
             pieces.append(((place, offset, length), entry))
@@ -101,8 +135,15 @@ class Sender:
         self._pace = pace
         self._store = store
         self._packs = Shared[bytes](MAX_PACKS)
+        self._listings = Shared[Listing](MAX_LISTINGS)
         self._changes = Shared[bytes | None](MAX_CHANGES)
         self._never = threading.Event()
+
+    def pieces(self, holding: Holding, parts: Sequence[Part]) -> list[Piece]:
+        """The parts of a content, file by file. Raises BadParts, ContentMissing, ContentFault."""
+        with typed(holding.manifest_path):
+            listing = self._listings.get((holding.key,), lambda: self._store.follow(holding, Listing))
+            return pieces_of(listing, parts)
 
     def changes(self, base: Manifest, target: Manifest) -> bytes | None:
         """What leads from one manifest to another, as JSON; None if the whole is better."""
