@@ -11,6 +11,7 @@ floor has been worked off; the write-ahead log beside it stays near `schema.CHEC
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Self, TypeVar
 from node.journal import schema, wal
 from node.journal.batch import Batch, Tip
 from node.journal.directory import DirectoryLock, sync_directory
-from node.journal.errors import JournalClosed, JournalCorrupt, typed
+from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow
@@ -41,6 +42,8 @@ PURGE_ROWS = 500
 SPARE_PAGES = 1_024
 VACUUM_PAGES = 32
 """Pages that one commit gives back at most."""
+LOOK_S = 1.0
+"""How often, at most, a commit looks whether the file is still in its place: a look waits for the interpreter."""
 
 EventList = list[Event]
 RowList = list[EventRow]
@@ -72,6 +75,8 @@ class Journal:
         self._control = ControlReplaced(0, 0, ControlState())
         """The control log as it is on the disk, so that a checkpoint is made without reading it back."""
         self._tip = self._restored()
+        self._file = _identity(path)
+        self._looked_s = time.monotonic()
         self._open = True
 
     @classmethod
@@ -151,6 +156,7 @@ class Journal:
         if not records:
             return
         self._require_open()
+        self._require_place()
         batch = Batch(self._writer, self._tip.copy(), self._known)
         with typed(self.path):
             self._write(batch, records)
@@ -269,9 +275,30 @@ class Journal:
             self._require_open()
             return work(self._reader)
 
+    def _require_place(self) -> None:
+        """Whoever removes or replaces the file of a running node must not be told that its journal is written."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        if _identity(self.path) != self._file:
+            raise JournalFault(
+                f"{self.path}: the file was removed, or another one was put in its place, while the node runs: nothing "
+                "more is written. Put it back, or stop the node and start it again"
+            )
+        self._looked_s = now_s
+
     def _require_open(self) -> None:
         if not self._open:
             raise JournalClosed(f"{self.path}: the journal was closed")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is, None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _advanced(control: ControlReplaced, records: Sequence[Record]) -> ControlReplaced:

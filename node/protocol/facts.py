@@ -92,7 +92,7 @@ class Facts:
         self.taken = 0
         """How many proposals came as events since these facts were made."""
         self._origins: dict[str, str] = {}
-        """Who writes a journal."""
+        """Who writes a journal, by the proposals and votes in it: what of a v1.6 member stands there is of another."""
         self._start()
 
     def _start(self) -> None:
@@ -117,7 +117,6 @@ class Facts:
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
         changes: list[Change] = []
-        self._origins[event.journal] = event.origin
         if kind == events.VOTES:
             for key, hash_, cast in read_votes(event):
                 self._add_vote(key, hash_, cast, changes)
@@ -152,6 +151,7 @@ class Facts:
             self._displace(former.birth, birth)
             return
         p = self.decisions.admit(birth, order)
+        self._origins[birth.journal] = birth.origin
         self._tell(p, birth.journal, birth.seq, birth.hlc)
         for opening in self._early_openings.pop(birth.key, ()):
             self._tell(p, opening.journal, opening.seq, 0)
@@ -196,6 +196,7 @@ class Facts:
         body = p.payload
         valid = hash_ == body.hash and cast.voter in body.voters
         if former is None and valid:
+            self._origins[cast.journal] = cast.voter
             self._tell(p, cast.journal, cast.seq, cast.hlc)
             self.decisions.cast(p, cast, changes)
         elif former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):

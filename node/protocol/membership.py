@@ -9,7 +9,6 @@ answered with it, and that one is confirmed with the next beat. A leader beats o
 is counted from confirmations (E5).
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from math import inf
 
@@ -385,7 +384,3 @@ class Membership:
         self._ctx.observe("OWN_STATUS", level="warn" if present else "info", status=status, reasons=present)
         if changed:
             self.beat_now()
-
-    def count_statuses(self) -> Counter[str]:
-        """How many instances have which status, this node included."""
-        return Counter([self.status, *(peer.status for peer in self.peers.values())])

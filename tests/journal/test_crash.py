@@ -26,6 +26,7 @@ from node.journal import (
     instance_id,
     offline,
     schema,
+    store,
 )
 from node.protocol.events import Event
 from node.protocol.records import FloorReached, Vote
@@ -221,6 +222,29 @@ def is_refused(journal: Journal, seq: int) -> bool:
     except JournalFull:
         return True
     return False
+
+
+def test_a_directory_that_goes_while_the_node_runs_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would go on writing to a file that has no name any more."""
+    monkeypatch.setattr(store, "LOOK_S", 0.0)
+    path = tmp_path / "data" / "journal.sqlite"
+    path.parent.mkdir()
+    with Journal.open(path) as journal:
+        journal.commit(appended([1]))
+        path.parent.rename(tmp_path / "elsewhere")
+        with pytest.raises(JournalFault, match="was removed"):
+            journal.commit(appended([2]))
+        path.parent.mkdir()
+        path.write_bytes(b"")
+        with pytest.raises(JournalFault, match="another one was put in its place"):
+            journal.commit(appended([2]))
+        shutil.rmtree(path.parent)
+        (tmp_path / "elsewhere").rename(path.parent)
+        journal.commit(appended([2]))
+    with Journal.open(path) as journal:
+        assert journal.vector == {"ja": 2}
 
 
 def test_a_really_full_disk(small_disk: Path) -> None:

@@ -651,6 +651,21 @@ def test_c1_what_lost_to_something_that_a_floor_forgot_is_not_shown_as_open() ->
     assert verdict(fold, late) == "rejected"
 
 
+def test_c1_what_a_member_took_in_of_a_v16_member_changes_no_floor() -> None:
+    """It stands in that member's log, above the floor, under another origin."""
+    writer = Writer()
+    first = writer.snapshot("A", "1.0.0")
+    writer.vote("B", first)
+    writer.vote("C", first)
+    second = writer.snapshot("A", "1.1.0")
+    writer.vote("A", writer.snapshot("B", "1.2.0"))
+    floor = dict(writer.vector)
+    writer.vote("B", second)
+    here = folded(writer.events).checkpoint(floor)
+    writer.write("old", "NOTE", {}, id_="old-1", journal="jA")
+    assert bytes(folded(writer.events).checkpoint(floor)) == bytes(here)
+
+
 def test_c1_what_comes_next_after_a_rollback_is_shown_whatever_floors_forgot() -> None:
     """Its slots name the rollback: nothing of before was in them (P2)."""
     writer = Writer()
