@@ -105,12 +105,14 @@ class Summary(msgspec.Struct, frozen=True, rename="camel"):
 
 async def versions(call: Call[None, None]) -> list[VersionView]:
     """All versions, and who has their content."""
-    return await overview(call.engine, service(call))
+    with _content_faults():
+        return await overview(call.engine, service(call))
 
 
 async def here(call: Call[None, None]) -> Here:
     """All content of this node."""
-    return await service(call).here()
+    with _content_faults():
+        return await service(call).here()
 
 
 async def store(call: Call[None, StoreBody]) -> JobView:

@@ -1,6 +1,9 @@
 """Three real nodes in one process: a folder becomes a version that all of them hold and have applied."""
 
 import asyncio
+import shutil
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import msgspec
@@ -29,6 +32,13 @@ async def _applied(nodes: list[Node], version: str) -> None:
 
 def _working(node: Node) -> dict[str, bytes]:
     return bytes_below(node.config.content.root / "json")
+
+
+def _refusal(url: str) -> str:
+    """Why a read is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=30)
+    return str(msgspec.json.decode(refused.value.read())["data"]["reason"])
 
 
 def test_published_content_is_held_and_applied_everywhere(tmp_path: Path) -> None:
@@ -127,6 +137,18 @@ def test_a_build_whose_version_is_not_published_reads_why_in_the_log(tmp_path: P
                 return "content_job_failed" in said and "would_be_rejected" in said
 
             await until(told, "the log says why")
+
+    asyncio.run(story())
+
+
+def test_a_store_that_is_gone_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Not as an internal error, with a stack trace in the log."""
+
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            shutil.rmtree(nodes[0].content.keeper.store.layout.root)
+            for what in ("snapshots", "snapshots/here"):
+                assert (await asyncio.to_thread(_refusal, f"{nodes[0].url}/api/v1/{what}")) == "content_fault"
 
     asyncio.run(story())
 
