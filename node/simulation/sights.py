@@ -11,7 +11,9 @@ from node.simulation.process import Process
 from node.simulation.violation import Violation
 
 RATE_ERROR = 0.25
-"""A round trip is measured by a clock that may itself be wrong by so much; past it nothing is promised."""
+"""A round trip is measured by a clock beside which the wall clocks may run too fast by so much; past it nothing is
+promised.
+"""
 
 
 class Sights:
@@ -89,6 +91,7 @@ class Sights:
         if (
             leader is None
             or not process.clocks.rate
+            or max(process.clocks.wall_rate, leader.clocks.wall_rate) > (1 + RATE_ERROR) * process.clocks.rate
             or process.clocks.bent(t - 2 * took_s - 1.0)
             or leader.clocks.bent(t - 2 * took_s - 1.0)
         ):

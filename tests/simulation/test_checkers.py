@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from node.protocol.core import Core
-from node.protocol.effects import Reply, Send
+from node.protocol.effects import Observe, Reply, Send
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event, VersionVector
 from node.protocol.messages import ControlAppend, ControlReset
 from node.protocol.records import (
@@ -364,3 +364,27 @@ def test_a_lock_may_have_been_granted_and_have_expired_before_its_refusal(world:
     world.histories.written("A", ControlAppended(1, 1, Grant(LOCK)))
     world.histories.ended(acquire("first", "q1"), Refusal("not_held"))
     world.histories.written("B", ControlAppended(1, 1, Grant(LOCK)))
+
+
+def says(world: World, offset_ms: float, error_ms: float) -> None:
+    """A says how far its wall clock is from that of B, after a burst of a second."""
+    a = world.hosts["A"]
+    fields: dict[str, object] = {"reference": "B", "offset_ms": offset_ms, "error_ms": error_ms}
+    world.sights.measured(a, Observe("TIME_DRIFT_MEASURE", "debug", "", a.now.mono - 1.0, fields))
+
+
+@pytest.mark.parametrize(("wall_rate", "promised"), [(1.0, True), (1.2, True), (1.77, False)])
+def test_an_offset_outside_its_bound_is_seen_unless_no_clock_measures_the_way(
+    world: World, wall_rate: float, promised: bool
+) -> None:
+    """Half a round trip, by the monotonic clock, bounds nothing where both wall clocks run much faster than it."""
+    for name in "AB":
+        world.hosts[name].clocks.set_right(0.0)
+        world.hosts[name].clocks.set_wall_rate(0.0, wall_rate)
+    world.run_for(60.0)
+    says(world, 120.0, 100.0)
+    if promised:
+        with pytest.raises(Violation, match="T1"):
+            says(world, 130.0, 100.0)
+    else:
+        says(world, 170.0, 100.0)
