@@ -125,7 +125,8 @@ class LockService:
             # The same request again: same grant, same token (L2), once a strict majority is known to hold it.
             self._control.confirm(lambda: self._granted(instance, call, lock))
         elif call.request_id in state.marks:
-            self._refuse(instance, call, "released")
+            # Only then nothing of it can come back: its grant may be on more disks than its end.
+            self._control.confirm(lambda: self._refuse(instance, call, "released"))
         elif lock is None:
             if len(state.locks) >= ctx.settings.limits.max_locks:
                 self._refuse(instance, call, "too_many")
@@ -245,7 +246,8 @@ class LockService:
     def _granted(self, instance: str, call: LockCall, lock: LockRecord) -> None:
         held = self._control.state.locks.get(lock.resource)
         if held is None or held.token != lock.token:
-            self._refuse(instance, call, "not_held")
+            # It has ended meanwhile; told once its end is on as many disks as the grant.
+            self._control.confirm(lambda: self._refuse(instance, call, "not_held"))
             return
         self.answer(
             instance,

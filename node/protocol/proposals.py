@@ -74,6 +74,8 @@ class Proposals:
         self._unsynced: dict[str, int] = {}
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
+        self._repeated: dict[str, str] = {}
+        """Idempotency keys -> proposals, of the last that came with one: floors forget them sooner (P6)."""
         self._skipped: set[tuple[str, str | None, str, str]] = set()
         """What was skipped since there last was a quorum: a client that tries again and again tells nothing new."""
 
@@ -162,6 +164,8 @@ class Proposals:
                 self._ballot[(key, 0)] = None
             if state is None:
                 continue
+            if is_new and state.payload.idempotency_key is not None:
+                self._repeat(state.payload.idempotency_key, key)
             self._contents.note(state)
             if verdict != "pending":
                 if state.origin == self._ctx.settings.id:
@@ -418,9 +422,15 @@ class Proposals:
         )
         self._ctx.observe("ROUND_OPENED", state.trace, proposal=state.payload.label, round=round_)
 
+    def _repeat(self, idempotency_key: str, key: str) -> None:
+        self._repeated.setdefault(idempotency_key, key)
+        if len(self._repeated) > self._ctx.settings.limits.max_open_proposals:
+            del self._repeated[next(iter(self._repeated))]
+
     def _existing(self, ask: Propose) -> str | None:
         if ask.idempotency_key is not None:
-            key = self._fold.by_idempotency_key(ask.idempotency_key)
+            known = self._fold.by_idempotency_key(ask.idempotency_key)
+            key = self._repeated.get(ask.idempotency_key) if known is None else known
             if key is not None:
                 return key
         return self._fold.find(ask.kind, ask.base, ask.version, ask.hash)

@@ -4,7 +4,7 @@ import pytest
 
 from node.protocol.effects import Received
 from node.protocol.messages import LockAnswer, LockCall, Message
-from node.protocol.requests import AcquireLock, Answer, LockGranted, ReleaseLock
+from node.protocol.requests import AcquireLock, Answer, LockGranted, Refusal, ReleaseLock
 from tests.simulation.stage import Stage
 
 
@@ -39,3 +39,18 @@ def test_l2_a_no_of_who_leads_no_longer_ends_no_call(reason: str, monkeypatch: p
     [granted] = answers
     assert isinstance(granted, LockGranted)
     assert (granted.lock.owner, granted.lock.fencing_token) == ("ci", held.fencing_token + 1)
+
+
+def test_l2_who_is_told_that_its_request_was_released_has_its_grant_and_its_end_on_the_disk() -> None:
+    """A crash in between left the grant without its end: a lock that nobody knew to have, for a whole lease."""
+    stage = Stage(1)
+    node = stage[stage.elect()]
+    node.disk.slow_s = 3.0
+    answers: list[Answer | None] = []
+    stage.world.clients.call(node, AcquireLock("build", "ci", "build/ci", 1.0), 60, answers.append)
+    stage.until(lambda: answers, 30)
+    [refused] = answers
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "released"
+    written = node.disk.now.control
+    assert (written.token, list(written.locks), list(written.marks)) == (1, [], ["build/ci"])
