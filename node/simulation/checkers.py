@@ -98,6 +98,15 @@ class Checkers:
                 self._lost.add((journal, gone))
                 self._events.pop((journal, gone), None)
                 self._ballots.forget((journal, gone))
+        self._forget_candidacies(process)
+
+    def _forget_candidacies(self, process: Process) -> None:
+        """A vote for oneself counts with oneself alone: it is gone with the disk, unless others voted likewise."""
+        name = process.name
+        supported = {term for (voter, term), who in self._votes.items() if who == process.id and voter != name}
+        for place in [p for p, who in self._votes.items() if p[0] == name and who == process.id]:
+            if place[1] not in supported:
+                del self._votes[place]
 
     def used(self, process: Process, content: Wanted) -> None:
         """A core wants content to stand for its version: it must be there (P3)."""

@@ -102,6 +102,34 @@ def test_a_second_vote_after_a_restart_on_another_disk(world: World) -> None:
         write(world, a, Vote(5, "C"))
 
 
+def lose_disk(world: World, process: Process) -> None:
+    """What is left recovers (D1) and takes part again."""
+    before = dict(process.disk.vector)
+    process.disk.wipe()
+    world.checkers.disk_lost(process, before)
+    world.checkers.started(process)
+    write(world, process, Identity("anew", True))
+
+
+def test_a_candidate_whose_disk_is_lost_before_anybody_voted_for_it_votes_again(world: World) -> None:
+    a = world.hosts["A"]
+    write(world, a, Vote(5, "A"))
+    lose_disk(world, a)
+    write(world, a, Vote(5, "C"))
+    with pytest.raises(Violation, match="E1"):
+        write(world, a, Vote(5, "B"))
+
+
+@pytest.mark.parametrize("candidate", ["A", "B"])
+def test_a_vote_that_others_build_upon_binds_beyond_the_disk(world: World, candidate: str) -> None:
+    a = world.hosts["A"]
+    write(world, a, Vote(5, candidate))
+    write(world, world.hosts["B"], Vote(5, candidate))
+    lose_disk(world, a)
+    with pytest.raises(Violation, match="E1"):
+        write(world, a, Vote(5, "C"))
+
+
 def test_a_leader_without_the_votes(world: World) -> None:
     write(world, world.hosts["A"], Vote(1, "A"))
     with pytest.raises(Violation, match="promise 1"):
