@@ -14,9 +14,10 @@ from node.simulation.plan import draw
 from node.simulation.violation import Violation
 
 
-def check(seed: int, families: tuple[str, ...] | None = None, minutes: float = 2.0) -> Report:
-    report = run(str(seed), minutes=minutes, families=families)
-    replay = f"python -m node.simulation --seed {seed} --minutes {minutes:g} --trace"
+def check(seed: int, families: tuple[str, ...] | None = None, minutes: float = 2.0, nodes: int | None = None) -> Report:
+    report = run(str(seed), nodes, minutes, families)
+    size = "" if nodes is None else f" --nodes {nodes}"
+    replay = f"python -m node.simulation --seed {seed}{size} --minutes {minutes:g} --trace"
     assert report.ok, f"{report.plan}\n{report.violation}\n{replay}"
     return report
 
@@ -30,10 +31,10 @@ def test_a_slice_of_seeds(first: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(10_000, 11_000, 50))
-def test_a_thousand_seeds_of_ten_minutes(first: int) -> None:
+def test_a_thousand_seeds_of_five_nodes_and_ten_minutes(first: int) -> None:
     """Promises 1-5."""
     for seed in range(first, first + 50):
-        check(seed, minutes=10.0)
+        check(seed, minutes=10.0, nodes=5)
 
 
 def test_a_second_process_under_one_id_changes_nothing() -> None:
