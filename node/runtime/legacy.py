@@ -14,9 +14,7 @@ import asyncio
 import time
 from collections import deque
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
-import httptools
 import msgspec
 
 from node.observability.log import EventLog
@@ -40,6 +38,7 @@ from node.runtime import given
 from node.runtime.bus import Bus, BusClosed, Lagged
 from node.runtime.cursor import decode_cursor
 from node.runtime.given import UnixMs
+from node.runtime.oneshot import NoAnswer, exchange
 
 TIMEOUT_S: Final = 2.0
 """v1.6 gives its own calls two seconds."""
@@ -58,24 +57,6 @@ FORWARDED: Final = {
 
 class LegacyFailed(Exception):
     """A v1.6 member did not answer as it should."""
-
-
-class _Answer:
-    """Puts one HTTP answer together."""
-
-    def __init__(self) -> None:
-        self.body = bytearray()
-        self.begun = False
-        self.complete = False
-
-    def on_headers_complete(self) -> None:
-        self.begun = True
-
-    def on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def on_message_complete(self) -> None:
-        self.complete = True
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -98,33 +79,15 @@ class _Enveloped(msgspec.Struct):
 
 
 async def call(url: str, method: str, path: str, body: object = None) -> bytes:
-    """One HTTP call on a connection of its own; the body of a 2xx answer. Raises `LegacyFailed`."""
-    root = urlsplit(url)
-    content = b"" if body is None else msgspec.json.encode(body)
-    head = f"{method} {root.path}{path} HTTP/1.1\r\nhost: {root.netloc}\r\nconnection: close\r\n"
-    if body is not None:
-        head += f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
-    answer = _Answer()
-    parser = httptools.HttpResponseParser(answer)
+    """One HTTP call; the body of a 2xx answer. Raises `LegacyFailed`."""
+    content = None if body is None else msgspec.json.encode(body)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(root.hostname, root.port or 80)
-            try:
-                writer.write(head.encode("ascii") + b"\r\n" + content)
-                while not answer.complete and len(answer.body) <= MAX_ANSWER_BYTES:
-                    data = await reader.read(65536)
-                    if not data:
-                        break
-                    parser.feed_data(data)
-            finally:
-                writer.transport.abort()
-    except (OSError, httptools.HttpParserError) as problem:
-        raise LegacyFailed(f"{method} {url}{path}: {problem or type(problem).__name__}") from problem
-    if not answer.begun:
-        raise LegacyFailed(f"{method} {url}{path}: the connection was closed without an answer")
-    if not 200 <= parser.get_status_code() < 300:
-        raise LegacyFailed(f"{method} {url}{path}: status {parser.get_status_code()}, expected 2xx")
-    return bytes(answer.body)
+        status, answer = await exchange(url, method, path, content, TIMEOUT_S, MAX_ANSWER_BYTES)
+    except NoAnswer as problem:
+        raise LegacyFailed(f"{method} {url}{path}: {problem}") from problem
+    if not 200 <= status < 300:
+        raise LegacyFailed(f"{method} {url}{path}: status {status}, expected 2xx")
+    return answer
 
 
 class Node(Protocol):

@@ -151,6 +151,29 @@ def test_a_peer_that_gives_wrong_bytes_is_named_and_gone_round(tmp_path: Path) -
         assert {(event["origin"], event["payload"]["peer"]) for event in named} == {("instance-C", "instance-B")}
 
 
+def test_one_that_stands_still_holds_up_neither_a_version_nor_who_stops(tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as made:
+        made.start()
+        made.ready()
+        first, still = made["instance-A"], made["instance-C"]
+        tree = write_catalogue(tmp_path / "tree", 300)
+        still.signal(signal.SIGSTOP)
+        try:
+            assert _publish(first, tree, "1.0.0")["state"] == "accepted"
+            _applied(made, "1.0.0", "instance-A", "instance-B")
+            made["instance-B"].kill()
+            write_catalogue(tree, 300, changed=3)
+            _begin_to_publish(made, first, tree, "1.1.0")  # which waits for who is gone
+            assert first.stop() == 0
+        finally:
+            still.signal(signal.SIGCONT)
+        made.start("instance-A", "instance-B")
+        made.ready()
+        assert _publish(first, tree, "1.1.0")["state"] == "accepted"
+        _applied(made, "1.1.0")
+        assert bytes_below(_root(still) / "json") == bytes_below(tree)
+
+
 def test_a_build_that_says_what_it_made_has_it_published(tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster") as made:
         made.start()

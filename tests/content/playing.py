@@ -1,14 +1,28 @@
 """A peer that is played: a bare HTTP server in this process that says what a test wants it to."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from node.protocol.settings import Member
+from node.runtime.content.holders import Holders
 
 Answer = Callable[[str, bytes], tuple[int, bytes]]
 """From the path and the body of a request to a status and a body."""
+
+
+def held_by(*members: Member) -> Holders:
+    """These say that they hold content, of version 1.0.0."""
+    return Holders(dict.fromkeys(members, "1.0.0"), {})
+
+
+@contextmanager
+def stalled(name: str = "stalled") -> Iterator[tuple[Member, socket.socket]]:
+    """Takes connections as the system does for a stopped process, and never reads or answers. Gives its socket too."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Member(name, f"http://127.0.0.1:{server.getsockname()[1]}/api/v1"), server
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from node.artifacts.intake import take_tree
 from node.artifacts.manifest import END, OTHERS, Head
 from node.artifacts.store import Holding, Store
 from node.protocol.settings import Member
+from node.runtime.content.asking import PeerFailed
 from node.runtime.content.pace import Pace
-from node.runtime.content.peer import Peer, PeerFailed
+from node.runtime.content.peer import Peer
 from node.runtime.content.pull import Pull
 from node.runtime.content.serving import pieces_of
 from node.runtime.content.shapes import CHANGES_TYPE, MAX_CHANGES_BYTES
 from tests.artifacts.trees import CREATED_AT, NEW, OLD, found_in, lay, store_at
-from tests.content.playing import Answer, played
+from tests.content.playing import Answer, held_by, played
 
 PATIENCE_S = 0.5
 
@@ -88,7 +89,7 @@ def test_a_manifest_that_is_another_is_not_believed(
     here, truth = store_at(tmp_path / "here"), honest(store, holding)
     take_tree(here, lay(tmp_path / "old", OLD), "0.9.0", CREATED_AT)
     with played("liar", lying(truth, lie), kind) as liar, played("honest", truth) as other:
-        pull = Pull(here, holding.key, [liar, other], Pace(None), lambda _peer, _path: None)
+        pull = Pull(here, holding.key, held_by(liar, other), Pace(None), lambda _peer, _path: None)
         got = pull.run(lambda manifest: None)
     assert got.key == holding.key
     assert found_in(got.files) == dict(NEW)
@@ -103,13 +104,15 @@ def test_wrong_bytes_are_named_and_come_from_another(tmp_path: Path, there: tupl
     named, truth = list[tuple[str, str]](), honest(*there)
     here, key = store_at(tmp_path / "here"), there[1].key
     with played("liar", lying(truth, parts=changed)) as liar:
-        alone = Pull(here, key, [liar], Pace(None), lambda peer, path: named.append((peer, path)))
+        alone = Pull(here, key, held_by(liar), Pace(None), lambda peer, path: named.append((peer, path)))
         with pytest.raises(Exception, match="files are still missing; liar: gave wrong bytes"):
             alone.run(lambda _manifest: None)
         assert {peer for peer, _ in named} == {"liar"}
         assert here.find(key) is None
         with played("honest", truth) as other:
-            got = Pull(here, key, [liar, other], Pace(None), lambda _peer, _path: None).run(lambda _manifest: None)
+            got = Pull(here, key, held_by(liar, other), Pace(None), lambda _peer, _path: None).run(
+                lambda _manifest: None
+            )
     assert found_in(got.files) == dict(NEW)
 
 
@@ -119,8 +122,7 @@ def test_an_answer_of_another_length_is_refused(
 ) -> None:
     truth, here = honest(*there), store_at(tmp_path / "here")
     with played("liar", lying(truth, parts=parts)) as liar, played("honest", truth) as other:
-        members = [liar, other]
-        pull = Pull(here, there[1].key, members, Pace(None), lambda _peer, _path: None)
+        pull = Pull(here, there[1].key, held_by(liar, other), Pace(None), lambda _peer, _path: None)
         assert found_in(pull.run(lambda _manifest: None).files) == dict(NEW)
         with Peer(liar) as peer, pytest.raises(PeerFailed, match=r"liar: answered .* which is not what was asked for"):
             peer.parts(there[1].key, [(0, 0, 1)])

@@ -1,10 +1,10 @@
-"""A peer that stands still, as a paused process does, holds a pull up for as long as it may and no longer."""
+"""A peer that stands still, as a paused process does, holds nobody up."""
 
+import asyncio
 import hashlib
 import json
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,20 +12,14 @@ import pytest
 from node.artifacts.intake import take_tree
 from node.artifacts.store import Holding, Store
 from node.protocol.settings import Member
+from node.runtime.content.holders import Holders, find_holders
 from node.runtime.content.pace import Pace
 from node.runtime.content.pull import Pull, Unserved
 from node.runtime.content.serving import pieces_of
 from tests.artifacts.trees import CREATED_AT, NEW, found_in, lay, store_at
-from tests.content.playing import played
+from tests.content.playing import played, stalled
 
-ASK_S = 0.2
-
-
-@contextmanager
-def _stalled() -> Iterator[Member]:
-    """Takes connections as the system does for a stopped process, and never reads or answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield Member("stalled", f"http://127.0.0.1:{server.getsockname()[1]}/api/v1")
+FOR_EVER_S = 3600.0
 
 
 @contextmanager
@@ -46,30 +40,34 @@ def _honest(store: Store, holding: Holding, version: str = "1.0.0") -> Iterator[
         yield member
 
 
+def _found(members: Sequence[Member], key: str, ask_s: float = FOR_EVER_S) -> Holders:
+    return asyncio.run(find_holders(members, key, ask_s))
+
+
 def test_the_others_give_it_though_one_stands_still(tmp_path: Path) -> None:
     there, here = store_at(tmp_path / "there"), store_at(tmp_path / "here")
     holding = take_tree(there, lay(tmp_path / "source", NEW), "1.0.0", CREATED_AT)
-    with _stalled() as stalled, _honest(there, holding) as honest:
-        while (got := here.find(holding.key)) is None:
-            pull = Pull(here, holding.key, [stalled, honest], Pace(None), lambda _peer, _path: None, ask_s=ASK_S)
-            with suppress(Unserved):  # on a busy machine the honest one may be late as well
-                pull.run(lambda _manifest: None)
+    with stalled() as (still, _), _honest(there, holding) as honest:
+        holders = _found([still, honest], holding.key)
+        pull = Pull(here, holding.key, holders, Pace(None), lambda _peer, _path: None)
+        got = pull.run(lambda _manifest: None)
     assert found_in(got.files) == dict(NEW)
     assert pull.given.keys() == {"honest"}
+    assert holders.problems == {"stalled": "stalled: no answer yet"}
 
 
 def test_one_that_names_no_version_is_named(tmp_path: Path) -> None:
     there = store_at(tmp_path / "there")
     holding = take_tree(there, lay(tmp_path / "source", NEW), "1.0.0", CREATED_AT)
     with _honest(there, holding, "../1") as peer:
-        pull = Pull(store_at(tmp_path / "here"), holding.key, [peer], Pace(None), lambda _peer, _path: None)
-        with pytest.raises(Unserved, match=r"honest: says that it is version '\.\./1', which is none"):
-            pull.run(lambda _manifest: None)
+        holders = _found([peer], holding.key)
+    assert holders == ({}, {"honest": "honest: says that it is version '../1', which is none"})
 
 
 def test_one_that_stands_still_alone_is_named(tmp_path: Path) -> None:
     key = hashlib.sha256(b"wanted").hexdigest()
-    with _stalled() as stalled:
-        pull = Pull(store_at(tmp_path), key, [stalled], Pace(None), lambda _peer, _path: None, ask_s=ASK_S)
-        with pytest.raises(Unserved, match="nobody has it; stalled: timed out"):
-            pull.run(lambda _manifest: None)
+    with stalled() as (still, _):
+        holders = _found([still], key, ask_s=0.2)
+    pull = Pull(store_at(tmp_path), key, holders, Pace(None), lambda _peer, _path: None)
+    with pytest.raises(Unserved, match=r"nobody has it; stalled: no answer within 0\.2 s"):
+        pull.run(lambda _manifest: None)

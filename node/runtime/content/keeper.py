@@ -31,8 +31,10 @@ from node.artifacts.manifest import Manifest
 from node.artifacts.store import Holding, Store
 from node.artifacts.versions import prunable, prune, set_aside_corrupt, verify
 from node.protocol.effects import ContentIs, Wanted
+from node.runtime.content.asking import PeerFailed
+from node.runtime.content.holders import Holders, find_holders
 from node.runtime.content.pace import Pace
-from node.runtime.content.peer import Peer, PeerFailed
+from node.runtime.content.peer import Peer
 from node.runtime.content.pull import Pull, Stopped, Unserved
 from node.runtime.content.serving import Sender
 from node.runtime.content.shapes import Standing, State
@@ -69,6 +71,8 @@ class Bringing:
     pull: Pull | None = None
     state: State = "fetching"
     problem: Exception | None = None
+    asking: bool = False
+    """Peers are asked who has it: this can be given up at any time."""
     given: dict[str, int] = field(default_factory=dict)
 
     def standing(self) -> Standing:
@@ -234,7 +238,7 @@ class Keeper:
             if key not in wants:
                 if bringing.pull is not None:
                     bringing.pull.stop()
-                elif bringing.state == "waiting" and bringing.task is not None:
+                elif (bringing.state == "waiting" or bringing.asking) and bringing.task is not None:
                     bringing.task.cancel()
 
     async def _bring(self, bringing: Bringing) -> None:
@@ -244,7 +248,7 @@ class Keeper:
             while key in self._wants():
                 try:
                     async with self._pulling:
-                        holding = await self.run(lambda: self._obtain(bringing))
+                        holding = await self._obtain(bringing)
                 except Stopped:
                     continue
                 except (Unfit, BadManifest, BadPath, TooMuch, BadContent) as problem:
@@ -297,17 +301,32 @@ class Keeper:
         self.teller.failed(wanted, str(why))
         self._engine.step(ContentIs(key, "bad"))
 
+    async def _obtain(self, bringing: Bringing) -> Holding:
+        wanted = bringing.wanted
+        holding = await self.run(lambda: self._found(wanted))
+        if holding is None:
+            bringing.asking = True
+            try:
+                holders = await find_holders(self.members, wanted.content.key)
+            finally:
+                bringing.asking = False
+            holding = await self.run(lambda: self._fetched(bringing, holders))
+        return holding
+
     # In a thread
 
-    def _obtain(self, bringing: Bringing) -> Holding:
-        wanted = bringing.wanted
+    def _found(self, wanted: Wanted) -> Holding | None:
+        """What is here already."""
         holding = self.store.find(wanted.content.key)
         if holding is not None:
             check(wanted, self.store.manifest(holding))
+        return holding
+
+    def _fetched(self, bringing: Bringing, holders: Holders) -> Holding:
+        wanted = bringing.wanted
+        if wanted.kind == "diff" and (holding := self._rebuilt(bringing, holders)) is not None:
             return holding
-        if wanted.kind == "diff" and (holding := self._rebuilt(bringing)) is not None:
-            return holding
-        bringing.pull = pull = Pull(self.store, wanted.content.key, self.members, self._pace, self._wrong)
+        bringing.pull = pull = Pull(self.store, wanted.content.key, holders, self._pace, self._wrong)
         if wanted.content.key not in self._wants():
             raise Stopped
         try:
@@ -315,13 +334,13 @@ class Keeper:
         finally:
             bringing.given = dict(pull.given)
 
-    def _rebuilt(self, bringing: Bringing) -> Holding | None:
+    def _rebuilt(self, bringing: Bringing, holders: Holders) -> Holding | None:
         """The target of a diff, made from the base that is here; None where the diff is of no use here."""
         wanted = bringing.wanted
         base = wanted.base or ""
         if self.store.installed(base) is None:
             return None
-        for member in self.members:
+        for member in holders.versions:
             try:
                 with Peer(member) as peer:
                     data = peer.diff(base, wanted.version, self.store.limits.max_diff_bytes)

@@ -8,7 +8,7 @@ import msgspec
 from node.artifacts.store import is_version
 from node.protocol.settings import Member
 from node.protocol.versions import parse
-from node.runtime.content.peer import Peer, PeerFailed
+from node.runtime.content.asking import PeerFailed, ask_here
 from node.runtime.content.shapes import Here
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from node.runtime.driver import Engine
 
 MAX_VERSIONS = 200
-CONNECT_S, ANSWER_S = 1.0, 1.5
-"""How long a member may take: people wait for the answers of the others."""
+ANSWER_S = 1.5
+"""What a member gets to answer: people wait for the answers of the others."""
 
 
 class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -53,7 +53,7 @@ async def overview(engine: "Engine", service: "ContentService") -> list[VersionV
     """The newest versions of which any instance has something, from the newest."""
     members = service.keeper.members
     own = await service.here()
-    others = await asyncio.gather(*(asyncio.to_thread(_ask, each) for each in members))
+    others = await asyncio.gather(*(_ask(each) for each in members))
     told: dict[str, Here | None] = {own.instance: own, **{m.id: h for m, h in zip(members, others, strict=True)}}
     known: dict[str, None] = {}
     for here in told.values():
@@ -64,10 +64,9 @@ async def overview(engine: "Engine", service: "ContentService") -> list[VersionV
     return [_view(engine, version, told) for version in named[:MAX_VERSIONS]]
 
 
-def _ask(member: Member) -> Here | None:
+async def _ask(member: Member) -> Here | None:
     try:
-        with Peer(member, CONNECT_S, ANSWER_S) as peer:
-            return peer.here()
+        return await ask_here(member, ANSWER_S)
     except PeerFailed:
         return None
 

@@ -1,28 +1,19 @@
-"""One peer, asked about content over a connection of its own: blocking, for threads."""
+"""One peer, asked for bytes of content over a connection of its own: blocking, for threads."""
 
 import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from node.artifacts.changes import Changes
 from node.protocol.settings import Member
-from node.runtime.content.shapes import (
-    CHANGES_TYPE,
-    CONTENTS,
-    HERE,
-    MAX_CHANGES_BYTES,
-    Here,
-    Part,
-    Parts,
-    Stage,
-    Standing,
-)
+from node.runtime.content.asking import MAX_ANSWER_BYTES, OK, PeerFailed, reason_of
+from node.runtime.content.shapes import CHANGES_TYPE, CONTENTS, MAX_CHANGES_BYTES, Part, Parts
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -30,22 +21,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
 SLOWEST_BYTES_PER_S: Final = 1024
-MAX_ANSWER_BYTES: Final = 1024 * 1024
-OK: Final = 200
-
-T = TypeVar("T")
-
-
-class PeerFailed(Exception):
-    """A peer could not be asked, or its answer makes no sense."""
-
-
-class _Answered(msgspec.Struct, Generic[T]):
-    data: T
-
-
-_standing = msgspec.json.Decoder(_Answered[Standing]).decode
-_here = msgspec.json.Decoder(_Answered[Here]).decode
 
 
 class _Patient(socket.socket):
@@ -88,7 +63,7 @@ class Answer:
         with _failing(self._peer):
             count = self._response.readinto(view)
         if not count:
-            raise PeerFailed(f"{self._peer}: the answer ended too early")
+            raise PeerFailed(self._peer, "the answer ended too early")
         return count
 
 
@@ -110,18 +85,6 @@ class Peer:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def standing(self, key: str) -> Standing:
-        """How content stands there. Raises PeerFailed."""
-        return self._standing("GET", f"{CONTENTS}/{key}", b"")
-
-    def stage(self, stage: Stage) -> Standing:
-        """Ask it to hold content. Raises PeerFailed."""
-        return self._standing("POST", f"{CONTENTS}/{stage.content.key}/stage", msgspec.json.encode(stage))
-
-    def here(self) -> Here:
-        """All its content. Raises PeerFailed."""
-        return self._decoded(_here, self._ask("GET", HERE, b""))
-
     def manifest(self, key: str, base: str | None, most: int) -> bytes | Changes:
         """The manifest document, or what differs from the one with the key `base`. Raises PeerFailed."""
         query = f"?{urlencode({'base': base})}" if base is not None else ""
@@ -131,13 +94,13 @@ class Peer:
         if response.length is None or response.length > MAX_CHANGES_BYTES:
             self._connection.close()
             if base is None:
-                raise PeerFailed(f"{self.id}: gave changes where a manifest was asked for")
+                raise PeerFailed(self.id, "gave changes where a manifest was asked for")
             return self.manifest(key, None, most)
         body = self._read(response, MAX_CHANGES_BYTES)
         try:
             return msgspec.json.decode(body, type=Changes)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise PeerFailed(f"{self.id}: the changes of a manifest cannot be read: {error}") from error
+            raise PeerFailed(self.id, f"the changes of a manifest cannot be read: {error}") from error
 
     def diff(self, base: str, version: str, most: int) -> bytes:
         """A diff file. Raises PeerFailed."""
@@ -148,18 +111,8 @@ class Peer:
         response = self._ask("POST", f"{CONTENTS}/{key}/parts", msgspec.json.encode(Parts(parts)))
         if response.length != sum(length for _, _, length in parts):
             self._connection.close()
-            raise PeerFailed(f"{self.id}: answered {response.length} bytes, which is not what was asked for")
+            raise PeerFailed(self.id, f"answered {response.length} bytes, which is not what was asked for")
         return Answer(self.id, response)
-
-    def _standing(self, method: str, path: str, body: bytes) -> Standing:
-        return self._decoded(_standing, self._ask(method, path, body))
-
-    def _decoded(self, decode: Callable[[bytes], _Answered[T]], response: http.client.HTTPResponse) -> T:
-        content = self._read(response, MAX_ANSWER_BYTES)
-        try:
-            return decode(content).data
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise PeerFailed(f"{self.id}: its answer cannot be read: {error}") from error
 
     def _ask(self, method: str, path: str, body: bytes) -> http.client.HTTPResponse:
         headers: Mapping[str, str] = {"content-type": "application/json"} if body else {}
@@ -172,7 +125,7 @@ class Peer:
             response = self._connection.getresponse()
         if response.status != OK:
             refusal = self._read(response, MAX_ANSWER_BYTES)
-            raise PeerFailed(f"{self.id}: answered {response.status} to {path}: {_reason(refusal)}")
+            raise PeerFailed(self.id, f"answered {response.status} to {path}: {reason_of(refusal)}")
         return response
 
     def _read(self, response: http.client.HTTPResponse, most: int) -> bytes:
@@ -180,15 +133,8 @@ class Peer:
             body = response.read(most + 1)
         if len(body) > most:
             self._connection.close()
-            raise PeerFailed(f"{self.id}: answered more than {most:,} bytes")
+            raise PeerFailed(self.id, f"answered more than {most:,} bytes")
         return body
-
-
-def _reason(body: bytes) -> str:
-    try:
-        return str(msgspec.json.decode(body)["error"])[:300]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
-        return "no reason given"
 
 
 @contextlib.contextmanager
@@ -196,4 +142,5 @@ def _failing(peer: str) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        raise PeerFailed(f"{peer}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}") from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise PeerFailed(peer, why) from error

@@ -25,19 +25,14 @@ from node.protocol.effects import ContentIs, Wanted
 from node.protocol.events import DIFF_CREATED, SNAPSHOT_CREATED, Event
 from node.protocol.quorum import required
 from node.protocol.requests import Maybe, Prediction, ProposalAnswer, Propose, Refusal
-from node.protocol.settings import Member
 from node.protocol.shapes import ContentRef, ProposalView
 from node.runtime.content.keeper import Keeper
-from node.runtime.content.peer import Peer, PeerFailed
-from node.runtime.content.shapes import Standing, staging
+from node.runtime.content.staging import NotStaged, Staging
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
 
-POLL_S: Final = 0.2
 CALL_TIMEOUT_S: Final = 10.0
-STALL_S: Final = 60.0
-"""A transfer that gets nowhere for this long has failed."""
 KEPT_JOBS: Final = 100
 MAX_NAMED: Final = 100
 
@@ -295,24 +290,11 @@ class Publisher:
 
     async def _stage(self, job: Job, wanted: Wanted, needed: int) -> None:
         """Wait until `needed` voters hold it, this node among them. Raises JobFailed when it gets nowhere."""
-        moved, seen = time.monotonic(), 0
         own = {self._engine.settings.id: "100 %"}
-        while True:
-            found = await asyncio.gather(*(asyncio.to_thread(_stage_at, each, wanted) for each in self._keeper.members))
-            holders = {each.id: _shown(told) for each, told in zip(self._keeper.members, found, strict=True)}
-            job.set(holders=own | holders)
-            stands = [each for each in found if isinstance(each, Standing)]
-            if 1 + sum(each.state == "held" for each in stands) >= needed:
-                return
-            done = sum(each.done_bytes for each in stands)
-            if done > seen:
-                moved, seen = time.monotonic(), done
-            told = "; ".join(f"{name}: {how}" for name, how in holders.items())
-            if sum(each.state != "bad" for each in stands) + 1 < needed and len(stands) == len(found):
-                raise JobFailed("bad_content", f"{needed} voters must hold {wanted.version}, and they refuse: {told}")
-            if time.monotonic() - moved > STALL_S:
-                raise JobFailed("not_staged", f"{needed} voters must hold {wanted.version}: {told}")
-            await asyncio.sleep(POLL_S)
+        try:
+            await Staging(self._keeper.members, wanted, needed, lambda told: job.set(holders=own | {**told})).run()
+        except NotStaged as problem:
+            raise JobFailed(problem.reason, str(problem)) from problem
 
     # What a build pushes (seed 11.2)
 
@@ -352,24 +334,6 @@ class Publisher:
 
 def _ref(holding: Holding) -> ContentRef:
     return ContentRef(holding.key, holding.size_bytes, holding.count)
-
-
-def _stage_at(member: Member, wanted: Wanted) -> Standing | str:
-    """What a peer says of content it shall hold, or why it says nothing. In a thread."""
-    try:
-        with Peer(member) as peer:
-            return peer.stage(staging(wanted))
-    except PeerFailed as problem:
-        return str(problem)
-
-
-def _shown(told: Standing | str) -> str:
-    if isinstance(told, str):
-        return told
-    if told.state == "held":
-        return "100 %"
-    percent = 100 * told.done_bytes // max(1, told.total_bytes)
-    return f"{min(99, percent)} %" if told.problem is None else f"{told.state}: {told.problem}"
 
 
 def _is_folder(versions: Path, version: str) -> bool:

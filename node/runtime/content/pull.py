@@ -1,15 +1,14 @@
 """One pull: a content, fetched from all peers that have it, in threads. What is here stays, whatever ends it.
 
-First who has it is asked, then for its manifest (or what differs from one that is here), then for what no version here
-has: by several threads, each with a connection of its own. Every byte is verified. A peer that gives wrong bytes is
-named and passed over for these; one that fails is left out of the rest of this pull.
+They are asked for its manifest (or what differs from one that is here), then for what no version here has: by several
+threads, each with a connection of its own. Every byte is verified. A peer that gives wrong bytes is named and passed
+over for these; one that fails is left out of the rest of this pull.
 """
 
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -21,19 +20,17 @@ from node.artifacts.errors import BadDiff, BadManifest, BadPath, TooMuch, WrongB
 from node.artifacts.incoming import Incoming
 from node.artifacts.limits import BLOCK_BYTES
 from node.artifacts.manifest import Manifest
-from node.artifacts.store import Holding, Store, is_version
+from node.artifacts.store import Holding, Store
 from node.artifacts.system import begin_sync
-from node.protocol.settings import Member
+from node.runtime.content.asking import PeerFailed
+from node.runtime.content.holders import Holders
 from node.runtime.content.pace import Pace
-from node.runtime.content.peer import Answer, Peer, PeerFailed
-from node.runtime.content.shapes import Standing
+from node.runtime.content.peer import Answer, Peer
 from node.runtime.content.unpacking import Unpacking
 from node.runtime.content.work import OnBad, Pack, Run, Unit, Work
 
 THREADS: Final = 2
 """Connections of one pull."""
-ASK_S: Final = 5.0
-"""What a peer gets to say whether it has it: one that stands still (SIGSTOP) must not hold up the others for long."""
 FLUSH_S: Final = 0.2
 FLUSH_FILES: Final = 1_000
 READ_BYTES: Final = 512 * 1024
@@ -50,7 +47,7 @@ class Stopped(Exception):
 
 
 class Pull:
-    """The pull of the content `key`.
+    """The pull of the content `key` from the peers that hold it.
 
     `done_bytes`, `total_bytes`, `given` (bytes by peer) and `problems` (what was wrong with a peer) may be read at any
     time.
@@ -60,22 +57,21 @@ class Pull:
         self,
         store: Store,
         key: str,
-        members: Sequence[Member],
+        holders: Holders,
         pace: Pace,
         on_bad: OnBad,
-        ask_s: float = ASK_S,
     ) -> None:
         self._store = store
         self._key = key
-        self._members = {member.id: member for member in members}
+        self._members = {member.id: member for member in holders.versions}
+        self._versions = {member.id: version for member, version in holders.versions.items()}
         self._pace = pace
         self._on_bad = on_bad
-        self._ask_s = ask_s
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._work: Work | None = None
         self._fault: Exception | None = None
-        self.problems: dict[str, str] = {}
+        self.problems = dict(holders.problems)
         self._bad: Counter[str] = Counter()
         self.done_bytes = 0
         self.total_bytes = 0
@@ -93,45 +89,23 @@ class Pull:
         Raises Unserved, Stopped, BadManifest, BadPath, TooMuch, BadContent (a manifest that contradicts itself),
         NoSpace, ContentFault, and what `check` raises.
         """
-        holders = self._holders()
-        if not holders:
+        if not self._members:
             raise Unserved("nobody has it" + self._told())
-        manifest = self._manifest(holders)
+        manifest = self._manifest()
         check(manifest)
         with self._store.receiving(manifest) as incoming:
             self.total_bytes = manifest.size_bytes
             self.done_bytes = self.total_bytes - incoming.missing_bytes
             if not incoming.whole:
-                self._fetch_all(incoming, list(holders))
+                self._fetch_all(incoming, list(self._members))
             if self._stop.is_set():
                 raise Stopped
             if not incoming.whole:
                 raise Unserved(f"{incoming.lacking:,} files are still missing{self._told()}")
             return self._store.finish(incoming)
 
-    def _holders(self) -> dict[str, str]:
-        """The peers that have it, and which version each says it is."""
-
-        def asked(member: Member) -> Standing | None:
-            try:
-                with Peer(member, answer_s=self._ask_s) as peer:
-                    standing = peer.standing(self._key)
-                if standing.state == "held" and not is_version(standing.version):
-                    raise PeerFailed(f"{member.id}: says that it is version {standing.version[:100]!r}, which is none")
-            except PeerFailed as problem:
-                self.problems[member.id] = str(problem)
-                return None
-            return standing
-
-        members = list(self._members.values())
-        if not members:
-            return {}
-        with ThreadPoolExecutor(min(8, len(members)), "ask") as pool:
-            told = zip(members, pool.map(asked, members), strict=True)
-            return {member.id: found.version for member, found in told if found is not None and found.state == "held"}
-
-    def _manifest(self, holders: Mapping[str, str]) -> Manifest:
-        for name, version in holders.items():
+    def _manifest(self) -> Manifest:
+        for name, version in self._versions.items():
             try:
                 with Peer(self._members[name]) as peer:
                     return self._manifest_of(peer, version)
@@ -150,9 +124,9 @@ class Pull:
             except (BadDiff, BadPath, BadManifest, TooMuch, WrongBase):
                 found = peer.manifest(self._key, None, most)
         if not isinstance(found, bytes):
-            raise PeerFailed(f"{peer.id}: gave changes where a manifest was asked for")
+            raise PeerFailed(peer.id, "gave changes where a manifest was asked for")
         if hashlib.sha256(found).hexdigest() != self._key:  # what is in it is not the content's fault
-            raise PeerFailed(f"{peer.id}: gave the manifest of another content")
+            raise PeerFailed(peer.id, "gave the manifest of another content")
         return parse_manifest(found, self._store.limits)
 
     def _rebuilt(self, known: Manifest | None, changes: Changes) -> Manifest:

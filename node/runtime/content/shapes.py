@@ -63,11 +63,6 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Wanted(self.kind, self.version, self.base, self.hash, self.content, self.trace)
 
 
-def staging(wanted: Wanted) -> Stage:
-    """The request that asks a peer for `wanted`."""
-    return Stage(wanted.kind, wanted.version, wanted.hash, wanted.content, wanted.base, wanted.trace)
-
-
 class HeldVersion(msgspec.Struct, frozen=True, rename="camel"):
     """Whole content at one node. `installed`: it stands for its version."""
 
