@@ -1,0 +1,1 @@
+"""Three bare processes that do what a durable verdict needs at least, and nothing of a protocol."""
