@@ -123,7 +123,8 @@ def replay(
         raise Failure(
             f"The journal adds up to another state ({rebuilt.digest}) than the node shows ({live}).",
             Exit.FAILED,
-            "Is this the directory of that node? If so, see: iwdc-distributed journal verify",
+            "Is this the directory of that node? If so, see: "
+            f"iwdc-distributed journal verify {shlex.quote(str(path.parent))}",
         )
     if live is not None:
         say("Equal to the live node's state.")

@@ -55,7 +55,7 @@ def load(environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[N
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return default, ()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return default, (Notice("notice.settings.unreadable", {"file": file, "why": error}),)
     chosen: dict[str, object] = {}
     notices: list[Notice] = []
@@ -90,7 +90,7 @@ def save(key: str, value: str | bool | float) -> Notice | None:
         file.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(content, encoding="utf-8")
         draft.replace(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return Notice("notice.settings.unwritable", {"file": file, "why": error})
     return None
 

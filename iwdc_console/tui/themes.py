@@ -78,7 +78,7 @@ def load() -> Themes:
             theme = read(file)
         except BadTheme as error:
             notices.append(error.notice(file))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             notices.append(Notice("notice.theme.unreadable", {"file": file, "why": error}))
         else:
             found[theme.name] = theme
@@ -86,7 +86,7 @@ def load() -> Themes:
 
 
 def read(file: Path) -> Theme:
-    """One theme. Raises `BadTheme` for its content, `OSError` or `ValueError` where it cannot be read as TOML."""
+    """One theme. Raises `BadTheme` for its content, and what reading TOML raises."""
     content = tomllib.loads(file.read_text(encoding="utf-8"))
     name, dark, ansi = content.get("name"), content.get("dark"), content.get("ansi", False)
     if not isinstance(name, str) or not _NAME.fullmatch(name):

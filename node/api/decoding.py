@@ -65,8 +65,8 @@ def _missing(kind: Any, body: bytes) -> list[str]:
         return []
     try:
         given = _fields(body or b"{}")
-    except msgspec.DecodeError:
-        return []  # not an object: the finding itself says more
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []  # no object, or none that can be read to its end: the finding itself says more
     required = [one.encode_name for one in msgspec.structs.fields(kind) if one.required]
     return [name for name in required if bytes(given.get(name, NULL)) in (NULL, EMPTY)]
 

@@ -222,7 +222,7 @@ def _objects(store: Store, holding: Holding, entries: list[FileEntry]) -> list[b
             content = store.read(holding, entry)
             check_blob(entry, content)
             msgspec.json.decode(content, type=msgspec.Raw)
-        except (ContentError, ValueError):
+        except (ContentError, ValueError, RecursionError):
             content = b"null"
         found.append(content)
     return found

@@ -12,7 +12,7 @@ from node.journal.errors import (
     JournalFull,
     JournalOrder,
 )
-from node.journal.store import Journal, Stats
+from node.journal.store import Journal
 
 __all__ = [
     "JOURNAL_NAME",
@@ -27,7 +27,6 @@ __all__ = [
     "JournalFormat",
     "JournalFull",
     "JournalOrder",
-    "Stats",
     "claim",
     "instance_id",
 ]

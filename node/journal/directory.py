@@ -123,7 +123,7 @@ def instance_id(data_dir: Path) -> str:
         raise DirectoryFault(f"{path}: {error.strerror}; expected a file this user may read") from error
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DirectoryFault(f'{path}: not JSON ({error}); expected {{"instanceId": ...}}') from error
     found = document.get("instanceId") if isinstance(document, dict) else None
     if not isinstance(found, str) or not found:

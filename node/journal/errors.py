@@ -12,6 +12,7 @@ JournalError
   DirectoryFault     the directory or its `instance.json` cannot be used
 """
 
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +37,11 @@ class JournalCorrupt(JournalError):
     """The file holds something else than was written to it, or less."""
 
     def __init__(self, path: Path, damage: str) -> None:
+        directory = shlex.quote(str(path.parent.absolute()))  # pasted where the node was not started, perhaps
         super().__init__(
-            f"{path}: {damage}. Keep a copy of {path.parent}, see all damage with `iwdc-distributed journal verify`, "
-            "then give this instance a new journal with `iwdc-distributed node recover`"
+            f"{path}: {damage}. Keep a copy of {directory}, see all damage with "
+            f"`iwdc-distributed journal verify {directory}`, then give this instance a new journal with "
+            f"`iwdc-distributed node recover --data-dir {directory}`"
         )
         self.path = path
         self.damage = damage

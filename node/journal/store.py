@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -48,17 +47,6 @@ LOOK_S = 1.0
 EventList = list[Event]
 RowList = list[EventRow]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """How much is stored. `events` and the times are of what lies above the floor; `bytes` counts file and log."""
-
-    events: int
-    journals: int
-    bytes: int
-    oldest_ms: int | None
-    newest_ms: int | None
 
 
 class Journal:
@@ -253,18 +241,6 @@ class Journal:
     def vector(self) -> VersionVector:
         """The highest number of every journal that is on the disk, or covered by the floor."""
         return dict(self._tip.heads)
-
-    def stats(self) -> Stats:
-        """Counts, size and age of what is stored."""
-        tip = self._tip
-        oldest, newest = (self.list(limit=1, newest=newest) for newest in (False, True))
-        return Stats(
-            events=sum(head - tip.floor.get(journal, 0) for journal, head in tip.heads.items()),
-            journals=len(tip.heads),
-            bytes=sum(file.stat().st_size for file in (self.path, wal.path_of(self.path)) if file.exists()),
-            oldest_ms=oldest[0].timestamp_ms if oldest else None,
-            newest_ms=newest[0].timestamp_ms if newest else None,
-        )
 
     def _page(self, after: int) -> RowList:
         upto = self._tip.pos

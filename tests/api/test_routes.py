@@ -478,6 +478,14 @@ WRONG: list[tuple[str, str, Any, int, str, str | None]] = [
     ("POST", f"{D}/events", b'{"type":"X","payload":' + b'{"a":' * 50_000, 400, "Invalid JSON", None),
     (
         "POST",
+        f"{D}/propose-snapshot",
+        b'{"version":1,"hash":' + b"[" * 100_000,
+        400,
+        "version: Expected str",
+        "version",
+    ),
+    (
+        "POST",
         f"{D}/events?durability=none",
         {"type": "X"},
         400,

@@ -9,6 +9,7 @@ import pytest
 from iwdc_console.client import Client
 from iwdc_console.outcomes import ClientError
 from tests.content.catalogue_trees import write_catalogue
+from tests.runtime.scripted import until
 from tests.runtime.test_three_nodes import cluster
 
 FILES = 30
@@ -48,5 +49,19 @@ def test_objects_and_files_that_differ_are_told_and_counted(tmp_path: Path) -> N
                 with pytest.raises(ClientError) as refused:
                     await asyncio.to_thread(get, path, **query)
                 assert refused.value.reason == reason
+
+    asyncio.run(story())
+
+
+def test_an_object_that_nobody_could_read_is_null_in_the_data(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            tree = write_catalogue(tmp_path / "tree", 3)
+            (tree / "series" / "deep.json").write_text("[" * 5_000 + "]" * 5_000)
+            await nodes[0].publish_snapshot(tree, "1.0.0")
+            store = nodes[0].content.keeper.store
+            await until(lambda: store.installed("1.0.0") is not None, "it is here")
+            data = (await asyncio.to_thread(Client([nodes[0].url]).get, "snapshots/1.0.0")).data
+            assert [each and each["slug"] for each in data["series"]] == [None, "изделие-0"]
 
     asyncio.run(story())

@@ -319,7 +319,10 @@ def test_the_v16_form_of_instance_json_is_read(tmp_path: Path) -> None:
     assert instance_id(tmp_path) == "8d7c0c5e-5a0b-4c55-8e30-2f7d9a1b3c4d"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '"x"', "{}", '{"instanceId": ""}', '{"instanceId": 5}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '"x"', "{}", '{"instanceId": ""}', '{"instanceId": 5}', pytest.param("[" * 100_000, id="deep")],
+)
 def test_a_bad_instance_json_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "instance.json").write_text(content)
     with pytest.raises(DirectoryFault, match=r"instance\.json: .*expected"):

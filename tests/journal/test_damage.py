@@ -2,6 +2,7 @@
 peers recognise as rolled back, D1); everything else is refused with a message, and left as it was found."""
 
 import re
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -69,7 +70,9 @@ def outcome(directory: Path, changed: Path) -> dict[str, object] | None:
         return opened(directory)
     except (JournalCorrupt, JournalFormat) as error:
         message = str(error)
-    assert re.search("`iwdc-distributed journal verify`.*`iwdc-distributed node recover`|is newer than", message)
+    quoted = re.escape(shlex.quote(str(directory)))
+    told = f"`iwdc-distributed journal verify {quoted}`.*`iwdc-distributed node recover --data-dir {quoted}`"
+    assert re.search(f"{told}|is newer than", message)
     assert changed.read_bytes() == before
     return None
 

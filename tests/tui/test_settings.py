@@ -62,6 +62,7 @@ def test_what_the_file_says(file: Path) -> None:
         ("[keys]\na = 1", "[keys] is {'a': 1}; expected lines such as"),
         ('colour = "red"', "colour is not a setting; known are theme, language, mouse, refresh_s, keys"),
         ("theme = ", "cannot be read, so defaults are used"),
+        pytest.param("theme = " + "[" * 5000, "cannot be read, so defaults are used", id="deep"),
     ],
 )
 def test_a_broken_value_takes_its_default_and_is_told(file: Path, line: str, told: str) -> None:
@@ -91,7 +92,7 @@ def test_a_file_with_comments_is_left_alone(file: Path) -> None:
     assert file.read_text() == written
 
 
-@pytest.mark.parametrize("content", ["theme = ", None])
+@pytest.mark.parametrize("content", ["theme = ", pytest.param("theme = " + "[" * 5000, id="deep"), None])
 def test_what_cannot_be_written_is_told(file: Path, content: str | None) -> None:
     if content is None:
         file.mkdir()

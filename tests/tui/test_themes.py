@@ -126,6 +126,7 @@ def test_a_persons_own_theme_and_one_in_place_of_ours(folder: Path) -> None:
         ('name = "mine"', 'name = "My Theme"', "name: expected a name of small letters"),
         ("dark = true", "dark = true\nansi = true", 'expected a colour of the terminal such as "ansi_bright_red"'),
         ("dark = true", "dark = [", "no theme, for it cannot be read: "),
+        pytest.param("dark = true", "dark = " + "[" * 5000, "no theme, for it cannot be read: ", id="deep"),
     ],
 )
 def test_a_broken_theme_is_left_out_and_told_of(folder: Path, old: str, new: str, told: str) -> None:
