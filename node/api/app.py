@@ -12,6 +12,7 @@ from node.api.bulk import Bulk
 from node.api.call import Call
 from node.api.decoding import read_body, read_query
 from node.api.exchange import Answered, ApiLimits, Request, Response, Stream
+from node.api.pages import Pages
 from node.api.peer import Deliveries
 from node.api.routes import PEER, routes
 from node.api.routing import Route, Router
@@ -38,9 +39,10 @@ REASONS = {400: "bad_request", 408: "too_slow", 413: "too_large", 431: "too_larg
 class Application:
     """The API of one engine."""
 
-    def __init__(self, engine: "Engine", limits: ApiLimits) -> None:
+    def __init__(self, engine: "Engine", limits: ApiLimits, pages: Pages) -> None:
         self.engine = engine
         self.limits = limits
+        self._pages = pages
         self.router = Router(routes(limits))
         self._deliveries = Deliveries(engine)
         self._peer_route, _ = self.router.find("POST", PEER_TARGET)
@@ -53,6 +55,7 @@ class Application:
         parent = self._trace(request)
         route: Route | None = None
         try:
+            self._pages.refuse(request)
             path, _, query = request.target.partition(b"?")
             route, values = self.router.find(request.method, path)
             call = Call(
@@ -96,6 +99,7 @@ class Application:
     def _delivered(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         # Most of what a node hears: past trace, router and `Call`, which a delivery has no use for.
         try:
+            self._pages.refuse(request)
             return self._deliveries.take(request)
         except Exception as end:
             now, route = self.engine.now(), self._peer_route

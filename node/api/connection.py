@@ -9,6 +9,7 @@
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Executor
@@ -32,10 +33,14 @@ KEPT_HEADERS = frozenset(
         b"host",
         b"idempotency-key",
         b"last-event-id",
+        b"origin",
         b"user-agent",
         b"traceparent",
     )
 )
+
+ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(.*)", re.IGNORECASE)
+"""A target with its scheme and host (RFC 9112, 3.2.2)."""
 
 # What a connection is reading.
 IDLE, HEAD, BODY = range(3)
@@ -191,6 +196,9 @@ class Connection(asyncio.Protocol):
             raise Rejected(505, f"HTTP/{self.version} is not served, only HTTP/1.1 and HTTP/1.0")
         if b"host" not in headers and self.version == "1.1":
             raise Rejected(400, "HTTP/1.1 request without a Host header")
+        if not self.url.startswith(b"/") and (absolute := ABSOLUTE.fullmatch(self.url)):
+            headers[b"host"] = absolute[1]
+            self.url = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
         self.keep_alive = self.version == "1.1" and self.parser.should_keep_alive()
         length = headers.get(b"content-length")
         if length is not None or self.chunked:

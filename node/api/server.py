@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from node.api.app import Application
 from node.api.exchange import ApiLimits
 from node.api.http import HttpServer
+from node.api.pages import Pages
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -34,7 +35,8 @@ class ApiServer:
         self.host = host
         self.port = port
         self.limits = limits
-        self._http = HttpServer(Application(engine, limits), limits)
+        pages = Pages(host, engine.settings.members)
+        self._http = HttpServer(Application(engine, limits, pages), limits)
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address is not to be had."""

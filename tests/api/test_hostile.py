@@ -235,6 +235,37 @@ def test_http_1_0_is_answered_and_closed() -> None:
     run(body)
 
 
+@pytest.mark.parametrize("root", [b"http://node:3000", b"HTTP://node", b"https://[::1]:3000"])
+def test_a_target_with_its_host_is_taken(root: bytes) -> None:
+    """RFC 9112, 3.2.2."""
+
+    async def body() -> None:
+        async with served() as world:
+            client = await world.client()
+            client.send(PROPOSE.replace(b"POST ", b"POST " + root))
+            assert (await client.answer()).status == 200
+            client.send(QUORUM.replace(b"quorum", b"events?limit=0").replace(b"GET ", b"GET " + root))
+            assert (await client.answer()).data["field"] == "limit"
+            for bare in (root, root + b"?x=1"):
+                client.send(b"GET " + bare + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert "there is nothing at /" in (await client.answer()).json["error"]
+
+    run(body)
+
+
+def test_a_large_body_is_taken_where_the_target_takes_it_though_it_names_its_host() -> None:
+    async def body() -> None:
+        async with served() as world:
+            client = await world.client()
+            content = b" " * 2_000_000 + b"[]"
+            target = b"http://node" + D + b"/propose"
+            client.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (target, len(content)))
+            client.send(content)
+            assert (await client.answer()).status != 413
+
+    run(body)
+
+
 def test_an_expected_continue_is_given() -> None:
     async def body() -> None:
         async with served() as world:

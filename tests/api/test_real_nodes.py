@@ -136,10 +136,8 @@ def test_a_waiter_whose_client_goes_away_is_dropped(tmp_path: Path) -> None:
             await ask(node, "POST", f"{D}/locks/build/acquire", {"owner": "one"})
             waiter = await connect(node)
             content = json.dumps({"owner": "two", "wait": 30}).encode()
-            waiter.send(
-                f"POST {D}/locks/build/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
-                + content
-            )
+            head = f"POST {D}/locks/build/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+            waiter.send(head.encode() + content)
             await shown(node, "locks", lambda data: data[0]["waiters"] == 1)
             waiter.close()
             await shown(node, "locks", lambda data: data[0]["waiters"] == 0)
@@ -157,7 +155,8 @@ def test_the_stream_shows_what_is_published_and_resumes(tmp_path: Path) -> None:
                 for n in range(3)
             ]
             reader = await connect(node)
-            reader.send(f"GET {D}/events/stream?type=X HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {start}\r\n\r\n".encode())
+            head = f"GET {D}/events/stream?type=X HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {start}\r\n\r\n"
+            reader.send(head.encode())
             seen: list[str] = []
             while len(seen) < 4:
                 line = (await soon(reader.reader.readline())).decode()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from node.api.app import Application
 from node.api.exchange import ApiLimits
 from node.api.http import HttpServer
+from node.api.pages import Pages
 from tests.api.stand_in import StandIn, engine_of
 
 DEADLINE_S = 60.0
@@ -85,7 +86,7 @@ class Client:
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Answered:
         """One request and its answer."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {target} HTTP/1.1", "Host: node", f"Content-Length: {len(content)}"]
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", f"Content-Length: {len(content)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
         return await self.answer(bodyless=method == "HEAD")
@@ -131,11 +132,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(engine: StandIn | None = None, limits: ApiLimits | None = None) -> AsyncIterator[Served]:
-    """A server for the time of a test."""
+async def served(
+    engine: StandIn | None = None, limits: ApiLimits | None = None, host: str = "0.0.0.0"
+) -> AsyncIterator[Served]:
+    """A server for the time of a test, that takes itself to listen at `host`."""
     stand_in = engine or StandIn()
     bounds = limits or ApiLimits()
-    server = HttpServer(Application(engine_of(stand_in), bounds), bounds)
+    app = Application(engine_of(stand_in), bounds, Pages(host, stand_in.settings.members))
+    server = HttpServer(app, bounds)
     world = Served(stand_in, server, await server.start("127.0.0.1", 0))
     try:
         yield world

@@ -1,0 +1,61 @@
+"""Web pages may not use a node. It asks nobody who they are, and a browser on its machine reaches it as commands do.
+
+1. A browser says in `Origin` which page asks, whenever more than reading is asked for. A node has no pages of its own.
+2. A page whose name is made to point to this machine (DNS rebinding) may read what its browser is answered. So a node
+   that listens on loopback answers only to names no stranger can hold: addresses, `localhost`, its members' hosts.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+
+from node.api.answers import Refused
+from node.api.exchange import Request
+from node.config.instances import address_of, is_loopback
+from node.protocol.requests import Refusal
+from node.protocol.settings import Member
+
+FORBIDDEN, MISDIRECTED = 403, 421
+READS = ("GET", "HEAD")
+MAX_SHOWN = 200
+"""Characters of a header that an answer repeats."""
+
+
+class Pages:
+    """Which requests come from web pages, for a node that listens at `host`."""
+
+    def __init__(self, host: str, members: Iterable[Member]) -> None:
+        self._names = frozenset(("localhost", *(address_of(member)[0] for member in members)))
+        self._strict = is_loopback(host)
+        self._ours = lru_cache(64)(self._is_ours)
+
+    def refuse(self, request: Request) -> None:
+        """Raises `Refused` for what a web page asks."""
+        headers = request.headers
+        if b"origin" in headers and request.method not in READS:
+            detail = f"web pages may only read here, and this comes from one of {_shown(headers[b'origin'])}"
+            raise Refused(Refusal("web_page", detail), FORBIDDEN)
+        if self._strict and b"host" in headers and not self._ours(headers[b"host"]):
+            detail = (
+                f"this node listens on loopback and does not answer to the name {_shown(headers[b'host'])}; "
+                "ask 127.0.0.1, localhost, or the host of its URL in instances.json"
+            )
+            raise Refused(Refusal("other_host", detail), MISDIRECTED)
+
+    def _is_ours(self, header: bytes) -> bool:
+        name = header.decode("latin-1").strip().lower()
+        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+        name = name.removesuffix(".")
+        return name in self._names or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(header: bytes) -> str:
+    return repr(header.decode("latin-1")[:MAX_SHOWN])
