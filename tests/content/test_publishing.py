@@ -34,6 +34,11 @@ def _working(node: Node) -> dict[str, bytes]:
     return bytes_below(node.config.content.root / "json")
 
 
+def _logged(node: Node) -> str:
+    log = node.config.observability.log_file
+    return "" if log is None else log.read_text()
+
+
 def _refusal(url: str) -> str:
     """Why a read is refused."""
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -132,11 +137,50 @@ def test_a_build_whose_version_is_not_published_reads_why_in_the_log(tmp_path: P
             await nodes[0].publish("SNAPSHOT_CREATED", {"version": "1.0.0"})
 
             def told() -> bool:
-                log = nodes[0].config.observability.log_file
-                said = "" if log is None else log.read_text()
+                said = _logged(nodes[0])
                 return "content_job_failed" in said and "would_be_rejected" in said
 
             await until(told, "the log says why")
+
+    asyncio.run(story())
+
+
+def test_a_diff_of_iwdc_s_own_making_leads_to_the_version_that_lies_beside_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            await nodes[0].publish_snapshot(write_catalogue(tmp_path / "tree", 5), "1.0.0")
+            layout = nodes[0].content.keeper.store.layout
+            tree = write_catalogue(layout.version("1.1.0"), 5, changed=2)
+            diff = layout.diff("1.0.0", "1.1.0")
+            diff.parent.mkdir()
+            diff.write_text(
+                '{"meta": {"fromVersion": "1.0.0", "toVersion": "1.1.0", "generatedAt": ""}, "summary": {}}'
+            )
+            expected = bytes_below(tree)
+            await nodes[0].publish("DIFF_CREATED", {"from": "1.0.0", "to": "1.1.0"})
+            await _applied(nodes, "1.1.0")
+            for node in nodes:
+                assert _working(node) == expected
+                assert node.status().current_version == "1.1.0"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "place"),
+    [
+        ("SNAPSHOT_CREATED", {"version": "1.0.0"}, "versions/1.0.0"),
+        ("DIFF_CREATED", {"from": "1.0.0", "to": "1.1.0"}, "diffs/1.0.0__1.1.0.diff.json"),
+    ],
+)
+def test_a_build_that_names_what_does_not_lie_here_reads_where_it_was_looked_for(
+    tmp_path: Path, event: str, payload: dict[str, str], place: str
+) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path) as nodes:
+            await nodes[0].publish(event, payload)
+            looked = str(nodes[0].config.content.root / place)
+            await until(lambda: looked in _logged(nodes[0]), "the log says where")
 
     asyncio.run(story())
 

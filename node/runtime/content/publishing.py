@@ -19,7 +19,7 @@ from node.artifacts.blobs import read_file
 from node.artifacts.diffs import build_target, make_diff, read_diff, save_diff
 from node.artifacts.errors import ContentError, ContentMissing, reason_of
 from node.artifacts.intake import take_tree
-from node.artifacts.store import Holding
+from node.artifacts.store import Holding, is_version
 from node.artifacts.versions import verify
 from node.protocol.effects import ContentIs, Wanted
 from node.protocol.events import DIFF_CREATED, SNAPSHOT_CREATED, Event
@@ -300,44 +300,59 @@ class Publisher:
 
     def created(self, event: Event) -> None:
         """A `SNAPSHOT_CREATED` or `DIFF_CREATED` of a version that lies on this disk is published."""
-        payload, trace = event.payload, event.trace
-        version, base, to = (payload.get(name) for name in ("version", "from", "to"))
-        layout = self._keeper.store.layout
-        if event.type == SNAPSHOT_CREATED and isinstance(version, str) and _is_folder(layout.versions, version):
-            name: str = version
+        if event.type == SNAPSHOT_CREATED:
+            self._snapshot_created(event)
+        elif event.type == DIFF_CREATED:
+            self._diff_created(event)
 
-            async def snapshot(job: Job) -> None:
-                await self._publish(job, await self._store(job, layout.version(name), name), None, trace)
+    def _snapshot_created(self, event: Event) -> None:
+        version = _version_in(event, "version")
+        folder = self._keeper.store.layout.version(version)
 
-            self._begin(name, snapshot)
-        elif event.type == DIFF_CREATED and isinstance(base, str) and isinstance(to, str):
-            start, end = base, to
-            path = layout.diff(start, end)
-            if path.parent == layout.diffs and path.is_file():
+        async def work(job: Job) -> None:
+            await self._publish(job, await self._store(job, folder, version), None, event.trace)
 
-                async def diff(job: Job) -> None:
-                    await self._publish(job, await self._take_diff(path, start, end), None, trace)
+        if version and folder.is_dir():
+            self._begin(version, work)
+        else:
+            self._lies_not_here(event, folder)
 
-                self._begin(end, diff)
+    def _diff_created(self, event: Event) -> None:
+        base, version = _version_in(event, "from"), _version_in(event, "to")
+        path = self._keeper.store.layout.diff(base, version)
 
-    async def _take_diff(self, path: Path, base: str, version: str) -> Stored:
-        """A diff file that lies here, and the version it leads to."""
+        async def work(job: Job) -> None:
+            await self._publish(job, await self._take_diff(job, path, base, version), None, event.trace)
+
+        if base and version and path.is_file():
+            self._begin(version, work)
+        else:
+            self._lies_not_here(event, path)
+
+    def _lies_not_here(self, event: Event, path: Path) -> None:
+        """Nothing is published: who only says so, and proposes a hash, wants no more."""
+        self._engine.log.warn("content_not_here", event.trace, type=event.type, path=str(path))
+
+    async def _take_diff(self, job: Job, path: Path, base: str, version: str) -> Stored:
+        """A diff file that lies here, and the version it leads to: made from it, or laid out beside it."""
         store = self._keeper.store
-
-        def take() -> Stored:
-            diff = read_diff(read_file(str(path)), store.limits)
-            target = self.holding(version) if diff.content is None else build_target(store, diff)
-            return Stored("diff", version, diff.hash, _ref(target), base)
-
-        return await self._keeper.run(take)
+        diff = await self._keeper.run(lambda: read_diff(read_file(str(path)), store.limits))
+        if diff.content is None and store.layout.version(version).is_dir():
+            await self._store(job, store.layout.version(version), version)
+        target = await self._keeper.run(
+            lambda: self.holding(version) if diff.content is None else build_target(store, diff)
+        )
+        return Stored("diff", version, diff.hash, _ref(target), base)
 
 
 def _ref(holding: Holding) -> ContentRef:
     return ContentRef(holding.key, holding.size_bytes, holding.count)
 
 
-def _is_folder(versions: Path, version: str) -> bool:
-    return "/" not in version and version not in ("", ".", "..") and (versions / version).is_dir()
+def _version_in(event: Event, name: str) -> str:
+    """The version that an event names, as the name of a folder; empty: it names none."""
+    version = event.payload.get(name)
+    return version if isinstance(version, str) and is_version(version) and "/" not in version else ""
 
 
 def _iso_now() -> str:
