@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DirectoryTree, Input
+from textual.widgets import Button, DirectoryTree, Input
 
 from iwdc_console.tui import changes, jobs, orders
 from iwdc_console.tui.app import Console
@@ -17,7 +17,7 @@ from iwdc_console.tui.model.api import Job, Version
 from iwdc_console.tui.model.differences import Field, fields
 from iwdc_console.tui.model.draft import Change
 from iwdc_console.tui.model.moment import Moment
-from iwdc_console.tui.orders import Order, Outcome
+from iwdc_console.tui.orders import Kind, Order, Outcome
 from iwdc_console.tui.screens.versions import Versions
 from iwdc_console.tui.widgets.confirm import Confirm
 from iwdc_console.tui.widgets.menu import Menu
@@ -27,7 +27,7 @@ from node.artifacts.intake import entry_of
 from node.artifacts.manifest import compose
 from tests.cli.fake import Asked, FakeNode, Raw, Refuse, running
 from tests.tui import prod_eu
-from tests.tui.driving import SIZES, Act, drive, shown, until
+from tests.tui.driving import SIZES, Act, drive, shown, until, write
 from tests.tui.prod_eu import NODE, Script, moment
 from tests.tui.prod_eu_versions import comparison, with_versions
 
@@ -286,6 +286,10 @@ class Cluster:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *ends: dict[str, Any]) -> None:
         self.orders = 0
         self.jobs: list[str] = []
+        self.kind: Kind = "done"
+        self.goes_on = asyncio.Event()
+        """While it is not set, a job does not end."""
+        self.goes_on.set()
         self._ends = iter(ends)
         monkeypatch.setattr(orders, "give", self._give)
         monkeypatch.setattr(jobs, "follow", self._follow)
@@ -297,8 +301,10 @@ class Cluster:
     async def _follow(self, node: str, begin: Order, told: Any) -> Outcome:
         self.jobs.append(node)
         end = next(self._ends)
+        told(msgspec.convert(BEGUN | {"phase": "storing"}, Job))
+        await self.goes_on.wait()
         told(msgspec.convert(end, Job))
-        return Outcome("done", "Done.", end)
+        return Outcome(self.kind, str(end.get("detail", "Done.")), end)
 
 
 def test_going_back_is_for_an_accepted_version_and_asks_for_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,6 +383,71 @@ def test_publishing_stores_first_then_tells_and_asks(monkeypatch: pytest.MonkeyP
         await pilot.press(*"prod-eu", "enter", "enter")
         await until(pilot, lambda: "the vote on 1.5.0: accepted" in shown(app))
         assert cluster.jobs == [NODE, NODE]
+
+    at_versions(act)
+
+
+def test_what_is_typed_while_the_folder_is_stored_goes_to_the_question_and_to_nothing_behind_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = BEGUN | {"phase": "done"}
+    cluster = Cluster(monkeypatch, done | {"stored": STORED}, done | {"proposal": {"state": "accepted"}})
+    cluster.goes_on.clear()
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        write(app, "P\x13" + "\x7f" * 5 + "1.5.0\r" + "prod-eu\r")
+        await until(pilot, lambda: bool(cluster.jobs))
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        name, publish = app.screen.query_one(Input), app.screen.query_one("#confirm-act", Button)
+        await until(pilot, lambda: name.value == "prod-eu")
+        assert "hashing and storing 1.5.0" in shown(app)
+        assert publish.disabled, "what will happen is not known yet"
+        cluster.goes_on.set()
+        await until(pilot, lambda: not publish.disabled)
+        await until(pilot, lambda: "It could not be compared with 1.4.2." in " ".join(shown(app).split()))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "the vote on 1.5.0: accepted" in shown(app))
+        assert cluster.jobs == [NODE, NODE]
+
+    at_versions(act)
+
+
+def test_a_folder_that_cannot_be_stored_is_told_in_the_question(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cluster = Cluster(monkeypatch, BEGUN | {"phase": "failed", "reason": "no_space", "detail": "9 bytes are missing"})
+    cluster.kind = "refused"
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        write(app, "P\x13" + "\x7f" * 5 + "1.5.0\r" + "prod-eu")
+        await until(pilot, lambda: isinstance(app.screen, Confirm) and "9 bytes are missing" in shown(app))
+        assert app.screen.query_one("#confirm-act", Button).disabled
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Versions))
+        assert cluster.jobs == [NODE]
+
+    at_versions(act)
+
+
+def test_who_gives_up_while_the_folder_is_stored_publishes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cluster = Cluster(monkeypatch, BEGUN | {"phase": "done", "stored": STORED})
+    cluster.goes_on.clear()
+
+    async def act(app: Console, pilot: Pilot[Any]) -> None:
+        write(app, "P\x13" + "\x7f" * 5 + "1.5.0\r")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Versions))
+        cluster.goes_on.set()
+        await until(pilot, lambda: "1.5.0: done" in shown(app))
+        await pilot.pause()
+        assert isinstance(app.screen, Versions)
+        assert cluster.jobs == [NODE]
 
     at_versions(act)
 

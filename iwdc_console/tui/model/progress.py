@@ -31,6 +31,11 @@ def lines(job: Job, width: int, most: int) -> list[Line]:
     return [line for line in found if line][:most]
 
 
+def said(job: Job) -> str:
+    """How far a job is that goes on, in a sentence."""
+    return "".join(words for line in lines(job, 0, 1) for words, _ in line)
+
+
 def _came_of(job: Job) -> str:
     if job.verified is not None and job.phase == "done":
         words = text("progress.sound", count=number(job.verified.checked))

@@ -1,6 +1,7 @@
 """Versions: which instance has which; what one consists of and what differs; publish, verify, roll back."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -141,11 +142,13 @@ class Versions(View):
 
     # Orders
 
-    async def _follow(self, node: str, order: Order) -> Outcome:
-        """Give an order that begins a job, show how far it is, and tell what came of it."""
+    async def _follow(self, node: str, order: Order, heard: Callable[[Job], object] | None = None) -> Outcome:
+        """Give an order that begins a job, show how far it is, and tell what came of it; `heard` hears of each step."""
 
         def told(job: Job) -> None:
             self._job = job
+            if heard is not None:
+                heard(job)
             self.add_class("-job")
             if self.is_attached:
                 self._refresh()
@@ -199,20 +202,29 @@ class Versions(View):
 
     @work(exclusive=True, group="order")
     async def _publish(self, folder: Path, version: str) -> None:
-        """Store it, say what it is and what differs, ask, and only then bring it to the voters and to the vote."""
+        """Ask, and meanwhile store it and say what it is and what differs; only then is it brought to the voters and to
+        the vote.
+        """
         node = self.console.moment().observation.link.node
-        outcome = await self._follow(node, jobs.store(str(folder), version))
+        title, act = text("publication.title", version=version), text("publication.act")
+        ask = Confirm(title, text("progress.storing", version=version), self.console.source.context, act, ready=False)
+        answer = self.app.push_screen(ask, wait_for_dismiss=True)
+
+        def told(job: Job) -> None:
+            if not job.ended:
+                ask.tell(progress.said(job), ready=False)
+
+        outcome = await self._follow(node, jobs.store(str(folder), version), told)
         if outcome.kind != "done" or self._job is None or self._job.stored is None:
+            ask.tell(outcome.words, ready=False)
             return
         self.query_one(Table).select(version)
         moment = self.console.moment()
         now = versions.current(moment)
         compared = await orders.give((node,), jobs.compare(version, now)) if now else None
         differs = compared.data if compared is not None and compared.kind == "done" else None
-        follows = publication.follows(moment, self._job.stored, differs)
-        title = text("publication.title", version=version)
-        ask = Confirm(title, follows, self.console.source.context, text("publication.act"))
-        if await self.app.push_screen_wait(ask):
+        ask.tell(publication.follows(moment, self._job.stored, differs), ready=True)
+        if await answer:
             await self._follow(node, jobs.publish(outcome.data["stored"]))
 
     @work(exclusive=True, group="order")

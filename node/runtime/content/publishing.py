@@ -331,7 +331,8 @@ class Publisher:
 
     def _lies_not_here(self, event: Event, path: Path) -> None:
         """Nothing is published: who only says so, and proposes a hash, wants no more."""
-        self._engine.log.warn("content_not_here", event.trace, type=event.type, path=str(path))
+        fields = {"type": event.type, "path": str(path)}
+        self._engine.log.log("warn", "content_not_here", event.trace, fields)
 
     async def _take_diff(self, job: Job, path: Path, base: str, version: str) -> Stored:
         """A diff file that lies here, and the version it leads to: made from it, or laid out beside it."""
