@@ -57,12 +57,16 @@ def _where_to_turn(error: Unreachable) -> str:
 
 def _refusal(error: ClusterRefused) -> str:
     detail = error.data.get("detail") if isinstance(error.data, dict) else None
-    parts = [error.reason, str(detail or error.message)]
-    text = ": ".join(dict.fromkeys(part for part in parts if part))
+    text = explained(error.reason, str(detail or error.message))
     quorum = error.data.get("quorum") if isinstance(error.data, dict) else None
     if isinstance(quorum, dict):
         text += f" ({quorum.get('healthy')} of {quorum.get('total')} healthy, {quorum.get('required')} needed)"
     return f"{error.node} said no: {text}"
+
+
+def explained(reason: str, detail: str) -> str:
+    """A reason's word for scripts and its explanation, which may begin with the word itself."""
+    return detail if not reason or detail == reason or detail.startswith(f"{reason}: ") else f"{reason}: {detail}"
 
 
 def _refusal_code(reason: str) -> Exit:

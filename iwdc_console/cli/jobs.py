@@ -5,8 +5,9 @@ import time
 from typing import Any
 
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import NO_QUORUM_REASONS
-from iwdc_console.cli.text import safe, size
+from iwdc_console.cli.failures import NO_QUORUM_REASONS, WHO_IS_MISSING, explained
+from iwdc_console.cli.output import width
+from iwdc_console.cli.text import cells, fit, pad, safe, size
 from iwdc_console.client import Client
 from iwdc_console.outcomes import NotFound, Unreachable
 
@@ -35,10 +36,10 @@ class Bar:
             return
         share = min(1.0, done / total) if total else 0.0
         bar = f"[{'#' * round(share * BAR):<{BAR}}] {share:4.0%}  " if total else ""
-        line = f"{bar}{safe(what)}"[:110]
-        sys.stderr.write(f"\r{line:<{self._shown}}")
+        line = fit(f"{bar}{safe(what)}", width(sys.stderr.fileno()) - 1)
+        sys.stderr.write(f"\r{pad(line, max(self._shown, cells(line)))}")
         sys.stderr.flush()
-        self._shown = len(line)
+        self._shown = cells(line)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -100,4 +101,6 @@ def _failure(job: dict[str, Any]) -> Failure:
     elif reason in ("maybe", "stopping"):
         code = Exit.UNKNOWN
     hint = UNSIGNED if "bad_signature" in detail else HINTS.get(reason, "")
-    return Failure(f"Version {job['version']}: {reason}: {detail}", code, hint)
+    if not hint and code is Exit.NO_QUORUM:
+        hint = WHO_IS_MISSING
+    return Failure(f"Version {job['version']}: {explained(reason, detail)}", code, hint)

@@ -69,8 +69,8 @@ def is_coloured() -> bool:
     return is_terminal() and not os.environ.get("NO_COLOR")
 
 
-def width() -> int:
-    """Columns to use: the terminal's or `COLUMNS`, else 80."""
+def width(descriptor: int = 1) -> int:
+    """Columns to use: the terminal's at this descriptor or `COLUMNS`, else 80."""
     try:
         given = int(os.environ.get("COLUMNS", "0"))
     except ValueError:
@@ -78,7 +78,7 @@ def width() -> int:
     if given > 0:
         return given
     try:
-        return os.get_terminal_size(1).columns or DEFAULT_WIDTH
+        return os.get_terminal_size(descriptor).columns or DEFAULT_WIDTH
     except OSError:
         return DEFAULT_WIDTH
 

@@ -1,13 +1,16 @@
 """`snapshot` and `diff`: what is asked of the node, what people see, and the exit codes."""
 
 import json
+import os
+import pty
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iwdc_console.cli import main
+from iwdc_console.cli import jobs, main
 from iwdc_console.cli.exits import Exit
 from node.protocol.canonical import signed_bytes
 from node.security.keys import SigningKey, Verifier
@@ -35,6 +38,25 @@ VERSIONS = [
     },
     {"version": "1.1.0", "state": "accepted", "hash": "c" * 64, "instances": {"instance-A": {"state": "has"}}},
 ]
+
+
+def test_how_far_it_is_stays_on_one_line_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 60))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        bar = jobs.Bar()
+        bar.show("bringing 1 MiB to voters: " + "сервер-Б no answer (for 12 s), " * 9, 0, 0)
+        bar.show("storing: 5 files", 5, 9)
+        bar.clear()
+        shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "\n" not in shown
+    first, second, *_ = (line for line in shown.split("\r") if line)
+    assert len(first) == 59
+    assert first.endswith("…")
+    assert second.rstrip() == f"[{'#' * 13:<24}]  56%  storing: 5 files"
 
 
 def _job(**more: Any) -> dict[str, Any]:
@@ -96,6 +118,17 @@ def test_a_failed_job_has_its_exit_code(
     node.routes["POST snapshots/publish"] = _job(phase="failed", reason=reason, detail="because")
     assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == code
     assert f"Version 1.2.0: {reason}: because" in capsys.readouterr().err
+
+
+def test_who_is_missing_is_where_to_look_when_a_node_cannot_vote(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detail = "recovering: waiting for instance-C"
+    node.routes["POST snapshots/publish"] = _job(phase="failed", reason="recovering", detail=detail)
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.NO_QUORUM
+    said = capsys.readouterr().err
+    assert "Version 1.2.0: recovering: waiting for instance-C\n" in said
+    assert "iwdc-distributed doctor" in said
 
 
 def test_what_nodes_take_only_signed_says_how_to_sign(
