@@ -18,6 +18,7 @@ NO_QUORUM_REASONS = frozenset(
 LOCK_REASONS = frozenset({"held", "wrong_token", "not_held", "queue_full", "timeout"})
 
 LOOK_FIRST = "Look before you repeat it: iwdc-distributed status, proposals, locks."
+HOW_TO_SIGN = "Sign it, --sign KEYFILE, with a key that [security.keys] of the nodes names."
 WHO_IS_MISSING = "See who is missing, and what to do: iwdc-distributed doctor"
 ELSEWHERE = "with --node URL, IWDC_NODE or --context"
 

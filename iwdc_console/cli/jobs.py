@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import NO_QUORUM_REASONS, WHO_IS_MISSING, explained
+from iwdc_console.cli.failures import HOW_TO_SIGN, NO_QUORUM_REASONS, WHO_IS_MISSING, explained
 from iwdc_console.cli.output import width
 from iwdc_console.cli.text import cells, fit, pad, safe, size
 from iwdc_console.client import Client
@@ -13,14 +13,12 @@ from iwdc_console.outcomes import NotFound, Unreachable
 
 POLL_S = 0.2
 BAR = 24
-REJECTED_REASONS = frozenset({"would_be_rejected", "bad_content"})
+REJECTED_REASONS = frozenset({"would_be_rejected", "bad_content", "void"})
 HINTS = {
     "not_staged": "See who can be reached: iwdc-distributed instances. What was sent is kept: publish again.",
     "no_space": "Free the disk, or drop old versions: iwdc-distributed snapshot prune --keep 5",
     "would_be_rejected": "Nothing was sent. See: iwdc-distributed snapshot list, proposals",
 }
-
-UNSIGNED = "Nothing was sent. Sign it, --sign KEYFILE, with a key that [security.keys] of the nodes names."
 
 
 class Bar:
@@ -100,7 +98,7 @@ def _failure(job: dict[str, Any]) -> Failure:
         code = Exit.REJECTED
     elif reason in ("maybe", "stopping"):
         code = Exit.UNKNOWN
-    hint = UNSIGNED if "bad_signature" in detail else HINTS.get(reason, "")
+    hint = f"Nothing was sent. {HOW_TO_SIGN}" if "bad_signature" in detail else HINTS.get(reason, "")
     if not hint and code is Exit.NO_QUORUM:
         hint = WHO_IS_MISSING
     return Failure(f"Version {job['version']}: {explained(reason, detail)}", code, hint)

@@ -12,7 +12,7 @@ import typer
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import failure_of
+from iwdc_console.cli.failures import HOW_TO_SIGN, failure_of
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import Where
@@ -154,6 +154,7 @@ def propose(
     if dry_run:
         data = client.post(f"{path}?dryRun=true", given, repeatable=True).data
         out.show(data, where.output, lambda: prediction_table(data, current_screen()), lambda: prediction_rows(data))
+        _say_how_to_sign(data["checks"].get("signature"))
         if not data["wouldAccept"]:
             raise typer.Exit(Exit.NO_QUORUM if not data["quorum"]["sufficient"] else Exit.REJECTED)
         return
@@ -244,8 +245,14 @@ def conclude(proposal: dict[str, Any], where: Where, timeout_s: float) -> None:
             Exit.UNKNOWN,
             f"Look again with: iwdc-distributed proposals {proposal['id']}",
         )
+    _say_how_to_sign(proposal.get("reason"))
     if proposal["state"] == "rejected" or proposal.get("settled") is False:
         raise typer.Exit(Exit.REJECTED)
+
+
+def _say_how_to_sign(reason: str | None) -> None:
+    if reason == "bad_signature":
+        out.say(HOW_TO_SIGN)
 
 
 def verdict_text(proposal: dict[str, Any], screen: Screen) -> str:

@@ -80,6 +80,8 @@ def publish_stored(client: Client, stored: dict[str, Any], sign: Path | None, wh
         kind, base = stored["kind"], stored.get("from")
         body["signature"] = signed(client, sign, kind, base, stored["version"], stored["hash"], key)
     ended = jobs.follow(client, client.post("snapshots/publish", body).data)
+    if ended.get("existing"):
+        out.say("It was put to the vote before; nothing is done twice.")
     conclude(ended["proposal"], where, VERDICT_TIMEOUT_S)
 
 

@@ -108,6 +108,7 @@ def test_a_dry_run_tries_the_signature_as_well(node: FakeNode, tmp_path: Path) -
         ("insufficient_quorum", Exit.NO_QUORUM),
         ("not_staged", Exit.NO_QUORUM),
         ("would_be_rejected", Exit.REJECTED),
+        ("void", Exit.REJECTED),
         ("maybe", Exit.UNKNOWN),
         ("no_space", Exit.FAILED),
     ],
@@ -131,11 +132,28 @@ def test_who_is_missing_is_where_to_look_when_a_node_cannot_vote(
     assert "iwdc-distributed doctor" in said
 
 
+def test_what_was_put_to_the_vote_before_is_told_as_such(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.routes["POST snapshots/publish"] = _job(proposal=samples.proposal(), existing=True)
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.DONE
+    assert "It was put to the vote before" in capsys.readouterr().err
+
+
 def test_what_nodes_take_only_signed_says_how_to_sign(
     node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused = _job(phase="failed", reason="would_be_rejected", detail="signature: bad_signature")
     node.routes["POST snapshots/publish"] = refused
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.REJECTED
+    assert "--sign KEYFILE" in capsys.readouterr().err
+
+
+def test_a_vote_lost_for_want_of_a_signature_says_how_to_sign(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = samples.proposal(state="rejected") | {"reason": "bad_signature"}
+    node.routes["POST snapshots/publish"] = _job(proposal=lost)
     assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == Exit.REJECTED
     assert "--sign KEYFILE" in capsys.readouterr().err
 

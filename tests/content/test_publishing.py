@@ -78,6 +78,10 @@ def test_what_a_rollback_made_void_is_shown_so(tmp_path: Path) -> None:
             answer = await nodes[1].engine.call(back, 60.0)
             assert isinstance(answer, ProposalAnswer)
             await _applied(nodes, "1.0.0")
+            write_catalogue(tree, 5, changed=1)
+            with pytest.raises(Refused, match=r"1\.1\.0 was rolled back .* greater than 1\.2\.0") as refused:
+                await nodes[0].publish_snapshot(tree, "1.1.0")
+            assert refused.value.reason == "void"
             write_catalogue(tree, 5, changed=4)
             await nodes[0].publish_snapshot(tree, "1.3.0")
             await _applied(nodes, "1.3.0")

@@ -71,7 +71,7 @@ def test_what_is_wrong_with_content() -> None:
                kind.__init__ is Exception.__init__}  # fmt: skip
     with_figures = {"bad_path", "too_much", "no_space", "bad_content", "bad_blocks", "vetoed"}
     assert {"content_missing", "older_version"} <= reasons
-    jobs = set(given("JobFailed", 0, "reason"))
+    jobs = {*given("JobFailed", 0, "reason"), *given("NotStaged", 0, "reason")}
     assert {"not_staged", "damaged"} <= jobs
     assert {*reasons, *with_figures, reason_of(Unfit()), reason_of(Unserved()), *jobs} <= {
         *codes.CONTENT, *outcome.REFUSED, "would_be_rejected", "maybe",

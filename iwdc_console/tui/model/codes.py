@@ -14,7 +14,7 @@ CHECKS = ("quorum", "version", "base", "slots", "signature", "hash")
 CONTENT = (
     "bad_blocks", "bad_content", "bad_diff", "bad_key", "bad_manifest", "bad_path", "builder_keeps", "content_fault",
     "content_missing", "damaged", "internal", "no_space", "not_held", "not_staged", "older_version", "stopping",
-    "too_much", "unfit", "unserved", "vetoed", "wrong_base",
+    "too_much", "unfit", "unserved", "vetoed", "void", "wrong_base",
 )  # fmt: skip
 """What is wrong with content, or ended a job of it. What the node says besides has the path and the figures."""
 METRICS = (

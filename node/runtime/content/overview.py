@@ -85,7 +85,7 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     current = fold.current is not None and fold.current[0] == version
     return VersionView(
         version,
-        "current" if current else "stored" if settled is None else "void" if _is_void(fold, settled) else "accepted",
+        "current" if current else "stored" if settled is None else "void" if is_void(fold, settled) else "accepted",
         {name: _at(version, key, here, current) for name, here in told.items()},
         key,
         settled.payload.hash if settled is not None else sample.root if sample is not None else None,
@@ -94,7 +94,7 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     )
 
 
-def _is_void(fold: "Fold", settled: "ProposalState") -> bool:
+def is_void(fold: "Fold", settled: "ProposalState") -> bool:
     """Whether one cannot go to a version any more; a diff that waits for its base is not void."""
     while not fold.is_reachable(settled.payload.version):
         if settled.payload.kind != "diff":

@@ -27,6 +27,7 @@ from node.protocol.quorum import required
 from node.protocol.requests import Maybe, Prediction, ProposalAnswer, Propose, Refusal
 from node.protocol.shapes import ContentRef, ProposalView
 from node.runtime.content.keeper import Keeper
+from node.runtime.content.overview import is_void
 from node.runtime.content.staging import NotStaged, Staging
 
 if TYPE_CHECKING:
@@ -250,6 +251,14 @@ class Publisher:
         store, settings = self._keeper.store, self._engine.settings
         if await self._keeper.run(lambda: store.find(stored.content.key)) is None:
             raise JobFailed("not_held", f"content {stored.content.key} of {stored.version} is not here; store it first")
+        fold = self._engine.core.parts.fold
+        settled = fold.leading_to(stored.version)
+        if settled is not None and is_void(fold, settled):
+            raise JobFailed(
+                "void",
+                f"{stored.version} was rolled back and is never current again; "
+                f"publish it as a version greater than {fold.highest_accepted}",
+            )
         self._engine.step(ContentIs(stored.content.key, "held"))
         wanted = Wanted(stored.kind, stored.version, stored.base, stored.hash, stored.content, trace)
         if signature is None and self._sign is not None:
@@ -260,7 +269,7 @@ class Publisher:
             trace=trace,
         )  # fmt: skip
         job.set(phase="staging", total_bytes=stored.content.bytes)
-        if self._engine.core.parts.fold.find(stored.kind, stored.base, stored.version, stored.hash) is None:
+        if fold.find(stored.kind, stored.base, stored.version, stored.hash) is None:
             await self._predict(propose)
             await self._stage(job, wanted, required(len(settings.voters), settings.rule))
         job.set(phase="voting")
