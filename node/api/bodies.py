@@ -30,26 +30,30 @@ class Shared(msgspec.Struct, rename="camel"):
 # Queries
 
 
-class ListQuery(Own):
+class Query(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Parameters of a path. Never changed: two requests that write the same may share one."""
+
+
+class ListQuery(Query, frozen=True):
     """`limit`: how many at most, the newest first."""
 
     limit: Listed = 100
 
 
-class ProposeQuery(Own):
+class ProposeQuery(Query, frozen=True):
     """`wait`: seconds to wait for the verdict. `dryRun`: say what would happen and change nothing."""
 
     wait: Seconds = 0.0
     dry_run: bool = False
 
 
-class BatchQuery(Own):
+class BatchQuery(Query, frozen=True):
     """`wait`: seconds to wait for the verdicts."""
 
     wait: Seconds = 0.0
 
 
-class StreamQuery(Own):
+class StreamQuery(Query, frozen=True):
     """`since`: a cursor; without it, from now on. `type` may name several, separated by commas."""
 
     since: str | None = None
@@ -58,19 +62,19 @@ class StreamQuery(Own):
     trace: Text | None = None
 
 
-class EventsQuery(StreamQuery):
+class EventsQuery(StreamQuery, frozen=True):
     """`since`: a cursor, the oldest beyond it come; without it the newest do, in order of arrival."""
 
     limit: Listed = 100
 
 
-class PublishQuery(Own):
+class PublishQuery(Query, frozen=True):
     """When to answer: the event is on the local disk, or on a quorum's (V4)."""
 
     durability: Literal["local", "quorum"] = "local"
 
 
-class TracesQuery(Own):
+class TracesQuery(Query, frozen=True):
     """`name`: only traces with a span of that name; without it all but routine ones."""
 
     limit: Listed = 100

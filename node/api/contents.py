@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from node.api.answers import Refused, bad_request, headers
-from node.api.bodies import Own
+from node.api.bodies import Query
 from node.api.bulk import Bulk
 from node.api.call import BodyT, Call, QueryT
 from node.artifacts.blobs import read_file
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ManifestQuery(Own):
+class ManifestQuery(Query, frozen=True):
     """`base`: the key of a manifest that the asker has; what differs from it may be given instead."""
 
     base: str | None = None

@@ -1,6 +1,7 @@
 """A client's query and body into the types a handler takes. What does not fit is refused with the field's name."""
 
 import re
+from functools import lru_cache
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
@@ -10,6 +11,8 @@ from node.api.answers import Refused, bad_request
 from node.api.routing import Route
 
 MAX_PARAMETERS = 32
+QUERIES = 64
+"""How many are remembered, as programs ask the same again and again."""
 NULL, EMPTY = b"null", b'""'
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _AT = re.compile(r" - at `\$\.?(.*)`$")
@@ -18,6 +21,22 @@ _QUOTED = re.compile(r"`([^`]*)`")
 
 def read_query(route: Route, text: bytes) -> msgspec.Struct | None:
     """The query parameters. Raises `Refused`."""
+    if route.query is not None:
+        return _query(route.query, text)
+    for name in _parameters(text):
+        raise bad_request(f"{name}: no query parameters are taken here", name)
+    return None
+
+
+@lru_cache(QUERIES)
+def _query(kind: type[msgspec.Struct], text: bytes) -> msgspec.Struct:
+    try:
+        return msgspec.convert(_parameters(text), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), kind) from None
+
+
+def _parameters(text: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
             text.decode("ascii"),
@@ -32,14 +51,7 @@ def read_query(route: Route, text: bytes) -> msgspec.Struct | None:
     for name, _ in pairs:
         if [n for n, _ in pairs].count(name) > 1:
             raise bad_request(f"{name}: given more than once", name)
-    if route.query is None:
-        if given:
-            raise bad_request(f"{next(iter(given))}: no query parameters are taken here", next(iter(given)))
-        return None
-    try:
-        return msgspec.convert(given, route.query, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(str(error), route.query) from None
+    return given
 
 
 def read_body(route: Route, body: bytes) -> Any:

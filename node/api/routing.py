@@ -18,6 +18,8 @@ from node.api.call import Call
 from node.protocol.requests import Refusal
 
 NOT_FOUND, NOT_ALLOWED = 404, 405
+NAME = "{}"
+"""Stands for any name in a path."""
 MAX_SHOWN = 200
 """Characters of a client's path that an answer repeats."""
 
@@ -64,15 +66,18 @@ Methods = dict[str, Route]
 
 
 class Router:
-    """Finds routes. Literal paths, as clients usually write them, cost one look-up."""
+    """Finds routes. A path costs one look-up for each set of places that names have in paths of its length."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
         self._literal: dict[bytes, Methods] = {}
-        self._by_length: dict[int, dict[tuple[str, ...], Methods]] = {}
+        self._by_places: dict[int, dict[tuple[int, ...], dict[tuple[str, ...], Methods]]] = {}
         for route in routes:
-            self._by_length.setdefault(len(route.segments), {}).setdefault(route.segments, {})[route.method] = route
-            if not route.names:
+            places = tuple(at for at, part in enumerate(route.segments) if part.startswith("{"))
+            literal = tuple(NAME if part.startswith("{") else part for part in route.segments)
+            same_length = self._by_places.setdefault(len(route.segments), {})
+            same_length.setdefault(places, {}).setdefault(literal, {})[route.method] = route
+            if not places:
                 self._literal.setdefault(route.path.encode(), {})[route.method] = route
         self._max_body = {route.path.encode(): route.max_body for route in routes if route.max_body is not None}
 
@@ -98,14 +103,21 @@ class Router:
 
     def _match(self, target: bytes) -> tuple[Methods, tuple[str, ...]]:
         try:
-            given = tuple(unquote_to_bytes(part).decode("utf-8") for part in target.split(b"/")[1:])
+            if b"%" in target:
+                given = [unquote_to_bytes(part).decode("utf-8") for part in target.split(b"/")[1:]]
+            else:
+                given = target.decode("utf-8").split("/")[1:]
         except UnicodeDecodeError:
             raise bad_request("path: expected percent-encoded UTF-8") from None
         if target.startswith(b"/"):
-            for pattern, methods in self._by_length.get(len(given), {}).items():
-                pairs = tuple(zip(pattern, given, strict=True))
-                if all(wanted == part or (wanted.startswith("{") and part) for wanted, part in pairs):
-                    return methods, tuple(part for wanted, part in pairs if wanted.startswith("{"))
+            for places, found in self._by_places.get(len(given), {}).items():
+                literal, values = given.copy(), []
+                for at in places:
+                    values.append(given[at])
+                    literal[at] = NAME
+                methods = found.get(tuple(literal))
+                if methods is not None and all(values):
+                    return methods, tuple(values)
         raise Refused(Refusal("not_found", self._not_found(target)), NOT_FOUND)
 
     def _not_found(self, target: bytes) -> str:

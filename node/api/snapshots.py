@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from node.api.answers import Refused, bad_request, encode, headers
-from node.api.bodies import Own, Text
+from node.api.bodies import Own, Query, Text
 from node.api.call import BodyT, Call, QueryT
 from node.api.contents import service
 from node.api.exchange import Stream
@@ -51,7 +51,7 @@ class DiffOf(Own):
     to: Text
 
 
-class ChangesQuery(Own):
+class ChangesQuery(Query, frozen=True):
     """`base`: the version to start from; `limit`: how many objects and files of each list are given."""
 
     base: Text
