@@ -89,10 +89,11 @@ class Client:
         """`GET /api/v1/<path>`; query values of None are left out. Raises any `ClientError` but `OutcomeUnknown`."""
         given = {key: value for key, value in query.items() if value is not None}
         target = f"{path}?{urlencode(given, errors='surrogateescape')}" if given else path
-        try:
-            return self._ask("GET", target, None, {}, 0.0, repeatable=True)
-        except OutcomeUnknown as error:
-            raise Unreachable([(node, why) for node, why in error.data["tried"]]) from error
+        return self._read("GET", target, None)
+
+    def try_out(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """`POST /api/v1/<path>` of what changes nothing (a dry run): a read like `get`, and raises the same."""
+        return self._read("POST", path, dict(body))
 
     def post(
         self,
@@ -112,7 +113,7 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         again = repeatable or idempotency_key is not None
         try:
-            return self._ask("POST", path, dict(body or {}), headers, wait_s, again)
+            return self._ask("POST", path, dict(body or {}), headers, wait_s, again, is_order=True)
         except KeyboardInterrupt:
             raise Interrupted("No answer came before ctrl-c: it may have happened all the same.") from None
 
@@ -160,6 +161,12 @@ class Client:
             return
         raise Unreachable(tried)
 
+    def _read(self, method: str, target: str, body: dict[str, Any] | None) -> Answer:
+        try:
+            return self._ask(method, target, body, {}, 0.0, repeatable=True, is_order=False)
+        except OutcomeUnknown as error:
+            raise Unreachable([(node, why) for node, why in error.data["tried"]]) from error
+
     def _ask(
         self,
         method: str,
@@ -168,8 +175,8 @@ class Client:
         headers: Mapping[str, str],
         wait_s: float,
         repeatable: bool,
+        is_order: bool,
     ) -> Answer:
-        is_order = method != "GET"
         has_others = repeatable and len(self.nodes) > 1
         timeout_s = wait_s + (self._order_timeout_s if is_order and not has_others else self.timeout_s)
         give_up = time.monotonic() + wait_s + self._order_timeout_s
@@ -188,6 +195,10 @@ class Client:
                 except NoAnswer as error:
                     left, slow = True, slow or error.slow
                     tried.append((node, str(error)))
+                except OutcomeUnknown as error:
+                    if is_order:
+                        raise
+                    tried.append((node, error.message))
                 except (ServerFault, ClusterRefused) as error:
                     if isinstance(error, ServerFault):
                         left = True

@@ -275,10 +275,10 @@ def _leader(seen: Evidence) -> Iterator[Said]:
         strays = sorted(set(views.get(None, ())) - _odd(seen.answering))
         if strays:
             yield _said("warn", "strays", "network", names=strays, leader=leader)
-        status = seen.answering[views[leader][0]]
-        elected = status["leader"]["electedAt"]
-        young = elected is not None and status["at"] - elected < JUST_ELECTED_MS
-        yield _said("ok", "leads_new" if young else "leads", leader=leader, term=status["leader"]["term"])
+        followers = [seen.answering[name] for name in views[leader]]
+        followed_ms = [each["at"] - each["leader"]["electedAt"] for each in followers if each["leader"]["electedAt"]]
+        young = bool(followed_ms) and max(followed_ms) < JUST_ELECTED_MS  # who was away has just found it
+        yield _said("ok", "leads_new" if young else "leads", leader=leader, term=followers[0]["leader"]["term"])
 
 
 def _clocks(seen: Evidence) -> Iterator[Said]:

@@ -174,6 +174,12 @@ def run(
     client = target.connect(where.nodes, where.context)
     try:
         code = hold(client, resource, owner or f"{default_owner()}:{os.getpid()}", ttl, wait, command)
+    except OutcomeUnknown as error:
+        raise Failure(
+            f"Outcome unknown: {error.message}.",
+            Exit.UNKNOWN,
+            f"{command[0]} was not started; if {resource} was granted, it is free when its lease ends at the latest.",
+        ) from error
     except ClusterRefused as error:
         raise _not_acquired(resource, error) from error
     raise typer.Exit(code)

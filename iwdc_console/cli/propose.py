@@ -152,7 +152,7 @@ def propose(
     """Propose, follow the votes, show the outcome and end with its exit code."""
     given = {name: value for name, value in body.items() if value is not None}
     if dry_run:
-        data = client.post(f"{path}?dryRun=true", given, repeatable=True).data
+        data = client.try_out(f"{path}?dryRun=true", given).data
         out.show(data, where.output, lambda: prediction_table(data, current_screen()), lambda: prediction_rows(data))
         _say_how_to_sign(data["checks"].get("signature"))
         if not data["wouldAccept"]:

@@ -231,7 +231,8 @@ def prune(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
-    data = client.post("snapshots/prune", {"keep": keep, "dryRun": dry_run}).data
+    ask = client.try_out if dry_run else client.post
+    data = ask("snapshots/prune", {"keep": keep, "dryRun": dry_run}).data
     word = "Would drop" if dry_run else "Dropped"
     named = ", ".join(safe(name) for name in data["versions"]) or "nothing"
     out.show(data, where.output, lambda: f"{word}: {named}.", lambda: [(name,) for name in data["versions"]])

@@ -89,7 +89,7 @@ def propose(draft: "Draft", key: str) -> Order:
 
 def predict(draft: "Draft") -> Order:
     """What it would meet; changes nothing."""
-    return lambda client: client.post(f"distributed/propose-{draft.kind}?dryRun=true", draft.body(), repeatable=True)
+    return lambda client: client.try_out(f"distributed/propose-{draft.kind}?dryRun=true", draft.body())
 
 
 def manifest(version: str) -> Order:

@@ -167,6 +167,28 @@ def test_a_slow_node_is_given_up() -> None:
             Client([url], 0.1, 0.2).post("x", {}, repeatable=True)
 
 
+def test_a_read_that_a_stopping_node_breaks_off_is_asked_of_the_next(node: FakeNode) -> None:
+    with running(
+        {"GET distributed/quorum": refusing(Refuse(504, {"reason": "maybe"}, "the node stopped"))}
+    ) as stopping:
+        assert Client([stopping.url, node.url]).get("distributed/quorum").data == QUORUM
+        with pytest.raises(Unreachable) as caught:
+            Client([stopping.url]).get("distributed/quorum")
+        assert caught.value.tried == ((stopping.url, "the node stopped"),)
+
+
+def test_what_changes_nothing_is_a_read_though_it_is_posted(node: FakeNode) -> None:
+    """It waits no longer than one, goes on to the next node, and what was not answered has not happened."""
+    node.routes["POST x"] = {"wouldAccept": True}
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(Unreachable, match="no node could be reached") as caught:
+            Client([url], 0.1, 60.0).try_out("x", {})
+        assert caught.value.tried == ((url, "no answer within 0.1 s"),)
+        assert Client([url, node.url], 0.1, 60.0).try_out("x", {"a": 1}).data == {"wouldAccept": True}
+    assert node.requests("POST x")[0].body == {"a": 1}
+
+
 def test_an_order_goes_round_again_while_nodes_are_slow(node: FakeNode) -> None:
     """A node that was slow in the first round, as while a leader is replaced, is asked once more with the same id."""
     released = threading.Event()

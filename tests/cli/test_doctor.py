@@ -56,6 +56,19 @@ def one(evidence: Evidence, about: str) -> Told:
     return found
 
 
+@pytest.mark.parametrize(("ages_s", "new"), [((2, 600, 600), False), ((2, 2, 2), True), ((None, 3, 2), True)])
+def test_a_leader_is_new_where_all_have_just_begun_to_follow_it(ages_s: tuple[int | None, ...], new: bool) -> None:
+    """One that was away has just found it, and the leader is no newer for that."""
+
+    def led(name: str, age_s: int | None) -> Look:
+        found = status(name)
+        elected = None if age_s is None else found["at"] - age_s * 1000
+        return Look(name, URL, found | {"leader": found["leader"] | {"electedAt": elected}})
+
+    (found,) = [f for f in told(diagnose(seen(*map(led, NAMES, ages_s)))) if f.about == "leader"]
+    assert ("just now" in found.text) is new
+
+
 def test_a_cluster_that_is_well_needs_nobody_and_says_what_was_looked_at() -> None:
     found = diagnose(seen(disk=LocalDisk("data", 50 * 1024**3, 100 * 1024**3)))
     assert {finding.level for finding in found} == {"ok"}

@@ -88,9 +88,10 @@ def test_no_such_command_takes_no_lock(node: FakeNode, capsys: pytest.CaptureFix
     assert "no such command" in capsys.readouterr().err
 
 
-def test_an_unknown_grant_is_given_back_by_its_request_id(node: FakeNode) -> None:
+def test_an_unknown_grant_is_given_back_by_its_request_id(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     node.routes["POST distributed/locks/catalogue/acquire"] = refusing(Hang())
     assert run("true") == Exit.UNKNOWN
+    assert "true was not started; if catalogue was granted, it is free when its lease ends" in capsys.readouterr().err
     request = node.requests("POST distributed/locks/catalogue/acquire")[0].body["requestId"]
     assert node.asked[-1].body == {"owner": "me", "requestId": request}
 

@@ -159,6 +159,12 @@ def test_dry_run(node: FakeNode, capsys: pytest.CaptureFixture[str], would: bool
     assert node.asked[0].query == "dryRun=true"
 
 
+def test_a_dry_run_that_is_not_answered_has_changed_nothing(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST distributed/propose-snapshot"] = refusing(Hang())
+    assert main.run([*LINE, "--dry-run"]) == Exit.UNREACHABLE
+    assert "may have happened" not in capsys.readouterr().err
+
+
 def test_sign(node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from node.protocol.canonical import signed_bytes
     from node.security.keys import SigningKey, Verifier

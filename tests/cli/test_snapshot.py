@@ -15,7 +15,7 @@ from iwdc_console.cli.exits import Exit
 from node.protocol.canonical import signed_bytes
 from node.security.keys import SigningKey, Verifier
 from tests.cli import samples
-from tests.cli.fake import FakeNode, running
+from tests.cli.fake import Asked, FakeNode, Hang, running
 
 STORED = {
     "kind": "snapshot",
@@ -224,6 +224,15 @@ def test_prune_says_what_goes(node: FakeNode, capsys: pytest.CaptureFixture[str]
     node.routes["POST snapshots/prune"] = {"versions": ["1.0.0"], "dryRun": True}
     assert main.run(["snapshot", "prune", "--keep", "2", "--dry-run"]) == Exit.DONE
     assert capsys.readouterr().out == "Would drop: 1.0.0.\n"
+
+
+def test_a_prune_tried_out_is_a_read(node: FakeNode) -> None:
+    def silent(asked: Asked) -> Any:
+        raise Hang
+
+    node.routes["POST snapshots/prune"] = silent
+    assert main.run(["snapshot", "prune", "--keep", "2", "--dry-run"]) == Exit.UNREACHABLE
+    assert main.run(["snapshot", "prune", "--keep", "2"]) == Exit.UNKNOWN
 
 
 def test_diff_publish_of_a_folder_stores_it_first(
