@@ -10,10 +10,9 @@ from node.protocol.settings import Member
 from node.protocol.versions import parse
 from node.runtime.content.asking import PeerFailed, ask_here
 from node.runtime.content.shapes import Here
+from node.runtime.content.voided import is_void
 
 if TYPE_CHECKING:
-    from node.protocol.ballot import ProposalState
-    from node.protocol.state import Fold
     from node.runtime.content.service import ContentService
     from node.runtime.driver import Engine
 
@@ -85,27 +84,13 @@ def _view(engine: "Engine", version: str, told: dict[str, Here | None]) -> Versi
     current = fold.current is not None and fold.current[0] == version
     return VersionView(
         version,
-        "current" if current else "stored" if settled is None else "void" if is_void(fold, settled) else "accepted",
+        "current" if current else "stored" if settled is None else "void" if is_void(fold, version) else "accepted",
         {name: _at(version, key, here, current) for name, here in told.items()},
         key,
         settled.payload.hash if settled is not None else sample.root if sample is not None else None,
         sample.files if sample is not None else wanted.content.files if wanted is not None else 0,
         sample.bytes if sample is not None else wanted.content.bytes if wanted is not None else size,
     )
-
-
-def is_void(fold: "Fold", settled: "ProposalState") -> bool:
-    """Whether one cannot go to a version any more; a diff that waits for its base is not void."""
-    while not fold.is_reachable(settled.payload.version):
-        if settled.payload.kind != "diff":
-            return True
-        base = fold.leading_to(settled.payload.base or "")
-        if base is None:
-            return False
-        if fold.is_reachable(base.payload.version):
-            return True
-        settled = base
-    return False
 
 
 def _at(version: str, key: str | None, here: Here | None, current: bool) -> AtInstance:

@@ -27,8 +27,8 @@ from node.protocol.quorum import required
 from node.protocol.requests import Maybe, Prediction, ProposalAnswer, Propose, Refusal
 from node.protocol.shapes import ContentRef, ProposalView
 from node.runtime.content.keeper import Keeper
-from node.runtime.content.overview import is_void
 from node.runtime.content.staging import NotStaged, Staging
+from node.runtime.content.voided import is_void
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -252,8 +252,7 @@ class Publisher:
         if await self._keeper.run(lambda: store.find(stored.content.key)) is None:
             raise JobFailed("not_held", f"content {stored.content.key} of {stored.version} is not here; store it first")
         fold = self._engine.core.parts.fold
-        settled = fold.leading_to(stored.version)
-        if settled is not None and is_void(fold, settled):
+        if is_void(fold, stored.version):
             raise JobFailed(
                 "void",
                 f"{stored.version} was rolled back and is never current again; "
