@@ -14,7 +14,10 @@ from iwdc_console.outcomes import NotFound, Unreachable
 POLL_S = 0.2
 BAR = 24
 REJECTED_REASONS = frozenset({"would_be_rejected", "bad_content", "void"})
+MOST_NAMED = 5
+"""Of damaged files."""
 HINTS = {
+    "damaged": "Look again when they have come: iwdc-distributed snapshot verify {version}",
     "not_staged": "See who can be reached: iwdc-distributed instances. What was sent is kept: publish again.",
     "no_space": "Free the disk, or drop old versions: iwdc-distributed snapshot prune --keep 5",
     "would_be_rejected": "Nothing was sent. See: iwdc-distributed snapshot list, proposals",
@@ -98,7 +101,15 @@ def _failure(job: dict[str, Any]) -> Failure:
         code = Exit.REJECTED
     elif reason in ("maybe", "stopping"):
         code = Exit.UNKNOWN
-    hint = f"Nothing was sent. {HOW_TO_SIGN}" if "bad_signature" in detail else HINTS.get(reason, "")
+    found = job.get("verified") or {}
+    named = [f"{how}: {safe(path)}" for how in ("missing", "corrupt") for path in found.get(how, ())]
+    detail += "".join(f"\n  {each}" for each in named[:MOST_NAMED])
+    detail += f"\n  and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    hint = (
+        f"Nothing was sent. {HOW_TO_SIGN}"
+        if "bad_signature" in detail
+        else HINTS.get(reason, "").format(version=job["version"])
+    )
     if not hint and code is Exit.NO_QUORUM:
         hint = WHO_IS_MISSING
     return Failure(f"Version {job['version']}: {explained(reason, detail)}", code, hint)

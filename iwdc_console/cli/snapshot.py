@@ -225,7 +225,7 @@ def prune(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Drop old versions at the node asked. The current one and the working data's always stay.
+    """Drop old versions at the node asked, what was rolled back first. The current one and the working data's stay.
 
     Example: iwdc-distributed snapshot prune --keep 5 --dry-run
     """

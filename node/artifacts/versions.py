@@ -94,14 +94,15 @@ def set_aside_corrupt(store: Store, holding: Holding, found: Verified) -> None:
         store.reopen(lies)
 
 
-def prunable(store: Store, keep: int, needed: Collection[str]) -> list[Holding]:
+def prunable(store: Store, keep: int, needed: Collection[str], void: Collection[str] = ()) -> list[Holding]:
     """What `prune` would drop: all but the newest `keep` versions, those in `needed`, and what is held for them.
 
-    `needed` are versions: the current one, targets of a rollback. Folders without a manifest of ours are never touched.
+    `needed` are versions: the current one, targets of a rollback; `void` those that nobody can go to any more: they go
+    first. Folders without a manifest of ours are never touched.
     """
     everything = store.holdings()
     newest = sorted({each.version for each in everything if each.installed}, key=parse, reverse=True)
-    stay = {*newest[:keep], *needed}
+    stay = {*sorted(newest, key=lambda version: version in void)[:keep], *needed}
     return [each for each in everything if each.version not in stay and (each.installed or _is_past(each, newest))]
 
 
@@ -110,9 +111,9 @@ def _is_past(holding: Holding, newest: Sequence[str]) -> bool:
     return bool(newest) and parse(holding.version) <= parse(newest[0])
 
 
-def prune(store: Store, keep: int, needed: Collection[str]) -> list[Holding]:
+def prune(store: Store, keep: int, needed: Collection[str], void: Collection[str] = ()) -> list[Holding]:
     """Drop what `prunable` names, and say what it was. Raises ContentFault."""
-    doomed = prunable(store, keep, needed)
+    doomed = prunable(store, keep, needed, void)
     for holding in doomed:
         store.drop(holding)
     return doomed

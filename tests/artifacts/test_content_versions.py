@@ -109,6 +109,16 @@ def test_damage_that_versions_share_is_not_mended_with_itself(tmp_path: Path, si
     assert store.begin(document).whole  # what is sound in the other version is taken from there
 
 
+def test_prune_drops_what_cannot_be_gone_to_before_what_can(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "data")
+    for number in range(5):
+        installed(store, tmp_path / str(number), f"1.{number}.0", OLD | {"seo/number": str(number).encode()})
+    void = {"1.2.0", "1.3.0"}
+    assert [each.version for each in prunable(store, 3, {"1.4.0"}, void)] == ["1.3.0", "1.2.0"]
+    assert [each.version for each in prunable(store, 4, {"1.4.0"}, void)] == ["1.2.0"]
+    assert [each.version for each in prunable(store, 1, {"1.4.0"}, void)] == ["1.3.0", "1.2.0", "1.1.0", "1.0.0"]
+
+
 def test_prune_keeps_the_newest_and_what_is_needed(tmp_path: Path) -> None:
     store = store_at(tmp_path / "data")
     for number in range(6):

@@ -132,6 +132,17 @@ def test_who_is_missing_is_where_to_look_when_a_node_cannot_vote(
     assert "iwdc-distributed doctor" in said
 
 
+def test_what_is_damaged_is_named_and_where_to_look_again(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    corrupt = [f"series/{number}.json" for number in range(7)]
+    found = {"checked": 9, "missing": ["models/a.json"], "corrupt": corrupt, "extra": []}
+    node.routes["POST snapshots/verify"] = _job(phase="failed", reason="damaged", detail="8 files", verified=found)
+    assert main.run(["snapshot", "verify", "1.2.0"]) == Exit.FAILED
+    said = capsys.readouterr().err
+    assert "  missing: models/a.json\n  corrupt: series/0.json\n" in said
+    assert "  and 3 more\n" in said
+    assert "iwdc-distributed snapshot verify 1.2.0" in said
+
+
 def test_what_was_put_to_the_vote_before_is_told_as_such(
     node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_what_a_rollback_made_void_is_shown_so(tmp_path: Path) -> None:
             for node in nodes:
                 shown = {each.version: each.state for each in await overview(node.engine, node.content)}
                 assert shown == {"1.3.0": "current", "1.2.0": "void", "1.1.0": "void", "1.0.0": "accepted"}
+            assert await nodes[0].content.keeper.prune(3, dry_run=True) == ["1.1.0"], "what can be gone to stays"
 
     asyncio.run(story())
 

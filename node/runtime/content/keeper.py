@@ -40,6 +40,7 @@ from node.runtime.content.serving import Sender
 from node.runtime.content.shapes import Standing, State
 from node.runtime.content.switching import Switching
 from node.runtime.content.telling import Teller
+from node.runtime.content.voided import is_void
 
 if TYPE_CHECKING:
     from node.config import Content
@@ -188,20 +189,23 @@ class Keeper:
 
     async def prune(self, keep: int, dry_run: bool = False) -> list[str]:
         """Drop all but the newest `keep` versions, the current one and the working data's, and what is half-way here
-        and not wanted; says which versions.
+        and not wanted; says which versions. What was rolled back goes before what one can go to.
         """
-        current, applied = self._engine.core.parts.fold.current, self.switching.applied
+        fold, applied = self._engine.core.parts.fold, self.switching.applied
+        current = fold.current
         needed = {current[0]} if current is not None else set()
         needed |= {applied.version} if applied is not None else set()
         wanted = {*self._wants(), *self._bringing}
+        installed = await self.run(self.store.versions)
+        void = {version for version in installed if is_void(fold, version)}
 
         def drop() -> list[Holding]:
             if dry_run:
-                return prunable(self.store, keep, needed)
+                return prunable(self.store, keep, needed, void)
             for key in self.store.unfinished():
                 if key not in wanted:
                     self.store.abandon(key)
-            return prune(self.store, keep, needed)
+            return prune(self.store, keep, needed, void)
 
         dropped = await self.run(drop)
         if not dry_run:
