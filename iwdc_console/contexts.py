@@ -73,7 +73,7 @@ def save(contexts: Contexts) -> None:
     """Write the file whole or not at all. Raises `ContextError`."""
     import tomli_w
 
-    file = path()
+    file = path().resolve()  # a link stays one
     content: dict[str, object] = {} if contexts.current is None else {"current": contexts.current}
     content["contexts"] = {name: {"nodes": list(nodes)} for name, nodes in contexts.nodes.items()}
     draft = file.with_name(f".{file.name}.{os.getpid()}")

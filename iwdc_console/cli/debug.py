@@ -63,10 +63,13 @@ def bundle(
     Example: iwdc-distributed debug bundle /tmp/for-support.tar.gz
     """
     where = options.where(node, context, Format.TABLE, False)
-    seen = gather(target.connect(where.nodes, where.context), config, id)
     path = file or Path(time.strftime("iwdc-bundle-%Y%m%d-%H%M%S.tar.gz"))
+    if path.exists() and not path.is_file():
+        raise Failure(f"{path} is there and no file; expected the name of a file to write")
+    seen = gather(target.connect(where.nodes, where.context), config, id)
+    real = path.resolve()  # a link stays one
     answering = [look for look in seen.looks if look.status is not None]
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = real.with_name(f".{real.name}.{os.getpid()}")
     try:
         with tarfile.open(draft, "w:gz") as archive:
             for name, text in _about(seen):
@@ -75,7 +78,7 @@ def bundle(
                 for files in at_once.map(_of_member, answering):
                     for name, text in files:
                         _add(archive, name, text)
-        draft.replace(path)
+        draft.replace(real)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror or error}; expected a file that can be written") from error
     finally:

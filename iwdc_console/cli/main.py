@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.output import replace_closed
+from iwdc_console.cli.output import escape_unwritable, replace_closed
 from iwdc_console.outcomes import Interrupted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing but `IWDC_DEBUG=1` shows a stack trace."""
     replace_closed()
+    escape_unwritable()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()

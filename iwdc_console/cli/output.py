@@ -3,6 +3,7 @@
 Plain is for `cut` and `awk`: one item per line, fields separated by one tab, no headings, stable order.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +36,7 @@ def write(text: str) -> None:
         drop_unwritable()
         if isinstance(error, BrokenPipeError):
             raise ReaderGone from error
-        raise
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def drop_unwritable() -> None:
@@ -51,6 +52,13 @@ def replace_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  open as long as the process
+
+
+def escape_unwritable() -> None:
+    """What a stream's encoding has no sign for (a name in another script) is escaped, and not the command's end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:

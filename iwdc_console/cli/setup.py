@@ -50,7 +50,8 @@ def carry_out(plan: Plan, new_cluster: bool) -> bool:
     added = all(not isinstance(entry, dict) or entry.get("id") != plan.id for entry in entries)
     if added:
         entries = [*entries, {"id": plan.id, "url": f"http://{plan.listen}{SYNC_PATH}"}]
-    drafted = plan._replace(config=_draft(plan.config), instances=_draft(plan.instances))
+    listed = plan.instances.resolve() if plan.instances.is_symlink() else plan.instances  # a link stays one
+    drafted = plan._replace(config=_draft(plan.config), instances=_draft(listed))
     try:
         _write(drafted, entries)
         data_dir = _checked(plan, drafted).data_dir
@@ -58,7 +59,7 @@ def carry_out(plan: Plan, new_cluster: bool) -> bool:
             _mark_new_cluster(data_dir)
         drafted.config.write_text(_toml(plan), encoding="utf-8")
         if added:
-            drafted.instances.replace(plan.instances)
+            drafted.instances.replace(listed)
         drafted.config.replace(plan.config)
     finally:
         drafted.config.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ def save(key: str, value: str | bool | float) -> Notice | None:
     """Keep one setting; everything else in the file stays. What hinders it is returned."""
     import tomli_w
 
-    file = path()
+    file = path().resolve()  # a link stays one
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else ""
         line = tomli_w.dumps({key: value}).strip()

@@ -32,18 +32,21 @@ def set_in_file(path: Path, name: str, value: str) -> None:
         found = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([Problem(str(path), found, "a configuration file in UTF-8")]) from error
     changed = set_key(text, section, key, literal)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    real = path.resolve()  # a link stays one; what it says is read from where the link is
+    draft, final = (each.with_name(f".{each.name}.{os.getpid()}") for each in (path, real))
     try:
-        draft.write_text(changed, encoding="utf-8")
-        draft.chmod(path.stat().st_mode)
+        for each in (draft, final):
+            each.write_text(changed, encoding="utf-8")
+            each.chmod(real.stat().st_mode)
         load_config(draft, {}, {}, make_id=False)
-        draft.replace(path)
+        final.replace(real)
     except OSError as error:
         raise ConfigError([Problem(str(path), error.strerror or str(error), "a file that can be written")]) from error
     except ConfigError as error:
         raise ConfigError(under_its_name(error.problems, draft, path)) from error
     finally:
         draft.unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
 
 
 def _literal(section: str, key: str, value: str) -> str:

@@ -28,6 +28,16 @@ def test_what_is_saved_is_loaded() -> None:
     assert contexts.load() == SAVED
 
 
+def test_a_link_to_the_file_stays_one(file: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.symlink_to(kept)
+    contexts.save(SAVED)
+    assert file.is_symlink()
+    assert contexts.load() == SAVED
+    assert kept.exists()
+
+
 def test_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert node_urls(None, None) == (DEFAULT_NODE,)
     contexts.save(SAVED)

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import stat
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -336,6 +338,24 @@ def test_a_bundle_holds_what_each_member_says_and_names_who_is_missing(
     assert "iwdc-bundle/instance-A/proposals.json" in names
     assert "iwdc-bundle/instance-B/status.json" in names
     assert "iwdc-bundle/instance-B/locks.missing.txt" in names
+
+
+def test_a_bundle_takes_the_place_of_files_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A device or a folder stays what it is; who runs it may be root."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("linked.tar.gz").symlink_to("kept.tar.gz")
+    with running({}) as node:
+        node.routes.update(cluster_of_two(node.url, node.url))
+        for name in ("pipe", "."):
+            assert main.run(["debug", "bundle", name, "--node", node.url]) == Exit.FAILED
+            assert f"{name} is there and no file" in capsys.readouterr().err
+        assert main.run(["debug", "bundle", "linked.tar.gz", "--node", node.url]) == Exit.DONE
+    assert stat.S_ISFIFO(os.stat("pipe").st_mode)
+    assert tarfile.is_tarfile("kept.tar.gz")
+    assert Path("linked.tar.gz").is_symlink()
 
 
 def test_a_bundle_is_written_whole_or_not_at_all(

@@ -35,6 +35,16 @@ def test_three_inits_make_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("data").exists()
 
 
+def test_a_linked_member_list_stays_linked() -> None:
+    Path("shared.json").write_text("[]")
+    Path("configs/distributed").mkdir(parents=True)
+    linked = Path("configs/distributed/instances.json")
+    linked.symlink_to(Path("shared.json").resolve())
+    assert init("instance-A", 3100) == Exit.DONE
+    assert linked.is_symlink()
+    assert [each["id"] for each in json.loads(Path("shared.json").read_text())] == ["instance-A"]
+
+
 def test_what_is_there_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert init("instance-A", 3100) == Exit.DONE
     before = Path("configs/instance-A.toml").read_bytes(), Path("configs/distributed/instances.json").read_bytes()

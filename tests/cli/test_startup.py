@@ -76,14 +76,14 @@ def test_a_reader_that_goes_away_is_no_error(node: FakeNode) -> None:
 def test_a_full_disk_is_one(node: FakeNode) -> None:
     result = piped(node, "iwdc quorum > /dev/full; echo $?")
     assert result.stdout == "1\n"
-    assert "No space left on device" in result.stderr
+    assert result.stderr == "No space left on device: stdout\n"
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("line", ["iwdc --help", "iwdc completion bash"])
-def test_help_on_a_full_disk_is_one_too(node: FakeNode, line: str) -> None:
+@pytest.mark.parametrize(("line", "where"), [("iwdc --help", ""), ("iwdc completion bash", ": stdout")])
+def test_help_on_a_full_disk_is_one_too(node: FakeNode, line: str, where: str) -> None:
     result = piped(node, f"{line} > /dev/full; echo $?")
-    assert (result.stdout, result.stderr) == ("1\n", "No space left on device\n")
+    assert (result.stdout, result.stderr) == ("1\n", f"No space left on device{where}\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
@@ -100,6 +100,16 @@ def test_an_encoding_without_shapes_still_shows_the_status(node: FakeNode) -> No
     assert "* instance-A" not in result.stdout
     assert "+ instance-A" in result.stdout
     assert result.stdout.isascii()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "koi8-r"])
+def test_a_name_that_an_encoding_has_no_signs_for_is_escaped(node: FakeNode, encoding: str) -> None:
+    node.routes["GET distributed/locks"] = [samples.LOCK | {"resource": "ёлка", "owner": "日本"}]
+    for form in ("table", "plain", "json"):
+        result = piped(node, f"iwdc locks -o {form} | iconv -f {encoding} -t utf-8", PYTHONIOENCODING=encoding)
+        assert "\\u65e5\\u672c" in result.stdout
+        assert ("ёлка" in result.stdout) is (encoding == "koi8-r")
+        assert result.stderr == ""
 
 
 def test_completion_of_a_command_name(node: FakeNode) -> None:

@@ -99,6 +99,19 @@ def test_a_file_that_would_not_be_valid_is_left_alone(tmp_path: Path, name: str,
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_one_and_its_file_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "used").mkdir()
+    kept, used = tmp_path / "kept" / "mine.toml", tmp_path / "used" / "node.toml"
+    kept.write_text('[node]\nid = "a"\ninstances = "instances.json"\n')
+    used.with_name("instances.json").write_text('[{"id": "a", "url": "http://127.0.0.1:3000/distributed/sync"}]')
+    used.symlink_to(kept)
+    set_in_file(used, "timing.lock_ttl", "60")
+    assert used.is_symlink()
+    assert tomllib.loads(kept.read_text())["timing"] == {"lock_ttl": 60}
+    assert len(list(kept.parent.iterdir())) + len(list(used.parent.iterdir())) == 3
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: .*No such file"):
         set_in_file(tmp_path / "none.toml", "quorum.rule", "half")

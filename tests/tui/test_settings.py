@@ -83,6 +83,15 @@ def test_a_choice_is_kept_and_the_rest_stays(file: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["config.toml"]
 
 
+def test_a_link_to_the_file_stays_one(file: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.toml"
+    kept.write_text('theme = "nord"\n')
+    file.symlink_to(kept)
+    assert save("language", "ru") is None
+    assert file.is_symlink()
+    assert tomllib.loads(kept.read_text()) == {"theme": "nord", "language": "ru"}
+
+
 def test_a_file_with_comments_is_left_alone(file: Path) -> None:
     written = "# mine\ntheme = 'nord'   # I like it\n"
     file.write_text(written)
