@@ -55,7 +55,7 @@ def _ended(job: Job, data: object) -> Outcome:
         why = failure(job.reason, job.detail)
         if job.reason in UNDECIDED:
             return Outcome("maybe", text("orders.maybe", why=text("orders.unheard.job")), data)
-        return Outcome("refused", text("orders.refused", why=why), data)
+        return Outcome("refused", f"{text('progress.failed', version=job.version)} {why}", data)
     if job.proposal is not None and job.proposal.state == "rejected":
         return Outcome("refused", text("orders.rejected", why=vote(job.proposal.reason or "")), data)
     return Outcome("done", text("orders.done"), data)

@@ -134,8 +134,9 @@ def roll_back(current: str, version: str, root: str) -> Order:
         state = proposal["state"]
         if state == "rejected":
             raise ClusterRefused(text("orders.rejected", why=vote(proposal.get("reason") or "")), data=proposal)
-        said = text("orders.accepted" if state == "accepted" else "orders.undecided", version=version)
-        return answer._replace(data=proposal | {"detail": said})
+        if state != "accepted":
+            raise OutcomeUnknown(text("orders.undecided", version=version), data=proposal)
+        return answer._replace(data=proposal)
 
     return propose
 

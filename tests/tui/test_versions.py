@@ -228,6 +228,31 @@ def test_a_job_that_the_node_forgot_may_have_happened(monkeypatch: pytest.Monkey
     assert outcome.kind == "maybe"
 
 
+@pytest.mark.parametrize(
+    ("state", "kind", "said"),
+    [
+        ("accepted", "done", "1.4.1 is accepted; the instances switch to it now."),
+        ("rejected", "refused", "Refused: The voters rejected it: stale_base"),
+        ("pending", "maybe", "No verdict yet on 1.4.1: see Proposals."),
+    ],
+)
+def test_what_became_of_going_back_is_told_as_what_it_is(state: str, kind: str, said: str) -> None:
+    proposal = {"kind": "rollback", "from": "1.4.2", "to": "1.4.1", "state": state, "reason": "stale_base"}
+    outcomes = [{"success": True, "status": 200, "data": proposal}]
+    with running({"POST distributed/propose": outcomes}) as fake:
+        outcome = asyncio.run(orders.give([fake.url], orders.roll_back("1.4.2", "1.4.1", "ab12")))
+    assert outcome.kind == kind
+    assert said in outcome.words
+
+
+def test_a_job_that_failed_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = BEGUN | {"phase": "failed", "reason": "damaged", "detail": "2 files; they are fetched again"}
+    with running({"POST snapshots/store": BEGUN, "GET snapshots/jobs/j-1": end}) as fake:
+        monkeypatch.setattr(jobs, "POLL_S", 0.01)
+        outcome, _ = asyncio.run(_followed(fake))
+    assert outcome.words == "1.5.0: failed. 2 files; they are fetched again"
+
+
 # The next version
 
 

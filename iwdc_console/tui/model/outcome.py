@@ -31,6 +31,8 @@ def taken(data: Any) -> str:
         return text(f"outcome.{told['code']}", instance=told.get("instance", ""))
     if "resource" in told and "already" in told:  # a lock was given back, or taken from its holder
         return text("outcome.was_free" if told["already"] else "outcome.released", resource=told["resource"])
+    if told.get("kind") == "rollback":
+        return text("orders.accepted", version=told.get("to", ""))
     return text("orders.done")
 
 

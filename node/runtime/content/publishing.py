@@ -236,7 +236,7 @@ class Publisher:
             await self._keeper.damaged(holding)
             bad = len(found.missing) + len(found.corrupt)
             raise JobFailed(
-                "damaged", f"{bad:,} files of {holding.version} are missing or damaged; they are fetched again"
+                "damaged", f"missing or damaged files of {holding.version}: {bad:,}; they are fetched again"
             )
 
     def holding(self, version: str) -> Holding:
