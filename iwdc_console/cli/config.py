@@ -55,7 +55,7 @@ def show_(
 
 @app.command()
 def validate(config: ConfigFile = None, id: Id = None, instances: Instances = None, sets: Sets = None) -> None:
-    """Check everything; what is wrong goes to stderr with file, line and key, and the exit code is 1.
+    """Check everything. What is wrong goes to stderr with file, line and key, and the exit code is 1.
 
     Example: iwdc-distributed config validate --config configs/node.toml
     """
@@ -104,7 +104,7 @@ def use_context(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Choose the cluster that commands talk to from now on; --node names its nodes the first time.
+    """Choose the cluster that commands talk to from now on. --node names its nodes the first time.
 
     Example: iwdc-distributed config use-context production --node http://10.20.0.11:3000 --node http://10.20.0.12:3000
     """

@@ -41,7 +41,7 @@ def resolve(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Settle an open conflict: the proposal with this key wins everywhere.
+    """Settle a conflict. The proposal with this key wins everywhere.
 
     Example: iwdc-distributed conflicts resolve version:1.2.0 83aa3cbda8d1-13
     """

@@ -56,7 +56,7 @@ def bundle(
     node: Nodes = None,
     context: Context = None,
 ) -> None:
-    """Write what every member says of itself, and what `doctor` makes of it, into a .tar.gz; prints its name.
+    """Write what every member says of itself into a .tar.gz. What `doctor` makes of it is in it too; prints its name.
 
     No keys and no content are in it; names of instances, versions, locks and their owners are.
 

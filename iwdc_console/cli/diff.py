@@ -59,7 +59,7 @@ def publish(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Make the diff, bring it to as many voters as are required, and put it to the vote.
+    """Make the diff and put it to the vote. Before that, as many voters as are required fetch it.
 
     A DIR is read by the node: run it on the machine of the node it talks to.
 

@@ -103,7 +103,7 @@ def replay(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Build the state anew from the events and show its digest; with --node, compare it with the live one.
+    """Build the state anew from the events and show its digest. With --node, compare it with the live one.
 
     Example: iwdc-distributed journal replay data/instance-A --node http://127.0.0.1:3000
     """

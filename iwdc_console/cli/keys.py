@@ -1,5 +1,7 @@
 """`keys`: make signing keys, sign proposals, check signatures (seed 5.3). Works on files alone, no node needed."""
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +35,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="node.toml; by
 
 @app.command()
 def generate(keyfile: KeyFile) -> None:
-    """Make a key pair: the private key into a new file, the public key to stdout.
+    """Make a key pair. The private key goes into a new file, the public key to stdout.
 
     Example: iwdc-distributed keys generate ops.pem
     """
@@ -45,7 +47,12 @@ def generate(keyfile: KeyFile) -> None:
     except KeyProblem as problem:
         raise Failure(str(problem)) from problem
     write(key.public)
-    say(f'Private key in {keyfile}, mode 0600. Every node needs the public one: [security.keys] {keyfile.stem} = "..."')
+    say(f"Private key in {keyfile}, mode 0600. Every node needs the public one, in its node.toml:")
+    say(f'[security.keys]\n{_toml_key(keyfile.stem)} = "{key.public}"')
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 @app.command()
@@ -76,7 +83,7 @@ def sign(
     cluster: Cluster = None,
     config: ConfigFile = None,
 ) -> None:
-    """Sign a proposal: prints the text that --signature of propose-snapshot and propose-diff takes.
+    """Sign a proposal. Prints the text that --signature of propose-snapshot and propose-diff takes.
 
     Example: iwdc-distributed keys sign ops.pem --name ops --cluster iwdc --version 1.2.0 --hash abc123
     """
@@ -105,7 +112,7 @@ def verify(
     cluster: Cluster = None,
     config: ConfigFile = None,
 ) -> None:
-    """Say who signed a proposal; exit code 1 when no configured key did.
+    """Say who signed a proposal. The exit code is 1 when no configured key did.
 
     Example: iwdc-distributed keys verify --version 1.2.0 --hash abc123 --signature ops:jT0G...Qw==
     """

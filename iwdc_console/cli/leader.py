@@ -53,7 +53,7 @@ def elect(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Look at once for a leader that outranks the present one, instead of at the next interval.
+    """Look at once for a leader that outranks the present one. It is looked for every interval anyway.
 
     Example: iwdc-distributed leader elect
     """

@@ -161,7 +161,7 @@ def run(
     node: Nodes = None,
     context: Context = None,
 ) -> None:
-    """Hold a lock while a command runs: take it, renew it, give it back.
+    """Hold a lock while a command runs. It is taken, renewed and given back.
 
     The command finds IWDC_LOCK_RESOURCE, IWDC_LOCK_OWNER and IWDC_LOCK_TOKEN in its environment. If the lock is lost
     the command is ended (TERM, then KILL) before the lease is, and the exit code is 7; else it is the command's own.

@@ -114,7 +114,7 @@ def recover(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Go on after a disk is lost: without the answers of members that will not come back, or with an empty journal.
+    """Go on after a disk is lost. Without members that will not come back, or with an empty journal of its own.
 
     Example: iwdc-distributed node recover --without instance-C --node http://127.0.0.1:3000
     """

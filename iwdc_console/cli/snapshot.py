@@ -40,7 +40,7 @@ def publish(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Publish a folder as a version: every instance ends up with the same bytes, or nothing changes.
+    """Publish a folder as a version. Every instance ends up with the same bytes, or nothing changes.
 
     Run it on the machine of the node it talks to. The content is stored there, brought to as many voters as are
     required, and then put to the vote.
@@ -180,7 +180,7 @@ def rollback(
     output: Output = Format.TABLE,
     json: Json = False,
 ) -> None:
-    """Go back to an earlier version, everywhere: a proposal that the voters decide.
+    """Go back to an earlier version, everywhere. It is a proposal that the voters decide.
 
     Exit codes: 0 accepted, 5 no quorum, 6 rejected, 8 no verdict yet.
 

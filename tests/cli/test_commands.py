@@ -324,6 +324,7 @@ def test_every_command_helps_with_an_example(capsys: pytest.CaptureFixture[str],
     text = capsys.readouterr().out
     assert EXAMPLE.search(text)
     below = text.partition("Commands:")[2]
+    assert "..." not in below  # a summary that is cut says less than a short one
     for sub in [line.split()[0] for line in below.split("\n") if line.startswith("  ") and line[2] != " "]:
         assert main.run([name, sub, "--help"]) == Exit.DONE
         assert EXAMPLE.search(capsys.readouterr().out), (name, sub)

@@ -1,5 +1,6 @@
 """`keys generate|show|sign|verify` (seed 5.3)."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,14 @@ def public(keyfile: Path) -> str:
     return _run("show", keyfile).stdout.strip()
 
 
-def test_generate_prints_the_public_key_alone_on_stdout(tmp_path: Path) -> None:
-    result = _run("generate", tmp_path / "ops.pem")
-    assert result.stdout.strip() == _run("show", tmp_path / "ops.pem").stdout.strip()
-    assert "[security.keys] ops" in result.stderr
-    assert (tmp_path / "ops.pem").stat().st_mode & 0o777 == 0o600
+@pytest.mark.parametrize("name", ["ops", "Иван Петров", 'a"b'])
+def test_generate_prints_the_public_key_alone_on_stdout(tmp_path: Path, name: str) -> None:
+    """And on stderr what can be pasted into node.toml."""
+    result = _run("generate", tmp_path / f"{name}.pem")
+    public = result.stdout.strip()
+    assert public == _run("show", tmp_path / f"{name}.pem").stdout.strip()
+    assert tomllib.loads(result.stderr.partition("node.toml:\n")[2]) == {"security": {"keys": {name: public}}}
+    assert (tmp_path / f"{name}.pem").stat().st_mode & 0o777 == 0o600
 
 
 def test_generate_never_overwrites(keyfile: Path) -> None:
