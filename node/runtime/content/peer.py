@@ -32,6 +32,9 @@ class _Patient(socket.socket):
         super().__init__(connected.family, connected.type, connected.proto, connected.detach())
         self.settimeout(patience_s)
         self._patience_s = patience_s
+        self.waits_since: float | None = None
+        """Since when it is waited for the other end (monotonic s); None: it is not."""
+        self._given_up_s: float | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -40,8 +43,13 @@ class _Patient(socket.socket):
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
         """As the system's. Raises TimeoutError."""
-        began = time.monotonic()
-        count = super().recv_into(buffer, nbytes, flags)
+        began = self.waits_since = time.monotonic()
+        try:
+            count = super().recv_into(buffer, nbytes, flags)
+        finally:
+            self.waits_since = None
+        if self._given_up_s is not None:
+            raise TimeoutError(f"gave nothing for {self._given_up_s:.0f} s, and others have it")
         self._waited_s += time.monotonic() - began
         self._got += count
         if self._waited_s >= self._patience_s:
@@ -49,6 +57,14 @@ class _Patient(socket.socket):
                 raise TimeoutError(f"gave {self._got:,} bytes in {self._waited_s:.0f} s")
             self.begin()
         return count
+
+    def give_up(self, silent_s: float) -> None:
+        """From another thread: wait no longer if nothing has come for so long."""
+        since = self.waits_since
+        if since is not None and (silent := time.monotonic() - since) >= silent_s:
+            self._given_up_s = silent
+            with contextlib.suppress(OSError):
+                self.shutdown(socket.SHUT_RDWR)
 
 
 class Answer:
@@ -84,6 +100,12 @@ class Peer:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+    def give_up(self, silent_s: float) -> None:
+        """From another thread, before it is closed: fail what is asked if nothing has come for so long."""
+        connected = self._connection.sock
+        if isinstance(connected, _Patient):
+            connected.give_up(silent_s)
 
     def manifest(self, key: str, base: str | None, most: int) -> bytes | Changes:
         """The manifest document, or what differs from the one with the key `base`. Raises PeerFailed."""

@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from node.artifacts.blobs import PIECE_BYTES
@@ -34,6 +34,8 @@ THREADS: Final = 2
 FLUSH_S: Final = 0.2
 FLUSH_FILES: Final = 1_000
 READ_BYTES: Final = 512 * 1024
+IDLE_PATIENCE_S: Final = 5.0
+"""A peer that gives nothing for so long is left out once another has nothing left to do: that one can give it."""
 MAX_BAD: Final = 16
 """Wrong files after which a peer is left out of a pull."""
 
@@ -71,6 +73,7 @@ class Pull:
         self._lock = threading.Lock()
         self._work: Work | None = None
         self._fault: Exception | None = None
+        self._giving: set[Peer] = set()
         self.problems = dict(holders.problems)
         self._bad: Counter[str] = Counter()
         self.done_bytes = 0
@@ -136,7 +139,9 @@ class Pull:
         return rebuild(known, changes, self._store.limits)
 
     def _fetch_all(self, incoming: Incoming, holders: Sequence[str]) -> None:
-        self._work = work = Work(incoming, self._older(incoming.manifest.version), self._wrong, self._found)
+        self._work = work = Work(
+            incoming, self._older(incoming.manifest.version), self._wrong, self._found, self._overtake
+        )
         names = [holders[at % len(holders)] for at in range(max(THREADS, len(holders)))]
         all_here = threading.Event()
         flusher = threading.Thread(target=_flush, args=(incoming, all_here), name="flush")
@@ -176,7 +181,7 @@ class Pull:
         """One thread's part of it."""
         buffer = memoryview(bytearray(PIECE_BYTES))
         done: Unit | None = None
-        with Peer(self._members[name]) as peer:
+        with self._giver(name) as peer:
             while not self._stop.is_set() and self._bad[name] < MAX_BAD:
                 unit = None
                 try:
@@ -201,6 +206,24 @@ class Pull:
                 finally:
                     if unit is not None:
                         work.back(unit)
+
+    @contextmanager
+    def _giver(self, name: str) -> Iterator[Peer]:
+        with Peer(self._members[name]) as peer:
+            with self._lock:
+                self._giving.add(peer)
+            try:
+                yield peer
+            finally:
+                with self._lock:
+                    self._giving.remove(peer)
+
+    def _overtake(self, idle: str) -> None:
+        """A peer has nothing to do: what others have long begun to give, and do not, goes back."""
+        with self._lock:
+            for peer in self._giving:
+                if peer.id != idle:
+                    peer.give_up(IDLE_PATIENCE_S)
 
     def _take_pack(self, unpacking: Unpacking, peer: Peer, pack: Pack) -> None:
         """Fetch small files."""

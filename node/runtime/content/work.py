@@ -21,6 +21,7 @@ from node.runtime.content.shapes import Part
 PACK_BYTES: Final = 2 * 1024 * 1024
 PACK_FILES: Final = 1_024
 RUN_BLOCKS: Final = 4
+IDLE_S: Final = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +80,8 @@ class Run:
 Unit = Pack | Run
 OnBad = Callable[[str, str], None]
 """(peer, path): the peer gave wrong bytes for a file."""
+OnIdle = Callable[[str], None]
+"""(peer): there is nothing to fetch from the peer until others have done their part."""
 OnFound = Callable[[int], None]
 """Is told how many bytes of a large file nobody has to give: they were here, or came from an older version."""
 
@@ -92,12 +95,14 @@ class Work:
         older: Mapping[str, tuple[str, FileEntry]],
         on_bad: OnBad,
         on_found: OnFound = lambda _bytes: None,
+        on_idle: OnIdle = lambda _peer: None,
     ) -> None:
         """`older`: paths of large files of an older version -> where the file lies, and its entry."""
         self._incoming = incoming
         self._older = older
         self._on_bad = on_bad
         self._on_found = on_found
+        self._on_idle = on_idle
         self._changed = threading.Condition()
         self._again: deque[Unit] = deque()
         self._fresh = self._units()
@@ -151,16 +156,17 @@ class Work:
         `after`: what the same thread took before. It stays with a large file to its end, so that its hash runs along
         with what comes and nothing is read again; once all files are under way, it helps with another.
         """
-        with self._changed:
-            while not self._ended:
-                unit = self._returned(peer) or self._next(after)
+        while True:
+            with self._changed:
+                unit = None if self._ended else self._returned(peer) or self._next(after)
                 if unit is not None:
                     self._under_way += 1
                     return unit
-                if self._under_way == 0:
+                if self._ended or self._under_way == 0:
                     return None
-                self._changed.wait()
-        return None
+                waited_long = not self._changed.wait(IDLE_S)
+            if waited_long:
+                self._on_idle(peer)
 
     def _returned(self, peer: str) -> Unit | None:
         for unit in self._again:
