@@ -2,6 +2,7 @@
 
 import logging
 import re
+from asyncio import Future
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,8 @@ class Application:
         self._deliveries = Deliveries(engine)
         self._peer_route, _ = self.router.find("POST", PEER_TARGET)
 
-    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered]:
-        """The answer, or a coroutine where it must wait."""
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Future[Response]:
+        """The answer, or a coroutine that must wait for it, or where it will be."""
         if request.target == PEER_TARGET and request.method == "POST":
             return self._delivered(request)
         now = self.engine.now()
@@ -96,7 +97,7 @@ class Application:
         maybe = Maybe("stopping", "the node stopped before it could tell; ask another one")
         return self._uncertain(None, request, self.engine.now(), maybe)
 
-    def _delivered(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def _delivered(self, request: Request) -> Response | Future[Response]:
         # Most of what a node hears: past trace, router and `Call`, which a delivery has no use for.
         try:
             self._pages.refuse(request)

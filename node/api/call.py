@@ -1,6 +1,6 @@
 """One request on its way through a handler, decoded into the types the handler asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from node.api.answers import Refused, Uncertain
@@ -47,7 +47,7 @@ class Call(Generic[QueryT, BodyT]):
 
     async def ask(self, request: CoreRequest, expected: type[AnswerT], wait_s: float = 0.0) -> AnswerT:
         """Put a request to the core. Raises `Refused` or `Uncertain` when it is not answered as `expected`."""
-        answer = await self.put(request, wait_s)
+        (answer,) = await self.put_all((request,), wait_s)
         match answer:
             case Refusal():
                 raise Refused(answer)
@@ -57,11 +57,10 @@ class Call(Generic[QueryT, BodyT]):
             raise TypeError(f"{type(request).__name__} was answered with {type(answer).__name__}")
         return answer
 
-    async def put(self, request: CoreRequest, wait_s: float = 0.0) -> Answer:
-        """Put a request to the core. The core gives up in time by itself; this is the last bound behind it."""
-        return (await self.put_all((request,), wait_s))[0]
+    def put_all(self, requests: Sequence[CoreRequest], wait_s: float) -> Awaitable[list[Answer]]:
+        """Put requests to the core at once; their answers in the same order.
 
-    async def put_all(self, requests: Sequence[CoreRequest], wait_s: float) -> list[Answer]:
-        """Put many requests to the core at once; their answers in the same order."""
+        The core gives up in time by itself; the bound here is the last one behind it.
+        """
         timeout_s = PATIENCE * self.engine.settings.timing.heartbeat_timeout + wait_s
-        return await self.engine.call_all(requests, timeout_s)
+        return self.engine.call_all(requests, timeout_s)

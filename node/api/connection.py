@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
         self.client = ""
         self.served = 0
         self.current: Request | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Future[Any] | None = None
         self.streaming = False
         self.queue: deque[Request | Rejected] = deque()
         self.reading = True
@@ -246,9 +246,20 @@ class Connection(asyncio.Protocol):
         answer = self.app.handle(item)
         if isinstance(answer, Response):
             self._write(answer, close=not item.keep_alive, bodyless=item.method == "HEAD")
+            return
+        self.current = item
+        if isinstance(answer, asyncio.Future):
+            self.task = answer
+            answer.add_done_callback(self._answered)
         else:
-            self.current = item
             self.task = self.loop.create_task(self._finish(item, answer))
+
+    def _answered(self, answer: asyncio.Future[Response]) -> None:
+        """Write what came without a task of ours, as most of what members are answered does."""
+        request = self.current
+        if request is not None and not answer.cancelled() and not self.transport.is_closing():
+            self._write(answer.result(), close=not request.keep_alive)
+            self._next()
 
     async def _finish(self, request: Request, answer: Stream | Bulk | Coroutine[Any, Any, Answered]) -> None:
         result = answer if isinstance(answer, Stream | Bulk) else await answer
@@ -258,6 +269,9 @@ class Connection(asyncio.Protocol):
             await self._bulk(request, result)
         else:
             await self._stream(request, result)
+        self._next()
+
+    def _next(self) -> None:
         self.task = self.current = None
         if self.phase == IDLE:
             self.since = self.loop.time()

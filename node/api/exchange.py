@@ -1,5 +1,6 @@
 """What passes between the HTTP server and what it serves: requests, answers, and the bounds of both."""
 
+from asyncio import Future
 from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -111,8 +112,8 @@ Answered = Response | Stream | Bulk
 class App(Protocol):
     """What answers requests. None of its functions may raise."""
 
-    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered]:
-        """The answer, or a coroutine where it must wait."""
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Future[Response]:
+        """The answer, or a coroutine that must wait for it, or where it will be."""
 
     def max_body(self, target: bytes) -> int:
         """How many bytes of body the target takes."""

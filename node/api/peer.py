@@ -1,7 +1,7 @@
 """What members say to one another: one msgpack `Envelope` in, one or none out."""
 
-from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any
+from asyncio import Future
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Deliveries:
         self._id, self._cluster = settings.id, settings.cluster
         self._senders = frozenset(member.id for member in settings.members) - {settings.id}
 
-    def take(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def take(self, request: Request) -> Response | Future[Response]:
         """Take in a delivery (msgpack, not JSON). Raises `Refused` for what is not for us."""
         given = request.headers.get(b"content-type", b"")
         if given != CONTENT_TYPE:
@@ -57,20 +57,13 @@ class Deliveries:
         if envelope.sender not in self._senders:
             detail = f"{envelope.sender!r} is no other member here"
             raise Refused(Refusal("unknown_instance", detail, "sender"), FORBIDDEN)
-        answer = self._deliver(envelope)
-        if answer is None or isinstance(answer, Envelope):
-            return _response(answer)
-        return _later(answer)
+        return self._deliver(envelope, _response)
 
 
 async def peer(call: Call[None, None]) -> Response:
     """Take in a member's delivery (msgpack, not JSON)."""
     answer = Deliveries(call.engine).take(call.request)
     return answer if isinstance(answer, Response) else await answer
-
-
-async def _later(answer: Awaitable[Envelope | None]) -> Response:
-    return _response(await answer)
 
 
 def _response(answer: Envelope | None) -> Response:

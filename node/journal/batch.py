@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -140,5 +141,10 @@ class Batch:
 def _inserts(head: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[Statement]:
     for at in range(0, len(rows), MOST_ROWS):
         some = rows[at : at + MOST_ROWS]
-        row = f"({', '.join('?' * len(some[0]))})"
-        yield head + ", ".join([row] * len(some)), tuple(chain.from_iterable(some))
+        yield _insert(head, len(some), len(some[0])), tuple(chain.from_iterable(some))
+
+
+@cache
+def _insert(head: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return head + ", ".join([row] * rows)

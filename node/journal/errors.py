@@ -14,8 +14,6 @@ JournalError
 
 import shlex
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -89,15 +87,22 @@ _PRIMARY = 0xFF
 """SQLite's extended result codes carry the primary one in the low byte."""
 
 
-@contextmanager
-def typed(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the rows of the journal at `path` complain about into the errors above."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translated(path, error) from error
-    except (Damaged, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise JournalCorrupt(path, str(error)) from error
+class Typed:
+    """Turns what SQLite and the rows of the journal at `path` complain about within it into the errors above."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _translated(self._path, error) from error
+        if isinstance(error, Damaged | msgspec.DecodeError | UnicodeDecodeError):
+            raise JournalCorrupt(self._path, str(error)) from error
 
 
 def _translated(path: Path, error: sqlite3.Error) -> JournalError:

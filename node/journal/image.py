@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from node.journal.errors import Damaged, typed
+from node.journal.errors import Damaged, Typed
 from node.journal.rows import EVENT_COLUMNS, ControlRow, EventRow, Latest, StateRow, read_entry, read_event, read_state
 from node.protocol.control_state import apply_entry
 from node.protocol.events import Event
@@ -125,7 +125,7 @@ class Events:
         for row in read_rows(self._fetch):
             journal = self._names.get(row[1])
             if journal is None or row[2] > self._floor.get(journal, 0):
-                with typed(self._path):
+                with Typed(self._path):
                     event = read_event(row, journal)
                 yield event
 

@@ -14,7 +14,7 @@ import msgspec
 
 from node.journal import schema, wal
 from node.journal.directory import is_held, last_start
-from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, typed
+from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, Typed
 from node.journal.image import END, Events, damage, read_image, read_journals, read_page
 from node.protocol.events import Event
 from node.protocol.settings import Limits, Strategy
@@ -98,7 +98,7 @@ def _verified(path: Path) -> Report:
     live = not resting
     with _looking_at(path) as conn:
         try:
-            with typed(path):
+            with Typed(path):
                 for problem in damage(conn, seen):
                     problems.append(problem)
                     if len(problems) == MAX_PROBLEMS:
@@ -156,7 +156,7 @@ def _replayed(path: Path, strategy: Strategy, limits: Limits) -> Replay:
     events = 0
     with _looking_at(path) as conn:
         schema.format_of(conn, path)
-        with typed(path):
+        with Typed(path):
             floor = read_image(conn).durable.floor
         if floor is not None:
             fold.reset(floor.vector, floor.state)
@@ -168,7 +168,7 @@ def _replayed(path: Path, strategy: Strategy, limits: Limits) -> Replay:
 
 
 def _events(conn: sqlite3.Connection, path: Path) -> Events:
-    with typed(path):
+    with Typed(path):
         names = {number: journal for journal, number in read_journals(conn).items()}
         floor = read_image(conn).floor
     return Events(path, lambda after: read_page(conn, after, END), names, floor)
@@ -199,7 +199,7 @@ def _at_rest(path: Path) -> Iterator[bool]:
 def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise DirectoryFault(f"{path}: no journal; expected the data directory of a node that has run")
-    with _at_rest(path) as resting, typed(path):
+    with _at_rest(path) as resting, Typed(path):
         conn = schema.connect_reader(path, at_rest=resting and not wal.has_content(path))
         try:
             conn.execute("BEGIN")

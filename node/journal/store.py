@@ -20,7 +20,7 @@ from typing import Self, TypeVar
 from node.journal import schema, wal
 from node.journal.batch import Batch, Tip
 from node.journal.directory import DirectoryLock, sync_directory
-from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, typed
+from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, Typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow
@@ -77,7 +77,7 @@ class Journal:
         lock = DirectoryLock.take(path.parent)
         connections: list[sqlite3.Connection] = []
         try:
-            with typed(path):
+            with Typed(path):
                 if path.exists() and path.stat().st_size > 0:
                     # Looked at before anything can write to it: a file that is refused stays as it was found.
                     with closing(schema.connect_reader(path)) as conn:
@@ -146,7 +146,7 @@ class Journal:
         self._require_open()
         self._require_place()
         batch = Batch(self._writer, self._tip.copy(), self._known)
-        with typed(self.path):
+        with Typed(self.path):
             self._write(batch, records)
         self._tip = batch.tip
         self._control = _advanced(self._control, records)
@@ -247,7 +247,7 @@ class Journal:
         return self._read(lambda conn: read_page(conn, after, upto))
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._reading, typed(self.path):
+        with self._reading, Typed(self.path):
             self._require_open()
             return work(self._reader)
 

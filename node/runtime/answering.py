@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from node.protocol.messages import Envelope
 from node.runtime.peers import Link
@@ -9,21 +11,31 @@ from node.runtime.peers import Link
 DELIVERY_WAIT_S = 0.050
 """How long a peer's delivery waits for the commit it caused before it is answered without it."""
 
+AnswerT = TypeVar("AnswerT")
+
 
 class _Delivery:
     """A peer's delivery whose answer waits for the commit of `number`."""
 
-    __slots__ = ("answer", "due", "link", "number")
+    __slots__ = ("answer", "answered", "due", "link", "number")
 
-    def __init__(self, number: int, link: Link, answer: asyncio.Future[Envelope | None], due: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        link: Link,
+        answered: Callable[[Envelope | None], Any],
+        answer: asyncio.Future[Any],
+        due: float,
+    ) -> None:
         self.number = number
         self.link = link
+        self.answered = answered
         self.answer = answer
         self.due = due
 
     def finish(self) -> None:
         if not self.answer.done():
-            self.answer.set_result(self.link.take())
+            self.answer.set_result(self.answered(self.link.take()))
 
 
 class Deliveries:
@@ -34,10 +46,10 @@ class Deliveries:
         self._waiting: deque[_Delivery] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def hold(self, link: Link, number: int) -> asyncio.Future[Envelope | None]:
-        """What then waits for that peer, once the commit of `number` is on disk, or it took too long."""
-        answer: asyncio.Future[Envelope | None] = self._loop.create_future()
-        self._waiting.append(_Delivery(number, link, answer, self._loop.time() + DELIVERY_WAIT_S))
+    def hold(self, link: Link, number: int, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
+        """What then waits for that peer, as `answered` tells it: when the commit of `number` is on disk, or is late."""
+        answer: asyncio.Future[AnswerT] = self._loop.create_future()
+        self._waiting.append(_Delivery(number, link, answered, answer, self._loop.time() + DELIVERY_WAIT_S))
         if self._timer is None:
             self._timer = self._loop.call_later(DELIVERY_WAIT_S, self._overdue)
         return answer

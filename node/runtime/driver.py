@@ -13,9 +13,9 @@ import math
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -72,6 +72,8 @@ SHIP_BYTES = 1024 * 1024
 
 Dependent = Send | Reply | Emit | Install | Apply
 """Effects that wait for the disk."""
+
+AnswerT = TypeVar("AnswerT")
 
 _message_encoder = msgspec.msgpack.Encoder()
 
@@ -163,18 +165,21 @@ class Engine:
             return [Refusal("stopping", "the node does not serve; ask another one")] * len(requests)
         return await self._calls.put(requests, timeout_s)
 
-    def deliver(self, envelope: Envelope) -> Envelope | Awaitable[Envelope | None] | None:
+    def deliver(
+        self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]
+    ) -> AnswerT | asyncio.Future[AnswerT]:
         """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.
 
         What is in a hurry and need not wait for that commit is the answer: it would need a delivery of its own.
-        The messages of the answer are already encoded (`msgspec.Raw`): encode the envelope, do not read it.
+        `answered` makes the answer of what waits. Its messages are already encoded (`msgspec.Raw`): encode the
+        envelope, do not read it.
         """
         if not self._running:
-            return None
+            return answered(None)
         link = self._links.get(envelope.sender)
         if link is None:
             self.received(envelope)
-            return None
+            return answered(None)
         urgent, pressing = self._disk.urgent, link.pressing
         link.heard()
         try:
@@ -182,8 +187,8 @@ class Engine:
         finally:
             link.answering = False
         if self._disk.urgent == urgent or link.pressing > pressing or not self._running:
-            return link.take()
-        return self._deliveries.hold(link, self._disk.urgent)
+            return answered(link.take())
+        return self._deliveries.hold(link, self._disk.urgent, answered)
 
     def step(self, input: Input) -> None:
         """Give the core an input and carry out what follows."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from node.observability.metrics import Metrics
 from node.observability.traces import TraceRing
@@ -45,6 +45,7 @@ from node.protocol.shapes import (
 )
 from node.runtime.bus import Bus
 
+AnswerT = TypeVar("AnswerT")
 SETTINGS = Settings(
     id="instance-A",
     cluster="catalogue",
@@ -261,9 +262,15 @@ class StandIn:
                 self.cancelled.set()
         return [self._answer(request) for request in requests]
 
-    async def deliver(self, envelope: Envelope) -> Envelope | None:
+    def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
         self.delivered.append(envelope)
-        return self.replies.pop(0) if self.replies else None
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[AnswerT] = loop.create_future()
+        if self.never:
+            answer.add_done_callback(lambda _: self.cancelled.set())
+        else:
+            loop.call_soon(answer.set_result, answered(self.replies.pop(0) if self.replies else None))
+        return answer
 
     def step(self, input: Input) -> None:
         self.stepped.append(input)

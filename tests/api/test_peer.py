@@ -7,7 +7,7 @@ import pytest
 
 from node.protocol.messages import Envelope, Mark, TimeProbe
 from node.protocol.records import FORMAT
-from tests.api.wire import run, served
+from tests.api.wire import run, served, soon, until
 
 TARGET = "/api/v1/distributed/peer"
 KIND = "application/x-iwdc-envelope"
@@ -15,6 +15,9 @@ MARK = Mark(1, 1, 0, 0)
 ENVELOPE = Envelope(FORMAT, "catalogue", "d", "instance-B", "instance-A", "boot", "j-B", 5, MARK, None, (TimeProbe(1),))
 changed = msgspec.structs.replace
 pack = msgspec.msgpack.encode
+DELIVERY = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+    TARGET.encode(), KIND.encode(), len(pack(ENVELOPE)), pack(ENVELOPE),
+)  # fmt: skip
 
 
 def test_a_delivery_is_answered_with_what_waits_or_with_nothing() -> None:
@@ -30,6 +33,31 @@ def test_a_delivery_is_answered_with_what_waits_or_with_nothing() -> None:
             assert (answer.status, answer.headers["content-type"]) == (200, KIND)
             assert msgspec.msgpack.decode(answer.body, type=Envelope) == back
             assert world.engine.delivered == [ENVELOPE, ENVELOPE]
+
+    run(body)
+
+
+def test_deliveries_that_come_at_once_are_answered_in_their_order() -> None:
+    async def body() -> None:
+        async with served() as world:
+            world.engine.replies = [changed(ENVELOPE, number=number) for number in (1, 2, 3)]
+            client = await world.client()
+            client.send(3 * DELIVERY)
+            answers = [await client.answer() for _ in range(3)]
+            assert [msgspec.msgpack.decode(each.body, type=Envelope).number for each in answers] == [1, 2, 3]
+
+    run(body)
+
+
+def test_a_member_that_goes_away_is_not_waited_for() -> None:
+    async def body() -> None:
+        async with served() as world:
+            world.engine.never = True
+            client = await world.client()
+            client.send(DELIVERY)
+            await until(lambda: world.engine.delivered == [ENVELOPE])
+            client.close()
+            await soon(world.engine.cancelled.wait())
 
     run(body)
 

@@ -31,8 +31,8 @@ def envelope(sender: str, to: str, *messages: Message, number: int = 0) -> Envel
 
 async def delivered(node: Engine, envelope: Envelope) -> Envelope | None:
     """Deliver as a peer does, and give the answer."""
-    answer = node.deliver(envelope)
-    return answer if answer is None or isinstance(answer, Envelope) else await answer
+    answer = node.deliver(envelope, lambda waiting: waiting)
+    return await answer if isinstance(answer, asyncio.Future) else answer
 
 
 class ScriptedCore:
