@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from node.api.server import ApiServer
+from node.api.server import ApiServer, make_room_for_connections
 from node.artifacts.errors import ContentError
 from node.artifacts.system import give_back_memory
 from node.config import Config
@@ -353,6 +353,7 @@ def run_node(config: Config) -> int:
     """
     faulthandler.enable()
     give_back_memory()
+    make_room_for_connections()
     try:
         import uvloop
     except ImportError:

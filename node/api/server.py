@@ -1,6 +1,7 @@
 """The API of a node, listening."""
 
 import resource
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from node.api.app import Application
@@ -15,6 +16,18 @@ OWN_FILES = 256
 """Files that the journal, the log and the links to other members may need."""
 IDLE_TIMEOUTS = 3
 """Heartbeat time-outs that a peer's connection may be silent for."""
+
+
+def make_room_for_connections() -> None:
+    """Let this process open as many files as a node may need, as far as the system allows. Many shells start programs
+    with 256, though more are allowed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OWN_FILES + ApiLimits().max_connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with suppress(ValueError, OSError):  # some kernels allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 class ApiServer:

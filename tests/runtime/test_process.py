@@ -1,5 +1,6 @@
 """A node as a process of its own: ready line, orders by signal, exit codes."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from node.api.exchange import ApiLimits
+from node.api.server import OWN_FILES
 from tests.ports import claimed
 from tests.runtime.scripted import DEADLINE_S
 
@@ -55,6 +58,22 @@ def test_it_says_when_it_is_ready_and_stops_on_order(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=DEADLINE_S)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux tells of another process")
+def test_it_may_open_more_files_than_its_shell_grants(tmp_path: Path) -> None:
+    """As many as its connections need, though not more than the system allows."""
+    program = (
+        "import resource\n_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))\n" + RUN
+    )
+    with claimed(1) as [port], node_process(tmp_path, port, program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        least = OWN_FILES + ApiLimits().max_connections
+        wanted = least if hard == resource.RLIM_INFINITY else min(least, hard)
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == wanted
 
 
 def test_a_bug_ends_it_with_its_reason_as_the_last_line(tmp_path: Path) -> None:
