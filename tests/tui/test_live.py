@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from contextlib import aclosing
 from itertools import pairwise
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iwdc_console.tui.model.observation import Observation
+from iwdc_console.tui.model.observation import Observation, PartName
 from iwdc_console.tui.source import live
 from iwdc_console.tui.source.answers import BadAnswer, decode
 from iwdc_console.tui.source.events import MAX_MESSAGE_BYTES, messages
@@ -198,6 +199,58 @@ def test_every_member_is_asked_for_its_clock_and_the_leader_for_its_lease() -> N
     assert [each.instance for each in seen.clocks.value] == ["instance-B"], "A cannot be reached, C is not asked"
     assert seen.leader is not None
     assert (seen.leader.value.lease_remaining_ms, seen.leader.value.lease_ms) == (900, 1_500)
+
+
+@pytest.mark.parametrize("part", ["trace", "clocks"])
+def test_a_member_that_hangs_is_not_waited_for(part: PartName) -> None:
+    over, began = threading.Event(), list[int]()
+
+    def hang(asked: Asked) -> Any:
+        began.append(len(fake.requests("GET distributed/status")))
+        over.wait(DEADLINE_S)
+        raise Hang
+
+    spans = [{"id": "s1", "instance": "instance-A", "name": "VOTE", "startMs": 1.0, "durationMs": 2.0}]
+    path = {"trace": "GET distributed/traces/t1", "clocks": "GET distributed/drift"}[part]
+    with running({path: hang}) as hanging:
+        members = [{"id": "instance-C", "url": hanging.url, "status": "healthy"}]
+        told = STATUS | {"instances": members}
+        answers: dict[str, Any] = {"GET distributed/status": told, "GET distributed/traces/t1": spans}
+        with running(node() | answers) as fake:
+            members.append({"id": "instance-A", "url": fake.url, "status": "healthy"})
+            source = LiveSource([fake.url], poll_s=0.01)
+            source.want(frozenset({part}))
+            source.look_at_trace("t1")
+
+            def goes_on(one: Observation) -> bool:
+                begun = bool(began) and (part == "clocks" or one.trace is not None)
+                return begun and len(fake.requests("GET distributed/status")) - began[-1] > 3
+
+            seen = until(source, goes_on)
+            assert seen.link.up
+            if seen.trace is not None:
+                assert [span.id for span in seen.trace.value.spans] == ["s1"]
+                assert seen.trace.value.missing == ("instance-C",)
+            over.set()
+
+
+def test_a_node_that_asks_the_others_for_long_is_not_waited_for() -> None:
+    over, began = threading.Event(), list[int]()
+
+    def slow(asked: Asked) -> Any:
+        began.append(len(fake.requests("GET distributed/status")))
+        over.wait(DEADLINE_S)
+        return []
+
+    with running(node() | {"GET snapshots": slow}) as fake:
+        source = LiveSource([fake.url], poll_s=0.01)
+        source.want(frozenset({"versions"}))
+
+        def goes_on(one: Observation) -> bool:
+            return bool(began) and len(fake.requests("GET distributed/status")) - began[-1] > 3
+
+        until(source, goes_on)
+        over.set()
 
 
 def test_only_what_the_screen_needs_is_asked() -> None:

@@ -3,10 +3,14 @@
 One node is asked at a time. When it does not answer, the next one is, given nodes first, then the members that the
 cluster itself named; when none does, all are tried again after a pause that doubles up to `LONGEST_PAUSE_S`. What was
 known stays, with the time it was received. The next poll is armed only after the last one ended.
+
+What takes as long as the slowest member does is asked for aside: one that hangs holds up neither the poll nor what the
+others say.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
@@ -51,6 +55,10 @@ CHOSEN = ("summary", "comparison")
 """Parts that tell of a version that was chosen."""
 GATHERED = ("trace", "clocks")
 """Parts that every member has a piece of."""
+SLOW = frozenset({"versions"})
+"""Parts for which a node asks all the others."""
+GRACE_S = 0.5
+"""What the others say is shown when a member takes longer to answer."""
 COMPARE_TIMEOUT_S = 30.0
 """A node reads all files that differ."""
 
@@ -85,7 +93,8 @@ class LiveSource:
         self._then: dict[PartName, Part[Status]] = {}
         """The status when a part was last received."""
         self._version, self._base = "", ""
-        self._comparing: asyncio.Task[None] | None = None
+        self._aside: dict[PartName, asyncio.Task[None]] = {}
+        """What is asked for aside, or was."""
         self._now = asyncio.Event()
         self._changed = asyncio.Event()
         self._pause_s = 0.0
@@ -105,6 +114,8 @@ class LiveSource:
 
     def look_at_trace(self, trace: str) -> None:
         """Gather this trace from all members, beginning now."""
+        if trace != self._trace:
+            self._forget("trace")
         self._trace = trace
         self._now.set()
 
@@ -124,21 +135,31 @@ class LiveSource:
     def look_at_version(self, version: str, base: str = "") -> None:
         """Ask for this version, and for what differs from `base`, beginning now."""
         self._version, self._base = version, base
-        self._forget_comparison()
+        self._forget("comparison")
         troubles = {part: why for part, why in self._observation.troubles.items() if part not in CHOSEN}
         self._observation = msgspec.structs.replace(self._observation, troubles=troubles)
         self._now.set()
 
-    def _forget_comparison(self) -> None:
-        if self._comparing is not None:
-            self._comparing.cancel()
-            self._comparing = None
+    def _forget(self, name: PartName) -> None:
+        task = self._aside.pop(name, None)
+        if task is not None:
+            task.cancel()
+
+    def _set_aside(self, name: PartName, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Have something done beside the poll, unless it still is from last time."""
+        before = self._aside.get(name)
+        if before is not None:
+            if not before.done():
+                return
+            before.result()  # a fault of ours ends the poll
+        task = self._aside[name] = asyncio.create_task(work())
+        task.add_done_callback(lambda _: self._changed.set())
 
     def retry(self) -> None:
         """Ask now, for everything."""
         self._then.clear()
         if "comparison" in self._observation.troubles:
-            self._forget_comparison()
+            self._forget("comparison")
         self._pause_s = 0.0
         self._now.set()
 
@@ -158,8 +179,11 @@ class LiveSource:
                 await asyncio.sleep(PUBLISH_S - GATHER_S)
         finally:
             poll.cancel()
-            self._forget_comparison()
             await asyncio.gather(poll, follower.stop(), return_exceptions=True)
+            aside, self._aside = self._aside, {}
+            for task in aside.values():
+                task.cancel()
+            await asyncio.gather(*aside.values(), return_exceptions=True)
             await client.close()
 
     async def _poll(self, client: Connections, follower: Follower) -> None:
@@ -173,11 +197,15 @@ class LiveSource:
                         then = self._then.get(name)
                         same = then.value if then is not None and then.node == node else None
                         if worth_asking(name, self._observation, same, self._clock.mono_s()):
-                            await self._ask_part(client, self._knowing(name), name)
+                            ask = partial(self._ask_part, client, self._knowing(name), name)
+                            if name in SLOW:
+                                self._set_aside(name, ask)
+                            else:
+                                await ask()
                     if "clocks" in self._wanted:
-                        await self._gather_clocks(client)
+                        self._set_aside("clocks", partial(self._gather_clocks, client))
                     if self._trace and "trace" in self._wanted:
-                        await self._gather_trace(client, self._trace)
+                        self._set_aside("trace", partial(self._gather_trace, client, self._trace))
                     if self._version and "summary" in self._wanted:
                         await self._describe(client, node)
                     self._changed.set()
@@ -253,11 +281,10 @@ class LiveSource:
         """The chosen version, and what it differs in: that is asked for once, for it is work for the node."""
         path = f"snapshots/{quote(self._version, safe='')}"
         await self._ask_part(client, node, "summary", f"{path}/summary")
-        if self._base and self._comparing is None:
+        if self._base and "comparison" not in self._aside:
             asked = f"{path}/changes?base={quote(self._base, safe='')}"
-            part = self._ask_part(client, node, "comparison", asked, COMPARE_TIMEOUT_S)
-            self._comparing = asyncio.create_task(part)
-            self._comparing.add_done_callback(lambda _: self._changed.set())
+            ask = partial(self._ask_part, client, node, "comparison", asked, COMPARE_TIMEOUT_S)
+            self._set_aside("comparison", ask)
 
     async def _ask_part(
         self,
@@ -297,15 +324,28 @@ class LiveSource:
         self._observation = msgspec.structs.replace(self._observation, clocks=part)
 
     async def _gather_trace(self, client: Connections, trace: str) -> None:
-        """The spans of a trace on every member; who did not answer is told."""
+        """The spans of a trace on every member; who did not answer, or not yet, is told."""
         status = self._observation.status
         members = [item for item in status.value.instances if _root(item)] if status else []
-        answers = await asyncio.gather(*(_spans(client, _root(item), trace) for item in members))
-        spans = {span.id: span for found in answers if found is not None for span in found}
-        missing = tuple(item.id for item, found in zip(members, answers, strict=True) if found is None)
+        asked = {item.id: asyncio.create_task(_spans(client, _root(item), trace)) for item in members}
+        try:
+            late = (await asyncio.wait(asked.values(), timeout=GRACE_S))[1] if asked else ()
+            self._show_trace(trace, asked)
+            if late:
+                await asyncio.wait(late)
+                self._show_trace(trace, asked)
+        finally:
+            for task in asked.values():
+                task.cancel()
+
+    def _show_trace(self, trace: str, asked: "Mapping[str, asyncio.Task[tuple[Span, ...] | None]]") -> None:
+        answers = {id_: task.result() if task.done() else None for id_, task in asked.items()}
+        spans = {span.id: span for found in answers.values() if found is not None for span in found}
+        missing = tuple(id_ for id_, found in answers.items() if found is None)
         whole = Trace(trace, tuple(sorted(spans.values(), key=lambda span: span.start_ms)), missing)
         part = Part(whole, self._observation.link.node, self._clock.mono_s(), int(self._clock.wall_ms()))
         self._observation = msgspec.structs.replace(self._observation, trace=part)
+        self._changed.set()
 
     def _take_events(self, part: Part) -> None:  # type: ignore[type-arg]
         self._observation = msgspec.structs.replace(self._observation, events=part)
