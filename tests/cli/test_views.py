@@ -92,6 +92,16 @@ metric                    labels       value
 distributed_votes_total   type=accept     12
 distributed_active_locks                 1.5"""
 
+FAR_OFF = """\
+instance-B is +2 h ± 0.6 ms against instance-A, +1.5 ppm, measured 20 s ago
+
+instance    against the leader
+instance-B                +2 h
+instance-C           -56 d 3 h"""
+
+NO_DRIFT = """\
+instance-B is +0.0 ms ± 0.6 ms against instance-A, +1.5 ppm, measured 20 s ago"""
+
 GOLDEN: list[tuple[Table, Any, str]] = [
     (cluster.status_table, samples.STATUS, STATUS),
     (cluster.quorum_table, samples.QUORUM, "● Quorum sufficient: 2 of 3 healthy, 2 needed, may lose 0"),
@@ -107,6 +117,12 @@ GOLDEN: list[tuple[Table, Any, str]] = [
         "○ No leader (term 4). Locks wait for one.",
     ),
     (cluster.drift_table, samples.DRIFT, DRIFT),
+    (
+        cluster.drift_table,
+        samples.DRIFT | {"offsetMs": 7_200_000.2, "peers": {"instance-B": 7_200_000.2, "instance-C": -4_849_200_000.0}},
+        FAR_OFF,
+    ),
+    (cluster.drift_table, samples.DRIFT | {"offsetMs": -0.04, "peers": {}}, NO_DRIFT),
     (decisions.locks_table, samples.LOCKS, LOCKS),
     (decisions.locks_table, [], "No locks are held."),
     (decisions.proposals_table, [samples.proposal(), samples.DIFF], PROPOSALS),

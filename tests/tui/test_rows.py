@@ -123,6 +123,7 @@ def test_durations_have_one_shape_each(ms: float | None, words: str) -> None:
 def test_ages_are_tenths_and_offsets_have_signs() -> None:
     assert (age(3), age(-5), age(None)) == ("0.0 s", "0.0 s", "–")
     assert (offset(3.2), offset(-11.4), offset(0.2), offset(None)) == ("+3 ms", "-11 ms", "0 ms", "–")
+    assert (offset(9_999.0), offset(7_200_000.2), offset(-14_700_000.0)) == ("+9999 ms", "+2h 00m", "-4h 05m")
 
 
 def test_history_is_bounded_and_forgets_who_left() -> None:

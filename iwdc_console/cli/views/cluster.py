@@ -119,7 +119,8 @@ def drift_table(data: dict[str, Any], screen: Screen) -> str:
         rate = f", {data['ratePpm']:+.1f} ppm" if data.get("ratePpm") is not None else ""
         when = f", measured {duration(data['ageMs'])} ago" if data.get("ageMs") is not None else ""
         head = screen.note(
-            f"{data['instance']} is {data['offsetMs']:+.1f} ms{bound} against {data['reference']}{rate}{when}"
+            f"{data['instance']} is {milliseconds(data['offsetMs'], signed=True)}{bound} against "
+            f"{data['reference']}{rate}{when}"
         )
     parts = [head]
     if data.get("suspect"):

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from iwdc_console.cli import output, table
 from iwdc_console.cli.table import Cell, Column, Toned
-from iwdc_console.cli.text import age, fit, safe, wrap
+from iwdc_console.cli.text import age, duration, fit, safe, wrap
 
 HASH_CELLS = 16
+LONG_MS = 10_000
+"""From here on a tenth of a millisecond is of no interest."""
 _SHAPES = {"healthy": "●", "degraded": "◐", "unreachable": "○", "leader": "★"}
 _ASCII_SHAPES = {"healthy": "+", "degraded": "~", "unreachable": "o", "leader": "*"}
 _TONES = {
@@ -85,11 +87,12 @@ def count(number: int, noun: str) -> str:
 
 
 def milliseconds(value: Any, signed: bool = False) -> str:
-    """A measured number of ms, `-` when there is none."""
+    """A measured number of ms, `-` when there is none; from ten seconds on as people say it (`+2 h`)."""
     if value is None:
         return "-"
     shown = round(value, 1) + 0.0  # never -0.0
-    return f"{shown:+.1f} ms" if signed else f"{shown:.1f} ms"
+    sign = "" if shown < 0 or not signed else "+"
+    return f"{sign}{duration(shown)}" if abs(shown) >= LONG_MS else f"{sign}{shown:.1f} ms"
 
 
 def short_hash(digest: str) -> str:

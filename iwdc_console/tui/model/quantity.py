@@ -39,7 +39,9 @@ def milliseconds(ms: float | None) -> str:
 
 
 def offset(ms: float | None) -> str:
-    """A clock's offset in a cell, with its sign: `+3 ms`."""
+    """A clock's offset in a cell, with its sign: `+3 ms`, `-4h 05m`."""
+    if ms is not None and abs(ms) >= 10 * _S:
+        return ("+" if ms > 0 else "-") + _coarse(abs(ms))
     return NONE if ms is None else text("unit.ms", value=number(ms, signed=True, grouped=False) if round(ms) else "0")
 
 
