@@ -9,7 +9,7 @@ from iwdc_console.cli.failures import HOW_TO_SIGN, NO_QUORUM_REASONS, WHO_IS_MIS
 from iwdc_console.cli.output import width
 from iwdc_console.cli.text import cells, fit, pad, safe, size
 from iwdc_console.client import Client
-from iwdc_console.outcomes import NotFound, Unreachable
+from iwdc_console.outcomes import Interrupted, NotFound, Unreachable
 
 POLL_S = 0.2
 BAR = 24
@@ -51,18 +51,27 @@ class Bar:
 
 
 def follow(client: Client, job: dict[str, Any]) -> dict[str, Any]:
-    """Wait for the end of a job that `client` has begun. Raises `Failure` with its reason."""
+    """Wait for the end of a job that `client` has begun. Raises `Failure` with its reason, `Interrupted`."""
     bar = Bar()
     try:
         while job["phase"] not in ("done", "failed"):
             _show(bar, job)
             time.sleep(POLL_S)
             job = _look(client, job)
+    except KeyboardInterrupt:
+        raise Interrupted(_goes_on(job)) from None
     finally:
         bar.clear()
     if job["phase"] == "failed":
         raise _failure(job)
     return job
+
+
+def _goes_on(job: dict[str, Any]) -> str:
+    """What becomes of a job that nobody watches any more."""
+    if job["phase"] in ("reading", "storing"):
+        return "The node goes on with it; nothing is put to the vote."
+    return f"The node goes on with it: {job['version']} may still be put to the vote."
 
 
 def _look(client: Client, job: dict[str, Any]) -> dict[str, Any]:

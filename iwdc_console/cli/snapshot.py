@@ -17,6 +17,7 @@ from iwdc_console.cli.shown import View
 from iwdc_console.cli.text import safe, size
 from iwdc_console.cli.views import versions
 from iwdc_console.client import Client, segment
+from iwdc_console.outcomes import Interrupted
 
 app = typer.Typer(
     help="""Versions with their content: publish, list, show, verify, rollback, prune, pull.
@@ -261,6 +262,8 @@ def pull(
             bar.show(what, data.get("doneBytes", 0), data.get("totalBytes", 0))
             time.sleep(jobs.POLL_S)
             data = client.get(f"snapshots/contents/{data['key']}").data
+    except KeyboardInterrupt:
+        raise Interrupted("The node goes on with it.") from None
     finally:
         bar.clear()
     if data["state"] == "bad":

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,29 @@ def test_who_is_missing_is_where_to_look_when_a_node_cannot_vote(
     said = capsys.readouterr().err
     assert "Version 1.2.0: recovering: waiting for instance-C\n" in said
     assert "iwdc-distributed doctor" in said
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("storing", "The node goes on with it; nothing is put to the vote."),
+        ("staging", "The node goes on with it: 1.2.0 may still be put to the vote."),
+    ],
+)
+def test_ctrl_c_says_that_the_node_goes_on(
+    node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    phase: str, said: str,
+) -> None:  # fmt: skip
+    def ctrl_c(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iwdc_console.cli.jobs.time.sleep", ctrl_c)
+    step = "store" if phase == "storing" else "publish"
+    node.routes[f"POST snapshots/{step}"] = _job(phase=phase)
+    if step == "publish":
+        node.routes["POST snapshots/store"] = _job(stored=STORED)
+    assert main.run(["snapshot", "publish", str(tmp_path), "--version", "1.2.0"]) == 128 + signal.SIGINT
+    assert said in capsys.readouterr().err
 
 
 def test_what_is_damaged_is_named_and_where_to_look_again(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
