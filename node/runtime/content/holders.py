@@ -10,8 +10,10 @@ from node.runtime.content.asking import PeerFailed, ask_standing
 
 ASK_S: Final = 5.0
 """What a peer gets to say whether it has it."""
-GRACE_S: Final = 0.25
-"""What the others get once one has said that it does: one that stands still (SIGSTOP) holds up nobody."""
+GRACE_S: Final = 0.5
+"""What the others get once one has said that it does: enough for two ways round the world, and one that stands still
+(SIGSTOP) holds up nobody for longer.
+"""
 
 
 class Holders(NamedTuple):
