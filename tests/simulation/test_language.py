@@ -40,6 +40,7 @@ def test_a_usage_makes_its_command() -> None:
     ("text", "expected"),
     [
         ("nodes 3\nfrom\n", "story:2: 'from': expected form (did you mean that?)"),
+        ("nodes 3\nexplode\n", "story:2: 'explode': expected one of "),
         ("nodes three\n", "story:1: 'three' is no number: expected a whole number such as 3"),
         ("nodes 12\n", "story:1: 12 nodes: expected 1 to 9"),
         ("rule most\n", "story:1: rule most: expected half or majority"),

@@ -181,7 +181,7 @@ class Language:
         if usages:
             return " or ".join(usages)
         names = sorted({each.name for each in self.commands})
-        close = difflib.get_close_matches(first, names, n=1)
+        close = difflib.get_close_matches(first, names, n=1, cutoff=0.7)
         return f"{close[0]} (did you mean that?)" if close else "one of " + ", ".join(names)
 
     def _value(self, name: str, text: str | None) -> Any:
