@@ -33,6 +33,8 @@ class Sample(NamedTuple):
     proposals: int
     """How many had been taken in."""
     vector: VersionVector
+    persist: int
+    """It is on this node's disk once this persist is."""
 
 
 class Compaction:
@@ -58,7 +60,7 @@ class Compaction:
             return
         self._look_at = self._ctx.mono + self._ctx.settings.timing.heartbeat_interval / LOOKS_PER_HEARTBEAT
         vector = self._replication.vector
-        now = Sample(sum(vector.values()), self._fold.taken, vector)
+        now = Sample(sum(vector.values()), self._fold.taken, vector, self._ctx.persist_number)
         if not self._samples or self._between(self._samples[-1], now) >= self._every:
             self._samples.append(now._replace(vector=dict(vector)))
         if not self._election.granting:
@@ -72,6 +74,8 @@ class Compaction:
         chosen: VersionVector | None = None
         for sample in self._samples:
             above = self._between(sample, now)
+            if sample.persist > self._ctx.durable_number:
+                break  # Own votes that a crash may still take back must not be final for everyone.
             # Three times the bound waits for nobody: the journal's size is set by configuration, not by the slowest.
             if above < retain or (gathered < 3 * retain and not self._passed_by_all(sample.vector)):
                 break

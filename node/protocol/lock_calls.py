@@ -44,6 +44,8 @@ class Pending:
         self.leader_until = leader_until
         """Until then a leader may still appear; without one it ends as `no_leader`."""
         self.sent_to: str | None = None
+        self.term = 0
+        """Of the leader that it was sent to last."""
         self.sent_at = 0.0
         self.was_sent = False
 
@@ -105,11 +107,13 @@ class LockCalls:
     def on_answer(self, instance: str, answer: LockAnswer) -> None:
         """The answer of `instance`.
 
-        What a majority holds stands, whoever tells it. But a no is the word of one leader: one asked before may not
-        know that it is replaced, and says nothing of what the present one does (L2).
+        What a majority holds stands, whoever tells it. But a no is the word of one leader in one term: one asked before
+        may not know that it is replaced, and says nothing of what the present one does (L2).
         """
         pending = self._pending.get(answer.number)
-        if pending is None or (answer.reason and pending.sent_to not in (instance, None)):
+        if pending is None:
+            return
+        if answer.reason and (pending.sent_to not in (instance, None) or answer.term not in (0, pending.term)):
             return
         if answer.reason == NOT_LEADER:
             pending.sent_to = None
@@ -156,10 +160,10 @@ class LockCalls:
         if leader is None:
             pending.sent_to = None
             return
-        mono = self._ctx.mono
-        pending.sent_to, pending.sent_at, pending.was_sent = leader, mono, True
+        mono, term = self._ctx.mono, self._election.term
+        pending.sent_to, pending.term, pending.sent_at, pending.was_sent = leader, term, mono, True
         waited_ms = int((mono - pending.started) * 1000)
-        self._send(leader, msgspec.structs.replace(pending.call, waited_ms=waited_ms))
+        self._send(leader, msgspec.structs.replace(pending.call, waited_ms=waited_ms, term=term))
 
     def _send(self, leader: str, call: LockCall) -> None:
         if leader == self._ctx.settings.id:

@@ -61,7 +61,7 @@ class LockService:
         """This node leads no longer: the waiting are told to look for the next leader."""
         for queue in self._queues.values():
             for waiter in queue:
-                self.answer(waiter.instance, LockAnswer(waiter.call.number, NOT_LEADER))
+                self._answer(waiter.instance, waiter.call, NOT_LEADER)
         self._queues.clear()
         self._deadlines.clear()
         self._marks.clear()
@@ -83,8 +83,9 @@ class LockService:
         """A call that came from `instance` (this one or a forwarder)."""
         if call.action == CANCEL:
             self._cancel(call.resource, call.request_id, instance)
-        elif not self.granting():
-            self.answer(instance, LockAnswer(call.number, NOT_LEADER))
+        elif not self.granting() or call.term not in (0, self._control.term):
+            # Of another term: it may have been refused meanwhile, and its client have moved on (L2).
+            self._answer(instance, call, NOT_LEADER)
         elif call.action == ACQUIRE:
             self._acquire(instance, call)
         elif call.action == RENEW:
@@ -249,30 +250,30 @@ class LockService:
             # It has ended meanwhile; told once its end is on as many disks as the grant.
             self._control.confirm(lambda: self._refuse(instance, call, "not_held"))
             return
-        self.answer(
-            instance,
-            LockAnswer(
-                call.number, "", lock.owner, lock.instance, lock.token, held.ttl_ms, self.remaining_ms(held) or 0
-            ),
-        )
+        self._answer(instance, call, "", held)
 
     def _released(self, instance: str, call: LockCall, token: int, *, already: bool = False) -> None:
-        self.answer(instance, LockAnswer(call.number, token=token, already=already))
+        self.answer(instance, LockAnswer(call.number, token=token, already=already, term=call.term))
 
     def _refuse(self, instance: str, call: LockCall, reason: str, lock: LockRecord | None = None) -> None:
         if call.action == ACQUIRE:
             self._refused[instance, call.number] = reason
-            if len(self._refused) > self._ctx.settings.limits.max_locks:
+            if len(self._refused) > self._ctx.settings.limits.max_pending_requests:
                 del self._refused[next(iter(self._refused))]
+        self._answer(instance, call, reason, lock)
+
+    def _answer(self, instance: str, call: LockCall, reason: str, lock: LockRecord | None = None) -> None:
+        """Say how a call ended, and who holds the lock, if that is known."""
         if lock is None:
-            self.answer(instance, LockAnswer(call.number, reason))
+            self.answer(instance, LockAnswer(call.number, reason, term=call.term))
             return
         self.answer(
             instance,
             LockAnswer(
-                call.number, reason, lock.owner, lock.instance, lock.token, lock.ttl_ms, self.remaining_ms(lock) or 0
+                call.number, reason, lock.owner, lock.instance, lock.token, lock.ttl_ms, self.remaining_ms(lock) or 0,
+                term=call.term,
             ),
-        )
+        )  # fmt: skip
 
     def _remember(self, request_id: str) -> None:
         if request_id:

@@ -174,6 +174,8 @@ class LockCall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="l"):
     waited_ms: int = 0
     """How long it already waited at former leaders: the queue orders by it (L3)."""
     trace: str = ""
+    term: int = 0
+    """Of the leader that it is for: under another term that one does not take a late copy (L2). 0: not said."""
 
 
 class LockAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="L"):
@@ -187,6 +189,8 @@ class LockAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="L"
     ttl_ms: int = 0
     remaining_ms: int = 0
     already: bool = False
+    term: int = 0
+    """The call's."""
 
 
 class Recover(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="x"):

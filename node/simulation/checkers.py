@@ -16,7 +16,17 @@ from node.protocol.effects import Emit, Reply, Send, Wanted
 from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
 from node.protocol.quorum import required
-from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Grant, Record, Release, Vote
+from node.protocol.records import (
+    Appended,
+    ControlAppended,
+    ControlReplaced,
+    Floor,
+    FloorReached,
+    Grant,
+    Record,
+    Release,
+    Vote,
+)
 from node.protocol.requests import LockGranted, ProposalAnswer, Published
 from node.protocol.shapes import LockView, ProposalView
 from node.simulation.ballots import Ballots
@@ -122,10 +132,21 @@ class Checkers:
                 ahead_ms = hlc_wall_ms(record.event.hlc) - process.now.wall_ms
                 if ahead_ms > process.settings.limits.max_clock_lead_ms + 1:
                     self._fail("V2", process.name, f"writes an event {ahead_ms:.0f} ms ahead of its own wall clock")
-            if isinstance(record, ControlAppended) and isinstance(record.entry, Release):
-                self._ended.add(record.entry.token)
+            if isinstance(record, ControlAppended):
+                match record.entry:
+                    case Release(token=token):
+                        self._ended.add(token)
+                    case Floor(vector=vector) if self._leaders.get(record.stamp) == process.name:
+                        self._lies_on_disk(process, vector)
             if stranger is not None:
                 self._heeds(process, stranger, record)
+
+    def _lies_on_disk(self, process: Process, vector: dict[str, int]) -> None:
+        """A floor is final for everyone: what a crash of its maker may still take back is not below it."""
+        written = process.disk.vector
+        lacking = {j: (written.get(j, 0), seq) for j, seq in vector.items() if written.get(j, 0) < seq}
+        if lacking:
+            self._fail("C1", process.name, f"chooses a floor above what is on its own disk: {lacking}")
 
     def _heeds(self, process: Process, sender: str, record: Record) -> None:
         """What a member said that runs another configuration has had this written."""

@@ -45,6 +45,8 @@ FLOORS = (
     Limits(),
 )
 """How soon events give way to a floor, and how much of the past a floor keeps: what is small is passed often."""
+CROWDED_SHARE, CROWDED_SCALE = 0.2, 0.2
+"""How many of the seeds are crowded, and how much shorter their timings are."""
 RATES_AGREE = 1.10
 """Clock rates that lie within this factor of one another agree (L4)."""
 
@@ -120,7 +122,7 @@ class Plan:
         return (
             f"{self.nodes} nodes, rule {self.rule}, {self.strategy}, timings x{self.scale:g}, "
             f"{'exchange' if self.exchange else 'datagrams'}, clocks {self.slowest:.2f}-{self.fastest:.2f}, "
-            f"loss {self.weather.loss:.0%}, "
+            f"loss {self.weather.loss:.0%}, {self.clients} clients every {self.think_s:g} s, "
             f"faults every {self.fault_every_s:.0f} s: {', '.join(self.families) or 'none'}"
         )
 
@@ -137,6 +139,36 @@ def names(count: int) -> tuple[str, ...]:
 
 def draw(seed: str, nodes: int | None = None, minutes: float = 10.0, families: tuple[str, ...] | None = None) -> Plan:
     """The plan of a seed. `minutes` are virtual, at the seed's timings; a shortened plan is shortened with them."""
+    plan, rng = draw_roomy(seed, nodes, minutes, families), Random(f"{seed}/crowd")
+    return _crowded(plan, rng, minutes) if rng.random() < CROWDED_SHARE else plan
+
+
+def _crowded(plan: Plan, rng: Random, minutes: float) -> Plan:
+    """Many clients in a hurry, faults that meet one another, and bounds that are passed every few seconds."""
+    return replace(
+        plan,
+        duration_s=minutes * 60 * CROWDED_SCALE,
+        scale=CROWDED_SCALE,
+        clients=rng.choice((4, 8, 12)),
+        think_s=rng.choice((0.05, 0.15)),
+        fault_every_s=rng.choice((1.5, 4.0, 8.0)),
+        limits=Limits(
+            max_locks=rng.choice((2, 10_000)),
+            max_waiters_per_lock=rng.choice((2, 256)),
+            max_open_proposals=rng.choice((200, 20_000)),
+            max_events_per_push=rng.choice((2, 5, 50, 2_000)),
+            max_settled_kept=rng.choice((1, 8, 50)),
+            max_history_kept=rng.choice((0, 3, 20)),
+            max_skipped_kept=5,
+            retain_events=rng.choice((12, 40, 120)),
+        ),
+    )
+
+
+def draw_roomy(
+    seed: str, nodes: int | None = None, minutes: float = 10.0, families: tuple[str, ...] | None = None
+) -> Plan:
+    """As `draw`, and never crowded: to be changed by who knows what it is after."""
     rng = Random(f"{seed}/plan")
     count = rng.choice((1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8, 9))
     scale = rng.choice((1.0, 1.0, 0.2))

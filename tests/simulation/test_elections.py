@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from node.simulation.explore import run_plan
-from node.simulation.plan import draw
+from node.simulation.plan import draw_roomy
 from tests.simulation import storm
 
 
 def explored(seed: str, nodes: int, exchange: bool, **given: Any) -> Counter[str]:
     """What a storm of that seed reached. Fails when a promise was broken."""
-    drawn = draw(seed, nodes=nodes, families=storm.FAMILIES)
+    drawn = draw_roomy(seed, nodes=nodes, families=storm.FAMILIES)
     dense: dict[str, Any] = {"weather": storm.WEATHER, "exchange": exchange, "fsync_s": 0.001} | storm.PLAN
     plan = replace(drawn, **(dense | given))
     report = run_plan(plan)

@@ -46,7 +46,7 @@ def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
     stage.settle()
 
 
-@pytest.mark.parametrize("seed", ["6", "7"])
+@pytest.mark.parametrize("seed", ["6", "21"])
 def test_an_image_from_before_a_change_of_members_is_refused_and_emptied(seed: str) -> None:
     """Found by a seed: a node that would not start on it (M3) stayed down for good."""
     report = run_plan(Case(seed, 3, 3, ("members", "roll_back"), 2).plan())

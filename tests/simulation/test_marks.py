@@ -8,7 +8,7 @@ import pytest
 
 from node.simulation.explore import Report, run, run_plan
 from node.simulation.marks import MARKS
-from node.simulation.plan import draw
+from node.simulation.plan import draw_roomy
 
 RARE = {"observed LEADER_HANDOVER_FAILED"}
 """Reached by the nightly campaign only."""
@@ -16,7 +16,7 @@ RARE = {"observed LEADER_HANDOVER_FAILED"}
 
 def conflict(seed: int) -> Counter[str]:
     """Both halves of four accept, and clocks jump."""
-    drawn = draw(str(seed), nodes=4, families=("partition", "slow_link", "flap", "wall_step"))
+    drawn = draw_roomy(str(seed), nodes=4, families=("partition", "slow_link", "flap", "wall_step"))
     plan = replace(drawn, rule="half", scale=0.2, duration_s=30.0, think_s=0.1, clients=6, fault_every_s=3.0)
     return sound(run_plan(plan))
 

@@ -23,6 +23,7 @@ from node.protocol.records import (
     Record,
     Vote,
 )
+from node.protocol.settings import Limits
 from node.simulation.campaign import FAULTS
 from node.simulation.clocks import EPOCH_MS, Clocks
 from node.simulation.disk import Disk, fold
@@ -196,3 +197,6 @@ def test_a_seed_is_a_plan() -> None:
     assert {family for p in plans for family in p.families} == set(FAMILIES)
     assert any(p.clocks_agree for p in plans)
     assert not all(p.clocks_agree for p in plans)
+    crowded = [p for p in plans if p.limits.max_skipped_kept < Limits().max_skipped_kept]
+    assert 20 <= len(crowded) <= 60
+    assert {p.clients for p in crowded} == {4, 8, 12}

@@ -10,7 +10,7 @@ import pytest
 
 from node.simulation import __main__ as command
 from node.simulation.explore import Report, run, run_plan
-from node.simulation.plan import draw
+from node.simulation.plan import draw_roomy
 from node.simulation.violation import Violation
 
 
@@ -46,7 +46,7 @@ def test_a_second_process_under_one_id_changes_nothing() -> None:
 def test_floors_that_keep_next_to_nothing() -> None:
     """C1: what was told as rejected was expired again, once a floor had forgotten what it lost to."""
     families = ("partition", "isolate", "crash", "slow_link", "flap")
-    drawn = draw("60", nodes=3, families=families)
+    drawn = draw_roomy("60", nodes=3, families=families)
     limits = replace(drawn.limits, retain_events=12, max_settled_kept=1, max_history_kept=0)
     report = run_plan(
         replace(

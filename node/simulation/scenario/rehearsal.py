@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from node.simulation.explore import run_world
-from node.simulation.plan import Plan, draw
+from node.simulation.plan import Plan, draw, draw_roomy
 from node.simulation.scenario.chronicle import Chronicle
 from node.simulation.scenario.outcomes import tell_answer, tell_request, was_taken, was_turned_down, went_well
 from node.simulation.scenario.play import Failed, Play
@@ -139,7 +139,7 @@ def _plan(seed: str, minutes: float, setup: Setup | None) -> Plan:
     if setup is None:
         return draw(seed, minutes=minutes)
     scale = setup.timing.heartbeat_timeout / SEED_TIMEOUT_S
-    drawn = draw(seed, nodes=len(setup.members))
+    drawn = draw_roomy(seed, nodes=len(setup.members))
     return replace(
         drawn,
         duration_s=minutes * 60 * scale,

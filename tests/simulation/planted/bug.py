@@ -8,7 +8,7 @@ import pytest
 
 from node.simulation.explore import run_plan
 from node.simulation.network import CALM, Weather
-from node.simulation.plan import Plan, draw
+from node.simulation.plan import Plan, draw_roomy
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -17,6 +17,8 @@ STORM = Weather(delay_s=0.02, jitter_s=0.3, straggle=0.1, straggle_s=3.0)
 LATE = Weather(delay_s=0.02, jitter_s=0.3)
 """Packets overtake one another, and none is lost."""
 LOSSY = Weather(delay_s=0.005, jitter_s=0.05, loss=0.1, duplicate=0.1, straggle=0.1, straggle_s=2.0)
+DOUBLED = Weather(delay_s=0.005, jitter_s=0.02, duplicate=0.3, straggle_s=20.0)
+"""Second copies that come long after the first."""
 CRASHES = ("crash", "crash_between_effects", "restart_all", "partition")
 CUTS = ("partition", "isolate", "one_way", "crash")
 MOST_SEEDS = 2_000
@@ -69,7 +71,7 @@ def bug(name: str, rule: str, /, *families: str, **given: Any) -> Callable[[Plan
 
 def plan_of(planted: Bug, seed: int) -> Plan:
     """Seed number `seed` of the campaign against a bug: short, dense, and as the bug needs it."""
-    drawn = draw(f"planted-{seed}", nodes=planted.nodes, families=planted.families)
+    drawn = draw_roomy(f"planted-{seed}", nodes=planted.nodes, families=planted.families)
     dense = replace(
         drawn, scale=0.2, duration_s=40.0, fault_every_s=1.0, think_s=0.3, clients=3, weather=planted.weather,
         exchange=planted.weather is CALM,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from node.protocol import control as control_
@@ -14,7 +15,7 @@ from node.protocol.locks import LockService
 from node.protocol.messages import ControlAppend, LockCall
 from node.protocol.peer import Peer
 from node.protocol.records import ControlReplaced, Durable, Grant, Release
-from tests.simulation.planted.bug import CRASHES, CUTS, LOSSY, bug
+from tests.simulation.planted.bug import CRASHES, CUTS, DOUBLED, LOSSY, bug
 from tests.simulation.planted.patches import around, on_disk
 
 Patch = pytest.MonkeyPatch
@@ -108,6 +109,17 @@ def refused_and_granted(patch: Patch) -> None:
         self._refused.clear()
 
     around(patch, LockService, "_refuse", refuse)
+
+
+@bug(
+    "a leader takes a call of a term in which it led before", "L2", "isolate", "pause",
+    weather=DOUBLED, clients=8, think_s=0.05, duration_s=60.0, exchange=False, rare=True,
+)  # fmt: skip
+def call_of_a_former_term(patch: Patch) -> None:
+    def handle(original: Callable[..., None], self: LockService, instance: str, call: LockCall) -> None:
+        original(self, instance, msgspec.structs.replace(call, term=0))
+
+    around(patch, LockService, "handle", handle)
 
 
 @bug("whoever got the lock stays in the queue", "L3", "crash")

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.protocol import checkpoint, decisions, facts
+from node.protocol import checkpoint, compaction, decisions, facts
 from node.protocol.ballot import ProposalState
 from node.protocol.checkpoint import Checkpoint
-from node.protocol.compaction import Compaction
+from node.protocol.compaction import Compaction, Sample
 from node.protocol.control import Control
 from node.protocol.facts import Facts
 from node.protocol.parts import Parts
@@ -184,3 +184,11 @@ def floor_goes_back(patch: Patch) -> None:
 )  # fmt: skip
 def forgotten_untold(patch: Patch) -> None:
     patch.setattr(facts, "forgets", lambda known, kept, former: None)
+
+
+@bug("a floor covers what is not on the leader's own disk yet", "C1", "disk_slow", limits=SMALL, think_s=0.1)
+def floor_in_the_air(patch: Patch) -> None:
+    def sample(events: int, proposals: int, vector: dict[str, int], persist: int) -> Sample:
+        return Sample(events, proposals, vector, 0)
+
+    patch.setattr(compaction, "Sample", sample)
