@@ -2,10 +2,12 @@
 
 1. A browser says in `Origin` which page asks, whenever more than reading is asked for. A node has no pages of its own.
 2. A page whose name is made to point to this machine (DNS rebinding) may read what its browser is answered. So a node
-   that listens on loopback answers only to names no stranger can hold: addresses, `localhost`, its members' hosts.
+   that listens on loopback answers only to names no stranger can hold: addresses, `localhost`, this machine's name,
+   its members' hosts.
 """
 
 import ipaddress
+import socket
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -25,7 +27,8 @@ class Pages:
     """Which requests come from web pages, for a node that listens at `host`."""
 
     def __init__(self, host: str, members: Iterable[Member]) -> None:
-        self._names = frozenset(("localhost", *(address_of(member)[0] for member in members)))
+        hosts = (address_of(member)[0] for member in members)
+        self._names = frozenset(("localhost", socket.gethostname().lower(), *hosts))
         self._strict = is_loopback(host)
         self._ours = lru_cache(64)(self._is_ours)
 

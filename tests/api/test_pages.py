@@ -1,5 +1,6 @@
 """Web pages in a browser on the node's machine: they change nothing, and a name of their own opens nothing."""
 
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +47,16 @@ def test_a_web_page_changes_nothing(host: str, origin: str) -> None:
     run(body)
 
 
-OURS = ["127.0.0.1", "127.0.0.1:3000", "[::1]:3000", "10.1.2.3", "localhost:81", "LocalHost.", "a.localhost:3000"]
+OURS = [
+    "127.0.0.1",
+    "127.0.0.1:3000",
+    "[::1]:3000",
+    "10.1.2.3",
+    "localhost:81",
+    "LocalHost.",
+    "a.localhost:3000",
+    socket.gethostname(),
+]
 
 
 @pytest.mark.parametrize("name", OURS)
