@@ -111,6 +111,9 @@ def _explain(error: Exception) -> int:
         drop_unwritable()
         say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         return Exit.FAILED
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        say("No room for more memory or one more thread: the machine is full, or a limit holds (see `ulimit -a`).")
+        return Exit.FAILED
     if "typer" in sys.modules:
         import typer
 

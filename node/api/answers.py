@@ -90,8 +90,13 @@ def refusal_data(refusal: Refusal) -> Refusal | NoQuorum:
 
 
 def refusal_error(refusal: Refusal) -> str | None:
-    """The sentence for people beside it."""
-    return None if refusal.reason == "insufficient_quorum" else refusal.detail or refusal.reason
+    """The sentence for people beside it; it says which field, where a field's value is what is wrong."""
+    if refusal.reason == "insufficient_quorum":
+        return None
+    said = refusal.detail or refusal.reason
+    field = FIELD_NAMES.get(refusal.field or "", refusal.field)
+    named = refusal.problem is None or field is None or said.startswith(f"{field}:")
+    return said if named else f"{field}: {said}"
 
 
 def unknown_data(maybe: Maybe) -> Unknown:

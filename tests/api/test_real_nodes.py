@@ -267,3 +267,23 @@ def test_forged_deliveries_leave_a_real_node_at_work(tmp_path: Path) -> None:
             await led(cluster)
 
     run(body)
+
+
+def test_what_is_wrong_with_a_value_names_its_field(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with nodes(tmp_path, ("instance-A",)) as [node]:
+            await led([node])
+            for kind, asked, error in (
+                ("snapshot", {"version": "1.2", "hash": "a"}, "version: not a version: '1.2'; expected"),
+                (
+                    "snapshot",
+                    {"version": f"1.0.0-{'x' * 150}", "hash": "a"},
+                    "version: expected at most 100 characters",
+                ),
+                ("diff", {"from": "1.2.0", "to": "1.1.0", "hash": "a"}, "to: expected a version after 1.2.0"),
+            ):
+                said = await ask(node, "POST", f"{D}/propose-{kind}", asked)
+                assert said.status == 400
+                assert said.json["error"].startswith(error)
+
+    run(body)

@@ -422,6 +422,18 @@ def test_no_trace_reaches_a_person_unless_asked_for(
         main.run(["quorum"])
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_a_limit_of_the_machine_is_told_as_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def refused(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr("iwdc_console.cli.reading.read", refused)
+    assert main.run(["quorum"]) == Exit.FAILED
+    assert capsys.readouterr().err.startswith("No room for more memory or one more thread")
+
+
 def test_traces_are_gathered_from_all_nodes(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     trace = samples.TRACES[0]["id"]
     node.routes[f"GET distributed/traces/{trace}"] = samples.SPANS_A
