@@ -1,6 +1,7 @@
 """The way from one bare process to another: one request at a time, as a node's link."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -19,15 +20,16 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Link(asyncio.Protocol):
-    """To another process: one request under way, what comes meanwhile, or within `wait_s`, is the next one."""
+    """To another process: `most` requests under way, what comes meanwhile, or within `wait_s`, is the next one."""
 
-    def __init__(self, path: bytes, wait_s: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: bytes, loop: asyncio.AbstractEventLoop, *, wait_s: float = 0.0, most: int = 1) -> None:
         self._path = path
         self._wait_s = wait_s
+        self._most = most
         self._loop = loop
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: list[tuple[msgspec.Raw, Voted]] = []
-        self._under_way: list[tuple[msgspec.Raw, Voted]] = []
+        self._under_way: deque[list[tuple[msgspec.Raw, Voted]]] = deque()
         self._due = False
         self._body = b""
         self._transport: asyncio.Transport | None = None
@@ -47,7 +49,7 @@ class Link(asyncio.Protocol):
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        if self._due or self._under_way or self._transport is None or not self._waiting:
+        if self._due or len(self._under_way) == self._most or self._transport is None or not self._waiting:
             return
         self._due = True
         if self._wait_s:
@@ -58,8 +60,9 @@ class Link(asyncio.Protocol):
     def _flush(self) -> None:
         self._due = False
         assert self._transport is not None
-        self._under_way, self._waiting = self._waiting, []
-        body = _pack([event for event, _ in self._under_way])
+        waiting, self._waiting = self._waiting, []
+        self._under_way.append(waiting)
+        body = _pack([event for event, _ in waiting])
         self._transport.write(REQUEST % (self._path, len(body), body))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,7 +78,7 @@ class Link(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
-        answered, self._under_way = self._under_way, []
+        answered = self._under_way.popleft()
         body, self._body = self._body, b""
         for (_, voted), votes in zip(answered, _decode_votes(body), strict=True):
             voted(votes)

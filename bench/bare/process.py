@@ -24,6 +24,8 @@ from bench.cluster import API
 LOCKS = f"{API}/locks/".encode()
 BATCH = f"{API}/propose?".encode()
 PEER, FORWARD = b"/peer", b"/forward"
+FORWARDS = 8
+"""Requests that a process may have with the first one: a lock need not wait for the one before it."""
 LAZY_S = 0.025
 """How long what is for the third process waits for company, as in a node."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
@@ -46,8 +48,8 @@ class Bare:
         loop = asyncio.get_running_loop()
         self.name = f"node-{at:03}"
         self.disk = Disk(path, loop, on_loop=on_loop, durable=durable)
-        self.leader = Link(FORWARD, 0, loop) if at else None
-        self._next, self._third = Link(PEER, 0, loop), Link(PEER, LAZY_S, loop)
+        self.leader = Link(FORWARD, loop, most=FORWARDS) if at else None
+        self._next, self._third = Link(PEER, loop), Link(PEER, loop, wait_s=LAZY_S)
         self._parallel = parallel
         self._known: dict[str, str] = {}
 
