@@ -24,7 +24,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from node.api.server import ApiServer, make_room_for_connections
 from node.artifacts.errors import ContentError
@@ -383,11 +383,11 @@ async def _run(config: Config) -> int:
     gc.set_threshold(*GC_THRESHOLD)
     quorum = node.quorum()
     waiting = "" if quorum.sufficient else "waiting for "
-    sys.stdout.write(
+    _tell(
+        sys.stdout,
         f"node {config.settings.id} ready on {node.url}, cluster {config.settings.cluster}, "
-        f"{waiting}quorum {quorum.healthy}/{quorum.total}\n"
+        f"{waiting}quorum {quorum.healthy}/{quorum.total}",
     )
-    sys.stdout.flush()
     ended, stopping = asyncio.ensure_future(node.wait_stopped()), asyncio.ensure_future(ordered.wait())
     await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
     fault = ended.result() if ended.done() else None
@@ -399,5 +399,14 @@ async def _run(config: Config) -> int:
 
 
 def _failed(message: str) -> int:
-    sys.stderr.write(f"{message}\n")
+    _tell(sys.stderr, message)
     return 1
+
+
+def _tell(stream: TextIO, line: str) -> None:
+    """Say it where somebody may read. A full disk or a reader that has gone is no reason to end, now or at the exit."""
+    try:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

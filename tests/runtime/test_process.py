@@ -1,12 +1,16 @@
 """A node as a process of its own: ready line, orders by signal, exit codes."""
 
+import os
 import resource
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,13 +31,15 @@ pytestmark = pytest.mark.cluster
 
 
 @contextmanager
-def node_process(root: Path, port: int, run: str = RUN) -> Iterator[subprocess.Popen[str]]:
+def node_process(
+    root: Path, port: int, run: str = RUN, stdout: int | IO[str] = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     address = f"127.0.0.1:{port}"
     instances = root / "instances.json"
     instances.write_text(f'[{{"id": "instance-A", "url": "http://{address}/api/v1/distributed/sync"}}]')
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM + run, address, str(root / "A"), str(instances)],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -58,6 +64,35 @@ def test_it_says_when_it_is_ready_and_stops_on_order(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=DEADLINE_S)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("ill", ["full", "gone"])
+def test_nobody_who_reads_its_first_line_is_no_reason_to_end(tmp_path: Path, ill: str) -> None:
+    with claimed(1) as [port], _unread(ill) as out, node_process(tmp_path, port, stdout=out) as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while not _answers(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=DEADLINE_S)
+        assert (process.returncode, err) == (0, "")
+
+
+def _unread(ill: str) -> IO[str]:
+    if ill == "full":
+        return open("/dev/full", "w")
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w")
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=DEADLINE_S):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux tells of another process")
