@@ -33,12 +33,16 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """One answer: the envelope's `data`, which node gave it, and when it came (monotonic seconds)."""
+    """One answer: the envelope's `data`, which node gave it, and when it came (monotonic seconds).
+
+    `given_ms` is the node's wall clock as it answered, unix ms: what it tells was stamped by that clock, not by ours.
+    """
 
     data: Any
     node: str
     trace_id: str
     received: float
+    given_ms: float | None = None
 
     @property
     def age_ms(self) -> float:
@@ -142,7 +146,8 @@ def opened(node: str, status: int, headers: Mapping[str, str], content: bytes) -
     meta = envelope.get("meta")
     trace_id = headers.get("x-trace-id") or (str(meta.get("traceId", "")) if isinstance(meta, dict) else "")
     if 200 <= status < 300 and envelope["success"]:
-        return Answer(data, node, trace_id, time.monotonic())
+        given_ms = meta.get("timestamp") if isinstance(meta, dict) else None
+        return Answer(data, node, trace_id, time.monotonic(), given_ms if isinstance(given_ms, int) else None)
     detail = data.get("detail") if isinstance(data, dict) else None
     reason = data.get("reason") if isinstance(data, dict) else None
     message = str(envelope.get("error") or detail or reason or f"{node} answered {status}")

@@ -23,6 +23,8 @@ class View(NamedTuple):
 
 def frame(answer: "Answer", view: View, screen: Screen, seen_by: str) -> str:
     """A table and, below it, whose view this is and how old: `seen by instance-A, 0.4 s ago`."""
+    if answer.given_ms is not None:  # ages are told by the node's clock: the one here may be wrong
+        screen = screen._replace(now_ms=answer.given_ms + answer.age_ms)
     body = checked(answer, lambda: view.table(answer.data, screen))
     return f"{body}\n\n{screen.note(f'seen by {seen_by}, {ago(answer.age_ms)}', tone='dim')}"
 

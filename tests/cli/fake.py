@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+STAMP_MS = 1_700_000_000_000
+"""What its clock shows."""
 
 
 @dataclass
@@ -127,7 +129,7 @@ def _handler(node: FakeNode) -> type[BaseHTTPRequestHandler]:
                 self._send(200, {"success": True, "data": data})
 
         def _send(self, status: int, envelope: dict[str, Any]) -> None:
-            envelope["meta"] = {"timestamp": 1_700_000_000_000, "traceId": TRACE}
+            envelope["meta"] = {"timestamp": STAMP_MS, "traceId": TRACE}
             self._write(status, json.dumps(envelope).encode(), "application/json")
 
         def _write(self, status: int, body: bytes, content_type: str) -> None:

@@ -18,7 +18,7 @@ from iwdc_console.cli import main, output
 from iwdc_console.cli.commands import COMMANDS, invoke
 from iwdc_console.cli.exits import Exit
 from tests.cli import samples
-from tests.cli.fake import Asked, FakeNode, Hang, Raw, Refuse, running
+from tests.cli.fake import STAMP_MS, Asked, FakeNode, Hang, Raw, Refuse, running
 
 
 @pytest.fixture(autouse=True)
@@ -432,6 +432,13 @@ def test_a_limit_of_the_machine_is_told_as_one(
     monkeypatch.setattr("iwdc_console.cli.reading.read", refused)
     assert main.run(["quorum"]) == Exit.FAILED
     assert capsys.readouterr().err.startswith("No room for more memory or one more thread")
+
+
+def test_ages_are_told_by_the_clock_of_the_node(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stamped what is shown, and the clock here may be hours off."""
+    node.routes["GET distributed/leader"] = samples.LEADER | {"electedAt": STAMP_MS - 180_000}
+    assert main.run(["leader"]) == Exit.DONE
+    assert "elected 3 min ago" in capsys.readouterr().out
 
 
 def test_traces_are_gathered_from_all_nodes(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
