@@ -3,6 +3,7 @@
 Plain is for `cut` and `awk`: one item per line, fields separated by one tab, no headings, stable order.
 """
 
+import codecs
 import io
 import os
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 from iwdc_console.cli.text import safe
 
 DEFAULT_WIDTH = 80
+_SPELT = {"…": "~", "±": "+-"}
+"""Our own signs where an encoding lacks them; shapes have a view's own."""
 
 
 class Format(StrEnum):
@@ -58,7 +61,16 @@ def escape_unwritable() -> None:
     """What a stream's encoding has no sign for (a name in another script) is escaped, and not the command's end."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
-            stream.reconfigure(errors="backslashreplace")
+            codecs.register_error("spelt", _spelt)
+            stream.reconfigure(errors="spelt")
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    unwritable = error.object[error.start : error.end]
+    spelt = (_SPELT.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in unwritable)
+    return "".join(spelt), error.end
 
 
 def say(text: str) -> None:

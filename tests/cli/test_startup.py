@@ -112,6 +112,13 @@ def test_a_name_that_an_encoding_has_no_signs_for_is_escaped(node: FakeNode, enc
         assert result.stderr == ""
 
 
+def test_signs_of_ours_are_spelt_where_an_encoding_lacks_them(node: FakeNode) -> None:
+    node.routes["GET distributed/drift"] = samples.DRIFT
+    node.routes["GET distributed/locks"] = [samples.LOCK | {"resource": "r" * 200}]
+    assert "is +12.4 ms +- 0.6 ms" in piped(node, "iwdc drift", PYTHONIOENCODING="ascii").stdout
+    assert "rrr~  " in piped(node, "iwdc locks", PYTHONIOENCODING="ascii").stdout
+
+
 def test_completion_of_a_command_name(node: FakeNode) -> None:
     result = piped(
         node, "iwdc", _IWDC_DISTRIBUTED_COMPLETE="complete_bash", COMP_WORDS="iwdc-distributed propo", COMP_CWORD="1"
