@@ -1,5 +1,9 @@
 """Proposals and conflicts as the API shows them."""
 
+from collections.abc import Container
+
+import msgspec
+
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
@@ -14,23 +18,24 @@ WHY = {
 
 
 class ProposalViews:
-    """Looks into the fold."""
+    """Looks into the fold. `unfounded`: decided by a vote of this node that a crash may still take back."""
 
-    def __init__(self, ctx: Context, clock: HybridClock, fold: Fold) -> None:
+    def __init__(self, ctx: Context, clock: HybridClock, fold: Fold, unfounded: Container[str]) -> None:
         self._ctx = ctx
         self._clock = clock
         self._fold = fold
+        self._unfounded = unfounded
 
     def newest(self, limit: int) -> tuple[ProposalView, ...]:
         """The newest proposals, newest first."""
-        return tuple(map(self.show, self._fold.newest(limit)))
+        return tuple(map(self._seen, self._fold.newest(limit)))
 
     def lookup(self, name: str) -> tuple[ProposalView, ...]:
         """By key, or all that carry the label (P1)."""
         fold = self._fold
         keys = [name] if fold.get(name) else fold.by_label(name)
         states = [state for key in keys if (state := fold.get(key)) is not None]
-        return tuple(self.show(state) for state in states if not fold.is_unsure(state))
+        return tuple(self._seen(state) for state in states if not fold.is_unsure(state))
 
     def conflicts(self) -> tuple[ConflictView, ...]:
         """Slots with more than one accepted content (S1)."""
@@ -45,6 +50,13 @@ class ProposalViews:
             )
             for conflict in self._fold.conflicts()
         )
+
+    def _seen(self, state: ProposalState) -> ProposalView:
+        """One proposal, to who looks at this moment: open until what decided it is on the disk."""
+        view = self.show(state)
+        if state.key not in self._unfounded:
+            return view
+        return msgspec.structs.replace(view, state="pending", reason=None, decided_at=None, settled=None)
 
     def show(self, state: ProposalState) -> ProposalView:
         """One proposal. `expired` is a display: a vote given in time may still turn up (P4)."""

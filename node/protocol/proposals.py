@@ -64,7 +64,9 @@ class Proposals:
         self._contents = contents
         self._voting = Voting(ctx, clock, members, fold, contents, verify)
         self._drafts = Drafts(ctx, clock, members, election, fold, self._voting)
-        self.views = ProposalViews(ctx, clock, fold)
+        self._unfounded: dict[str, int] = {}
+        """Proposals decided here by a vote of ours that is on its way to the disk -> the persist it is in."""
+        self.views = ProposalViews(ctx, clock, fold, self._unfounded)
         self.restoring = False
         self._ballot: dict[tuple[str, int], None] = {}
         self._held: dict[tuple[str, int], float] = {}
@@ -186,6 +188,8 @@ class Proposals:
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
+        for key in [key for key, persist in self._unfounded.items() if persist <= number]:
+            del self._unfounded[key]
         if not self._unsynced:
             return
         # In one walk: to look for the first entry again after each that goes would pass over all that went before.
@@ -278,6 +282,7 @@ class Proposals:
         for index, draft in enumerate(drafts):
             key = proposal_key(event.id, index)
             self._note_unsynced(key, self._ctx.persist_number)
+            self._note_unfounded(key)
             self._answer_or_wait(draft.call, key, draft.ask.wait_s, existing=False)
 
     def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
@@ -328,6 +333,7 @@ class Proposals:
     def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""
         ctx, key = self._ctx, state.key
+        self._note_unfounded(key)
         # Every instance reaches the verdict; the proposer's log tells of it.
         level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
         ctx.observe(
@@ -407,6 +413,12 @@ class Proposals:
     def _note_unsynced(self, key: str, number: int) -> None:
         self._unsynced.pop(key, None)
         self._unsynced[key] = number
+
+    def _note_unfounded(self, key: str) -> None:
+        """What is decided by now may rest on our vote: it is shown once that is on the disk."""
+        state, number = self._fold.get(key), self._unsynced.get(key)
+        if state is not None and state.verdict != "pending" and number is not None:
+            self._unfounded[key] = number
 
     def _open_rounds(self) -> None:
         for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from node.protocol.effects import Emit, Reply, Send, Wanted
-from node.protocol.events import LEADER_ELECTED, Event, hlc_wall_ms
+from node.protocol.events import LEADER_ELECTED, VOTES, Event, hlc_wall_ms
 from node.protocol.messages import ControlAppend, ControlReset, PreVoteAnswer, VoteRequest
 from node.protocol.quorum import required
 from node.protocol.records import (
@@ -132,6 +132,8 @@ class Checkers:
                 ahead_ms = hlc_wall_ms(record.event.hlc) - process.now.wall_ms
                 if ahead_ms > process.settings.limits.max_clock_lead_ms + 1:
                     self._fail("V2", process.name, f"writes an event {ahead_ms:.0f} ms ahead of its own wall clock")
+                if record.event.type == VOTES:
+                    self._seen(process, record.event)
             if isinstance(record, ControlAppended):
                 match record.entry:
                     case Release(token=token):
@@ -140,6 +142,12 @@ class Checkers:
                         self._lies_on_disk(process, vector)
             if stranger is not None:
                 self._heeds(process, stranger, record)
+
+    def _seen(self, process: Process, votes: Event) -> None:
+        """What is shown as accepted to who looks rests on votes that are on disks: a crash takes none of them back."""
+        for vote in votes.payload["votes"]:
+            for view in process.running.view_proposal(process.now, vote["proposal"]):
+                self._ballots.founded(view, process.name)
 
     def _lies_on_disk(self, process: Process, vector: dict[str, int]) -> None:
         """A floor is final for everyone: what a crash of its maker may still take back is not below it."""

@@ -77,11 +77,13 @@ class Sights:
 
     def shows(self, process: Process, emit: Emit) -> None:
         """Events are shown to subscribers."""
-        shown = self._shown.setdefault(process.name, set())
+        shown, floor = self._shown.setdefault(process.name, set()), process.running.parts.recovery.floor
         for event in emit.events:
             if event.id in shown:
                 raise Violation("V1", process.name, f"shows event {event.id} twice")
-            shown.add(event.id)
+            # On a slow disk an event may wait to be shown until a floor has passed it, and its id is forgotten.
+            if floor is None or event.seq > floor.vector.get(event.journal, 0):
+                shown.add(event.id)
 
     def measured(self, process: Process, observed: Observe) -> None:
         """A node says how far its wall clock is from the leader's, and how sure it is of it."""

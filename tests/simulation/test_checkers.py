@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from node.protocol.core import Core
-from node.protocol.effects import Observe, Reply, Send
+from node.protocol.effects import Emit, Observe, Reply, Send
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event, VersionVector
 from node.protocol.messages import ControlAppend, ControlReset
 from node.protocol.records import (
@@ -41,6 +41,7 @@ from node.simulation.plan import Plan
 from node.simulation.process import Process
 from node.simulation.violation import Violation
 from node.simulation.world import World
+from tests.simulation.stage import Stage
 
 LOCK = LockRecord("r", "first", "A", 1, 30_000, "q1")
 FLOOR = Floor({"j": 3}, msgspec.Raw(b"\x80"))
@@ -416,3 +417,15 @@ def test_an_offset_outside_its_bound_is_seen_unless_no_clock_measures_the_way(
             says(world, 130.0, 100.0)
     else:
         says(world, 170.0, 100.0)
+
+
+def test_an_event_shown_twice_unless_a_floor_has_passed_it_meanwhile() -> None:
+    stage = Stage(1)
+    node = stage[stage.elect()]
+    below, again, above = (event(journal, 1) for journal in ("below", "again", "above"))
+    node.running.parts.recovery.floor = Floor({"below": 1}, msgspec.Raw(b""))
+    for _ in range(2):
+        stage.world.sights.shows(node, Emit((below,), 0))
+    stage.world.sights.shows(node, Emit((again, above), 0))
+    with pytest.raises(Violation, match="V1"):
+        stage.world.sights.shows(node, Emit((above,), 0))

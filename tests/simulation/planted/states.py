@@ -13,6 +13,7 @@ from node.protocol.compaction import Compaction, Sample
 from node.protocol.control import Control
 from node.protocol.facts import Facts
 from node.protocol.parts import Parts
+from node.protocol.proposal_views import ProposalViews
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
 from node.protocol.state import Fold
@@ -192,3 +193,8 @@ def floor_in_the_air(patch: Patch) -> None:
         return Sample(events, proposals, vector, 0)
 
     patch.setattr(compaction, "Sample", sample)
+
+
+@bug("a verdict is shown before the vote that decided it is on the disk", "P3", "disk_slow")
+def shown_in_the_air(patch: Patch) -> None:
+    patch.setattr(ProposalViews, "_seen", ProposalViews.show)
