@@ -90,8 +90,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-POST = f"POST {D}/events HTTP/1.1\r\nhost: x\r\n".encode()
-PEER = f"POST {D}/peer HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-iwdc-envelope\r\n".encode()
+POST = f"POST {D}/events HTTP/1.1\r\nhost: localhost\r\n".encode()
+PEER = f"POST {D}/peer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-iwdc-envelope\r\n".encode()
 HOSTILE = {
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
     "an endless head": POST + b"x: y\r\n" * 10_000,
@@ -138,9 +138,9 @@ def test_slow_and_silent_clients_hold_nobody_up(running: Cluster) -> None:
     try:
         for connection in slow:
             connection.sendall(
-                b"POST /api/v1/distributed/propose-snapshot HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n"
+                b"POST /api/v1/distributed/propose-snapshot HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n"
             )
-        slow[0].sendall(b"\r\n" + b"x" * 9 + b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 2_000)
+        slow[0].sendall(b"\r\n" + b"x" * 9 + b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * 2_000)
         version = f"1.0.{len(node.get('proposals'))}"
         answer = node.ask("POST", "propose-snapshot?wait=10", {"version": version, "hash": "a"})
         assert answer.data["state"] == "accepted"
