@@ -25,6 +25,8 @@ from iwdc_console.tui.widgets.picker import Picker
 from iwdc_console.tui.widgets.prompt import Prompt
 from node.artifacts.intake import entry_of
 from node.artifacts.manifest import compose
+from node.runtime.content.shapes import Standing
+from node.runtime.content.staging import Told
 from tests.cli.fake import Asked, FakeNode, Raw, Refuse, running
 from tests.tui import prod_eu
 from tests.tui.driving import SIZES, Act, drive, shown, until, write
@@ -154,6 +156,20 @@ def test_a_rollback_says_what_it_makes_void_and_who_must_fetch() -> None:
 )  # fmt: skip
 def test_a_job_tells_how_far_it_is_and_what_came_of_it(job: Job, said: list[str]) -> None:
     assert words(progress.lines(job, 100, 4)) == said
+
+
+def test_who_does_not_answer_is_shown_with_how_long() -> None:
+    told = {
+        "A": Told(0.0, Standing("k", "1.5.0", "held")),
+        "B": Told(12.0),
+        "C": Told(0.0),
+        "D": Told(9.0, Standing("k", "1.5.0", "fetching", 40, 100)),
+        "E": Told(9.0, problem="Connection refused"),
+    }
+    job = Job("1", "staging", "1.5.0", holders={name: each.words(12.0) for name, each in told.items()})
+    assert words(progress.lines(job, 100, 4))[1] == (
+        "A 100 %   B asked   C no answer for 12 s   D no answer for 3 s (40 %)   E Connection refused (for 3 s)   "
+    )
 
 
 def test_what_a_check_found_is_told_with_names() -> None:

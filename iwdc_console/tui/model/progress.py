@@ -1,5 +1,7 @@
 """What is said of a node's job: storing a folder, bringing it to voters, the vote, a check of files."""
 
+import re
+
 from iwdc_console.locale import number, text
 from iwdc_console.tui.model.api import Job
 from iwdc_console.tui.model.bars import bar
@@ -12,6 +14,7 @@ Line = list[tuple[str, str]]
 PHASES = ("waiting", "reading", "storing", "staging", "voting", "done", "failed")
 BAR = 24
 MOST_NAMED = 3
+_SILENT = re.compile(r"no answer \(for (?P<seconds>\d+) s(; before, (?P<before>.*))?\)")
 
 
 def lines(job: Job, width: int, most: int) -> list[Line]:
@@ -26,9 +29,20 @@ def lines(job: Job, width: int, most: int) -> list[Line]:
         filled, empty = bar(done, job.total_bytes, BAR)
         head = [] if job.phase == "staging" else [(filled, "status-healthy"), (empty, "text-muted"), ("  ", "")]
     counted = text("progress.counted", files=number(job.files), size=size(job.bytes)) if job.files else ""
-    holders: Line = [(f"{name} {how}   ", "") for name, how in sorted(job.holders.items())]
+    holders: Line = [(f"{name} {_held(how)}   ", "") for name, how in sorted(job.holders.items())]
     found = [[*head, (phase, "bold"), (f"  {counted}", "text-muted")], holders]
     return [line for line in found if line][:most]
+
+
+def _held(how: str) -> str:
+    """How much of the content a member has, or that it does not answer; what is wrong besides stays as it was said."""
+    if how == "asked":
+        return text("progress.asked")
+    silent = _SILENT.fullmatch(how)
+    if silent is None:
+        return how
+    words = text("progress.silent", seconds=silent["seconds"])
+    return f"{words} ({silent['before']})" if silent["before"] else words
 
 
 def said(job: Job) -> str:

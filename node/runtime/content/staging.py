@@ -33,7 +33,7 @@ class NotStaged(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class _Told:
+class Told:
     """What one member said last, and when. `problem`: what came instead of another answer."""
 
     heard: float
@@ -78,7 +78,7 @@ class Staging:
         self._answer_s = answer_s
         self._stall_s = stall_s
         self._loop = asyncio.get_running_loop()
-        self._told = {member: _Told(self._loop.time()) for member in members}
+        self._told = {member: Told(self._loop.time()) for member in members}
         self._moved = self._loop.time()
         self._changed = asyncio.Event()
 
