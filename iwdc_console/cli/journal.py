@@ -66,12 +66,8 @@ def verify(
     document = _report_document(report)
     show(document, Format.JSON if json else output, lambda: _report_table(report), lambda: _plain(document))
     if report.problems:
-        raise Failure(
-            "\n".join(f"{path}: {problem}" for problem in report.problems),
-            Exit.FAILED,
-            "Keep a copy of the directory, then give this instance a new journal: "
-            f"iwdc-distributed node recover --data-dir {shlex.quote(str(path.parent))}",
-        )
+        told = "\n".join(f"{path}: {problem}" for problem in report.problems)
+        raise Failure(told, Exit.FAILED, _advice(path) if _is_in_use(path) else "")
 
 
 @app.command()
@@ -157,12 +153,28 @@ def _replay(path: Path, strategy: StrategyName | None, node: str | None) -> "tup
     )
 
 
+def _advice(path: Path) -> str:
+    return (
+        "Keep a copy of the directory, then give this instance a new journal: "
+        f"iwdc-distributed node recover --data-dir {shlex.quote(str(path.parent))}"
+    )
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether it is a node's journal, and no copy nor one that was set aside: those need no recovery."""
+    from node.journal import JOURNAL_NAME
+
+    return path.name == JOURNAL_NAME
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
-    from node.journal import JournalError
+    from node.journal import JournalCorrupt, JournalError
 
     try:
         yield
+    except JournalCorrupt as error:
+        raise Failure(str(error) if _is_in_use(error.path) else f"{error.path}: {error.damage}") from error
     except JournalError as error:
         raise Failure(str(error)) from error
 

@@ -176,6 +176,24 @@ def test_verify_command(resting: Path, capsys: pytest.CaptureFixture[str], monke
     assert "Say whose journal is meant, --id ID, or where it is" in capsys.readouterr().err
 
 
+def test_a_damaged_copy_needs_no_recovery(resting: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was told to do would set the good journal beside it aside."""
+    copy = resting.with_name("aside-20260101-000000-journal.sqlite")
+    copy.write_bytes(resting.read_bytes())
+    conn = sqlite3.connect(copy)
+    conn.execute("UPDATE events SET crc = 0 WHERE pos = 1")
+    conn.commit()
+    conn.close()
+    assert run(["journal", "verify", str(copy)]) == 1
+    assert "event row 1" in (said := capsys.readouterr().err)
+    assert "recover" not in said
+    copy.write_text("no database")
+    for command in ("verify", "export", "replay"):
+        assert run(["journal", command, str(copy)]) == 1
+        assert f"{copy}: " in (said := capsys.readouterr().err)
+        assert "recover" not in said
+
+
 def test_export_command(resting: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["journal", "export", str(resting.parent)]) == 0
     lines = capsys.readouterr().out.splitlines()
