@@ -9,7 +9,6 @@
 import ipaddress
 import socket
 from collections.abc import Iterable
-from functools import lru_cache
 
 from node.api.answers import Refused
 from node.api.exchange import Request
@@ -19,6 +18,7 @@ from node.protocol.settings import Member
 
 FORBIDDEN, MISDIRECTED = 403, 421
 READS = ("GET", "HEAD")
+MAX_KNOWN = 64
 MAX_SHOWN = 200
 """Characters of a header that an answer repeats."""
 
@@ -30,20 +30,26 @@ class Pages:
         hosts = (address_of(member)[0] for member in members)
         self._names = frozenset(("localhost", socket.gethostname().lower(), *hosts))
         self._strict = is_loopback(host)
-        self._ours = lru_cache(64)(self._is_ours)
+        self._known: set[bytes | None] = {None}
+        """`Host` headers that were found to be ours; requests of HTTP/1.0 may have none."""
 
     def refuse(self, request: Request) -> None:
         """Raises `Refused` for what a web page asks."""
         headers = request.headers
+        if b"origin" not in headers and (not self._strict or headers.get(b"host") in self._known):
+            return  # all but every request
         if b"origin" in headers and request.method not in READS:
             detail = f"web pages may only read here, and this comes from one of {_shown(headers[b'origin'])}"
             raise Refused(Refusal("web_page", detail), FORBIDDEN)
-        if self._strict and b"host" in headers and not self._ours(headers[b"host"]):
+        host = headers.get(b"host", b"localhost")
+        if self._strict and not self._is_ours(host):
             detail = (
-                f"this node listens on loopback and does not answer to the name {_shown(headers[b'host'])}; "
+                f"this node listens on loopback and does not answer to the name {_shown(host)}; "
                 "ask 127.0.0.1, localhost, or the host of its URL in instances.json"
             )
             raise Refused(Refusal("other_host", detail), MISDIRECTED)
+        if len(self._known) < MAX_KNOWN:
+            self._known.add(host)
 
     def _is_ours(self, header: bytes) -> bool:
         name = header.decode("latin-1").strip().lower()
