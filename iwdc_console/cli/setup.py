@@ -10,6 +10,7 @@ import tomli_w
 
 from iwdc_console.cli.exits import Exit, Failure
 from node.config import Config, ConfigError, Problem, load_config
+from node.config.edit import in_turn
 from node.config.instances import is_unspecified
 from node.config.problems import under_its_name
 from node.journal import JOURNAL_NAME, Journal
@@ -37,6 +38,13 @@ def carry_out(plan: Plan, new_cluster: bool) -> bool:
     Raises `Failure` for what is there already or is no list, `ConfigError` for what would not be valid, OSError. Then
     nothing has been written.
     """
+    listed = plan.instances.resolve() if plan.instances.is_symlink() else plan.instances  # a link stays one
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    with in_turn(listed.parent):
+        return _carry_out(plan, listed, new_cluster)
+
+
+def _carry_out(plan: Plan, listed: Path, new_cluster: bool) -> bool:
     if plan.config.exists():
         raise Failure(
             f"{plan.config} is there already.",
@@ -50,7 +58,6 @@ def carry_out(plan: Plan, new_cluster: bool) -> bool:
     added = all(not isinstance(entry, dict) or entry.get("id") != plan.id for entry in entries)
     if added:
         entries = [*entries, {"id": plan.id, "url": f"http://{plan.listen}{SYNC_PATH}"}]
-    listed = plan.instances.resolve() if plan.instances.is_symlink() else plan.instances  # a link stays one
     drafted = plan._replace(config=_draft(plan.config), instances=_draft(listed))
     try:
         _write(drafted, entries)

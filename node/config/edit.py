@@ -1,9 +1,12 @@
 """Changes one key of a `node.toml` and nothing else: comments, order and spacing stay as they were."""
 
+import fcntl
 import json
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,21 @@ class EditRefused(Exception):
     """The text cannot be changed safely; the message says what stands in the way."""
 
 
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Nobody else who takes turns changes a file of `folder` meanwhile. The folder is what is locked: nothing stays."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # what is done in it says what is wrong
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def set_in_file(path: Path, name: str, value: str) -> None:
     """Set `section.key`, or `security.keys.<signer>`, in a file that is valid afterwards, or leave it as it was.
 
@@ -26,6 +44,11 @@ def set_in_file(path: Path, name: str, value: str) -> None:
     """
     section, _, key = name.rpartition(".")
     literal = _literal(section, key, value)
+    with in_turn(path.resolve().parent):
+        _set_in_file(path, section, key, literal)
+
+
+def _set_in_file(path: Path, section: str, key: str, literal: str) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,5 +1,7 @@
 """Changing one key of `node.toml`: only that key changes, comments stay, and what is not valid is not written."""
 
+import fcntl
+import threading
 import tomllib
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.config import ConfigError
-from node.config.edit import EditRefused, set_in_file, set_key
+from node.config.edit import EditRefused, in_turn, set_in_file, set_key
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,26 @@ def test_a_link_stays_one_and_its_file_is_changed(tmp_path: Path) -> None:
     assert used.is_symlink()
     assert tomllib.loads(kept.read_text())["timing"] == {"lock_ttl": 60}
     assert len(list(kept.parent.iterdir())) + len(list(used.parent.iterdir())) == 3
+
+
+def test_a_change_waits_for_one_that_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And begins with what that one has written: neither is lost."""
+    path = tmp_path / "node.toml"
+    path.write_text("")
+    waits, lock = threading.Event(), fcntl.flock
+
+    def tells(descriptor: int, kind: int) -> None:
+        waits.set()
+        lock(descriptor, kind)
+
+    with in_turn(tmp_path):
+        monkeypatch.setattr(fcntl, "flock", tells)
+        second = threading.Thread(target=set_in_file, args=(path, "limits.max_locks", "9"))
+        second.start()
+        assert waits.wait(60)
+        path.write_text("[limits]\nmax_open_proposals = 8\n")
+    second.join()
+    assert tomllib.loads(path.read_text()) == {"limits": {"max_open_proposals": 8, "max_locks": 9}}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
