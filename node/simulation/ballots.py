@@ -19,7 +19,8 @@ class Ballots:
         self._exclusive = exclusive
         self._proposals: dict[str, dict[str, Any]] = {}
         self._places: dict[Place, tuple[str, ...]] = {}
-        self._accepts: defaultdict[tuple[str, int], dict[str, Place]] = defaultdict(dict)
+        self._accepts: defaultdict[str, dict[int, dict[str, Place]]] = defaultdict(dict)
+        """Proposal and round -> who accepted it, and in which event."""
         self._owners: dict[str, tuple[str, tuple[object, ...]]] = {}
         self._accepted: set[str] = set()
         self._maimed: set[str] = set()
@@ -44,7 +45,7 @@ class Ballots:
                 if repeated and self._keyed.setdefault((event.journal, repeated), key) != key:
                     raise Violation("P6", event.origin, f"proposes {key} for {repeated}, as it had done before")
                 if body.get("vote") == "accept":
-                    self._accepts[key, 0][event.origin] = place
+                    self._accepts[key].setdefault(0, {})[event.origin] = place
                 self._decide(key)
         elif event.type == VOTES:
             self._places[place] = tuple(vote["proposal"] for vote in payload["votes"])
@@ -58,16 +59,16 @@ class Ballots:
                 elif (event.journal, key) in self._refused:
                     raise Violation("P3", event.origin, f"accepts {key} in round {round_}, and had refused it")
                 else:
-                    self._accepts[vote["proposal"], vote["round"]].setdefault(event.origin, place)
-                    self._decide(vote["proposal"])
+                    self._accepts[key].setdefault(round_, {}).setdefault(event.origin, place)
+                    self._decide(key)
 
     def forget(self, place: Place) -> None:
         """An event is gone with the only disk that held it: it counts no more."""
         for key in self._places.pop(place, ()):
             self._maimed.add(key)
-        for votes in self._accepts.values():
-            for voter in [v for v, at in votes.items() if at == place]:
-                del votes[voter]
+            for votes in self._accepts[key].values():
+                for voter in [v for v, at in votes.items() if at == place]:
+                    del votes[voter]
 
     def maimed(self, key: str) -> bool:
         """Whether votes on this proposal, or itself, went down with a disk."""
@@ -77,8 +78,8 @@ class Ballots:
         payload = self._proposals.get(key)
         if payload is None or key in self._accepted:
             return
-        for (of, _), votes in self._accepts.items():
-            if of == key and len(votes.keys() & set(payload["voters"])) >= payload["required"]:
+        for votes in self._accepts[key].values():
+            if len(votes.keys() & set(payload["voters"])) >= payload["required"]:
                 self._accepted.add(key)
                 self._bind(key, payload)
                 return
