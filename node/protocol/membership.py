@@ -338,14 +338,14 @@ class Membership:
     def _assess(self, peer: Peer) -> tuple[str, tuple[str, ...]]:
         ctx = self._ctx
         timing = ctx.settings.timing
-        if peer.heard is None:
-            if peer.stranger_at is not None:
-                return UNREACHABLE, ("unknown_journal",)
-            return UNREACHABLE, ("refused",) if peer.refused else ("not_heard_yet",)
+        stranger_at = float("-inf") if peer.stranger_at is None else peer.stranger_at
+        latest = max(at for at in (float("-inf"), peer.refused_at, peer.heard) if at is not None)
+        if stranger_at > latest and (peer.heard is None or stranger_at > peer.heard + timing.heartbeat_interval):
+            return UNREACHABLE, ("unknown_journal",)
         if peer.refused:
             return UNREACHABLE, ("refused",)
-        if peer.stranger_at is not None and peer.stranger_at > peer.heard + timing.heartbeat_interval:
-            return UNREACHABLE, ("unknown_journal",)
+        if peer.heard is None:
+            return UNREACHABLE, ("not_heard_yet",)
         silent = ctx.mono - peer.heard
         if silent > timing.heartbeat_timeout:
             return UNREACHABLE, ("no_answer",)

@@ -93,3 +93,25 @@ def test_two_members_that_took_one_another_for_replaced_are_noted_anew_one_after
     stage.settle()
     assert stage["A"].ready
     assert stage["B"].ready
+
+
+def test_a_replaced_disk_that_comes_back_is_shown_as_what_it_is() -> None:
+    """Its host takes connections again; that it refused them before is no news any more (H2)."""
+    stage = Stage(3)
+    stage.settle()
+    kept = list(stage["A"].disk._writes)
+    stage.kill("A")
+    stage["A"].disk.wipe()
+    stage["A"].start()
+    stage.settle()
+    stage.kill("A")
+
+    def shown() -> tuple[str, ...]:
+        return next(each.reasons for each in stage.status("B").instances if each.id == "A")
+
+    stage.until(lambda: shown() == ("refused",), 60)
+    stage["A"].disk._writes = kept
+    stage["A"].disk._load()
+    stage.world.checkers.disks_lost += 1
+    stage["A"].start()
+    stage.until(lambda: shown() == ("unknown_journal",), 60)
