@@ -37,6 +37,8 @@ class Election:
         self.role = FOLLOWER
         self.leader: str | None = None
         self.elected_ms: int | None = None
+        self._elected: tuple[int, str, int] | None = None
+        """Term and leader last followed, and since when (wall, ms): who finds it again has not elected it anew."""
         self.serving = False
         self.handover = Handover(ctx, members, control)
         self.on_serving: Callable[[str | None, str], None] = lambda former, reason: None
@@ -171,7 +173,9 @@ class Election:
         self.leader = name
         self._late = 0
         self._campaign_at, self._permit = None, None
-        self.elected_ms = int(ctx.wall_ms)
+        if self._elected is None or self._elected[:2] != (self.term, name):
+            self._elected = (self.term, name, int(ctx.wall_ms))
+        self.elected_ms = self._elected[2]
         self._note_change(name)
         ctx.wake(ctx.mono + ctx.settings.timing.heartbeat_timeout)
         self.on_leader()

@@ -9,6 +9,7 @@ import pytest
 from node.simulation.explore import run_plan
 from node.simulation.plan import draw_roomy
 from tests.simulation import storm
+from tests.simulation.stage import Stage
 
 
 def explored(seed: str, nodes: int, exchange: bool, **given: Any) -> Counter[str]:
@@ -38,3 +39,16 @@ def test_many_storms(first: int) -> None:
     """The same, two hundred times."""
     for number in range(first, first + 10):
         explored(f"elections-{number}", 3 + number % 3, number % 2 == 0)
+
+
+def test_a_leader_is_not_elected_anew_when_a_member_finds_it_again() -> None:
+    stage = Stage(3)
+    leader = stage.elect()
+    other = next(name for name in "ABC" if name != leader)
+    began = stage.status(other).leader.elected_at
+    stage.split(other, "".join(name for name in "ABC" if name != other))
+    stage.until(lambda: stage.status(other).leader.id is None, 60)
+    assert stage.status(other).leader.elected_at is None
+    stage.heal()
+    stage.until(lambda: stage.status(other).leader.id == leader, 60)
+    assert stage.status(other).leader.elected_at == began
