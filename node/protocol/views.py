@@ -204,6 +204,10 @@ def _verdict(parts: Parts, quorum: QuorumView, leader: str | None, conflicts: in
         return f"Not taking part: {in_words(hindrance, parts.settings.id)}."
     if not members.can_vote:
         return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
+    refusing = [alarm.instances[0] for alarm in alarms(parts) if alarm.code == "other_disk"]
+    if len(members.voters) - len(refusing) < quorum.required:
+        whose = "takes" if len(refusing) == 1 else "take"
+        return f"Not taking part: {', '.join(refusing)} {whose} another disk to be {parts.settings.id}'s."
     down = sorted(name for name, peer in members.peers.items() if not peer.alive)
     weak = sorted(name for name, status in members.sees.items() if status == DEGRADED)
     lost = f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} unreachable"

@@ -115,3 +115,5 @@ def test_a_replaced_disk_that_comes_back_is_shown_as_what_it_is() -> None:
     stage.world.checkers.disks_lost += 1
     stage["A"].start()
     stage.until(lambda: shown() == ("unknown_journal",), 60)
+    told = "Not taking part: B, C take another disk to be A's."
+    stage.until(lambda: stage.status("A").verdict == told, 60)
