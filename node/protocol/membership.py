@@ -338,9 +338,7 @@ class Membership:
     def _assess(self, peer: Peer) -> tuple[str, tuple[str, ...]]:
         ctx = self._ctx
         timing = ctx.settings.timing
-        stranger_at = float("-inf") if peer.stranger_at is None else peer.stranger_at
-        latest = max(at for at in (float("-inf"), peer.refused_at, peer.heard) if at is not None)
-        if stranger_at > latest and (peer.heard is None or stranger_at > peer.heard + timing.heartbeat_interval):
+        if _is_another_disk(peer, timing.heartbeat_interval):
             return UNREACHABLE, ("unknown_journal",)
         if peer.refused:
             return UNREACHABLE, ("refused",)
@@ -384,3 +382,13 @@ class Membership:
         self._ctx.observe("OWN_STATUS", level="warn" if present else "info", status=status, reasons=present)
         if changed:
             self.beat_now()
+
+
+def _is_another_disk(peer: Peer, heartbeat_interval: float) -> bool:
+    """Whether what it said last came from another disk than the one noted for it (D1)."""
+    since = peer.stranger_at
+    return (
+        since is not None
+        and (peer.refused_at is None or since > peer.refused_at)
+        and (peer.heard is None or since > peer.heard + heartbeat_interval)
+    )
