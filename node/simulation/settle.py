@@ -64,6 +64,8 @@ def stall(world: World) -> tuple[str, str] | None:
             return process.name, f"holds events {process.running.vector}, {first.name} {first.running.vector}"
         if view.state_digest != reference.state_digest:
             return process.name, f"has state {view.state_digest}, {first.name} {reference.state_digest}"
+        if view.current_version != reference.current_version:
+            return process.name, f"is at version {view.current_version}, {first.name} at {reference.current_version}"
         if view.open_proposals:
             proposals = process.running.view_proposals(process.now, process.settings.limits.max_open_proposals)
             # A voter that is no member any more may have accepted without having told: until the floor, nobody knows.

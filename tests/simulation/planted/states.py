@@ -71,7 +71,7 @@ def last_arrived(patch: Patch) -> None:
     around(patch, Lineage, "_reach", reach)
 
 
-@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1, rare=True)
+@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
 def without_base(patch: Patch) -> None:
     def current(self: Fold) -> tuple[str, str] | None:
         settled = [p for p in self._decisions.register.by_key.values() if p.settled and p.payload.kind != "rollback"]
