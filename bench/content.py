@@ -10,13 +10,13 @@ files, without delta. Nothing is removed before the end: ext4 makes files slowly
 FOLDER is best on a fresh file system.
 """
 
+import argparse
 import asyncio
 import os
 import random
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -53,14 +53,19 @@ class Moved:
 
 
 async def main() -> None:
-    """Both sets, one after the other."""
+    """All sets, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where the data is put, best a fresh disk")
+    parser.add_argument("set", nargs="?", default="", help="only sets with this in their name, such as 20,000")
+    given = parser.parse_args()
+    if not given.folder.is_dir():
+        parser.error(f"{given.folder} is no folder")
     if shutil.which("rsync") is None:
         raise Missing("rsync is not installed")
-    place = Path.cwd() / (sys.argv[1] if len(sys.argv) > 1 else "")
     for data in (*SETS, MANY):
-        if len(sys.argv) > 2 and sys.argv[2] not in data.name:
+        if given.set not in data.name:
             continue
-        root = Path(tempfile.mkdtemp(prefix="bench-content-", dir=place))
+        root = Path(tempfile.mkdtemp(prefix="bench-content-", dir=given.folder.absolute()))
         try:
             await compare(data, root)
         finally:
