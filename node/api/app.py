@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from node.api import answers
 from node.api.answers import Refused, Uncertain
-from node.api.bulk import Bulk
-from node.api.call import Call
+from node.api.call import Asked, Call
 from node.api.decoding import read_body, read_query
-from node.api.exchange import Answered, ApiLimits, Request, Response, Stream
+from node.api.exchange import Answered, ApiLimits, Request, Response
 from node.api.pages import Pages
 from node.api.peer import Deliveries
 from node.api.routes import PEER, routes
 from node.api.routing import Route, Router
 from node.observability.traces import Span, new_trace_id, parse_traceparent, root_span_id
 from node.protocol.effects import Now
-from node.protocol.requests import Maybe, Refusal
+from node.protocol.requests import Answer, Maybe, Refusal
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -69,14 +68,13 @@ class Application:
                 read_body(route, request.body),
             )
             result = route.handler(call)
+            if type(result) is Asked:
+                return self._ask(route, call, parent, result)
             if type(result) is CoroutineType:
                 return self._later(route, call, parent, result)
             return self._finished(route, call, parent, result, now)
-        except (Refused, Uncertain) as end:
-            return self._ended(route, request, now, end)
-        except Exception:
-            log.exception("%s failed, trace %s", request.target, request.trace)
-            return self._internal(route, request, now)
+        except Exception as end:  # noqa: BLE001 - whatever it is, the client is told
+            return self._failed(route, request, now, end)
 
     def max_body(self, target: bytes) -> int:
         """How many bytes of body the target takes."""
@@ -102,40 +100,49 @@ class Application:
         try:
             self._pages.refuse(request)
             return self._deliveries.take(request)
-        except Exception as end:
-            now, route = self.engine.now(), self._peer_route
+        except Exception as end:  # noqa: BLE001 - whatever it is, the client is told
             self._trace(request)
-            if isinstance(end, Refused):
-                return self._ended(route, request, now, end)
-            log.exception("%s failed, trace %s", request.target, request.trace)
-            return self._internal(route, request, now)
+            return self._failed(self._peer_route, request, self.engine.now(), end)
+
+    def _ask(
+        self, route: Route, call: Call[Any, Any], parent: str | None, asked: Asked[Any]
+    ) -> Response | Future[Response]:
+        # Most of what clients want: the core's answers are the response at once, without a task that waits for them.
+        def answered(answers: list[Answer]) -> Response:
+            now = self.engine.now()
+            try:
+                return self._said(route, call, parent, asked.data(answers), now)
+            except Exception as end:  # noqa: BLE001 - whatever it is, the client is told
+                return self._failed(route, call.request, now, end)
+
+        return self.engine.put(asked.requests, asked.timeout_s, answered)
 
     async def _later(
         self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]
     ) -> Answered:
         try:
             return self._finished(route, call, parent, await result, self.engine.now())
-        except (Refused, Uncertain) as end:
-            return self._ended(route, call.request, self.engine.now(), end)
-        except Exception:
-            log.exception("%s failed, trace %s", route.path, call.trace)
-            return self._internal(route, call.request, self.engine.now())
+        except Exception as end:  # noqa: BLE001 - whatever it is, the client is told
+            return self._failed(route, call.request, self.engine.now(), end)
 
     def _finished(self, route: Route, call: Call[Any, Any], parent: str | None, result: Any, now: Now) -> Answered:
-        if route.span is not None:
-            self._record(route.span, call, parent, now)
-        if isinstance(result, Response | Stream | Bulk):
-            return result
-        return answers.done(result, call.trace, now.wall_ms, call.headers)
+        if not isinstance(result, Answered):
+            return self._said(route, call, parent, result, now)
+        self._record(route, call, parent, now)
+        return result
 
-    def _ended(self, route: Route | None, request: Request, now: Now, end: Refused | Uncertain) -> Response:
+    def _said(self, route: Route, call: Call[Any, Any], parent: str | None, data: Any, now: Now) -> Response:
+        self._record(route, call, parent, now)
+        return answers.done(data, call.trace, now.wall_ms, call.headers)
+
+    def _failed(self, route: Route | None, request: Request, now: Now, end: Exception) -> Response:
         if isinstance(end, Uncertain):
             return self._uncertain(route, request, now, end.maybe)
-        self._count(request, route, end.status)
-        data, error = answers.refusal_data(end.refusal), answers.refusal_error(end.refusal)
-        return answers.failed(end.status, data, error, request.trace, now.wall_ms, end.headers)
-
-    def _internal(self, route: Route | None, request: Request, now: Now) -> Response:
+        if isinstance(end, Refused):
+            self._count(request, route, end.status)
+            data, error = answers.refusal_data(end.refusal), answers.refusal_error(end.refusal)
+            return answers.failed(end.status, data, error, request.trace, now.wall_ms, end.headers)
+        log.error("%s failed, trace %s", request.target, request.trace, exc_info=end)
         self._count(request, route, INTERNAL)
         detail = f"internal error; the node's log tells more under trace {request.trace}"
         return answers.failed(INTERNAL, Refusal("internal", detail), detail, request.trace, now.wall_ms)
@@ -162,9 +169,11 @@ class Application:
         request.trace = new_trace_id() if context is None else context.trace
         return None if context is None else context.parent
 
-    def _record(self, name: str, call: Call[Any, Any], parent: str | None, now: Now) -> None:
+    def _record(self, route: Route, call: Call[Any, Any], parent: str | None, now: Now) -> None:
+        if route.span is None:
+            return
         took_ms = (now.mono - call.now.mono) * 1000
         span = root_span_id(call.trace)
         self.engine.traces.record(
-            Span(call.trace, span, parent, name, self.engine.settings.id, call.now.wall_ms, took_ms, {})
+            Span(call.trace, span, parent, route.span, self.engine.settings.id, call.now.wall_ms, took_ms, {})
         )

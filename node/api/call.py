@@ -1,6 +1,6 @@
 """One request on its way through a handler, decoded into the types the handler asks for."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from node.api.answers import Refused, Uncertain
@@ -18,6 +18,24 @@ PATIENCE = 2
 QueryT = TypeVar("QueryT")
 BodyT = TypeVar("BodyT")
 AnswerT = TypeVar("AnswerT")
+DataT = TypeVar("DataT")
+
+
+class Asked(Generic[DataT]):
+    """What a handler asks the core at once, instead of an answer.
+
+    `data` makes the answer's data of what the core answers, in the same order; it may raise `Refused` and `Uncertain`.
+    The core gives up in time by itself; `timeout_s` is the last bound behind it.
+    """
+
+    __slots__ = ("data", "requests", "timeout_s")
+
+    def __init__(
+        self, requests: Sequence[CoreRequest], data: Callable[[list[Answer]], DataT], timeout_s: float
+    ) -> None:
+        self.requests = requests
+        self.data = data
+        self.timeout_s = timeout_s
 
 
 class Call(Generic[QueryT, BodyT]):
@@ -45,22 +63,28 @@ class Call(Generic[QueryT, BodyT]):
         self.body = body
         self.headers = b""
 
-    async def ask(self, request: CoreRequest, expected: type[AnswerT], wait_s: float = 0.0) -> AnswerT:
-        """Put a request to the core. Raises `Refused` or `Uncertain` when it is not answered as `expected`."""
-        (answer,) = await self.put_all((request,), wait_s)
-        match answer:
-            case Refusal():
-                raise Refused(answer)
-            case Maybe():
-                raise Uncertain(answer)
-        if not isinstance(answer, expected):
-            raise TypeError(f"{type(request).__name__} was answered with {type(answer).__name__}")
+    def ask(self, request: CoreRequest, data: Callable[[Answer], DataT], wait_s: float = 0.0) -> Asked[DataT]:
+        """Ask the core for one thing."""
+        return self.ask_all((request,), lambda answers: data(answers[0]), wait_s)
+
+    def ask_all(
+        self, requests: Sequence[CoreRequest], data: Callable[[list[Answer]], DataT], wait_s: float
+    ) -> Asked[DataT]:
+        """Ask the core for many things in one step."""
+        return Asked(requests, data, self.patience_s + wait_s)
+
+    @property
+    def patience_s(self) -> float:
+        """How long the core's answer is waited for, beyond the wait that was asked for."""
+        return PATIENCE * self.engine.settings.timing.heartbeat_timeout
+
+
+def expect(answer: Answer, expected: type[AnswerT]) -> AnswerT:
+    """The core's answer. Raises `Refused` or `Uncertain` when it is not as `expected`."""
+    if isinstance(answer, expected):
         return answer
-
-    def put_all(self, requests: Sequence[CoreRequest], wait_s: float) -> Awaitable[list[Answer]]:
-        """Put requests to the core at once; their answers in the same order.
-
-        The core gives up in time by itself; the bound here is the last one behind it.
-        """
-        timeout_s = PATIENCE * self.engine.settings.timing.heartbeat_timeout + wait_s
-        return self.engine.call_all(requests, timeout_s)
+    if isinstance(answer, Refusal):
+        raise Refused(answer)
+    if isinstance(answer, Maybe):
+        raise Uncertain(answer)
+    raise TypeError(f"the core answered {type(answer).__name__}, expected {expected.__name__}")

@@ -8,7 +8,7 @@ import asyncio
 from node.api import checks
 from node.api.answers import Refused
 from node.api.bodies import HeartbeatBody, LegacyEntry, LegacyEvent, LegacyJournal, Noted, SyncBody, Taken
-from node.api.call import BodyT, Call, QueryT
+from node.api.call import BodyT, Call, QueryT, expect
 from node.protocol.effects import LegacySeen
 from node.protocol.events import Event, hlc_from_wall_ms
 from node.protocol.requests import Accepted, Ingest, Refusal
@@ -26,7 +26,7 @@ async def sync(call: Call[None, SyncBody]) -> Taken:
         checks.payload(call, f"events[{at}].payload", event.payload or {})
     for source in sorted({event.source_instance for event in events}):
         taken = tuple(_event(event, call.trace) for event in events if event.source_instance == source)
-        await call.ask(Ingest(source, taken), Accepted)
+        expect(await call.engine.call(Ingest(source, taken), call.patience_s), Accepted)
     return Taken(len(events))
 
 

@@ -2,31 +2,31 @@
 
 from node.api import checks
 from node.api.bodies import GoOnBody, PublishBody, PublishQuery, ResolveBody, StepDownBody
-from node.api.call import Call
-from node.protocol.requests import Accepted, Elect, GoOnWithout, Publish, Published, ResolveConflict, StepDown
+from node.api.call import Asked, Call, expect
+from node.protocol.requests import Accepted, Answer, Elect, GoOnWithout, Publish, Published, ResolveConflict, StepDown
 
 
-async def step_down(call: Call[None, StepDownBody]) -> Accepted:
+def step_down(call: Call[None, StepDownBody]) -> Asked[Accepted]:
     """The leader hands over in good order."""
-    return await call.ask(StepDown(call.body.to), Accepted)
+    return call.ask(StepDown(call.body.to), _accepted)
 
 
-async def elect(call: Call[None, None]) -> Accepted:
+def elect(call: Call[None, None]) -> Asked[Accepted]:
     """Look at once for a leader that outranks the present one."""
-    return await call.ask(Elect(), Accepted)
+    return call.ask(Elect(), _accepted)
 
 
-async def resolve(call: Call[None, ResolveBody]) -> Accepted:
+def resolve(call: Call[None, ResolveBody]) -> Asked[Accepted]:
     """Settle a conflict."""
-    return await call.ask(ResolveConflict(call.path[0], call.body.key, call.trace), Accepted)
+    return call.ask(ResolveConflict(call.path[0], call.body.key, call.trace), _accepted)
 
 
-async def go_on(call: Call[None, GoOnBody]) -> Accepted:
+def go_on(call: Call[None, GoOnBody]) -> Asked[Accepted]:
     """Recover without members whose disks are lost."""
-    return await call.ask(GoOnWithout(call.body.without), Accepted)
+    return call.ask(GoOnWithout(call.body.without), _accepted)
 
 
-async def publish(call: Call[PublishQuery, PublishBody]) -> Published:
+def publish(call: Call[PublishQuery, PublishBody]) -> Asked[Published]:
     """Write an event of a client's own type into the log."""
     body = call.body
     event_id = None if body.id is None else checks.name(call, "id", body.id)
@@ -38,4 +38,12 @@ async def publish(call: Call[PublishQuery, PublishBody]) -> Published:
         quorum,
         call.trace,
     )
-    return await call.ask(request, Published)
+    return call.ask(request, _published)
+
+
+def _accepted(answer: Answer) -> Accepted:
+    return expect(answer, Accepted)
+
+
+def _published(answer: Answer) -> Published:
+    return expect(answer, Published)

@@ -22,14 +22,14 @@ from node.api.bodies import (
     SnapshotBody,
     Verdict,
 )
-from node.api.call import BodyT, Call, QueryT
+from node.api.call import Asked, BodyT, Call, QueryT, expect
 from node.protocol.requests import Answer, Maybe, Prediction, ProposalAnswer, Propose, Refusal
 
 
-async def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Proposed | Verdict | Prediction:
+def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Asked[Proposed | Verdict | Prediction]:
     """Propose a snapshot."""
     body, query = call.body, call.query
-    return await _propose(
+    return _propose(
         call,
         Propose(
             "snapshot",
@@ -44,10 +44,10 @@ async def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Proposed |
     )
 
 
-async def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Proposed | Verdict | Prediction:
+def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Asked[Proposed | Verdict | Prediction]:
     """Propose a diff."""
     body, query = call.body, call.query
-    return await _propose(
+    return _propose(
         call,
         Propose(
             "diff",
@@ -63,15 +63,14 @@ async def propose_diff(call: Call[ProposeQuery, DiffBody]) -> Proposed | Verdict
     )
 
 
-async def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> list[BatchOutcome]:
+def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> Asked[list[BatchOutcome]]:
     """Propose many at once; the outcomes come in the same order."""
     items = call.body.proposals if isinstance(call.body, Batch) else call.body
     if len(items) > call.limits.max_batch:
         raise bad_request(f"{len(items)} proposals, at most {call.limits.max_batch} in one batch", "proposals")
     wait = checks.wait_s(call, call.query.wait)
     requests = [_of_item(item, at, wait, call.trace) for at, item in enumerate(items)]
-    answers = await call.put_all(requests, wait)
-    return [_outcome(answer, wait) for answer in answers]
+    return call.ask_all(requests, lambda answers: [_outcome(answer, wait) for answer in answers], wait)
 
 
 def idempotency_key(call: Call[QueryT, BodyT]) -> str | None:
@@ -85,10 +84,11 @@ def idempotency_key(call: Call[QueryT, BodyT]) -> str | None:
         raise bad_request("Idempotency-Key: expected UTF-8", "Idempotency-Key") from None
 
 
-async def _propose(call: Call[ProposeQuery, BodyT], request: Propose) -> Proposed | Verdict | Prediction:
+def _propose(call: Call[ProposeQuery, BodyT], request: Propose) -> Asked[Proposed | Verdict | Prediction]:
+    wait = request.wait_s
     if request.dry_run:
-        return await call.ask(request, Prediction)
-    return _proposed(await call.ask(request, ProposalAnswer, request.wait_s), request.wait_s)
+        return call.ask(request, lambda answer: expect(answer, Prediction))
+    return call.ask(request, lambda answer: _proposed(expect(answer, ProposalAnswer), wait), wait)
 
 
 def _proposed(answer: ProposalAnswer, wait: float) -> Proposed | Verdict:

@@ -1,20 +1,20 @@
 """Routes: which handler answers a method and a path, and what it takes. A handler's annotations are the one truth.
 
-A handler is a function of one `Call[Query, Body]`; what it returns, or what it returns once awaited, is the answer's
-`data`. Its docstring is its summary. A path is matched segment by segment before percent-decoding, so a `%2F` stays
-inside its segment.
+A handler is a function of one `Call[Query, Body]`; what it returns, or what that comes to once the core was asked or
+it was awaited, is the answer's `data`. Its docstring is its summary. A path is matched segment by segment before
+percent-decoding, so a `%2F` stays inside its segment.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from node.api.answers import Refused, bad_request
-from node.api.call import Call
+from node.api.call import Asked, Call
 from node.protocol.requests import Refusal
 
 NOT_FOUND, NOT_ALLOWED = 404, 405
@@ -45,7 +45,7 @@ class Route:
         for name, value in (
             ("query", query),
             ("body", body),
-            ("answer", hints["return"]),
+            ("answer", _answer(hints["return"])),
             ("decode", None if body is None else msgspec.json.Decoder(body).decode),
             ("segments", tuple(self.path.split("/")[1:])),
         ):
@@ -60,6 +60,11 @@ class Route:
     def summary(self) -> str:
         """One line for people."""
         return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+def _answer(kind: Any) -> Any:
+    """What a handler answers, where the core has to be asked as well as where not."""
+    return get_args(kind)[0] if get_origin(kind) is Asked else kind
 
 
 Methods = dict[str, Route]

@@ -94,7 +94,8 @@ class EventLog:
 
     def __init__(self, instance: str, level: Level = "info", format: Format = "text", path: Path | None = None) -> None:
         self._instance = instance
-        self._level = LEVELS[level]
+        self.levels = frozenset(each for each, number in LEVELS.items() if number >= LEVELS[level])
+        """The levels whose entries are written: ask before gathering costly fields."""
         self._line: Callable[[Entry], bytes] = json_line if format == "json" else text_line
         self._sink = _Sink(path)
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
@@ -121,7 +122,7 @@ class EventLog:
 
     def log(self, level: str, event: str, trace: str, fields: Mapping[str, object]) -> None:
         """One entry; `fields` must not change afterwards. Never blocks, never raises for what is in it."""
-        if LEVELS[level] < self._level:
+        if level not in self.levels:
             return
         if self._queue.qsize() >= QUEUE_CAPACITY:
             self._dropped += 1
@@ -130,12 +131,7 @@ class EventLog:
 
     def observe(self, observe: Observe, trace: str) -> None:
         """A line for what the core observed; `trace` is what `TraceRing.record_observe` answered."""
-        if LEVELS[observe.level] >= self._level:
-            self.log(observe.level, observe.name, trace, observe.fields)
-
-    def enabled(self, level: Level) -> bool:
-        """Whether entries of this level are written: ask before gathering costly fields."""
-        return LEVELS[level] >= self._level
+        self.log(observe.level, observe.name, trace, observe.fields)
 
     @property
     def lost(self) -> int:

@@ -7,7 +7,7 @@ and never holds up the node.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from node.protocol.events import Event, VersionVector
 from node.runtime.cursor import encode_cursor
@@ -73,11 +73,12 @@ class Bus:
         """How many listen now."""
         return len(self._subscriptions)
 
-    def publish(self, event: Event) -> None:
-        """Show an event, which is on disk, to all who listen."""
-        self._shown[event.journal] = event.seq
-        for subscription in self._subscriptions:
-            subscription.put(event)
+    def publish(self, events: Sequence[Event]) -> None:
+        """Show events, which are on disk, to all who listen."""
+        for event in events:
+            self._shown[event.journal] = event.seq
+            for subscription in self._subscriptions:
+                subscription.put(event)
 
     def close(self) -> None:
         """End all subscriptions."""

@@ -5,11 +5,37 @@ together they are one event of the next one.
 """
 
 import asyncio
-import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from node.protocol.effects import Called, Cancelled, Gathered, Input
 from node.protocol.requests import Answer, Maybe, Propose, Request
+
+AnswerT = TypeVar("AnswerT")
+
+
+class _Asked:
+    """Requests that came together and get their answers together. Their calls are numbered from `first` on."""
+
+    __slots__ = ("answered", "answers", "due", "first", "left", "result", "timeout_s")
+
+    def __init__(
+        self,
+        first: int,
+        count: int,
+        answered: Callable[[list[Answer]], Any],
+        result: asyncio.Future[Any],
+        due: float,
+        timeout_s: float,
+    ) -> None:
+        self.first = first
+        self.left = count
+        self.answers: list[Any] = [None] * count
+        self.answered = answered
+        self.result = result
+        self.due = due
+        self.timeout_s = timeout_s
 
 
 class Calls:
@@ -21,45 +47,58 @@ class Calls:
         self._loop = loop
         self._step = step
         self._disk_busy = disk_busy
-        self._answers: dict[int, asyncio.Future[Answer]] = {}
-        self._numbers = itertools.count(1)
+        self._waiting: dict[int, _Asked] = {}
+        self._next = 1
         self._gathered: list[Called] = []
         self._held: list[Called] = []
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def put(self, requests: Sequence[Request], timeout_s: float) -> list[Answer]:
-        """Put requests to the core in one step; their answers in the same order, `Maybe` after `timeout_s`."""
-        answers: dict[int, asyncio.Future[Answer]] = {}
+    def put(
+        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
+    ) -> asyncio.Future[AnswerT]:
+        """Put requests to the core in one step.
+
+        `answered` makes the result of their answers, which are in the same order and `Maybe` after `timeout_s`. It
+        must not raise, nor ask the node for anything. To cancel the result takes the requests back.
+        """
+        first, due = self._next, self._loop.time() + timeout_s
+        result: asyncio.Future[AnswerT] = self._loop.create_future()
+        if not requests:
+            result.set_result(answered([]))
+            return result
+        asked = _Asked(first, len(requests), answered, result, due, timeout_s)
         if not self._gathered:
             self._loop.call_soon(self._take_gathered)
-        for request in requests:
-            call = next(self._numbers)
-            answers[call] = self._answers[call] = self._loop.create_future()
+        for call, request in enumerate(requests, first):
+            self._waiting[call] = asked
             self._gathered.append(Called(call, request))
-        timer = self._loop.call_later(timeout_s, self._overdue, answers, timeout_s)
-        try:
-            return [await answer for answer in answers.values()]
-        except asyncio.CancelledError:
-            for call in answers:
-                if self._answers.pop(call, None) is not None:
-                    self._step(Cancelled(call))
-            raise
-        finally:
-            timer.cancel()
+        self._next += len(requests)
+        result.add_done_callback(partial(self._ended, asked))
+        if self._timer is None or due < self._timer.when():
+            self._look_at(due)
+        return result
 
     def answer(self, call: int, answer: Answer) -> None:
         """Answer a request, if anybody still waits for it."""
-        waiting = self._answers.pop(call, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        asked = self._waiting.pop(call, None)
+        if asked is None:
+            return
+        asked.answers[call - asked.first] = answer
+        asked.left -= 1
+        if not asked.left and not asked.result.done():
+            asked.result.set_result(asked.answered(asked.answers))
 
     def take_held(self) -> None:
         """The disk is free: what waited for it goes on."""
-        held, self._held = self._held, []
-        self._take(held)
+        if self._held:
+            held, self._held = self._held, []
+            self._take(held)
 
     def end(self, answer: Answer) -> None:
         """Answer all that still wait, as nothing will be done for them any more."""
-        for call in tuple(self._answers):
+        if self._timer is not None:
+            self._timer.cancel()
+        for call in tuple(self._waiting):
             self.answer(call, answer)
 
     def _take_gathered(self) -> None:
@@ -71,13 +110,29 @@ class Calls:
 
     def _take(self, calls: Sequence[Called]) -> None:
         # Who has gone meanwhile asks for nothing any more.
-        there = tuple(called for called in calls if called.call in self._answers)
+        there = [called for called in calls if called.call in self._waiting]
         if there:
-            self._step(Gathered(there) if len(there) > 1 else there[0])
+            self._step(Gathered(tuple(there)) if len(there) > 1 else there[0])
 
-    def _overdue(self, calls: Collection[int], timeout_s: float) -> None:
-        late = Maybe("timeout", f"no answer within {timeout_s:g} s; ask again with the same request id or key")
-        for call in calls:
-            if call in self._answers:
-                self.answer(call, late)
+    def _ended(self, asked: _Asked, result: asyncio.Future[Any]) -> None:
+        if result.cancelled():
+            for call in range(asked.first, asked.first + len(asked.answers)):
+                if self._waiting.pop(call, None) is not None:
+                    self._step(Cancelled(call))
+
+    def _look_at(self, due: float) -> None:
+        # One timer sees to all: they are seldom late, and making and cancelling one for each costs more than this.
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for call, asked in tuple(self._waiting.items()):
+            if asked.due <= now and call in self._waiting:
+                late = f"no answer within {asked.timeout_s:g} s; ask again with the same request id or key"
+                self.answer(call, Maybe("timeout", late))
                 self._step(Cancelled(call))
+        if self._waiting:
+            self._look_at(min(asked.due for asked in self._waiting.values()))

@@ -15,7 +15,8 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -26,7 +27,6 @@ from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
 from node.protocol.effects import (
     Apply,
     DiskState,
-    Effect,
     Emit,
     Fetch,
     Input,
@@ -119,6 +119,13 @@ class Engine:
         self._lagged_at: float | None = None
         self._last_message: Message | None = None
         self._last_raw = msgspec.Raw()
+        self._let_go: dict[type, Callable[[Any], None]] = {
+            Send: self._send, Reply: self._reply, Emit: self._emit, Install: self._install, Apply: self._apply,
+        }  # fmt: skip
+        self._perform: dict[type, Callable[[Any, Now], None]] = {
+            Observe: self._observe, Persist: self._persist, Ship: self._ship, Fetch: self._fetch,
+            **dict.fromkeys(self._let_go, self._hold),
+        }  # fmt: skip
 
     def now(self) -> Now:
         """The time of this moment, as steps and views take it."""
@@ -157,13 +164,19 @@ class Engine:
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
         """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
-        return (await self.call_all((request,), timeout_s))[0]
+        answer: Answer | asyncio.Future[Answer] = self.put((request,), timeout_s, itemgetter(0))
+        return await answer if isinstance(answer, asyncio.Future) else answer
 
-    async def call_all(self, requests: Sequence[Request], timeout_s: float) -> list[Answer]:
-        """Put many requests to the core in one step, as `call` does with one; their answers in the same order."""
+    def put(
+        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
+    ) -> AnswerT | asyncio.Future[AnswerT]:
+        """Put many requests to the core in one step: what `answered` makes of their answers, or where that will be.
+
+        To cancel it takes the requests back.
+        """
         if not self._running:
-            return [Refusal("stopping", "the node does not serve; ask another one")] * len(requests)
-        return await self._calls.put(requests, timeout_s)
+            return answered([Refusal("stopping", "the node does not serve; ask another one")] * len(requests))
+        return self._calls.put(requests, timeout_s, answered)
 
     def deliver(
         self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]
@@ -201,8 +214,9 @@ class Engine:
         except Exception as bug:  # noqa: BLE001 - whatever it is, it is ours, and the state is no longer to be trusted
             self._fail(f"the protocol core, handling {type(input).__name__}", bug)
             return
+        perform = self._perform
         for effect in effects:
-            self._perform(effect, now)
+            perform[type(effect)](effect, now)
         if self._running and (self._timer is None or wake_at < self._timer_at):
             self._arm(wake_at)
 
@@ -241,48 +255,50 @@ class Engine:
 
     # Effects
 
-    def _perform(self, effect: Effect, now: Now) -> None:
-        match effect:
-            case Observe():
-                if effect.name == TIME_DRIFT_MEASURE:
-                    self.metrics.observe("distributed_clock_drift_total", float(str(effect.fields["offset_ms"])))
-                trace = self.traces.record_observe(effect, now, self.settings.id)
-                self.log.observe(effect, trace)
-            case Send() | Reply() | Emit() | Install() | Apply():
-                if effect.after > self._disk.durable:
-                    self._waiting.append(effect)
-                else:
-                    self._let_go(effect)
-            case Persist():
-                self._disk.add(effect)
-            case Ship():
-                self._ship(effect)
-            case Fetch():
-                if self.content is not None:
-                    self.content.fetch(effect.wanted)
+    def _observe(self, observe: Observe, now: Now) -> None:
+        if observe.name == TIME_DRIFT_MEASURE:
+            self.metrics.observe("distributed_clock_drift_total", float(str(observe.fields["offset_ms"])))
+        trace = self.traces.record_observe(observe, now, self.settings.id)
+        if observe.level in self.log.levels:
+            self.log.observe(observe, trace)
 
-    def _let_go(self, effect: Dependent) -> None:
-        match effect:
-            case Send():
-                link = self._links.get(effect.to)
-                if link is not None:
-                    link.send(self._encoded(effect.message), effect.lazy)
-            case Reply():
-                self._calls.answer(effect.call, effect.answer)
-            case Emit():
-                own, now_ms = self.settings.id, time.time() * 1000
-                for event in effect.events:
-                    if event.origin != own:
-                        self._replicated(max(0.0, now_ms - event.timestamp_ms) / 1000)
-                    elif self.content is not None:
-                        self.content.seen(event)
-                    self.bus.publish(event)
-            case Install():
-                if self.content is not None:
-                    self.content.install(effect.content)
-            case Apply():
-                if self.content is not None:
-                    self.content.apply(effect.content, effect.back)
+    def _persist(self, persist: Persist, now: Now) -> None:
+        self._disk.add(persist)
+
+    def _hold(self, effect: Dependent, now: Now) -> None:
+        if effect.after > self._disk.durable:
+            self._waiting.append(effect)
+        else:
+            self._let_go[type(effect)](effect)
+
+    def _fetch(self, fetch: Fetch, now: Now) -> None:
+        if self.content is not None:
+            self.content.fetch(fetch.wanted)
+
+    def _send(self, send: Send) -> None:
+        link = self._links.get(send.to)
+        if link is not None:
+            link.send(self._encoded(send.message), send.lazy)
+
+    def _reply(self, reply: Reply) -> None:
+        self._calls.answer(reply.call, reply.answer)
+
+    def _emit(self, emit: Emit) -> None:
+        own, now_ms = self.settings.id, time.time() * 1000
+        for event in emit.events:
+            if event.origin != own:
+                self._replicated(max(0.0, now_ms - event.timestamp_ms) / 1000)
+            elif self.content is not None:
+                self.content.seen(event)
+        self.bus.publish(emit.events)
+
+    def _install(self, install: Install) -> None:
+        if self.content is not None:
+            self.content.install(install.content)
+
+    def _apply(self, apply: Apply) -> None:
+        if self.content is not None:
+            self.content.apply(apply.content, apply.back)
 
     def _encoded(self, message: Message) -> msgspec.Raw:
         # The same message usually goes to every peer in turn.
@@ -296,9 +312,10 @@ class Engine:
     def _durable_to(self, number: int) -> None:
         waiting = self._waiting
         self._waiting = [effect for effect in waiting if effect.after > number]
+        let_go = self._let_go
         for effect in waiting:
             if effect.after <= number:
-                self._let_go(effect)
+                let_go[type(effect)](effect)
         self.step(Persisted(number))
         self._deliveries.durable_to(number)
 
@@ -354,7 +371,7 @@ class Engine:
 
     # Old events
 
-    def _ship(self, ship: Ship) -> None:
+    def _ship(self, ship: Ship, now: Now) -> None:
         # One read per peer; of what is asked meanwhile only the latest counts, it says what is still lacking.
         if ship.to in self._ships:
             self._ships[ship.to] = ship
@@ -370,7 +387,7 @@ class Engine:
                 events, more = await self._loop.run_in_executor(
                     self._readers, self.journal.read, ship.have, limit, SHIP_BYTES
                 )
-                self._let_go(Send(to, Push(tuple(events), more, ship.number), 0))
+                self._send(Send(to, Push(tuple(events), more, ship.number), 0))
                 ship, self._ships[to] = self._ships[to], None
         except JournalCorrupt as problem:
             self._end(str(problem))

@@ -250,17 +250,20 @@ class StandIn:
         return Now(time.monotonic(), time.time() * 1000)
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
-        return (await self.call_all((request,), timeout_s))[0]
+        return await self.put((request,), timeout_s, lambda answers: answers[0])
 
-    async def call_all(self, requests: Sequence[Request], timeout_s: float) -> list[Answer]:
+    def put(
+        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
+    ) -> asyncio.Future[AnswerT]:
         self.asked += requests
         self.asked_now.set()
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[AnswerT] = loop.create_future()
         if self.never:
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                self.cancelled.set()
-        return [self._answer(request) for request in requests]
+            result.add_done_callback(lambda _: self.cancelled.set())
+        else:
+            loop.call_soon(result.set_result, answered([self._answer(request) for request in requests]))
+        return result
 
     def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
         self.delivered.append(envelope)
@@ -281,7 +284,7 @@ class StandIn:
     def publish(self, one: Event) -> None:
         """A new event is on the disk."""
         self.journal.events.append(one)
-        self.bus.publish(one)
+        self.bus.publish((one,))
 
 
 def engine_of(stand_in: StandIn) -> Any:

@@ -38,7 +38,7 @@ class Log:
 
     def append(self, event: Event) -> None:
         self.events.append(event)
-        self.bus.publish(event)
+        self.bus.publish((event,))
 
 
 async def take(stream: AsyncGenerator[tuple[Event, str], None], count: int) -> list[str]:

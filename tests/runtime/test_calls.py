@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from node.protocol.effects import Called, Cancelled, Gathered, Input
-from node.protocol.requests import Accepted, Elect, Maybe
+from node.protocol.requests import Accepted, Answer, Elect, Maybe
 from node.runtime.calls import Calls
 
 LONG_S = 60.0
@@ -18,6 +18,10 @@ class Core:
         self.given: list[Input] = []
         self.calls = Calls(asyncio.get_running_loop(), self.given.append, lambda: False)
 
+    def put(self, count: int, timeout_s: float) -> asyncio.Future[list[Answer]]:
+        """Ask for something so many times at once."""
+        return self.calls.put([Elect()] * count, timeout_s, list)
+
     def asked(self) -> list[int]:
         """The numbers of the calls that reached it."""
         steps = [each.calls if isinstance(each, Gathered) else (each,) for each in self.given]
@@ -27,8 +31,8 @@ class Core:
 def test_who_waits_too_long_is_told_maybe_whoever_else_waits_longer() -> None:
     async def scenario() -> None:
         core = Core()
-        longer = asyncio.create_task(core.calls.put([Elect()], LONG_S))
-        shorter = asyncio.create_task(core.calls.put([Elect(), Elect()], 0.02))
+        longer = core.put(1, LONG_S)
+        shorter = core.put(2, 0.02)
         answers = await shorter
         assert [type(answer) for answer in answers] == [Maybe, Maybe]
         assert [each.call for each in core.given if isinstance(each, Cancelled)] == core.asked()[1:]
@@ -42,8 +46,8 @@ def test_who_waits_too_long_is_told_maybe_whoever_else_waits_longer() -> None:
 def test_who_begins_to_wait_later_is_looked_after_as_well() -> None:
     async def scenario() -> None:
         core = Core()
-        await core.calls.put([Elect()], 0.02)
-        (answer,) = await core.calls.put([Elect()], 0.02)
+        await core.put(1, 0.02)
+        (answer,) = await core.put(1, 0.02)
         assert isinstance(answer, Maybe)
         assert answer.reason == "timeout"
 
@@ -53,12 +57,12 @@ def test_who_begins_to_wait_later_is_looked_after_as_well() -> None:
 def test_what_was_answered_in_time_is_not_cancelled_when_its_time_is_over() -> None:
     async def scenario() -> None:
         core = Core()
-        first = asyncio.create_task(core.calls.put([Elect()], 0.02))
+        first = core.put(1, 0.02)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         core.calls.answer(core.asked()[0], Accepted("done"))
         assert await first == [Accepted("done")]
-        await core.calls.put([Elect()], 0.03)
+        await core.put(1, 0.03)
         assert [each.call for each in core.given if isinstance(each, Cancelled)] == core.asked()[1:]
 
     asyncio.run(scenario())
@@ -67,12 +71,13 @@ def test_what_was_answered_in_time_is_not_cancelled_when_its_time_is_over() -> N
 def test_who_goes_away_is_taken_back() -> None:
     async def scenario() -> None:
         core = Core()
-        waiting = asyncio.create_task(core.calls.put([Elect()], LONG_S))
+        waiting = core.put(1, LONG_S)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        await asyncio.sleep(0)
         assert [each.call for each in core.given if isinstance(each, Cancelled)] == core.asked()
 
     asyncio.run(scenario())
@@ -80,7 +85,7 @@ def test_who_goes_away_is_taken_back() -> None:
 
 def test_nothing_asked_is_nothing_answered() -> None:
     async def scenario() -> None:
-        assert await Core().calls.put([], LONG_S) == []
+        assert await Core().put(0, LONG_S) == []
 
     asyncio.run(scenario())
 
@@ -88,7 +93,7 @@ def test_nothing_asked_is_nothing_answered() -> None:
 def test_at_the_end_all_are_answered() -> None:
     async def scenario() -> None:
         core = Core()
-        waiting = asyncio.create_task(core.calls.put([Elect()], LONG_S))
+        waiting = core.put(1, LONG_S)
         await asyncio.sleep(0)
         core.calls.end(Maybe("stopping", "it stops"))
         assert await waiting == [Maybe("stopping", "it stops")]
