@@ -1,19 +1,19 @@
 """The two ways events are asked for: by a peer that lacks some, and by people."""
 
 import contextlib
-import heapq
 import sqlite3
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
 
-from node.journal.batch import Tip
-from node.journal.rows import EVENT_COLUMNS, EventRow, read_event
+from node.journal.rows import EVENT_COLUMNS, read_event
+from node.journal.tip import Tip
 from node.protocol.events import Event
 
 _encode = msgspec.msgpack.Encoder().encode
+_PART = f"SELECT {EVENT_COLUMNS} FROM events WHERE pos BETWEEN ? AND ? AND journal = ? ORDER BY pos"
+"""Of one journal."""
 
 
 def beyond(
@@ -23,21 +23,22 @@ def beyond(
     events: list[Event] = []
     size = 0
     for journal, held in have.items():
-        last = max(held, tip.floor.get(journal, 0))
-        if last >= tip.heads.get(journal, 0):
+        log = tip.logs.get(journal)
+        if log is None:
             continue
-        rows: list[EventRow] = conn.execute(
-            f"SELECT {EVENT_COLUMNS} FROM events WHERE journal = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (tip.numbers[journal], last, limit - len(events)),
-        ).fetchall()
-        for row in rows:
-            size += len(row[5])
-            if row[2] != last + 1 or (size > max_bytes and events):
-                # A gap here is a floor reached since `tip`: the next question is answered from above it.
-                return events, True
-            events.append(read_event(row, journal))
-            last += 1
-        if last < tip.heads[journal]:
+        last, head = max(held, log.low), tip.head(log)
+        places = log.places[last - log.low : min(head - log.low, last - log.low + limit - len(events))]
+        if places:
+            where = (places[0], places[-1], log.number)
+            with contextlib.closing(conn.execute(_PART, where)) as rows:
+                for row in rows:
+                    size += len(row[5])
+                    if row[2] != last + 1 or (size > max_bytes and events):
+                        # A gap here is a floor reached since `tip`: the next question is answered from above it.
+                        return events, True
+                    events.append(read_event(row, journal))
+                    last += 1
+        if last < head:
             return events, True
     return events, False
 
@@ -73,29 +74,24 @@ def listed(
 ) -> list[Event]:
     """The first (or newest) `limit` events beyond `since` that are wanted, in order of arrival, twins left out (V1)."""
     clause, texts = wanted.clause()
-    query = (
-        f"SELECT {EVENT_COLUMNS} FROM events WHERE journal = ? AND seq > ? AND twin = 0{clause}"
-        f" ORDER BY seq {'DESC' if newest else 'ASC'}"
-    )
-    starts = {journal: max(since.get(journal, 0), tip.floor.get(journal, 0)) for journal in tip.numbers}
-    names = {number: journal for journal, number in tip.numbers.items()}
-    cursors = [
-        conn.execute(query, (tip.numbers[journal], start, *texts))
-        for journal, start in starts.items()
-        if tip.heads[journal] > start
+    starts = {journal: max(since.get(journal, 0), log.low) for journal, log in tip.logs.items()}
+    firsts = [
+        log.places[starts[journal] - log.low] for journal, log in tip.logs.items() if starts[journal] < tip.head(log)
     ]
+    if not firsts:
+        return []
+    query = (
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE pos BETWEEN ? AND ? AND twin = 0{clause}"
+        f" ORDER BY pos {'DESC' if newest else 'ASC'}"
+    )
+    names = tip.names()
     events: list[Event] = []
-    # In one journal numbers and positions grow together, so the journals merge into the order of arrival.
-    with contextlib.ExitStack() as open_reads:
-        # Even when a row turns out to be damaged: the error may outlive the connection.
-        for cursor in cursors:
-            open_reads.enter_context(contextlib.closing(cursor))
-        rows = cast(Generator[EventRow, None, None], heapq.merge(*map(iter, cursors), reverse=newest))
-        open_reads.enter_context(contextlib.closing(rows))
+    # Closed even when a row turns out to be damaged: the error may outlive the connection.
+    with contextlib.closing(conn.execute(query, (min(firsts), tip.pos, *texts))) as rows:
         for row in rows:
             if len(events) >= limit:
                 break
             event = read_event(row, names.get(row[1]))
-            if wanted.admits(event):
+            if event.seq > starts[event.journal] and wanted.admits(event):
                 events.append(event)
     return events[::-1] if newest else events

@@ -12,22 +12,24 @@ floor has been worked off; the write-ahead log beside it stays near `schema.CHEC
 import sqlite3
 import threading
 import time
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Self, TypeVar
 
 from node.journal import schema, wal
-from node.journal.batch import Batch, Tip
+from node.journal.batch import Batch
 from node.journal.directory import DirectoryLock, sync_directory
 from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, Typed
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow
+from node.journal.tip import Log, Tip
 from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event, VersionVector
 from node.protocol.records import (
-    Appended,
     ControlAppended,
     ControlReplaced,
     ControlState,
@@ -58,8 +60,8 @@ class Journal:
         self._writer = writer
         self._reader = reader
         self._reading = threading.Lock()
-        self._known: dict[int, int] = {}
-        """Hash of an event's id -> position. In memory: an index in the file would double the pages of a commit."""
+        self._known: set[int] = set()
+        """Hashes of the ids of the events in the file: who comes again under another number is a twin (V1)."""
         self._control = ControlReplaced(0, 0, ControlState())
         """The control log as it is on the disk, so that a checkpoint is made without reading it back."""
         self._tip = self._restored()
@@ -101,20 +103,25 @@ class Journal:
     def _restored(self) -> Tip:
         """Check everything, and find where every log ends."""
         tip = Tip()
+        places: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        lasts: dict[str, int] = {}
 
-        def seen(pos: int, event: Event) -> None:
-            tip.pos = pos
-            tip.heads[event.journal] = max(event.seq, tip.heads.get(event.journal, 0))
-            self._known.setdefault(hash(event.id), pos)
+        def seen(place: int, event: Event) -> None:
+            tip.pos = place
+            places[event.journal].append(place)
+            lasts[event.journal] = event.seq
+            self._known.add(hash(event.id))
 
         for problem in damage(self._reader, seen):
             raise JournalCorrupt(self.path, problem)
         image = read_image(self._reader)
-        tip.numbers = read_journals(self._reader)
-        tip.floor, tip.index, tip.entries = image.floor, image.durable.index, image.entries
+        numbers = read_journals(self._reader)
         self._control = ControlReplaced(image.durable.stamp, image.durable.index, image.durable.control)
-        for journal in {*tip.numbers, *image.floor}:
-            tip.heads[journal] = max(image.floor.get(journal, 0), tip.heads.get(journal, 0))
+        tip.index, tip.entries = image.durable.index, image.entries
+        for journal in {*numbers, *image.floor}:
+            low, own = image.floor.get(journal, 0), places[journal]
+            cut = len(own) - max(0, lasts.get(journal, 0) - low)  # above the floor there is no gap
+            tip.logs[journal] = Log(numbers.get(journal, 0), low, own[:cut], own[cut:])
         return tip
 
     def __enter__(self) -> Self:
@@ -145,28 +152,18 @@ class Journal:
             return
         self._require_open()
         self._require_place()
-        batch = Batch(self._writer, self._tip.copy(), self._known)
+        batch = Batch(self._tip, self._known)
         with Typed(self.path):
             self._write(batch, records)
-        self._tip = batch.tip
-        self._control = _advanced(self._control, records)
-        self._known.update(batch.fresh)
-        for key, pos in batch.purged:
-            if self._known.get(key) == pos:
-                del self._known[key]
+        self._tip = batch.settle()
+        self._control = _advanced(self._control, batch.control)
 
     def _write(self, batch: Batch, records: Sequence[Record]) -> None:
-        state = self._control.state
-        if batch.tip.entries > max(CONTROL_ENTRIES, len(state.locks) + len(state.marks)):
+        tip, state = batch.tip, self._control.state
+        if tip.entries > CONTROL_ENTRIES and tip.entries > len(state.locks) + len(state.marks):
             batch.latest(self._control)
-        untidy = batch.tip.untidy
-        for record in records:
-            if isinstance(record, Appended):
-                batch.event(record.event)
-            elif isinstance(record, ControlAppended):
-                batch.entry(record)
-            else:
-                batch.latest(record)
+        untidy = tip.untidy
+        batch.take(records)
         conn, statements = self._writer, batch.statements()
         try:
             if len(statements) > 1 or untidy:  # One statement is a transaction of its own.
@@ -174,7 +171,7 @@ class Journal:
             for statement in statements:
                 conn.execute(*statement)
             if untidy:
-                batch.tip.untidy = not (batch.purge(PURGE_ROWS + len(records)) and self._shrunk())
+                tip.untidy = not (batch.purge(conn, PURGE_ROWS + len(records)) and self._shrunk())
             if conn.in_transaction:
                 conn.execute("COMMIT")
         finally:
@@ -197,8 +194,7 @@ class Journal:
     def load(self) -> Durable:
         """What is on the disk. `events` reads the events above the floor in order of arrival, a page at a time."""
         image = self._read(read_image)
-        names = {number: journal for journal, number in self._tip.numbers.items()}
-        image.durable.events = Events(self.path, self._page, names, image.floor)
+        image.durable.events = Events(self.path, self._page, self._tip.names(), image.floor)
         return image.durable
 
     def read(self, have: Mapping[str, int], limit: int, max_bytes: int) -> tuple[EventList, bool]:
@@ -227,20 +223,10 @@ class Journal:
         wanted = Wanted(types, origin, trace)
         return self._read(lambda conn: listed(conn, self._tip, since or {}, wanted, limit, newest))
 
-    def knows(self, event_id: str) -> tuple[str, int] | None:
-        """Journal and number of the event with this id, if it is stored above the floor (V1)."""
-        pos = self._known.get(hash(event_id))
-        if pos is None:
-            return None
-        names = {number: journal for journal, number in self._tip.numbers.items()}
-        rows = self._read(lambda conn: read_page(conn, pos - 1, pos))
-        found = Events(self.path, lambda after: rows if after < pos else [], names, self._tip.floor)
-        return next(((event.journal, event.seq) for event in found if event.id == event_id), None)
-
     @property
     def vector(self) -> VersionVector:
         """The highest number of every journal that is on the disk, or covered by the floor."""
-        return dict(self._tip.heads)
+        return self._tip.vector()
 
     def _page(self, after: int) -> RowList:
         upto = self._tip.pos
@@ -277,14 +263,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _advanced(control: ControlReplaced, records: Sequence[Record]) -> ControlReplaced:
+def _advanced(control: ControlReplaced, records: Sequence[ControlAppended | ControlReplaced]) -> ControlReplaced:
     """The control log after these records."""
-    stamp, index, state = control.stamp, control.index, control.state
     for record in records:
-        match record:
-            case ControlAppended():
-                stamp, index = record.stamp, record.index
-                apply_entry(state, record.entry)
-            case ControlReplaced():
-                stamp, index, state = record.stamp, record.index, copy_state(record.state)
-    return ControlReplaced(stamp, index, state)
+        if isinstance(record, ControlAppended):
+            apply_entry(control.state, record.entry)
+            control = ControlReplaced(record.stamp, record.index, control.state)
+        else:
+            control = ControlReplaced(record.stamp, record.index, copy_state(record.state))
+    return control

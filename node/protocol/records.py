@@ -11,7 +11,7 @@ import msgspec
 from node.protocol.events import Event
 
 FORMAT = 1
-"""Version of journal, wire and cursor formats (F1)."""
+"""Version of wire and cursor formats (F1). The journal counts its own: the file is nobody's but ours."""
 
 
 class LockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

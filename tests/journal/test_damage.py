@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.journal import Journal, JournalCorrupt, JournalFormat, schema
-from node.protocol.records import FORMAT, ControlReplaced, ControlState, FloorReached, Identity, Record, Vote
+from node.journal import Journal, JournalCorrupt, JournalFormat
+from node.protocol.records import ControlReplaced, ControlState, FloorReached, Identity, Record, Vote
 from tests.journal.samples import appended, event, floor, listing, lock_entries
 
 COMMITS: list[list[Record]] = [
@@ -238,53 +238,4 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(b"no database at all, but long enough to be one" * 50)
     with pytest.raises(JournalCorrupt, match="not a database"):
-        Journal.open(path)
-
-
-# Formats (F1).
-
-
-def test_there_is_a_step_for_every_format() -> None:
-    assert len(schema.STEPS) == FORMAT
-
-
-def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
-    Journal.open(path).close()
-    conn = sqlite3.connect(path)
-    conn.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    conn.close()
-    before = path.read_bytes()
-    with pytest.raises(JournalFormat, match=f"format {FORMAT + 1} is newer than {FORMAT}"):
-        Journal.open(path)
-    assert path.read_bytes() == before
-
-
-def test_an_older_format_is_migrated_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "journal.sqlite"
-    with Journal.open(path) as journal:
-        journal.commit(COMMITS[1])
-        before = listing(journal.load())
-
-    def step(conn: sqlite3.Connection) -> None:
-        conn.execute("CREATE TABLE planted (x)")
-
-    def failing(conn: sqlite3.Connection) -> None:
-        step(conn)
-        raise sqlite3.OperationalError("planted failure")
-
-    steps = schema.STEPS
-    monkeypatch.setattr(schema, "STEPS", (*steps, failing))
-    with pytest.raises(JournalCorrupt, match="planted failure"):
-        Journal.open(path)
-    monkeypatch.setattr(schema, "STEPS", (*steps, step))
-    for _ in range(2):
-        with Journal.open(path) as journal:
-            assert listing(journal.load()) == before
-    conn = sqlite3.connect(path)
-    assert conn.execute("PRAGMA user_version").fetchone() == (FORMAT + 1,)
-    assert conn.execute("SELECT count(*) FROM planted").fetchone() == (0,)
-    conn.close()
-    monkeypatch.setattr(schema, "STEPS", steps)
-    with pytest.raises(JournalFormat, match=f"format {FORMAT + 1} is newer than {FORMAT}"):
         Journal.open(path)

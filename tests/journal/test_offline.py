@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from iwdc_console.cli.main import run
-from node.journal import DirectoryFault, Journal, JournalCorrupt, offline, wal
+from node.journal import DirectoryFault, Journal, JournalCorrupt, offline, schema, wal
 from node.journal.errors import JournalTaken
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.records import Appended, Floor, FloorReached, Identity, Record, Vote
@@ -71,7 +71,7 @@ def test_verify_at_rest_leaves_nothing_behind(resting: Path) -> None:
     before = names(resting)
     report = offline.verify(resting)
     assert report.problems == ()
-    assert (report.live, report.format, report.journal, report.term) == (False, 1, "ja", 4)
+    assert (report.live, report.format, report.journal, report.term) == (False, len(schema.STEPS), "ja", 4)
     assert (report.control, report.locks, report.events) == ((4, 4), 3, 5)
     assert report.extents == (offline.Extent("ja", 1, 3, 0), offline.Extent("jb", 1, 2, 0))
     assert names(resting) == before

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -252,7 +253,6 @@ def test_a_floor_hides_at_once_and_deletes_step_by_step(path: Path, monkeypatch:
             assert list(journal.load().events)[:10] == above
             assert journal.read({"ja": 0, "jb": 0, "jz": 0}, 1_000, 1 << 20)[0][:10] == above
             assert journal.list(limit=1_000)[:10] == above
-            assert journal.knows("ja:90") is None
             assert journal.vector == {"ja": 100, "jb": 5, "jz": 3} | ({"jc": number - 1} if number > 1 else {})
             journal.commit(appended([number], "jc"))
         assert len(journal.list(limit=1_000)) == 21
@@ -329,6 +329,67 @@ def journal_of_twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jour
         yield opened
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.sampled_from(["ja", "jb", "jc"]), min_size=1, max_size=6),
+            st.dictionaries(st.sampled_from(["ja", "jb", "jc", "jd"]), st.integers(1, 4), min_size=1),
+            st.sampled_from(["start anew", "fails"]),
+        ),
+        max_size=25,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_events_are_found_whatever_was_written_covered_and_deleted(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[list[str] | dict[str, int] | str], rng: Random
+) -> None:
+    """Events of several journals, floors also beyond what is held, deleted bit by bit; starts, commits that fail."""
+    path = tmp_path_factory.mktemp("any") / "journal.sqlite"
+    low: dict[str, int] = {}
+    heads: dict[str, int] = {}
+    kept: list[Event] = []
+    opened = Journal.open(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "PURGE_ROWS", 1)
+        for step in steps:
+            if step == "start anew":
+                opened.close()
+                opened = Journal.open(path)
+            elif step == "fails":
+                with pytest.raises(JournalOrder):
+                    opened.commit(
+                        [*(Appended(event(heads.get(j, 0) + 1, j)) for j in ("ja", "je")), Appended(event(9, "jx"))]
+                    )
+            elif isinstance(step, dict):
+                # In one commit with an event before it and one after it.
+                first, last = event(heads.get("ja", 0) + 1, "ja"), event(1, f"j{len(heads)}{len(kept)}")
+                kept.append(first)
+                heads["ja"] = first.seq
+                low |= {j: max(low.get(j, 0), min(low.get(j, 0), heads.get(j, 0)) + by) for j, by in step.items()}
+                heads |= {j: max(heads.get(j, 0), seq) for j, seq in low.items()}
+                opened.commit([Appended(first), FloorReached(floor(low)), Appended(last)])
+                kept.append(last)
+                heads[last.journal] = 1
+            else:
+                fresh = []
+                for journal in step:
+                    heads[journal] = heads.get(journal, 0) + 1
+                    fresh.append(event(heads[journal], journal))
+                opened.commit([Appended(each) for each in fresh])
+                kept += fresh
+            kept = [each for each in kept if each.seq > low.get(each.journal, 0)]
+            assert opened.vector == heads
+            assert list(opened.load().events) == opened.list(limit=1_000) == kept
+            have = {journal: rng.randrange(head + 2) for journal, head in heads.items()}
+            beyond = [each for each in kept if each.seq > have[each.journal]]
+            assert opened.list(since=have, limit=5) == beyond[:5]
+            assert opened.list(since=have, limit=5, newest=True) == beyond[-5:]
+            beyond.sort(key=lambda each: [*have].index(each.journal))
+            assert opened.read(have, 5, 1 << 20) == (beyond[:5], len(beyond) > 5)
+    opened.close()
+
+
 MIXED = [
     event(1, "ja", type="A", origin="instance-A", trace="t1"),
     event(1, "jb", type="B", origin="instance-B", trace="t1"),
@@ -371,11 +432,12 @@ def test_an_id_stored_before_is_kept_and_not_listed(path: Path) -> None:
         journal.commit([Appended(late_twin)])
         assert journal.list(limit=10) == [first]
         assert journal.read({"ja": 0, "jb": 0}, 10, 1 << 20) == ([first, twin, late_twin], False)
-        assert journal.knows("same") == ("ja", 1)
-        assert journal.knows("other") is None
     with Journal.open(path) as journal:
         assert journal.list(limit=10) == [first]
-        assert journal.knows("same") == ("ja", 1)
+        journal.commit([Appended(event(2, "ja", id="same")), FloorReached(floor({"ja": 1}))])
+        assert journal.list(limit=10) == []
+        journal.commit([Appended(again := event(3, "ja", id="same"))])  # the first was deleted before
+        assert journal.list(limit=10) == [again]
 
 
 def test_readers_beside_the_writer_see_whole_commits(journal: Journal) -> None:
