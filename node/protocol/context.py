@@ -55,16 +55,16 @@ class Context:
         """Number of the persist that what is written next will be part of."""
         return self.persist_number if self._records else self.persist_number + 1
 
-    def persist(self, *records: Record) -> int:
-        """Have these written at once; gives the number to wait for."""
+    def persist(self, record: Record) -> int:
+        """Have this written at once; gives the number to wait for."""
         self._urgent = True
-        return self.persist_lazily(*records)
+        return self.persist_lazily(record)
 
-    def persist_lazily(self, *records: Record) -> int:
-        """Have these written, soon: nobody waits for them."""
+    def persist_lazily(self, record: Record) -> int:
+        """Have this written, soon: nobody waits for it."""
         if not self._records:
             self.persist_number += 1
-        self._records.extend(records)
+        self._records.append(record)
         return self.persist_number
 
     def hurry(self) -> None:

@@ -36,17 +36,21 @@ class Control:
         self.state = ControlState()
         self.term = 0
         self.leading = False
+        self._majority = quorum.strict_majority(len(members.voters))
+        self._followers = [name for name in members.voters if name in members.peers]
         self._floor_index = 0
+        self._floor_waits = False
+        """Whether the floor is not known to be committed yet."""
         self._recent: deque[tuple[int, ControlEntry]] = deque(maxlen=RECENT_ENTRIES)
         self._fresh: list[ControlEntry] = []
         self._asking: set[str] = set()
         """Peers whose clients wait for what is fresh."""
-        self._own_durable = 0
         self._unsynced: deque[tuple[int, int]] = deque()
         self._match: dict[str, int] = {}
+        """Up to where each voter holds the log, this node included; the last round that it confirmed."""
+        self._rounds: dict[str, int] = {}
         self._sent: dict[str, tuple[int, float]] = {}
         self._round = 0
-        self._rounds: dict[str, int] = {}
         self._confirming: deque[tuple[int, int, Callable[[], None]]] = deque()
         self._committing: deque[tuple[int, Callable[[], None]]] = deque()
         self._ask_round = False
@@ -62,13 +66,13 @@ class Control:
     def restore(self, stamp: int, index: int, state: ControlState) -> None:
         """Take in what the disk holds, at start."""
         self.stamp, self.index, self.state = stamp, index, state
-        self._floor_index = index
+        self._note_floor()
 
     def adopt(self, stamp: int, index: int, state: ControlState) -> int:
         """Take another log in place of this one; gives the persist to wait for."""
         self.stamp, self.index, self.state = stamp, index, copy_state(state)
         self._recent.clear()
-        self._floor_index = index
+        self._note_floor()
         return self._ctx.persist(ControlReplaced(stamp, index, copy_state(state)))
 
     # The leader
@@ -79,13 +83,13 @@ class Control:
         self._committing.clear()
         self.commit = 0
         number = self.adopt(term, self.index + 1, self.state)
-        self._own_durable = 0
         self._unsynced = deque([(number, self.index)])
-        self._match, self._sent, self._rounds = {}, {}, {}
+        self._match = dict.fromkeys(self._members.voters, 0)
+        self._rounds = dict.fromkeys(self._members.voters, 0)
+        self._sent = {}
         self._round = 0
-        for name in self._members.voters:
-            if name in self._members.peers:
-                self._send_state(name)
+        for name in self._followers:
+            self._send_state(name)
         self._committing.append((self.index, stamped))
 
     def resign(self) -> None:
@@ -102,17 +106,16 @@ class Control:
         """Write an entry for the instance `asked_by`; `done` is called when a strict majority holds it."""
         self.index += 1
         apply_entry(self.state, entry)
-        if isinstance(entry, Floor):
+        if type(entry) is Floor:
             # A floor is large. Who lacks more than what came since the last one gets the state, which has this one.
             while self._recent and self._recent[0][0] <= self._floor_index:
                 self._recent.popleft()
-            self._floor_index = self.index
+            self._note_floor()
         self._recent.append((self.index, entry))
         self._fresh.append(entry)
         if asked_by is not None:
             self._asking.add(asked_by)
-        number = self._ctx.persist(ControlAppended(self.term, self.index, entry))
-        self._unsynced.append((number, self.index))
+        self._ctx.persist(ControlAppended(self.term, self.index, entry))
         if done is not None:
             self._committing.append((self.index, done))
 
@@ -123,6 +126,7 @@ class Control:
         """
         if not self._ask_round:
             self._round += 1
+            self._rounds[self._ctx.settings.id] = self._round
             self._ask_round = True
         self._confirming.append((self._round, self.index, done))
 
@@ -131,51 +135,52 @@ class Control:
         while self.leading and (self._fresh or self._ask_round):
             start = self.index - len(self._fresh) + 1
             append = ControlAppend(self.term, start, tuple(self._fresh), self.commit, self._round)
+            if self._fresh:
+                self._unsynced.append((self._ctx.persist_number, self.index))
             # Who asked is to be told the outcome: nobody else's ack takes as few deliveries.
-            first = self._prompt.first(quorum.strict_majority(len(self._members.voters)) - 1, self._asking)
+            first = self._prompt.first(self._majority - 1, self._asking)
             self._fresh, self._ask_round = [], False
             self._asking.clear()
-            for name in self._members.voters:
-                if name in self._members.peers:
-                    self._ctx.send(name, append, lazy=name not in first)
-            self._advance()
+            for name in self._followers:
+                self._ctx.send(name, append, lazy=name not in first)
+            if self._confirming:
+                self._advance()
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: the leader's own ack counts now."""
-        unsynced = self._unsynced
-        moved = False
+        unsynced, index = self._unsynced, 0
         while unsynced and unsynced[0][0] <= number:
-            self._own_durable = unsynced.popleft()[1]
-            moved = True
-        if moved and self.leading:
-            self._advance(self._ctx.settings.id)
+            index = unsynced.popleft()[1]
+        if index:
+            own = self._ctx.settings.id
+            self._match[own] = index
+            self._advance(own)
 
     def on_ack(self, peer: Peer, ack: ControlAck) -> None:
         """A follower holds the log of our term up to an index, or lacks its beginning."""
-        if not self.leading or ack.term != self.term:
-            return
         name = peer.member.id
-        if ack.round > self._rounds.get(name, 0):
+        if not self.leading or ack.term != self.term or name not in self._match:
+            return
+        if ack.round > self._rounds[name]:
             self._rounds[name] = ack.round
         if ack.gap:
             sent = self._sent.get(name)
             if sent is None or self._ctx.mono - sent[1] > self._resend_s():
                 self._send_state(name)
-        elif ack.index > self._match.get(name, 0):
+        elif ack.index > self._match[name]:
             self._match[name] = ack.index
         if self._untold and self._untold[0] == name:
             self._untold.popleft()
             self._tell_next()
-        self._advance(name)
+        if ack.index > self.commit or self._confirming:
+            self._advance(name)
 
     def catch_up(self) -> None:
         """Send again to those who have not acked all: messages get lost. Called with every heartbeat."""
         if not self.leading:
             return
-        for name in self._members.voters:
-            if name not in self._members.peers:
-                continue
-            match = self._match.get(name, 0)
+        for name in self._followers:
+            match = self._match[name]
             if match < self.index and self._members.peers[name].alive:
                 if match and self._recent and self._recent[0][0] <= match + 1:
                     entries = tuple(entry for index, entry in self._recent if index > match)
@@ -196,26 +201,21 @@ class Control:
 
     def _advance(self, by: str | None = None) -> None:
         """Move `commit` to what a strict majority holds, and tell those who waited. `by` is who holds more now."""
-        voters = self._members.voters
-        need = quorum.strict_majority(len(voters))
-        own = self._ctx.settings.id
-        match, rounds = self._match, self._rounds
-        held = sorted((self._own_durable if name == own else match.get(name, 0) for name in voters), reverse=True)
-        level = held[need - 1]
+        level = sorted(self._match.values())[-self._majority]
         if level > self.commit:
-            floor_counts = self.state.floor is not None and self.commit < self._floor_index <= level
+            floor_counts = self._floor_waits and level >= self._floor_index
             self.commit = level
             while self._committing and self._committing[0][0] <= level:
                 self._committing.popleft()[1]()
             self._settle_floor()
             if floor_counts:
-                self._untold = deque(name for name in voters if name != own)
+                self._untold = deque(self._followers)
                 self._tell_next()
             if by is not None:
                 self._prompt.decided(by)
         if self._confirming:
-            seen = sorted((self._round if name == own else rounds.get(name, 0) for name in voters), reverse=True)
-            while self._confirming and self._confirming[0][0] <= seen[need - 1]:
+            confirmed = sorted(self._rounds.values())[-self._majority]
+            while self._confirming and self._confirming[0][0] <= confirmed:
                 if self._confirming[0][1] > self.commit:
                     break
                 self._confirming.popleft()[2]()
@@ -254,8 +254,8 @@ class Control:
                 continue
             self.index = index
             apply_entry(self.state, entry)
-            if isinstance(entry, Floor):
-                self._floor_index = index
+            if type(entry) is Floor:
+                self._note_floor()
             ctx.persist(ControlAppended(self.stamp, index, entry))
         self._after_append(peer, append.term, append.commit, append.round, may_ack)
 
@@ -271,7 +271,15 @@ class Control:
             self._ctx.send(peer.member.id, ack, self._ctx.persist_number)
         self.learn_commit(term, commit)
 
+    # Floors
+
+    def _note_floor(self) -> None:
+        """The log as it is now brings the floor, if there is one."""
+        self._floor_index = self.index
+        self._floor_waits = self.state.floor is not None
+
     def _settle_floor(self) -> None:
         floor = self.state.floor
-        if floor is not None and self.commit >= self._floor_index:
+        if floor is not None and self._floor_waits and self.commit >= self._floor_index:
+            self._floor_waits = False
             self.on_floor(floor)

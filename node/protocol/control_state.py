@@ -14,23 +14,27 @@ def apply_entry(state: ControlState, entry: ControlEntry) -> None:
     A renewal or release of a token that is no longer held changes nothing: the log may name a lock that ended before.
     A release leaves its lock's request id as a mark (L2); with token 0 it marks a request that holds nothing.
     """
-    match entry:
-        case Grant(lock=lock):
-            state.token = lock.token
-            state.locks[lock.resource] = lock
-        case Renew(resource=resource, token=token, ttl_ms=ttl_ms):
-            held = state.locks.get(resource)
-            if held is not None and held.token == token:
-                state.locks[resource] = LockRecord(resource, held.owner, held.instance, token, ttl_ms, held.request_id)
-        case Release(resource=resource, token=token, request_id=request_id):
-            held = state.locks.get(resource)
-            if held is not None and held.token == token:
-                del state.locks[resource]
-                state.marks[held.request_id] = (resource, token)
-            elif token == 0 and request_id:
-                state.marks[request_id] = (resource, 0)
-        case Forget(request_ids=request_ids):
-            for request_id in request_ids:
-                state.marks.pop(request_id, None)
-        case Floor():
-            state.floor = entry
+    # By exact type: `isinstance` of msgspec's classes, and so `match`, costs five times as much where it does not hold.
+    if type(entry) is Grant:
+        lock = entry.lock
+        state.token = lock.token
+        state.locks[lock.resource] = lock
+    elif type(entry) is Release:
+        resource, token = entry.resource, entry.token
+        held = state.locks.get(resource)
+        if held is not None and held.token == token:
+            del state.locks[resource]
+            state.marks[held.request_id] = (resource, token)
+        elif token == 0 and entry.request_id:
+            state.marks[entry.request_id] = (resource, 0)
+    elif type(entry) is Renew:
+        resource, token = entry.resource, entry.token
+        held = state.locks.get(resource)
+        if held is not None and held.token == token:
+            renewed = LockRecord(resource, held.owner, held.instance, token, entry.ttl_ms, held.request_id)
+            state.locks[resource] = renewed
+    elif type(entry) is Forget:
+        for request_id in entry.request_ids:
+            state.marks.pop(request_id, None)
+    elif type(entry) is Floor:
+        state.floor = entry

@@ -70,7 +70,7 @@ class Election:
     @property
     def granting(self) -> bool:
         """Whether this node gives locks now: it leads and is not handing over (E6)."""
-        return self.leads and self.handover.to is None
+        return self.role == LEADER and self.serving and self.handover.to is None
 
     def restore(self, vote: Vote) -> None:
         """Take in what the disk holds. A restarted leader does not resume its term (E1)."""

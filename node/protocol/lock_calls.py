@@ -39,13 +39,12 @@ class Pending:
     def __init__(self, client: int, call: LockCall, mono: float, until: float, leader_until: float) -> None:
         self.client = client
         self.call = call
+        """As it was sent last."""
         self.started = mono
         self.until = until
         self.leader_until = leader_until
         """Until then a leader may still appear; without one it ends as `no_leader`."""
         self.sent_to: str | None = None
-        self.term = 0
-        """Of the leader that it was sent to last."""
         self.sent_at = 0.0
         self.was_sent = False
 
@@ -72,21 +71,24 @@ class LockCalls:
         """Take a lock for a client."""
         call = LockCall(
             self._next(), ACQUIRE, ask.resource, ask.owner, ask.request_id,
-            ttl_ms=int(ask.ttl_s * 1000), wait_ms=int(ask.wait_s * 1000), trace=ask.trace,
+            ttl_ms=int(ask.ttl_s * 1000), wait_ms=int(ask.wait_s * 1000), trace=ask.trace, term=self._election.term,
         )  # fmt: skip
         self._begin(client, call, ask.wait_s)
 
     def renew(self, client: int, ask: RenewLock) -> None:
         """Renew a lock for a client."""
         ttl_ms = 0 if ask.ttl_s is None else int(ask.ttl_s * 1000)
-        call = LockCall(self._next(), RENEW, ask.resource, ask.owner, token=ask.token, ttl_ms=ttl_ms, trace=ask.trace)
+        call = LockCall(
+            self._next(), RENEW, ask.resource, ask.owner, token=ask.token, ttl_ms=ttl_ms, trace=ask.trace,
+            term=self._election.term,
+        )  # fmt: skip
         self._begin(client, call, 0.0)
 
     def release(self, client: int, ask: ReleaseLock) -> None:
         """Release a lock for a client, or by force for an admin."""
         call = LockCall(
             self._next(), FORCE if ask.force else RELEASE, ask.resource, ask.owner, ask.request_id or "",
-            token=ask.token or 0, trace=ask.trace,
+            token=ask.token or 0, trace=ask.trace, term=self._election.term,
         )  # fmt: skip
         self._begin(client, call, 0.0)
 
@@ -96,7 +98,8 @@ class LockCalls:
             if pending.client == client:
                 del self._pending[number]
                 if pending.call.action == ACQUIRE and pending.sent_to is not None:
-                    self._send(pending.sent_to, msgspec.structs.replace(pending.call, action=CANCEL))
+                    cancel = msgspec.structs.replace(pending.call, action=CANCEL, waited_ms=0, term=0)
+                    self._send(pending.sent_to, cancel)
 
     def leader_changed(self) -> None:
         """Send everything that waits to the new leader."""
@@ -113,7 +116,7 @@ class LockCalls:
         pending = self._pending.get(answer.number)
         if pending is None:
             return
-        if answer.reason and (pending.sent_to not in (instance, None) or answer.term not in (0, pending.term)):
+        if answer.reason and (pending.sent_to not in (instance, None) or answer.term not in (0, pending.call.term)):
             return
         if answer.reason == NOT_LEADER:
             pending.sent_to = None
@@ -150,20 +153,21 @@ class LockCalls:
         self._wake(pending)
 
     def _wake(self, pending: Pending) -> None:
-        if pending.sent_to is None:
-            self._ctx.wake(min(pending.until, self._ctx.mono + self._resend_s / 10))
-        else:
-            self._ctx.wake(min(pending.until, pending.sent_at + self._resend_s))
+        ctx = self._ctx
+        ctx.wake(pending.until)
+        ctx.wake(ctx.mono + self._resend_s / 10 if pending.sent_to is None else pending.sent_at + self._resend_s)
 
     def _dispatch(self, pending: Pending) -> None:
         leader = self._election.leader
         if leader is None:
             pending.sent_to = None
             return
-        mono, term = self._ctx.mono, self._election.term
-        pending.sent_to, pending.term, pending.sent_at, pending.was_sent = leader, term, mono, True
+        mono, term, call = self._ctx.mono, self._election.term, pending.call
+        pending.sent_to, pending.sent_at, pending.was_sent = leader, mono, True
         waited_ms = int((mono - pending.started) * 1000)
-        self._send(leader, msgspec.structs.replace(pending.call, waited_ms=waited_ms, term=term))
+        if waited_ms != call.waited_ms or term != call.term:
+            pending.call = call = msgspec.structs.replace(call, waited_ms=waited_ms, term=term)
+        self._send(leader, call)
 
     def _send(self, leader: str, call: LockCall) -> None:
         if leader == self._ctx.settings.id:

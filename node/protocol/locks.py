@@ -194,7 +194,8 @@ class LockService:
         self._deadlines.pop(lock.resource, None)
         self._remember(lock.request_id)
         self._control.append(Release(lock.resource, lock.token, cause, lock.request_id), done, asked_by)
-        self._next(lock.resource)
+        if lock.resource in self._queues:
+            self._next(lock.resource)
 
     def _next(self, resource: str) -> None:
         """Give a free lock to who has waited longest (L3)."""
@@ -281,8 +282,8 @@ class LockService:
             self._ctx.wake(self._marks[0][0])
 
     def _lease(self, resource: str, ttl_ms: int) -> None:
-        self._deadlines[resource] = self._deadline(ttl_ms)
-        self._ctx.wake(self._deadlines[resource])
+        self._deadlines[resource] = deadline = self._deadline(ttl_ms)
+        self._ctx.wake(deadline)
 
     def _deadline(self, ttl_ms: int) -> float:
         return self._ctx.mono + ttl_ms / 1000 * CLOCK_RATE_MARGIN

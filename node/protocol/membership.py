@@ -56,10 +56,11 @@ class Membership:
         """Peers whose host has refused us at some time."""
         self._vector_size = (0, 0)
         self._vector_hash = 0
-        timing = settings.timing
+        self._timing = timing = settings.timing
         self._half_due_s = timing.heartbeat_interval * HALF_DUE
         self._in_pairs = timing.heartbeat_timeout >= ROOM_TO_ANSWER * timing.heartbeat_interval
         self._quorum: QuorumView | None = None
+        self._deciding: frozenset[str] = frozenset()
         self.tell: Callable[[], Told] = Told
 
     # What others ask
@@ -98,17 +99,23 @@ class Membership:
 
     def quorum(self) -> QuorumView:
         """The seed's quorum, from this node's point of view (seed 3.3). Kept until a status or a digest changes."""
-        if self._quorum is None:
-            self._quorum = self._count_quorum()
-        return self._quorum
+        return self._quorum or self._count()
 
-    def _count_quorum(self) -> QuorumView:
+    def deciding(self) -> frozenset[str]:
+        """The voters that can decide together with this node, as far as it sees; kept as `quorum` is."""
+        if self._quorum is None:
+            self._count()
+        return self._deciding
+
+    def _count(self) -> QuorumView:
         alive = {name for name, peer in self.peers.items() if peer.alive}
         if self.status != UNREACHABLE:
             alive.add(self._ctx.settings.id)
         total = len(self.peers) + 1
-        deciding = sum(1 for name in self.voters if name in alive and self.same_digest(name))
-        return quorum.view(total, len(alive), len(self.voters), deciding, self._ctx.settings.rule)
+        self._deciding = frozenset(name for name in self.voters if name in alive and self.same_digest(name))
+        rule = self._ctx.settings.rule
+        self._quorum = quorum.view(total, len(alive), len(self.voters), len(self._deciding), rule)
+        return self._quorum
 
     def same_digest(self, name: str) -> bool:
         """Whether promises, acks and votes may pass between us (M2)."""
@@ -329,38 +336,37 @@ class Membership:
             was=peer.status, reasons=list(reasons),
         )  # fmt: skip
         changed = status != peer.status
-        peer.status, peer.reasons = status, reasons
+        peer.status, peer.alive, peer.reasons = status, status != UNREACHABLE, reasons
         self._quorum = None
         if changed:
             self.sees[name] = status
             self._sees_hash = fingerprint(self.sees)
 
     def _assess(self, peer: Peer) -> tuple[str, tuple[str, ...]]:
-        ctx = self._ctx
-        timing = ctx.settings.timing
-        if _is_another_disk(peer, timing.heartbeat_interval):
+        mono, timing = self._ctx.mono, self._timing
+        if peer.stranger_at is not None and _is_another_disk(peer, peer.stranger_at, timing.heartbeat_interval):
             return UNREACHABLE, ("unknown_journal",)
-        if peer.refused:
+        if peer.refused_at is not None and peer.refused:
             return UNREACHABLE, ("refused",)
         if peer.heard is None:
             return UNREACHABLE, ("not_heard_yet",)
-        silent = ctx.mono - peer.heard
+        silent = mono - peer.heard
         if silent > timing.heartbeat_timeout:
             return UNREACHABLE, ("no_answer",)
         said = peer.said
         if said is None and peer.member.votes:
             return UNREACHABLE, ("not_heard_yet",)  # A new process, which has not said yet whether it can vote (H2).
-        reasons: list[str] = []
+        reasons: tuple[str, ...] = ()
         if said is not None:
             if said.status == UNREACHABLE:
                 return UNREACHABLE, said.reasons or (CANNOT_VOTE,)
-            reasons += said.reasons
-        if peer.digest and peer.digest != self.digest:
-            reasons.append("config_mismatch")
+            reasons = said.reasons
+        if peer.digest != self.digest and peer.digest:
+            reasons += ("config_mismatch",)
         if silent > 2 * timing.heartbeat_interval:
-            reasons.append("missed_beats")
-        if peer.unanswered_since is not None and ctx.mono - peer.unanswered_since > timing.heartbeat_timeout:
-            reasons.append("one_way")
+            reasons += ("missed_beats",)
+        if peer.unanswered_since is not None and mono - peer.unanswered_since > timing.heartbeat_timeout:
+            reasons += ("one_way",)
         return (DEGRADED, tuple(dict.fromkeys(reasons))) if reasons else (HEALTHY, ())
 
     def _judge_self(self) -> None:
@@ -384,11 +390,8 @@ class Membership:
             self.beat_now()
 
 
-def _is_another_disk(peer: Peer, heartbeat_interval: float) -> bool:
-    """Whether what it said last came from another disk than the one noted for it (D1)."""
-    since = peer.stranger_at
-    return (
-        since is not None
-        and (peer.refused_at is None or since > peer.refused_at)
-        and (peer.heard is None or since > peer.heard + heartbeat_interval)
+def _is_another_disk(peer: Peer, since: float, heartbeat_interval: float) -> bool:
+    """Whether what it said last, at `since`, came from another disk than the one noted for it (D1)."""
+    return (peer.refused_at is None or since > peer.refused_at) and (
+        peer.heard is None or since > peer.heard + heartbeat_interval
     )

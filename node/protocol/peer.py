@@ -37,6 +37,8 @@ class Peer:
     def __init__(self, member: Member) -> None:
         self.member = member
         self.status = UNREACHABLE
+        self.alive = False
+        """Healthy or degraded: counts for the quorum (seed 3.2)."""
         self.reasons: tuple[str, ...] = ("not_heard_yet",)
         self.since = 0.0
         self.heard: float | None = None
@@ -67,11 +69,6 @@ class Peer:
         self.vector_hash = 0
         self.confirmed_sees = 0
         self.confirmed_vector = 0
-
-    @property
-    def alive(self) -> bool:
-        """Healthy or degraded: counts for the quorum (seed 3.2)."""
-        return self.status != UNREACHABLE
 
     def uptime_s(self, mono: float) -> float | None:
         """Its uptime now, as last reported plus the time since."""

@@ -9,7 +9,7 @@ That saves work, and work is what a decision waits for as long as answers come f
 `PROMPT_S`, disks or links are what it waits for, and the quickest of all is quicker than one: then all are asked.
 """
 
-from collections.abc import Collection
+from collections.abc import Set
 
 from node.protocol.context import Context
 from node.protocol.membership import Membership
@@ -30,6 +30,7 @@ class Promptness:
         self._asked_at: float | None = None
         self._usual_s = 0.0
         self._order = [name for name in members.voters if name in members.peers]
+        self._all = frozenset(members.peers)
 
     def decided(self, name: str) -> None:
         """The answer of `name`, or this node's own disk, was the one that was waited for."""
@@ -42,14 +43,14 @@ class Promptness:
             order.remove(name)
             order.insert(0, name)
 
-    def first(self, count: int, preferred: Collection[str] = ()) -> frozenset[str]:
+    def first(self, count: int, preferred: Set[str] = frozenset()) -> frozenset[str]:
         """The `count` peers to ask at once, `preferred` ones before others; all peers where fewer can be asked."""
         if self._asked_at is None:
             self._asked_at = self._ctx.mono
-        members = self._members
-        able = [name for name in self._order if members.peers[name].alive and members.same_digest(name)]
+        deciding = self._members.deciding()
+        able = [name for name in self._order if name in deciding]
         if len(able) < count or self._usual_s > PROMPT_S:
-            return frozenset(members.peers)
+            return self._all
         if preferred:
-            able.sort(key=lambda name: name not in preferred)
+            able.sort(key=preferred.__contains__, reverse=True)
         return frozenset(able[:count])

@@ -160,6 +160,8 @@ class Recovery:
         """
         name = peer.member.id
         noted = self.noted.get(name)
+        if noted is not None and noted.journal == journal and boot not in peer.old_boots:
+            return True
         silent = peer.heard is None or self._ctx.mono - peer.heard > self._ctx.settings.timing.heartbeat_timeout
         if noted is None or (noted.journal != journal and silent and not self.ready):
             self._note(PeerJournal(name, journal, replaced=noted is not None))
@@ -167,7 +169,7 @@ class Recovery:
         if noted.journal != journal:
             return False
         # Two boots can count as the same start, when the first ended before it was noted: silence shows which is which.
-        return boot not in peer.old_boots or silent
+        return silent
 
     def is_late(self, peer: Peer, journal: str, start: int) -> bool:
         """Whether this comes from a former boot: a later start on that disk was heard within `heartbeat_timeout`.
