@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Input
@@ -255,6 +256,11 @@ class Console(App[None]):
 
     def _names(self) -> list[str]:
         return [place.name for place in self.places]
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close what is in front. What it still asks ends first: its answer would find no screen to stand in."""
+        self.workers.cancel_node(self.screen)
+        return super().pop_screen()
 
     def action_last(self) -> None:
         """To the screen before this one."""

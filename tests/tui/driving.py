@@ -28,6 +28,7 @@ def drive(act: Act, app: Console | None = None, size: tuple[int, int] = (120, 40
         async with console.run_test(size=size, notifications=notices) as pilot:
             await all_shown(console, pilot)
             await act(console, pilot)
+            console.workers.cancel_all()  # first, as when a real one ends
 
     asyncio.run(run())
 

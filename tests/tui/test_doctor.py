@@ -6,7 +6,6 @@ import threading
 from typing import Any
 
 import pytest
-from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
 from iwdc_console import diagnosis, locale, silence
@@ -155,28 +154,5 @@ def test_the_screen_goes_on_while_members_are_asked_and_asks_again(monkeypatch: 
         await until(pilot, lambda: len(asked) == 3)
         await pilot.press("w")
         assert not isinstance(app.screen, Doctor)
-
-    drive(act)
-
-
-def test_what_members_say_while_the_screen_is_on_its_way_out_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its parts are gone a moment before it is: an answer that came then ended the console with a stack trace."""
-    begun, answer = threading.Event(), threading.Event()
-
-    def slow(client: Client, listed: list[tuple[str, str]]) -> Evidence:
-        begun.set()
-        assert answer.wait(60)
-        return Evidence([])
-
-    monkeypatch.setattr(doctor, "examine", slow)
-
-    async def act(app: Console, pilot: Pilot[Any]) -> None:
-        await pilot.press("w")
-        await until(pilot, begun.is_set)
-        screen = app.screen
-        assert isinstance(screen, Doctor)
-        await screen.query(VerticalScroll).remove()
-        answer.set()
-        await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.node is screen))
 
     drive(act)

@@ -292,28 +292,6 @@ def test_enter_pressed_twice_does_not_leave_the_form_before_the_outcome(monkeypa
     at_form("p", act)
 
 
-def test_an_answer_may_come_while_the_form_is_taken_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    Cluster(monkeypatch, willing)
-
-    async def act(app: Console, pilot: Pilot[Any]) -> None:
-        answers, give = asyncio.Event(), orders.give
-        monkeypatch.setattr(Field, "on_unmount", lambda field: answers.set(), raising=False)
-        asked: list[Order] = []
-
-        async def slow(nodes: Sequence[str], order: Order) -> Outcome:
-            asked.append(order)
-            await answers.wait()
-            return await give(nodes, order)
-
-        monkeypatch.setattr(orders, "give", slow)
-        await pilot.press("tab", *HASH)
-        await until(pilot, lambda: bool(asked))
-        await pilot.press("escape")
-        await until(pilot, lambda: answers.is_set() and not isinstance(app.screen, Propose))
-
-    at_form("p", act)
-
-
 def test_what_was_sent_from_a_field_is_closed_with_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
     Cluster(monkeypatch, willing)
 

@@ -71,12 +71,12 @@ class Doctor(ModalScreen[None]):
         self._show()
 
     def _show(self) -> None:
-        for panel in self.query("#doctor-found").results(Static):  # none while the screen is on its way out
-            if self._found is None:
-                panel.update(content((text("doctor.asking"), "text-muted")))
-            else:
-                told = doctor.lines(self._found, panel.content_size.width)
-                panel.update(Content("\n").join(content(*line) for line in told))
+        panel = self.query_one("#doctor-found", Static)
+        if self._found is None:
+            panel.update(content((text("doctor.asking"), "text-muted")))
+        else:
+            told = doctor.lines(self._found, panel.content_size.width)
+            panel.update(Content("\n").join(content(*line) for line in told))
 
     def action_copy(self) -> None:
         """All that was found, to be shown to somebody else."""

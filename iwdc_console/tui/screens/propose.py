@@ -9,7 +9,6 @@ from typing import ClassVar, cast
 import msgspec
 from textual import on, work
 from textual.app import ComposeResult
-from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -163,7 +162,7 @@ class Propose(ModalScreen[str]):
             return
         await asyncio.sleep(PAUSE_S)
         outcome = await orders.give(self.console.nodes, orders.predict(draft))
-        if self._proposed or self._sending or not self.query("#result"):  # or the console ends
+        if self._proposed or self._sending:
             return
         if outcome.kind != "done":
             self._say([[(outcome.words, "text-error")]])
@@ -180,8 +179,6 @@ class Propose(ModalScreen[str]):
     @work(exclusive=True, group="hash")
     async def _hash(self) -> None:
         await asyncio.sleep(PAUSE_S)
-        if not self.query("#hash"):
-            return  # the console ends
         field, hash_ = self.query_one("#path", Field), self.query_one("#hash", Field)
         if not field.value:
             field.say("")
@@ -299,11 +296,6 @@ class Propose(ModalScreen[str]):
 
     def _say(self, lines: list[Line]) -> None:
         self.query_one("#result", Static).update(Content("\n").join(content(*line) for line in lines))
-
-    def dismiss(self, result: str | None = None) -> AwaitComplete:
-        """What is still being asked ends first: its answer would find no form to stand in."""
-        self.workers.cancel_node(self)
-        return super().dismiss(result)
 
     @on(Button.Pressed, "#leave")
     def action_leave(self) -> None:

@@ -56,7 +56,7 @@ class Confirm(ModalScreen[bool]):
     def tell(self, consequence: str, *, ready: bool) -> None:
         """What will happen, or how far it is from being known."""
         self._consequence, self._ready = consequence, ready
-        if self.query("#confirm-act"):  # neither still on its way to the screen nor gone again
+        if self.is_mounted and self.is_current:  # neither still on its way to the screen nor on its way out
             self._show()
 
     def on_mount(self) -> None:
