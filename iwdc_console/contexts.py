@@ -46,11 +46,11 @@ def path() -> Path:
 
 def load() -> Contexts:
     """The contexts of this user; none when there is no file. Raises `ContextError`."""
-    import tomllib
+    from node.documents import parse_toml, read_text
 
     file = path()
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = parse_toml(read_text(file))
     except FileNotFoundError:
         return Contexts()
     except (OSError, ValueError, RecursionError) as error:

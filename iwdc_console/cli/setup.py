@@ -13,6 +13,7 @@ from node.config import Config, ConfigError, Problem, load_config
 from node.config.edit import in_turn
 from node.config.instances import is_unspecified
 from node.config.problems import under_its_name
+from node.documents import read_text
 from node.journal import JOURNAL_NAME, Journal
 from node.protocol.records import Identity
 from node.protocol.recovery import new_journal_id
@@ -80,8 +81,10 @@ def _draft(path: Path) -> Path:
 
 def _entries(path: Path) -> list[Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except (OSError, ValueError, RecursionError) as error:
+        entries = json.loads(read_text(path)) if path.exists() else []
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror or error}", Exit.USAGE) from error
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{path} cannot be read: {error}", Exit.USAGE) from error
     if not isinstance(entries, list):
         raise Failure(f'{path}: expected a list of {{"id": ..., "url": ...}}', Exit.USAGE)

@@ -94,7 +94,9 @@ def _chosen(
             if what_if is not None:
                 return rehearsal.what_if(what_if, _setup(config, instances))
             if scenario is not None:
-                script = read_script(scenario.read_text(encoding="utf-8"), str(scenario))
+                from node.documents import read_text
+
+                script = read_script(read_text(scenario), str(scenario))
                 return rehearsal.rehearse(script, _setup(config, instances) if given else Setup())
             assert seed is not None, "one of the three is given"
             return rehearsal.by_seed(seed, minutes or MINUTES, _setup(config, instances) if given else None)

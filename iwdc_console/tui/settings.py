@@ -14,13 +14,13 @@ written.
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from iwdc_console import contexts, locale
 from iwdc_console.tui.notice import Notice
+from node.documents import parse_toml, read_text
 
 FILE_NAME = "config.toml"
 MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
@@ -52,7 +52,7 @@ def load(environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[N
     file = path()
     default = Settings(theme=_theme_for(environment), language=locale.from_environment(environment))
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = parse_toml(read_text(file))
     except FileNotFoundError:
         return default, ()
     except (OSError, ValueError, RecursionError) as error:
@@ -81,11 +81,11 @@ def save(key: str, value: str | bool | float) -> Notice | None:
 
     file = path().resolve()  # a link stays one
     try:
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        before = read_text(file) if file.exists() else ""
         line = tomli_w.dumps({key: value}).strip()
         if has_comments(before):
             return Notice("notice.settings.comments", {"file": file, "line": line})
-        content = tomli_w.dumps(tomllib.loads(before) | {key: value})
+        content = tomli_w.dumps(parse_toml(before) | {key: value})
         draft = file.with_name(f".{file.name}.{os.getpid()}")
         file.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(content, encoding="utf-8")

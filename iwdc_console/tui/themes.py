@@ -5,7 +5,6 @@ and told of; everything else goes on.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from textual.theme import Theme
 from iwdc_console import contexts
 from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.settings import THEME
+from node.documents import parse_toml, read_text
 
 FOLDERS = (Path(__file__).parents[1] / "themes", Path(__file__).parents[2] / "themes")
 """Where the package has its themes, and where a checkout has them."""
@@ -87,7 +87,7 @@ def load() -> Themes:
 
 def read(file: Path) -> Theme:
     """One theme. Raises `BadTheme` for its content, and what reading TOML raises."""
-    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    content = parse_toml(read_text(file))
     name, dark, ansi = content.get("name"), content.get("dark"), content.get("ansi", False)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadTheme("name", "name")

@@ -12,8 +12,9 @@ from typing import Any
 
 from node.config.keys import KEYS, Given, Unfit
 from node.config.load import load_config
-from node.config.problems import ConfigError, Problem, nearest, shown, under_its_name, unreadable
+from node.config.problems import ConfigError, Problem, nearest, short, shown, under_its_name, unreadable
 from node.config.sources import key_lines
+from node.documents import parse_toml, read_text
 
 _LITERAL = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^#"'\[{]*?)(\s*(?:#.*)?)""")
 
@@ -50,7 +51,7 @@ def set_in_file(path: Path, name: str, value: str) -> None:
 
 def _set_in_file(path: Path, section: str, key: str, literal: str) -> None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         found = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([Problem(str(path), found, "a configuration file in UTF-8")]) from error
@@ -80,9 +81,9 @@ def _literal(section: str, key: str, value: str) -> str:
     if section == "security.keys" and key:
         return json.dumps(value)
     if section not in KEYS:
-        raise ConfigError([Problem(name, f"unknown section [{section}]", nearest(section, KEYS))])
+        raise ConfigError([Problem(short(name), f"unknown section [{short(section)}]", nearest(section, KEYS))])
     if key not in KEYS[section]:
-        raise ConfigError([Problem(name, f"unknown key [{section}] {key}", nearest(key, KEYS[section]))])
+        raise ConfigError([Problem(short(name), f"unknown key [{section}] {short(key)}", nearest(key, KEYS[section]))])
     try:
         read = KEYS[section][key](Given(value, name, Path(), text=True))
     except Unfit as unfit:
@@ -123,7 +124,7 @@ def set_key(text: str, section: str, key: str, literal: str) -> str:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise EditRefused(f"not TOML: {error}") from error
     except (ValueError, RecursionError) as error:

@@ -9,13 +9,16 @@ entry may add `"protocol": "1.6"` (M4) and `"publicKeys": [base64, ...]` (seed 5
 import ipaddress
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from node.config.problems import ConfigError, Problem, nearest, unreadable
+from node.config.problems import MOST_PROBLEMS, ConfigError, Problem, nearest, short, unreadable
+from node.documents import read_text
 from node.protocol.settings import LEGACY_PROTOCOL, PROTOCOL, Limits, Member
 from node.security.keys import KeyProblem, parse_public
 
@@ -97,17 +100,19 @@ def read_instances(path: Path) -> Instances:
     keys: dict[str, tuple[str, ...]] = {}
     seen: dict[str, int] = {}
     for number, entry in enumerate(entries, 1):
+        if len(problems) >= MOST_PROBLEMS:
+            break
         name = entry.get("id") if isinstance(entry, dict) else None
-        where = f"{path}: entry {number}" + (f" ({name})" if isinstance(name, str) else "")
+        where = f"{path}: entry {number}" + (f" ({short(name)})" if isinstance(name, str) else "")
         if not isinstance(entry, dict):
-            problems.append(Problem(where, json.dumps(entry), 'an object {"id": ..., "url": ...}'))
+            problems.append(Problem(where, short(json.dumps(entry)), 'an object {"id": ..., "url": ...}'))
             continue
-        faults = list(_faults(where, entry))
+        faults = list(islice(_faults(where, entry), MOST_PROBLEMS))
         problems += faults
         if faults:
             continue
         root = api_root(entry["url"])
-        for text, shown in ((entry["id"], f'id = "{entry["id"]}"'), (root, f'url = "{entry["url"]}"')):
+        for text, shown in ((entry["id"], f'id = "{entry["id"]}"'), (root, short(f'url = "{entry["url"]}"'))):
             if text in seen:
                 problems.append(Problem(where, shown, f"another one: entry {seen[text]} has it already"))
             seen.setdefault(text, number)
@@ -123,7 +128,7 @@ def _entries(path: Path) -> list[object]:
     """The file as a list. Raises ConfigError when it is none."""
     expected = 'a list of {"id": ..., "url": ...}'
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise ConfigError([Problem(str(path), error.strerror or str(error), f"a file with {expected}")]) from error
     except UnicodeDecodeError as error:
@@ -136,9 +141,9 @@ def _entries(path: Path) -> list[object]:
         entry = dict(pairs)
         if len(entry) < len(pairs):
             names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            where = f"{path}: entry of {entry['id']}" if "id" in entry else str(path)
-            problems.append(Problem(where, f'"{twice}" more than once', "each field once"))
+            twice = next(name for name, times in Counter(names).items() if times > 1)
+            where = f"{path}: entry of {short(str(entry['id']))}" if "id" in entry else str(path)
+            problems.append(Problem(where, f'"{short(twice)}" more than once', "each field once"))
         return entry
 
     try:
@@ -157,7 +162,7 @@ def _entries(path: Path) -> list[object]:
 def _faults(where: str, entry: dict[str, object]) -> Iterable[Problem]:
     """What is wrong with one entry by itself."""
     for name in sorted(entry.keys() - set(_FIELDS)):
-        yield Problem(where, f'unknown field "{name}"', nearest(name, _FIELDS))
+        yield Problem(where, f'unknown field "{short(name)}"', nearest(name, _FIELDS))
     id_, url, protocol = entry.get("id"), entry.get("url"), entry.get("protocol", PROTOCOL)
     if not isinstance(id_, str) or not is_id(id_):
         yield Problem(where, _shown("id", entry), ID_RULE)

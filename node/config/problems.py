@@ -3,7 +3,14 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import Final
+
+from node.documents import TooDeep
+
+MOST_PROBLEMS: Final = 100
+"""Told at one time. With more of them the file is probably another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +26,10 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. `problems` holds everything that is wrong with it; as text one line each."""
+    """The configuration cannot be used. `problems` holds what is wrong with it; as text one line each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(islice(problems, MOST_PROBLEMS))
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -33,6 +40,8 @@ def under_its_name(problems: Iterable[Problem], draft: Path, path: Path) -> list
 
 def unreadable(error: ValueError | RecursionError) -> str:
     """Why a parser gave a document up, where that is no mistake in its form."""
+    if isinstance(error, TooDeep):
+        return str(error)
     return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
 
 
@@ -52,5 +61,9 @@ def shown(value: object) -> str:
     """A value as its file would write it, cut to what fits a line."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return short(f'"{value}"' if isinstance(value, str) else str(value))
+
+
+def short(text: str) -> str:
+    """A text cut to what fits a line."""
     return text if len(text) <= 80 else text[:77] + "..."

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.config.keys import KEYS, Given, Unfit
-from node.config.problems import ConfigError, Problem, nearest, resembles, shown, unreadable
+from node.config.problems import MOST_PROBLEMS, ConfigError, Problem, nearest, resembles, short, shown, unreadable
+from node.documents import parse_toml, read_text
 from node.security.keys import KeyProblem, parse_public
 
 FLAGS: Final = {
@@ -55,8 +56,8 @@ class Sources:
     def file(self, path: Path) -> None:
         """Take in a `node.toml`."""
         try:
-            text = path.read_bytes().decode("utf-8-sig")
-            content = tomllib.loads(text)
+            text = read_text(path)
+            content = parse_toml(text)
         except OSError as error:
             self._problem(str(path), error.strerror or str(error), "a configuration file that can be read")
             return
@@ -80,7 +81,7 @@ class Sources:
             if not isinstance(table, dict):
                 self._problem(where(section), f"{section} = {shown(table)}", "every key to stand in a [section]")
             elif section not in KEYS:
-                self._problem(where(section), f"unknown section [{section}]", nearest(section, KEYS))
+                self._problem(where(section), f"unknown section [{short(section)}]", nearest(section, KEYS))
             else:
                 for key, value in table.items():
                     if (section, key) == ("security", "keys"):
@@ -105,11 +106,11 @@ class Sources:
             name, equals, value = (part.strip() for part in assignment.partition("="))
             signer = name.removeprefix("security.keys.")
             if not equals or "." not in name:
-                self._problem(f"--set {assignment}", "no assignment", "section.key=value")
+                self._problem(f"--set {short(assignment)}", "no assignment", "section.key=value")
             elif signer != name:
                 self._take_public_keys({signer: value}, "--set {}".format)
             else:
-                self.give(name, Given(value, f"--set {name}", Path(), text=True))
+                self.give(name, Given(value, f"--set {short(name)}", Path(), text=True))
 
     def flags(self, flags: Mapping[str, str]) -> None:
         """Take in those flags that stand for a key."""
@@ -121,9 +122,9 @@ class Sources:
         """Take one value for `section.key`."""
         section, _, key = name.partition(".")
         if section not in KEYS:
-            self._problem(given.where, f"unknown section [{section}]", nearest(section, KEYS))
+            self._problem(given.where, f"unknown section [{short(section)}]", nearest(section, KEYS))
         elif key not in KEYS[section]:
-            self._problem(given.where, f"unknown key [{section}] {key}", nearest(key, KEYS[section]))
+            self._problem(given.where, f"unknown key [{section}] {short(key)}", nearest(key, KEYS[section]))
         else:
             self._given[name] = given
 
@@ -160,6 +161,8 @@ class Sources:
 
     def _problem(self, where: str, found: str, expected: str) -> None:
         self.problems.append(Problem(where, found, expected))
+        if len(self.problems) == MOST_PROBLEMS:
+            self.check()
 
     def _take_public_keys(self, table: object, where: Callable[[str], str]) -> None:
         if not isinstance(table, dict):

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from node import documents
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -54,7 +56,7 @@ class SigningKey:
 
         expected = "an unencrypted Ed25519 private key in PEM (PKCS #8)"
         try:
-            text = path.read_bytes()
+            text = documents.read(path)
         except OSError as error:
             raise KeyProblem(str(path), error.strerror or str(error), "a readable key file") from error
         try:

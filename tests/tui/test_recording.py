@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -154,8 +155,10 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     for file, told in ((tmp_path / "there", "exists already"), (tmp_path / "no" / "r", "No such file")):
         with pytest.raises(RecordingError, match=told):
             Writer(file, "", 0)
-    with pytest.raises(RecordingError, match="No such file"):
-        load(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe")
+    for name, told in (("none", "No such file"), ("pipe", "a pipe, not a file")):
+        with pytest.raises(RecordingError, match=told):
+            load(tmp_path / name)
 
 
 def test_the_ring_tells_what_it_was_given() -> None:

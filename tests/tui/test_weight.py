@@ -207,12 +207,13 @@ def test_nothing_is_imported_before_the_first_paint_that_it_does_not_show() -> N
         f"iwdc_console.tui.screens.{name}" for name in ("overview", "places", "view")
     }
     assert not modules & {
-        "http.client", "csv", "node", "iwdc_console.diagnosis", "iwdc_console.lease",
+        "http.client", "csv", "iwdc_console.diagnosis", "iwdc_console.lease",
         *(f"iwdc_console.tui.{name}" for name in ("holdings", "leaving", "orders", "palette", "recorder", "travel")),
         *(f"iwdc_console.tui.widgets.{name}" for name in ("confirm", "export", "field", "menu", "picker")),
         *(f"iwdc_console.tui.recording.{name}" for name in ("file", "lines", "ring", "tape")),
         "iwdc_console.tui.model.retold",
     }  # fmt: skip
+    assert {name for name in modules if name.partition(".")[0] == "node"} == {"node", "node.documents"}, "for settings"
     assert (seen["looks for garbage"], seen["then"]) == (False, True)
 
 

@@ -16,6 +16,7 @@ from iwdc_console.tui.model.milestones import Milestone
 from iwdc_console.tui.model.observation import Observation
 from iwdc_console.tui.recording.lines import Frame, Line, decode, encode
 from iwdc_console.tui.recording.tape import FRAMES_PER_BLOCK, MAX_BLOCK_BYTES, Block, Tape
+from node.documents import open_file
 
 FORMAT = "iwdc-console-recording"
 VERSION = 1
@@ -183,7 +184,7 @@ def _heading(file: Path, lines: Sequence[bytes]) -> Heading:
 
 def _members(file: Path) -> Iterator[_Member]:
     """The members of a file one after the other; the last one may be cut short or damaged."""
-    with file.open("rb") as source:
+    with open_file(file) as source:
         offset, waiting = 0, b""
         damage: Damage | None
         while waiting := waiting or source.read(_CHUNK_BYTES):
@@ -206,7 +207,7 @@ def _members(file: Path) -> Iterator[_Member]:
 
 
 def _read(file: Path, offset: int, length: int) -> list[Line]:
-    with file.open("rb") as source:
+    with open_file(file) as source:
         source.seek(offset)
         content = zlib.decompressobj(wbits=_GZIP).decompress(source.read(length))
     return _decoded(content.splitlines())
