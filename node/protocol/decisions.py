@@ -22,7 +22,7 @@ _DIGEST_BYTES = 16
 class Change(NamedTuple):
     """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
 
-    key: str
+    proposal: ProposalState
     verdict: Verdict
     new: bool
 
@@ -241,7 +241,7 @@ class Decisions:
             self.register.pending.pop(p.key, None)
         p.verdict = verdict
         self.touched[p.key] = p
-        changes.append(Change(p.key, verdict, False))
+        changes.append(Change(p, verdict, False))
         if verdict == "accepted":
             self._accept(p)
             self._judge_others(p, changes)

@@ -5,7 +5,7 @@ honest instances (one voter, two votes on one key and round; two proposals with 
 their floor, so that they still depend on the set alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import not_
 
@@ -59,11 +59,11 @@ class Told:
         self.hlcs: list[int] = []
         self.proposals: list[ProposalState] = []
 
-    def add(self, seq: int, hlc: int, proposal: ProposalState) -> None:
-        """The event with this number told something of a proposal."""
-        self.seqs.append(seq)
-        self.hlcs.append(hlc)
-        self.proposals.append(proposal)
+    def add(self, seq: int, hlc: int, proposals: Sequence[ProposalState]) -> None:
+        """The event with this number told something of these proposals."""
+        self.proposals += proposals
+        self.seqs += [seq] * len(proposals)
+        self.hlcs += [hlc] * len(proposals)
 
     def split(self, low: int) -> tuple[list[ProposalState], list[ProposalState]]:
         """What was told of up to a number, and beyond."""
@@ -117,13 +117,19 @@ class Facts:
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
         changes: list[Change] = []
+        news: list[ProposalState] = []
+        """What is told of, by what counts here."""
         if kind == events.VOTES:
             for key, hash_, cast in read_votes(event):
-                self._add_vote(key, hash_, cast, changes)
+                p = self._add_vote(key, hash_, cast, changes)
+                if p is not None:
+                    news.append(p)
         elif kind in PROPOSAL_TYPES:
             for birth, order in read_births(event):
                 self.taken += 1
-                self._add_birth(birth, order, changes)
+                p = self._add_birth(birth, order, changes)
+                if p is not None:
+                    news.append(p)
         elif kind == events.ROUND_OPENED:
             opened = read_opening(event)
             if opened is not None:
@@ -132,6 +138,8 @@ class Facts:
             resolution = read_resolution(event)
             if resolution is not None:
                 self._resolve(resolution)
+        if news:
+            self._tell(news, event.journal, event.seq, event.hlc, event.origin)
         if self._must_restart:
             return self._restart()
         return tuple(changes)
@@ -140,40 +148,47 @@ class Facts:
         before = {key: p.verdict for key, p in self.decisions.register.by_key.items()}
         self._load(self._atoms(self.decisions.register.by_key.values()))
         return tuple(
-            Change(key, p.verdict, key not in before)
+            Change(p, p.verdict, key not in before)
             for key, p in self.decisions.register.by_key.items()
             if before.get(key) != p.verdict
         )
 
-    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> None:
-        former = self.decisions.register.by_key.get(birth.key)
+    def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> ProposalState | None:
+        """The proposal, if it is news: to be noted in `_told`."""
+        decisions = self.decisions
+        former = decisions.register.by_key.get(birth.key)
         if former is not None:
             self._displace(former.birth, birth)
-            return
-        p = self.decisions.admit(birth, order)
-        self._origins[birth.journal] = birth.origin
-        self._tell(p, birth.journal, birth.seq, birth.hlc)
+            return None
+        p = decisions.admit(birth, order)
         for opening in self._early_openings.pop(birth.key, ()):
-            self._tell(p, opening.journal, opening.seq, 0)
+            self._tell((p,), opening.journal, opening.seq, 0)
             p.open(opening)
         own: list[Change] = []
         cast = own_vote(birth)
-        if cast is not None:
-            self._add_vote(p.key, p.payload.hash, cast, own)
+        if cast is not None and cast.voter in p.payload.voters:
+            decisions.cast(p, cast, own)
         early = self._early_votes.pop(birth.key, None)
         if early is not None:
             for atom in sorted(early.values(), key=self._precedence):
-                self._add_vote(atom.key, atom.hash, atom.cast, own)
+                self._take_again(atom, own)
         if not p.votes:
-            self.decisions.judge(p, own)
-        changes.append(Change(p.key, p.verdict, True))
-        changes += [change for change in own if change.key != p.key]
+            decisions.judge(p, own)
+        changes.append(Change(p, p.verdict, True))
+        if own:
+            changes += [change for change in own if change.proposal is not p]
+        return p
 
-    def _tell(self, p: ProposalState, journal: str, seq: int, hlc: int) -> None:
+    def _tell(
+        self, proposals: Sequence[ProposalState], journal: str, seq: int, hlc: int, origin: str | None = None
+    ) -> None:
+        """Note what an event told of; `origin` wrote it, which openings do not tell."""
         told = self._told.get(journal)
         if told is None:
             told = self._told[journal] = Told()
-        told.add(seq, hlc, p)
+        told.add(seq, hlc, proposals)
+        if origin is not None:
+            self._origins[journal] = origin
 
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
@@ -182,27 +197,30 @@ class Facts:
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
-    def _take_again(self, atom: VoteAtom) -> None:
-        """A vote that was taken before the state was built anew."""
-        nothing: list[Change] = []
-        self._add_vote(atom.key, atom.hash, atom.cast, nothing)
+    def _take_again(self, atom: VoteAtom, changes: list[Change]) -> None:
+        """A vote that came before its proposal, or was taken before the state was built anew."""
+        cast = atom.cast
+        p = self._add_vote(atom.key, atom.hash, cast, changes)
+        if p is not None:
+            self._tell((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
 
-    def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> None:
+    def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> ProposalState | None:
+        """The proposal, if the vote counts and is news: to be noted in `_told`."""
         p = self.decisions.register.by_key.get(key)
         if p is None:
             self._early_votes.setdefault(key, {})[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
-            return
+            return None
         former = p.votes.get((cast.voter, cast.round))
         body = p.payload
         valid = hash_ == body.hash and cast.voter in body.voters
         if former is None and valid:
-            self._origins[cast.journal] = cast.voter
-            self._tell(p, cast.journal, cast.seq, cast.hlc)
             self.decisions.cast(p, cast, changes)
-        elif former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
+            return p
+        if former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
             self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
             if former is not None and valid and cast.order < former.order and self._above(former):
                 self._must_restart = True
+        return None
 
     def _precedence(self, atom: VoteAtom) -> tuple[bool, tuple[bool, int, str, int, int]]:
         """What the floor knows comes first, then the lowest."""
@@ -217,7 +235,7 @@ class Facts:
         elif p.final and not self._above(p.birth):
             self._late[opening.journal, opening.seq, 0] = opening
         elif opening not in p.openings:
-            self._tell(p, opening.journal, opening.seq, 0)
+            self._tell((p,), opening.journal, opening.seq, 0)
             self.decisions.open(p, opening, changes)
 
     def _resolve(self, resolution: Resolution) -> None:
@@ -355,7 +373,7 @@ class Facts:
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:
             if isinstance(atom, VoteAtom):
-                self._take_again(atom)
+                self._take_again(atom, nothing)
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
         decisions.refresh()
@@ -397,9 +415,11 @@ class Facts:
             else:
                 self._resolve(atom)
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
-            self._add_birth(birth, parse(birth.payload.version), nothing)
+            p = self._add_birth(birth, parse(birth.payload.version), nothing)
+            if p is not None:
+                self._tell((p,), birth.journal, birth.seq, birth.hlc, birth.origin)
         for atom in sorted(votes, key=self._precedence):
-            self._take_again(atom)
+            self._take_again(atom, nothing)
 
     def _install(self, floor: Checkpoint) -> None:
         decisions = self.decisions
@@ -408,7 +428,7 @@ class Facts:
         decisions.resolutions |= {r.id: r for r in floor.resolutions}
         nothing: list[Change] = []
         for atom in floor.early_votes:
-            self._take_again(atom)
+            self._take_again(atom, nothing)
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
         decisions.refresh()

@@ -281,18 +281,17 @@ def own_vote(birth: Birth) -> Cast | None:
     )
 
 
-def read_votes(event: Event) -> Iterator[tuple[str, str, Cast]]:
+def read_votes(event: Event) -> list[tuple[str, str, Cast]]:
     """Each vote in a `VOTES` event with the key and the hash it names; nothing when the payload is malformed."""
     try:
         items = msgspec.convert(event.payload, Votes).votes
     except ValueError:
-        return
-    for index, item in enumerate(items):
-        cast = Cast(
-            event.origin, item.round, item.vote, item.reason, event.timestamp_ms, event.hlc, event.journal, event.seq,
-            index,
-        )  # fmt: skip
-        yield item.proposal, item.hash, cast
+        return []
+    voter, stamp_ms, hlc, journal, seq = event.origin, event.timestamp_ms, event.hlc, event.journal, event.seq
+    return [
+        (item.proposal, item.hash, Cast(voter, item.round, item.vote, item.reason, stamp_ms, hlc, journal, seq, index))
+        for index, item in enumerate(items)
+    ]
 
 
 def read_opening(event: Event) -> Opening | None:

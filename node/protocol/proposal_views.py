@@ -1,6 +1,7 @@
 """Proposals and conflicts as the API shows them."""
 
 from collections.abc import Container
+from operator import attrgetter
 
 import msgspec
 
@@ -9,6 +10,8 @@ from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
 from node.protocol.shapes import ConflictView, ProposalView, QuorumView, VoteView
 from node.protocol.state import Fold
+
+_round = attrgetter("round")
 
 WHY = {
     "floor": "settled for good at the compaction floor",
@@ -66,8 +69,8 @@ class ProposalViews:
         if verdict == "pending" and self._clock.read(self._ctx.wall_ms) > proposal.deadline_hlc:
             verdict = "expired"
         votes: dict[str, VoteView] = {}
-        for (voter, round_), cast in sorted(state.votes.items(), key=lambda item: item[0][1]):
-            votes[voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, round_)
+        for cast in sorted(state.votes.values(), key=_round):
+            votes[cast.voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, cast.round)
         return ProposalView(
             key=state.key,
             id=proposal.label,

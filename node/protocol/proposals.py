@@ -5,8 +5,6 @@ vote, once written, is never taken back. A proposal whose base is not yet known,
 it can be judged or its deadline nears; so is one whose content is not here yet.
 """
 
-from collections import Counter
-from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -149,7 +147,7 @@ class Proposals:
         changed = self._fold.apply(event)
         if self.restoring:
             return
-        kind = event.type
+        kind, own = event.type, self._ctx.settings.id
         if kind == VOTES:
             self._contested = True
         elif kind == ROUND_OPENED:
@@ -159,18 +157,15 @@ class Proposals:
         elif kind in ANNOUNCEMENTS:
             self._announcements.told(event)
         new = 0
-        for key, verdict, is_new in changed:
-            state = self._fold.get(key)
+        for state, verdict, is_new in changed:
             if is_new:
                 new += 1
-                self._ballot[(key, 0)] = None
-            if state is None:
-                continue
-            if is_new and state.payload.idempotency_key is not None:
-                self._repeat(state.payload.idempotency_key, key)
+                self._ballot[state.key, 0] = None
+                if state.payload.idempotency_key is not None:
+                    self._repeat(state.payload.idempotency_key, state.key)
             self._contents.note(state)
             if verdict != "pending":
-                if state.origin == self._ctx.settings.id:
+                if state.origin == own:
                     self._prompt.decided(event.origin)
                 self._decided(state)
         if new:
@@ -188,14 +183,15 @@ class Proposals:
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
-        for key in [key for key, persist in self._unfounded.items() if persist <= number]:
-            del self._unfounded[key]
-        if not self._unsynced:
-            return
-        # In one walk: to look for the first entry again after each that goes would pass over all that went before.
-        passed = list(takewhile(lambda key: self._unsynced[key] <= number, self._unsynced))
-        for key in passed:
-            del self._unsynced[key]
+        for noted in (self._unfounded, self._unsynced):
+            passed = []
+            for key, persist in noted.items():
+                if persist > number:
+                    break
+                passed.append(key)
+            # In one walk: to look for the first entry again after each that goes would pass over all that went before.
+            for key in passed:
+                del noted[key]
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
@@ -282,7 +278,9 @@ class Proposals:
         for index, draft in enumerate(drafts):
             key = proposal_key(event.id, index)
             self._note_unsynced(key, self._ctx.persist_number)
-            self._note_unfounded(key)
+            state = self._fold.get(key)
+            if state is not None:
+                self._note_unfounded(state)
             self._answer_or_wait(draft.call, key, draft.ask.wait_s, existing=False)
 
     def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
@@ -333,7 +331,7 @@ class Proposals:
     def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""
         ctx, key = self._ctx, state.key
-        self._note_unfounded(key)
+        self._note_unfounded(state)
         # Every instance reaches the verdict; the proposer's log tells of it.
         level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
         ctx.observe(
@@ -341,7 +339,7 @@ class Proposals:
             proposal=state.payload.label, verdict=state.verdict, reason=state.reason or "",
         )  # fmt: skip
         if state.verdict == "accepted":
-            slots = self._fold.contended(key)
+            slots = self._fold.contended(key) if state.contested else ()
             if slots:
                 self._conflicting(state, slots)
             self._announcements.accepted(state)
@@ -349,7 +347,7 @@ class Proposals:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
         for waiter in self._waiting.pop(key, ()):
             # Others' votes were on their disks before they came; only our own may still be on its way.
-            self._reply(waiter.call, key, existing=False, after=self._unsynced.get(key, 0))
+            self._show(waiter.call, state, existing=False, after=self._unsynced.get(key, 0))
             ctx.observe(
                 f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
             )
@@ -369,8 +367,9 @@ class Proposals:
         """Vote on everything in the ballot that can be judged now."""
         ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
         ballot, self._ballot = self._ballot, {}
+        number = ctx.next_persist
         votes: list[dict[str, Any]] = []
-        tally: Counter[str] = Counter()
+        tally: dict[str, int] = {}
         trace = ""
         proposers: set[str] = set()
         planned: dict[str, Content] = {}
@@ -384,7 +383,7 @@ class Proposals:
             judged = (
                 (lasting.vote, lasting.reason)
                 if lasting is not None
-                else self._voting.judge(state.origin, state.payload, round_, state.hlc, key, planned)
+                else self._voting.judge(state.origin, state.payload, round_, state.hlc, state, planned)
             )
             if judged is None:
                 self._hold(key, round_, state.payload)
@@ -396,9 +395,9 @@ class Proposals:
             votes.append(cast if reason is None else cast | {"reason": reason})
             trace = state.trace
             proposers.add(state.origin)
-            tally[vote] += 1
-            self._note_unsynced(key, ctx.next_persist)
-            ctx.observe("VOTE", state.trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
+            tally[vote] = tally.get(vote, 0) + 1
+            self._note_unsynced(key, number)
+            ctx.observe("VOTE", trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
         for word, count in tally.items():
             ctx.count("distributed_votes_total", count, type=word)
         if votes:
@@ -414,11 +413,12 @@ class Proposals:
         self._unsynced.pop(key, None)
         self._unsynced[key] = number
 
-    def _note_unfounded(self, key: str) -> None:
+    def _note_unfounded(self, state: ProposalState) -> None:
         """What is decided by now may rest on our vote: it is shown once that is on the disk."""
-        state, number = self._fold.get(key), self._unsynced.get(key)
-        if state is not None and state.verdict != "pending" and number is not None:
-            self._unfounded[key] = number
+        number = self._unsynced.get(state.key)
+        if number is not None and state.verdict != "pending":
+            self._unfounded.pop(state.key, None)
+            self._unfounded[state.key] = number
 
     def _open_rounds(self) -> None:
         for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):

@@ -5,6 +5,7 @@ from math import inf
 from typing import Final
 
 from node.protocol import quorum
+from node.protocol.ballot import ProposalState, bound_by
 from node.protocol.canonical import signed_bytes
 from node.protocol.contents import Contents
 from node.protocol.context import Context
@@ -63,14 +64,12 @@ class Voting:
             any_token = self._ctx.settings.hash_format == "any"
             detail = f"expected {'a non-empty token' if any_token else '64 lower-case hex digits'} (hash_format)"
             return Refusal("bad_request", detail, field="hash", problem="no_hash" if any_token else "no_sha256")
-        lengths = (
-            ("hash", ask.hash, limits.max_hash_chars),
-            ("signature", ask.signature, limits.max_signature_chars),
-            ("idempotencyKey", ask.idempotency_key, limits.max_name_chars),
-        )
-        for field, given, most in lengths:
-            if given is not None and len(given) > most:
-                return _too_long(field, most)
+        if len(ask.hash) > limits.max_hash_chars:
+            return _too_long("hash", limits.max_hash_chars)
+        if ask.signature is not None and len(ask.signature) > limits.max_signature_chars:
+            return _too_long("signature", limits.max_signature_chars)
+        if ask.idempotency_key is not None and len(ask.idempotency_key) > limits.max_name_chars:
+            return _too_long("idempotencyKey", limits.max_name_chars)
         return None
 
     def predict(self, ask: Propose) -> Prediction:
@@ -114,13 +113,16 @@ class Voting:
         proposal: Proposal,
         round_: int,
         hlc: int,
-        key: str | None = None,
+        state: ProposalState | None = None,
         planned: Mapping[str, Content] | None = None,
     ) -> tuple[VoteWord, str | None] | None:
-        """This node's vote with its reason, or None to hold it (P3). `planned`: slots bound by votes of this step."""
-        ctx = self._ctx
-        now_hlc = self._clock.read(ctx.wall_ms)
-        if self._clock.is_ahead(hlc, ctx.wall_ms):
+        """This node's vote with its reason, or None to hold it (P3).
+
+        `state` is what is known of the proposal, None before it is written; `planned`: slots bound by votes of this step.
+        """
+        wall_ms = self._ctx.wall_ms
+        now_hlc = self._clock.read(wall_ms)
+        if self._clock.is_ahead(hlc, wall_ms):
             return REJECT, "clock_ahead"
         if now_hlc > proposal.deadline_hlc:
             return ABSTAIN, "deadline"
@@ -130,12 +132,12 @@ class Voting:
             return REJECT, "bad_hash"
         if not self._signed(origin, proposal):
             return REJECT, "bad_signature"
-        reason = None if self._made_current(proposal, key) else self._order_flaw(proposal)
+        reason = None if state is not None and self._made_current(state) else self._order_flaw(proposal)
         if reason == "":
             return (REJECT, "unknown_base") if now_hlc > self._near_deadline(proposal) else None
         if reason is not None:
             return REJECT, reason
-        if self._bound(proposal, round_, key):
+        if self._bound(proposal, round_, state):
             return REJECT, CONFLICTING_VOTE
         if planned and any(planned.get(slot, proposal.content) != proposal.content for slot in proposal.slots):
             return REJECT, CONFLICTING_VOTE
@@ -156,47 +158,46 @@ class Voting:
         near_ms = self._ctx.settings.timing.proposal_timeout * 1000 * NEAR_DEADLINE
         return proposal.deadline_hlc - hlc_from_wall_ms(near_ms)
 
-    def _bound(self, proposal: Proposal, round_: int, key: str | None) -> bool:
-        """Whether an earlier accept of this node keeps it from accepting (P2); `key` is None before it is written."""
+    def _bound(self, proposal: Proposal, round_: int, state: ProposalState | None) -> bool:
+        """Whether an earlier accept of this node keeps it from accepting (P2)."""
         own = self._ctx.settings.id
-        if key is not None:
-            return self._fold.bound_by(key, own, round_) is not None
+        if state is not None:
+            return bound_by(state, own, round_) is not None
         for slot in proposal.slots:
             bound = self._fold.binding(own, slot, round_)
             if bound is not None and bound != proposal.content:
                 return True
         return False
 
-    def _made_current(self, proposal: Proposal, key: str | None) -> bool:
+    def _made_current(self, state: ProposalState) -> bool:
         """Whether others have accepted it meanwhile and it made the current version: it is not stale by itself."""
-        state = None if key is None else self._fold.get(key)
-        accepted = state is not None and state.verdict == "accepted"
-        return accepted and self._fold.current == (proposal.version, proposal.hash)
+        return state.verdict == "accepted" and self._fold.current == (state.payload.version, state.payload.hash)
 
     def _order_flaw(self, proposal: Proposal) -> str | None:
         """Why the versions do not fit (P3), None when they do, "" when the base is not known here yet."""
-        fold = self._fold
-        base = proposal.base
-        current = fold.current if base is not None else None
-        if base is not None and proposal.restored != fold.restored(base):
+        fold, base = self._fold, proposal.base
+        if base is None:
+            return STALE_VERSION if self._is_stale(proposal) else None
+        current = fold.current
+        if proposal.restored != fold.restored(base):
             # Its slot names the rollback that made the base current again; ours is another, or not known here yet.
             unknown = proposal.restored is not None and fold.get(proposal.restored) is None
             return "" if unknown else "stale_base"
         if proposal.kind == "rollback":
             if current is None or current[0] != base:
-                return "" if not fold.known_version(str(base)) else "stale_base"
+                return "" if not fold.known_version(base) else "stale_base"
             return None if fold.is_reachable(proposal.version) else "unknown_version"
-        highest = fold.highest_order
-        if highest is not None and parse(proposal.version) <= highest:
+        if self._is_stale(proposal):
             return STALE_VERSION
-        if base is not None:
-            if not fold.known_version(base):
-                return ""
-            if current is None or current[0] != base:
-                return "stale_base"
-            if proposal.base_hash is not None and proposal.base_hash != current[1]:
-                return "stale_base"
-        return None
+        if not fold.known_version(base):
+            return ""
+        if current is None or current[0] != base:
+            return "stale_base"
+        return None if proposal.base_hash in (None, current[1]) else "stale_base"
+
+    def _is_stale(self, proposal: Proposal) -> bool:
+        highest = self._fold.highest_order
+        return highest is not None and parse(proposal.version) <= highest
 
     def _hash_allowed(self, text: str) -> bool:
         if self._ctx.settings.hash_format == "any":
