@@ -72,7 +72,7 @@ class Contents:
 
     def note(self, state: ProposalState) -> None:
         """A proposal is new, or was decided."""
-        if self._needed(state.payload, state.trace) is not None:
+        if state.payload.carried is not None or state.payload.kind == "rollback":
             self._open[state.key] = None
         self._changed = True
 

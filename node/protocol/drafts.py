@@ -43,22 +43,20 @@ class Drafts:
         self._election = election
         self._fold = fold
         self._voting = voting
-        self._drafts: list[Draft] = []
+        self.waiting: list[Draft] = []
+        """What is to be written."""
         self._idempotency_keys: set[str] = set()
-
-    def __len__(self) -> int:
-        return len(self._drafts)
 
     def may_join(self, ask: Propose) -> bool:
         """Whether it may share the event of those before it."""
-        if not self._drafts:
+        if not self.waiting:
             return True
-        last = self._drafts[-1].ask
+        last = self.waiting[-1].ask
         return (
             ask.kind == last.kind == "snapshot"
             and parse(last.version) < parse(ask.version)
             and ask.idempotency_key not in self._idempotency_keys
-            and len(self._drafts) < MAX_DRAFTS
+            and len(self.waiting) < MAX_DRAFTS
         )
 
     def add(self, call: int, ask: Propose) -> None:
@@ -92,12 +90,12 @@ class Drafts:
         if judged is not None:
             proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
             ctx.count("distributed_votes_total", type=judged[0])
-        self._drafts.append(Draft(call, ask, proposal))
+        self.waiting.append(Draft(call, ask, proposal))
         if ask.idempotency_key is not None:
             self._idempotency_keys.add(ask.idempotency_key)
 
     def take(self) -> list[Draft]:
         """What is to be written as one event."""
-        drafts, self._drafts = self._drafts, []
+        drafts, self.waiting = self.waiting, []
         self._idempotency_keys.clear()
         return drafts

@@ -111,7 +111,7 @@ class Proposals:
             self._skip(call, ask, sees)
             return
         self._skipped.clear()
-        if self._fold.open_count + len(self._drafts) >= ctx.settings.limits.max_open_proposals:
+        if self._fold.open_count + len(self._drafts.waiting) >= ctx.settings.limits.max_open_proposals:
             self._failed(ask, "too_many")
             ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
             return
@@ -198,7 +198,7 @@ class Proposals:
 
         What was proposed is written before, and what was accepted is announced, one event for all of a kind.
         """
-        if self._drafts:
+        if self._drafts.waiting:
             self._write_drafts()
         if self._ballot and self._members.can_vote:
             self._cast()

@@ -8,7 +8,7 @@ import msgspec
 
 from node.protocol.ballot import ProposalState, bound_by
 from node.protocol.checkpoint import has_forgotten
-from node.protocol.decisions import Change, Conflict, Decisions, Stall
+from node.protocol.decisions import Change, Conflict, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.facts import Facts
 from node.protocol.proposal import Content
@@ -49,29 +49,29 @@ class Fold:
 
     def get(self, key: str) -> ProposalState | None:
         """The proposal with this key (event id), or None."""
-        return self._decisions.register.by_key.get(key)
+        return self._facts.decisions.register.by_key.get(key)
 
     def by_label(self, label: str) -> list[str]:
         """Keys of all proposals that carry this `proposalId` (P1), the earliest first."""
-        return self._decisions.register.labelled(label)
+        return self._facts.decisions.register.labelled(label)
 
     def by_idempotency_key(self, idempotency_key: str) -> str | None:
         """Key of the earliest proposal made under this `Idempotency-Key`, whatever its verdict (P6)."""
-        return self._decisions.register.repeated(idempotency_key)
+        return self._facts.decisions.register.repeated(idempotency_key)
 
     def find(self, kind: ProposalKind, base: str | None, version: str, hash_: str) -> str | None:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
-        key = self._decisions.register.find((kind, base, version, hash_))
-        return None if key is None or self.is_unsure(self._decisions.register.by_key[key]) else key
+        key = self._facts.decisions.register.find((kind, base, version, hash_))
+        return None if key is None or self.is_unsure(self._facts.decisions.register.by_key[key]) else key
 
     @property
     def keys(self) -> list[str]:
         """Keys of all known proposals, the earliest first."""
-        return self._decisions.register.in_order()
+        return self._facts.decisions.register.in_order()
 
     def newest(self, limit: int) -> list[ProposalState]:
         """The newest proposals, the newest first, without those that nobody can judge."""
-        register = self._decisions.register
+        register = self._facts.decisions.register
         unsure = sum(self.is_unsure(p) for p in register.pending.values())
         return [p for p in register.newest(limit + unsure) if not self.is_unsure(p)][:limit]
 
@@ -90,63 +90,63 @@ class Fold:
     @property
     def above_floor(self) -> int:
         """How many proposals are known besides those that the floor kept."""
-        return len(self._decisions.register.by_key) - len(self._facts.floor.kept)
+        return len(self._facts.decisions.register.by_key) - len(self._facts.floor.kept)
 
     @property
     def open_keys(self) -> list[str]:
         """Keys of pending proposals, expired ones among them."""
-        return list(self._decisions.register.pending)
+        return list(self._facts.decisions.register.pending)
 
     @property
     def open_count(self) -> int:
         """How many proposals are pending."""
-        return len(self._decisions.register.pending)
+        return len(self._facts.decisions.register.pending)
 
     @property
     def current(self) -> tuple[str, str] | None:
         """The current version and the hash that settled it (S2)."""
-        return self._decisions.current
+        return self._facts.decisions.current
 
     @property
     def head(self) -> ProposalState | None:
         """The snapshot or diff that led to the current version."""
-        return self._decisions.lineage.current
+        return self._facts.decisions.lineage.current
 
     def leading_to(self, version: str) -> ProposalState | None:
         """The settled snapshot or diff that leads to a version, rolled back or not."""
-        return self._decisions.lineage.by_version.get(version)
+        return self._facts.decisions.lineage.by_version.get(version)
 
     @property
     def highest_accepted(self) -> str | None:
         """The greatest version ever accepted by a snapshot or diff, rolled back or lost or not (P3)."""
-        return self._decisions.highest
+        return self._facts.decisions.highest
 
     @property
     def highest_order(self) -> VersionKey | None:
         """Its place in the order of versions."""
-        return self._decisions.highest_order
+        return self._facts.decisions.highest_order
 
     def known_version(self, version: str) -> bool:
         """Whether a settled snapshot or diff leads to this version, rolled back or not."""
-        return version in self._decisions.lineage.by_version
+        return version in self._facts.decisions.lineage.by_version
 
     def is_reachable(self, version: str) -> bool:
         """Whether one can go to this version: through settled snapshots and unbroken diffs, not rolled back (S2)."""
-        return version in self._decisions.lineage.reachable
+        return version in self._facts.decisions.lineage.reachable
 
     def base_hash(self, version: str) -> str | None:
         """The hash that settled a version: `baseHash` of a diff made from it. None when unknown."""
-        settled = self._decisions.lineage.by_version.get(version)
+        settled = self._facts.decisions.lineage.by_version.get(version)
         return settled.payload.hash if settled is not None else None
 
     def restored(self, version: str) -> str | None:
         """Key of the last settled rollback to a version: `restored` of what is built on it now (P2). None: no such."""
-        rollback = self._decisions.lineage.restored.get(version)
+        rollback = self._facts.decisions.lineage.restored.get(version)
         return rollback.key if rollback is not None else None
 
     def settled(self, key: str) -> bool | None:
         """True: accepted and won its slots; False: accepted and lost; None: not accepted, or its conflict is open."""
-        p = self._decisions.register.by_key.get(key)
+        p = self._facts.decisions.register.by_key.get(key)
         return p.settled if p is not None else None
 
     def bound_by(self, key: str, voter: str, round_: int) -> str | None:
@@ -154,12 +154,12 @@ class Fold:
 
         None: it is free to accept. Raises `KeyError` for an unknown key.
         """
-        slot = bound_by(self._decisions.register.by_key[key], voter, round_)
+        slot = bound_by(self._facts.decisions.register.by_key[key], voter, round_)
         return slot.name if slot is not None else None
 
     def binding(self, voter: str, slot: str, round_: int) -> Content | None:
         """The content that `voter` accepted in a slot in exactly this round."""
-        known = self._decisions.slots.get(slot)
+        known = self._facts.decisions.slots.get(slot)
         if known is None:
             return None
         found = [c for r, c in known.bindings(voter) if r == round_]
@@ -167,25 +167,21 @@ class Fold:
 
     def contended(self, key: str) -> tuple[str, ...]:
         """The slots in which this proposal and one of other content are both accepted."""
-        contended = self._decisions.contended
-        p = self._decisions.register.by_key.get(key) if contended else None
+        contended = self._facts.decisions.contended
+        p = self._facts.decisions.register.by_key.get(key) if contended else None
         return () if p is None else tuple(slot.name for slot in p.slots if slot.name in contended)
 
     def conflicts(self) -> list[Conflict]:
         """Slots with two or more accepted contents, open and settled ones, by name (S1)."""
-        return self._decisions.conflicts()
+        return self._facts.decisions.conflicts()
 
     def stalled(self, hlc: int) -> list[Stall]:
         """Slots split so that no content can be accepted any more, with what to put to the vote next, sorted (P5).
 
         Proposals whose deadline lies before `hlc` are not put to the vote again.
         """
-        return self._decisions.stalls(hlc)
+        return self._facts.decisions.stalls(hlc)
 
     def digest(self) -> str:
         """Short hex of the state: equal on all nodes with the same events and floor (S3)."""
-        return self._decisions.digest()
-
-    @property
-    def _decisions(self) -> Decisions:
-        return self._facts.decisions
+        return self._facts.decisions.digest()

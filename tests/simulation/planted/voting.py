@@ -111,7 +111,7 @@ def deadline_rejects(patch: Patch) -> None:
         for key in self._fold.open_keys:
             state = self._fold.get(key)
             if state is not None and state.payload.deadline_hlc < self._clock.read(self._ctx.wall_ms):
-                self._fold._decisions.freeze(state, "rejected", "deadline")
+                self._fold._facts.decisions.freeze(state, "rejected", "deadline")
 
     around(patch, Proposals, "look", apply)
 
