@@ -118,7 +118,7 @@ class Voting:
     ) -> tuple[VoteWord, str | None] | None:
         """This node's vote with its reason, or None to hold it (P3).
 
-        `state` is what is known of the proposal, None before it is written; `planned`: slots bound by votes of this step.
+        `state`: what is known of the proposal, None before it is written. `planned`: slots bound by votes of this step.
         """
         wall_ms = self._ctx.wall_ms
         now_hlc = self._clock.read(wall_ms)
