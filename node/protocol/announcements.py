@@ -31,7 +31,8 @@ class Announcements:
         self._fold = fold
         self._members = members
         self._replication = replication
-        self._due: list[ProposalState] = []
+        self.due: list[ProposalState] = []
+        """To be announced at the end of this step."""
         self._others: dict[str, float] = {}
         """Keys of other instances' proposals -> when they were accepted here, monotonic seconds."""
         self._ahead: set[str] = set()
@@ -40,7 +41,7 @@ class Announcements:
     def accepted(self, proposal: ProposalState) -> None:
         """A verdict was reached here and now."""
         if proposal.origin == self._ctx.settings.id:
-            self._due.append(proposal)
+            self.due.append(proposal)
         elif proposal.key in self._ahead:
             self._ahead.discard(proposal.key)
         else:
@@ -67,13 +68,11 @@ class Announcements:
             if proposal is None:
                 del self._others[key]
             elif self._ctx.mono - since > patience_s and self._members.sees.get(proposal.origin) == UNREACHABLE:
-                self._due.append(proposal)
+                self.due.append(proposal)
 
     def flush(self) -> None:
-        """End of a step: announce."""
-        if not self._due:
-            return
-        due, self._due = self._due, []
+        """End of a step: announce what is due."""
+        due, self.due = self.due, []
         by_kind: dict[ProposalKind, list[ProposalState]] = {}
         for proposal in due:
             by_kind.setdefault(proposal.payload.kind, []).append(proposal)

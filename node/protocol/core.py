@@ -76,7 +76,7 @@ class Core:
         """Take one input at a time; what must happen in the world comes back, in order."""
         parts = self.parts
         parts.ctx.mono, parts.ctx.wall_ms = now.mono, now.wall_ms
-        # Frequent ones first, and no patterns: one that does not match costs as much as two calls (msgspec's metaclass).
+        # Frequent ones first, without patterns: one that does not match costs two calls (msgspec's metaclass).
         if type(given) is Received:
             deliveries.receive(parts, given.envelope)
         elif type(given) is Persisted:

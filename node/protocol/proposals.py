@@ -205,7 +205,8 @@ class Proposals:
         if self._contested and self._election.leads:
             self._contested = False
             self._open_rounds()
-        self._announcements.flush()
+        if self._announcements.due:
+            self._announcements.flush()
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on held proposals before their deadline."""

@@ -39,6 +39,7 @@ class Replication:
         self.vector: VersionVector = {}
         self.on_event: Callable[[Event], None] = lambda event: None
         self._foreign_ids: dict[str, tuple[str, int]] = {}
+        self._voters = [name for name, peer in members.peers.items() if peer.member.votes]
         self._fresh: list[Event] = []
         self._confirm = False
         self._urgent_to: set[str] = set()
@@ -126,12 +127,12 @@ class Replication:
             return
         ctx = self._ctx
         push = Push(tuple(self._fresh), confirm=self._confirm)
-        for name, peer in self._members.peers.items():
-            if peer.member.votes:
-                ctx.send(name, push, ctx.persist_number, lazy=name not in self._urgent_to)
+        for name in self._voters:
+            ctx.send(name, push, ctx.persist_number, lazy=name not in self._urgent_to)
         ctx.count("distributed_sync_total", len(self._fresh), direction="push")
-        for trace in dict.fromkeys(event.trace for event in self._fresh if event.trace):
-            ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
+        for trace in {event.trace: None for event in self._fresh}:
+            if trace:
+                ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
         self._fresh, self._confirm = [], False
         self._urgent_to.clear()
 
