@@ -39,7 +39,8 @@ class Instance:
         self.have[event.journal] = event.seq
         before = dict(self.decided)
         changes = self.fold.apply(event)
-        for key, verdict, _ in changes:
+        for proposal, verdict, _ in changes:
+            key = proposal.key
             assert before.get(key, verdict) == verdict, f"{key} was {before[key]} and is {verdict}"
             if verdict in DECIDED:
                 self.decided[key] = verdict
