@@ -154,11 +154,15 @@ def _members(seen: Evidence) -> Iterator[Said]:
                 case "listening":
                     yield _said("warn", "listening", "wait", id=name, others=alarm["instances"])
                 case "recovering":
-                    yield _said("bad", "recovering", "recover", id=name)
+                    do = Phrase("do.recover", {"url": _url(seen, name)})
+                    yield _said("bad", "recovering", do, id=name)
                 case "recovering_needs":
-                    yield _said("bad", "recovering_needs", "recover", id=name, others=alarm["instances"])
+                    others = alarm["instances"]
+                    do = _going_on("do.recover_without", others if len(others) == 1 else ["ID"], seen, name)
+                    yield _said("bad", "recovering_needs", do, id=name, others=others)
                 case "recovering_alike":
-                    yield _said("bad", "recovering_alike", "recover", id=name, others=alarm["instances"])
+                    do = _going_on("do.recover_alike", alarm["instances"], seen, name)
+                    yield _said("bad", "recovering_alike", do, id=name, others=alarm["instances"])
                 case "other_disk":
                     yield _said("bad", "other_disk", "unknown_journal", id=name, other=alarm["instances"][0])
         for reason in status["reasons"]:
@@ -397,6 +401,11 @@ def _alarms(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """What a member says an operator should know; one of an earlier version says it in words alone."""
     found: Sequence[Mapping[str, Any]] = status.get("alarms", ())
     return found
+
+
+def _going_on(code: str, lost: Sequence[str], seen: Evidence, name: str) -> Phrase:
+    """What lets the recovering `name` go on; where several may be lost or late, a person must say who is lost."""
+    return Phrase(code, {"without": " ".join(f"--without {each}" for each in lost), "url": _url(seen, name)})
 
 
 def _numbers(quorum: Mapping[str, Any]) -> dict[str, Figure]:

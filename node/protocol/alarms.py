@@ -1,9 +1,10 @@
 """What an operator should know although a node works, or why it does not take part: as codes, and in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from node.protocol.parts import Parts
 from node.protocol.quorum import splits_evenly
+from node.protocol.settings import Member
 from node.protocol.shapes import Alarm, Entry
 
 
@@ -24,17 +25,18 @@ def alarms(parts: Parts) -> Iterator[Alarm]:
         yield Alarm("suspect_clock", (suspect,))
 
 
-def in_words(alarm: Alarm, own: str) -> str:
-    """An alarm of the node `own` as a sentence."""
+def in_words(alarm: Alarm, own: Member) -> str:
+    """An alarm of the node `own` as a sentence; what an operator may do about it is a whole line of the shell."""
     names = ", ".join(alarm.instances)
     match alarm.code:
         case "listening":
             return f"just started: listening for {names}, at most {alarm.left_ms / 1000:.0f} s more"
         case "recovering_needs":
-            lost = f"if a disk is lost for good, `iwdc-distributed node recover --without {alarm.instances[0]}`"
-            return f"recovering: waiting for {names}; {lost}"
+            lost = alarm.instances if len(alarm.instances) == 1 else ("ID",)
+            return f"recovering: waiting for {names}; if a disk is lost for good, {_going_on(lost, own)}"
         case "recovering_alike":
-            return f"recovering: {names} must recover too; see `iwdc-distributed node recover --help`"
+            without = f"to go on without what their lost disks knew, {_going_on(alarm.instances, own)}"
+            return f"recovering: {names} must recover too; {without}"
         case "recovering":
             return "recovering: fetching what the others hold"
         case "even_split":
@@ -44,13 +46,18 @@ def in_words(alarm: Alarm, own: str) -> str:
         case "other_configuration":
             return f"{names} runs another configuration: {'; '.join(map(entry_in_words, alarm.entries))}"
         case "other_disk":
-            whose = f"{names} takes another disk to be {own}'s (journal {alarm.journal}) and refuses this one"
+            whose = f"{names} takes another disk to be {own.id}'s (journal {alarm.journal}) and refuses this one"
             return f"{whose}; see unknown_journal in docs/operations.md"
         case "refuses":
             return f"{names} refuses connections"
         case "suspect_clock":
             return f"the clock of {names} is suspect: see `iwdc-distributed drift`"
     raise AssertionError(alarm.code)
+
+
+def _going_on(without: Iterable[str], own: Member) -> str:
+    lost = " ".join(f"--without {name}" for name in without)
+    return f"`iwdc-distributed node recover {lost} --node {own.url.removesuffix('/api/v1')}`"
 
 
 def entry_in_words(entry: Entry) -> str:

@@ -45,7 +45,7 @@ def go_on_without(parts: Parts, names: tuple[str, ...]) -> Accepted | Refusal:
         return Refusal("bad_request", "this node is not recovering", field="without")
     parts.recovery.go_on_without(names)
     hindrance = parts.recovery.alarm()
-    state = "ready" if parts.recovery.ready or hindrance is None else in_words(hindrance, parts.settings.id)
+    state = "ready" if parts.recovery.ready or hindrance is None else in_words(hindrance, parts.members.own)
     return Accepted(f"recovering without {', '.join(names)}: {state}")
 
 
@@ -53,7 +53,7 @@ def cannot(parts: Parts) -> Refusal:
     """Why this node takes no requests now (H2)."""
     hindrance = parts.recovery.alarm()
     if hindrance is not None:
-        return Refusal("recovering", in_words(hindrance, parts.settings.id))
+        return Refusal("recovering", in_words(hindrance, parts.members.own))
     return Refusal("cannot_vote", f"this node cannot write: {', '.join(parts.members.reasons)}; ask another")
 
 

@@ -173,7 +173,7 @@ def status_of(parts: Parts, now: Now) -> StatusView:
         verdict=_verdict(parts, quorum, leader.id, conflicts),
         suspect=parts.timesync.suspect(),
         alarms=known if hindrance is None else (hindrance, *known),
-        warnings=tuple(in_words(alarm, settings.id) for alarm in known),
+        warnings=tuple(in_words(alarm, parts.members.own) for alarm in known),
         uptime_ms=int(members.uptime_s() * 1000),
         boot_id=parts.boot,
         journal_id=parts.journal_id,
@@ -201,7 +201,7 @@ def _verdict(parts: Parts, quorum: QuorumView, leader: str | None, conflicts: in
     members = parts.members
     hindrance = parts.recovery.alarm()
     if hindrance is not None:
-        return f"Not taking part: {in_words(hindrance, parts.settings.id)}."
+        return f"Not taking part: {in_words(hindrance, members.own)}."
     if not members.can_vote:
         return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
     refusing = [alarm.instances[0] for alarm in alarms(parts) if alarm.code == "other_disk"]

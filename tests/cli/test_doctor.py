@@ -146,7 +146,14 @@ def test_a_recovering_member_says_whom_it_waits_for() -> None:
     waits = status("instance-C", reasons=["cannot_vote", "recovering"], alarms=[alarm])
     found = one(seen(Look("instance-C", URL, waits)), "members")
     assert "waiting for instance-B" in found.text
-    assert "node recover" in found.do
+    recover = "iwdc-distributed node recover"
+    assert found.do == f"If a disk is lost for good: {recover} --without instance-B --node {URL}"
+    alarm["instances"] = ["instance-A", "instance-B"]
+    found = one(seen(Look("instance-C", URL, waits)), "members")
+    assert found.do == f"If a disk is lost for good: {recover} --without ID --node {URL}"
+    alarm["code"] = "recovering_alike"
+    found = one(seen(Look("instance-C", URL, waits)), "members")
+    assert found.do.endswith(f": {recover} --without instance-A --without instance-B --node {URL}")
 
 
 def test_no_quorum_names_who_is_missing() -> None:

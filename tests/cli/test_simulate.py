@@ -94,7 +94,7 @@ def test_what_waits_for_a_person_is_told_with_what_to_do(capsys: pytest.CaptureF
     """It said that A does not reach C and B, which is what follows from it."""
     assert run(["simulate", "--what-if", "wipe C; wait 3s; wipe B; start B C; wait 30s", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["waitsFor"]
-    assert told.startswith("B: Not taking part: recovering: C must recover too; see `iwdc-distributed node recover")
+    assert told.startswith("B: Not taking part: recovering: C must recover too; to go on without")
 
 
 def test_what_ends_at_once_tells_who_led(capsys: pytest.CaptureFixture[str]) -> None:

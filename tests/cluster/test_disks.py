@@ -1,5 +1,6 @@
 """Disks that are lost, rolled back, or used twice (D1, D2)."""
 
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -53,11 +54,14 @@ def test_two_lost_disks_need_an_operators_word(tmp_path: Path) -> None:
         first.wipe()
         second.kill()
         running.start(first.name)
-        running.until("it says for whom", lambda: second.name in first.get("status")["verdict"])
+        line = f"iwdc-distributed node recover --without {second.name} --node {first.url}"
+        running.until("it says for whom, and what to do", lambda: f"`{line}`" in first.get("status")["verdict"])
         assert first.get("status")["status"] == "unreachable"
+        told = cli("doctor", "-o", "plain", node=third.url)
+        assert line in told.out, told
         refused = first.ask("POST", "propose-snapshot", {"version": "2.0.0", "hash": "a"})
         assert refused.json["success"] is False
-        done = cli("node", "recover", "--without", second.name, "--yes", node=first.url)
+        done = cli(*shlex.split(line)[1:], "--yes")
         assert done.code == 0, done
         running.healthy(2, (first.name, third.name))
         running.leader(first.name, third.name)
