@@ -96,14 +96,11 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self.url = b""
         self.headers: dict[bytes, bytes] = {}
-        self.header_count = 0
-        self.head_bytes = 0
+        self.headers_left = self.limits.max_headers
+        self.head_bytes_left = self.limits.max_head_bytes
         self.body: list[bytes] = []
-        self.body_bytes = 0
-        self.body_limit = 0
+        self.body_bytes_left = 0
         self.chunked = False
-        self.keep_alive = False
-        self.version = ""
 
     # Transport
 
@@ -166,17 +163,15 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self.head_bytes += len(url)
-        if self.head_bytes > self.limits.max_head_bytes:
+        self.head_bytes_left -= len(url)
+        if self.head_bytes_left < 0:
             self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.head_bytes += len(name) + len(value) + 4
-        if self.head_bytes > self.limits.max_head_bytes:
+        self.head_bytes_left -= len(name) + len(value) + 4
+        self.headers_left -= 1
+        if self.head_bytes_left < 0 or self.headers_left < 0:
             self._refuse_head()
-        self.header_count += 1
-        if self.header_count > self.limits.max_headers:
-            raise Rejected(431, f"more than {self.limits.max_headers} headers")
         name = name.lower()
         if name in KEPT_HEADERS and self.phase == HEAD:
             if name in self.headers:
@@ -202,9 +197,9 @@ class Connection(asyncio.Protocol):
         self.keep_alive = self.version == "1.1" and self.parser.should_keep_alive()
         length = headers.get(b"content-length")
         if length is not None or self.chunked:
-            self.body_limit = self.app.max_body(self.url)
-        if length is not None and int(length) > self.body_limit:
-            raise Rejected(413, f"the body has {length.decode()} bytes, at most {self.body_limit} are taken here")
+            self.body_bytes_left = self.app.max_body(self.url)
+        if length is not None and int(length) > self.body_bytes_left:
+            raise Rejected(413, f"the body has {length.decode()} bytes, at most {self.body_bytes_left} are taken here")
         expect = headers.get(b"expect")
         if expect is not None:
             if expect.lower() != b"100-continue":
@@ -214,9 +209,10 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         self.productive = True
-        self.body_bytes += len(part)
-        if self.body_bytes > self.body_limit:
-            raise Rejected(413, f"the body has more than the {self.body_limit} bytes that are taken here")
+        self.body_bytes_left -= len(part)
+        if self.body_bytes_left < 0:
+            bound = self.app.max_body(self.url)
+            raise Rejected(413, f"the body has more than the {bound} bytes that are taken here")
         self.body.append(part)
 
     def on_message_complete(self) -> None:
@@ -232,7 +228,9 @@ class Connection(asyncio.Protocol):
             self._regulate()
 
     def _refuse_head(self) -> None:
-        raise Rejected(431, f"request line and headers exceed {self.limits.max_head_bytes} bytes")
+        if self.head_bytes_left < 0:
+            raise Rejected(431, f"request line and headers exceed {self.limits.max_head_bytes} bytes")
+        raise Rejected(431, f"more than {self.limits.max_headers} headers")
 
     # Answering
 
@@ -275,7 +273,8 @@ class Connection(asyncio.Protocol):
         self.task = self.current = None
         if self.phase == IDLE:
             self.since = self.loop.time()
-        self._proceed()
+        if self.queue or not self.reading or self.server.stopping:
+            self._proceed()
 
     def _proceed(self) -> None:
         """Serve what is queued, as far as it goes."""
@@ -299,14 +298,15 @@ class Connection(asyncio.Protocol):
 
     def _write(self, answer: Response, close: bool, bodyless: bool = False) -> None:
         close = close or (self.server.stopping and not self.is_link)
-        head = b"%bdate: %b\r\n%b%b%b\r\n" % (
+        message = b"%bdate: %b\r\n%b%b%b\r\n%b" % (
             STATUS_LINES[answer.status],
             self.server.date,
             answer.described(),
             answer.headers,
             b"connection: close\r\n" if close else b"",
+            b"" if bodyless else answer.body,
         )
-        self.transport.write(head if bodyless else head + answer.body)
+        self.transport.write(message)
         if close:
             self._linger()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from node.protocol.messages import Envelope
+from node.runtime.alarm import TICK_S, Alarm
 from node.runtime.peers import Link
 
 DELIVERY_WAIT_S = 0.050
@@ -44,14 +45,14 @@ class Deliveries:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: deque[_Delivery] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._late = Alarm(loop, self._overdue)
 
     def hold(self, link: Link, number: int, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
         """What then waits for that peer, as `answered` tells it: when the commit of `number` is on disk, or is late."""
         answer: asyncio.Future[AnswerT] = self._loop.create_future()
-        self._waiting.append(_Delivery(number, link, answered, answer, self._loop.time() + DELIVERY_WAIT_S))
-        if self._timer is None:
-            self._timer = self._loop.call_later(DELIVERY_WAIT_S, self._overdue)
+        due = self._loop.time() + DELIVERY_WAIT_S
+        self._waiting.append(_Delivery(number, link, answered, answer, due))
+        self._late.by(due)
         return answer
 
     def durable_to(self, number: int) -> None:
@@ -61,15 +62,13 @@ class Deliveries:
 
     def end(self) -> None:
         """Answer all, with what there is."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._late.close()
         while self._waiting:
             self._waiting.popleft().finish()
 
     def _overdue(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        while self._waiting and self._waiting[0].due <= now:
+        now = self._loop.time() + TICK_S
+        while self._waiting and self._waiting[0].due < now:
             self._waiting.popleft().finish()
         if self._waiting:
-            self._timer = self._loop.call_later(self._waiting[0].due - now, self._overdue)
+            self._late.by(self._waiting[0].due)

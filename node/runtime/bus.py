@@ -75,9 +75,11 @@ class Bus:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Show events, which are on disk, to all who listen."""
+        shown = self._shown
         for event in events:
-            self._shown[event.journal] = event.seq
-            for subscription in self._subscriptions:
+            shown[event.journal] = event.seq
+        for subscription in self._subscriptions:
+            for event in events:
                 subscription.put(event)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from node.protocol.effects import Called, Cancelled, Gathered, Input
 from node.protocol.requests import Answer, Maybe, Propose, Request
+from node.runtime.alarm import TICK_S, Alarm
 
 AnswerT = TypeVar("AnswerT")
 
@@ -51,7 +52,7 @@ class Calls:
         self._next = 1
         self._gathered: list[Called] = []
         self._held: list[Called] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._late = Alarm(loop, self._look)
 
     def put(
         self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
@@ -74,8 +75,7 @@ class Calls:
             self._gathered.append(Called(call, request))
         self._next += len(requests)
         result.add_done_callback(partial(self._ended, asked))
-        if self._timer is None or due < self._timer.when():
-            self._look_at(due)
+        self._late.by(due)
         return result
 
     def answer(self, call: int, answer: Answer) -> None:
@@ -96,8 +96,7 @@ class Calls:
 
     def end(self, answer: Answer) -> None:
         """Answer all that still wait, as nothing will be done for them any more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._late.close()
         for call in tuple(self._waiting):
             self.answer(call, answer)
 
@@ -120,19 +119,12 @@ class Calls:
                 if self._waiting.pop(call, None) is not None:
                     self._step(Cancelled(call))
 
-    def _look_at(self, due: float) -> None:
-        # One timer sees to all: they are seldom late, and making and cancelling one for each costs more than this.
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
-
     def _look(self) -> None:
-        self._timer = None
-        now = self._loop.time()
+        now = self._loop.time() + TICK_S
         for call, asked in tuple(self._waiting.items()):
-            if asked.due <= now and call in self._waiting:
+            if asked.due < now and call in self._waiting:
                 late = f"no answer within {asked.timeout_s:g} s; ask again with the same request id or key"
                 self.answer(call, Maybe("timeout", late))
                 self._step(Cancelled(call))
         if self._waiting:
-            self._look_at(min(asked.due for asked in self._waiting.values()))
+            self._late.by(min(asked.due for asked in self._waiting.values()))

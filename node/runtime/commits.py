@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from node.journal.errors import JournalFault, JournalFull
 from node.protocol.effects import DiskState, Persist
+from node.runtime.alarm import Alarm
 from node.runtime.writer import Commit, Writer
 
 SLOW_COMMIT_S = 1.0
@@ -26,6 +27,7 @@ SLOW_MEMORY_S = 60.0
 """An idle disk that was slow counts as slow for this long."""
 FIRST_RETRY_S, MAX_RETRY_S = 0.1, 2.0
 """Pauses between attempts to commit on a faulty disk."""
+WELL = DiskState(None)
 
 
 class GroupCommit:
@@ -45,8 +47,6 @@ class GroupCommit:
         on_state: Callable[[DiskState, str], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
-        self.asked = 0
-        """Number of the last `Persist` given."""
         self.urgent = 0
         """Number of the last one that somebody waits for."""
         self.durable = 0
@@ -65,11 +65,10 @@ class GroupCommit:
         self._usual_s = 0.0
         self._due = False
         self._pressing = False
-        self._lazy: asyncio.TimerHandle | None = None
+        self._lazy = Alarm(loop, self._press)
         self._retry_s = 0.0
-        self._state = DiskState(None)
+        self._state = WELL
         self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def busy(self) -> bool:
@@ -78,16 +77,13 @@ class GroupCommit:
 
     def add(self, persist: Persist) -> None:
         """Have these records written."""
-        self.asked = persist.number
         self._gathered.append(persist)
         self.unwritten_records += len(persist.records)
-        self._idle.clear()
         if persist.urgent:
             self.urgent = persist.number
             self._press()
-        elif self._lazy is None:
-            wait_s = min(MAX_LAZY_S, max(LAZY_S, LAZY_COMMITS * self._usual_s))
-            self._lazy = self._loop.call_later(wait_s, self._press)
+        elif not self._pressing:
+            self._lazy.by(self._loop.time() + min(MAX_LAZY_S, max(LAZY_S, LAZY_COMMITS * self._usual_s)))
 
     def look(self) -> None:
         """Notice a commit that hangs; called now and then."""
@@ -98,7 +94,8 @@ class GroupCommit:
         """Wait until all is on disk, but not for a disk that is faulty or hangs."""
         if self._gathered:
             self._press()
-        if self._state.fault is None:
+        if self._state.fault is None and (self._gathered or self._writing):
+            self._idle.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SLOW_COMMIT_S):
                     await self._idle.wait()
@@ -110,9 +107,7 @@ class GroupCommit:
     def _press(self) -> None:
         """What has gathered shall be written as soon as the disk is free."""
         self._pressing = True
-        if self._lazy is not None:
-            self._lazy.cancel()
-            self._lazy = None
+        self._lazy.off()
         if not self._due and not self._writing:
             self._due = True
             self._loop.call_soon(self._begin)
@@ -139,7 +134,8 @@ class GroupCommit:
             self._on_free()
             self._begin()
             self._on_durable(self.durable)
-            self._is(DiskState(None, slow=seconds > SLOW_COMMIT_S), f"a commit took {seconds:.3f} s")
+            if seconds > SLOW_COMMIT_S or self._state != WELL:
+                self._is(DiskState(None, slow=seconds > SLOW_COMMIT_S), f"a commit took {seconds:.3f} s")
             if self._state.slow:
                 self._loop.call_later(SLOW_MEMORY_S, self._forget_slow, self.durable)
             if not self._writing and not self._gathered:
@@ -153,7 +149,7 @@ class GroupCommit:
 
     def _forget_slow(self, durable: int) -> None:
         if self.durable == durable and not self._writing and self._state.slow:
-            self._is(DiskState(None), "nothing was written since")
+            self._is(WELL, "nothing was written since")
 
     def _is(self, state: DiskState, why: str) -> None:
         if state != self._state:

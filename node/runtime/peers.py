@@ -23,6 +23,7 @@ import msgspec
 from node.protocol.context import Rng
 from node.protocol.messages import Envelope, Message
 from node.protocol.settings import Member, Timing
+from node.runtime.alarm import Alarm
 
 ENVELOPE_TYPE = "application/x-iwdc-envelope"
 MAX_ENVELOPE_BYTES = 4 * 1024 * 1024
@@ -83,13 +84,12 @@ class Link:
         self._number = 0
         self._urgent = False
         self._flush_due = False
-        self._lazy: asyncio.TimerHandle | None = None
+        self._lazy = Alarm(self._loop, self._flush_soon)
         self._connection: Connection | None = None
         self._awaiting = False
         self._settled = asyncio.Event()
         """Set when a delivery has been answered, or will not be."""
-        self._answer_due = 0.0
-        self._answer_timer: asyncio.TimerHandle | None = None
+        self._unanswered = Alarm(self._loop, self._time_out)
         self.answering = False
         """An answer to the peer is being made; what is sent meanwhile goes with it."""
         self._reachable = True
@@ -122,8 +122,8 @@ class Link:
                 self._urgent = True
             else:
                 self._flush_soon()
-        elif self._lazy is None and not self._urgent:
-            self._lazy = self._loop.call_later(LAZY_S, self._flush_soon)
+        elif not self._urgent:
+            self._lazy.by(self._loop.time() + LAZY_S)
 
     def take(self) -> Envelope | None:
         """What waits for the peer, as one envelope (at most `MAX_ENVELOPE_BYTES`, or one message); None: nothing.
@@ -149,9 +149,7 @@ class Link:
             self._flush_soon()
         else:
             self._urgent = False
-            if self._lazy is not None:
-                self._lazy.cancel()
-                self._lazy = None
+            self._lazy.off()
         self._number += 1
         return self._node.envelope(self._peer, cast(tuple[Message, ...], messages), self._number)
 
@@ -171,8 +169,8 @@ class Link:
 
     async def close(self) -> None:
         """Close the connection and stop trying."""
-        if self._answer_timer is not None:
-            self._answer_timer.cancel()
+        self._lazy.close()
+        self._unanswered.close()
         self._task.cancel()
         await asyncio.wait((self._task,))
         if self._connection is not None:
@@ -229,23 +227,14 @@ class Link:
         body = _envelope_encoder.encode(envelope)
         self._connection.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         self._awaiting = True
-        self._answer_due = self._loop.time() + self._answer_timeout_s
-        if self._answer_timer is None:
-            self._answer_timer = self._loop.call_later(self._answer_timeout_s, self._look)
+        self._unanswered.by(self._loop.time() + self._answer_timeout_s)
 
     def _ends(self) -> None:
         self._awaiting = False
+        self._unanswered.off()
         self._settled.set()
 
-    def _look(self) -> None:
-        # One timer sees to many exchanges: making and cancelling one for each costs more than the exchange's parsing.
-        self._answer_timer = None
-        if not self._awaiting:
-            return
-        left_s = self._answer_due - self._loop.time()
-        if left_s > 0:
-            self._answer_timer = self._loop.call_later(left_s, self._look)
-            return
+    def _time_out(self) -> None:
         self._node.exchanged(self._peer, "timeout")
         self._ends()
         if self._connection is not None:

@@ -295,7 +295,7 @@ def test_a_stop_commits_and_answers_what_was_gathered() -> None:
         node, _ = engine(Durable(), journal)
         await node.start()
         calls = [asyncio.create_task(node.call(PUBLISH, 5)) for _ in range(3)]
-        await until(lambda: node._disk.asked > 0, "records")
+        await until(lambda: node._disk.urgent > 0, "records")
         await node.stop()
         assert [await call for call in calls] == [Accepted("1"), Accepted("2"), Accepted("3")]
         await node.stop()
