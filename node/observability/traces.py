@@ -126,27 +126,26 @@ class TraceRing:
         self._routine: deque[Kept] = deque(maxlen=routine)
         self._others: deque[Kept] = deque(maxlen=max(1, capacity - routine))
         self._export = export
+        self._keep_other = self._others.append if export is None else self._keep_and_export
+        self._keep_of: dict[str, Callable[[Kept], None]] = dict.fromkeys(ROUTINE, self._routine.append)
 
     def __len__(self) -> int:
         return len(self._routine) + len(self._others)
 
     def record(self, span: Span) -> None:
         """Keep a finished span."""
-        self._keep(span.name, span)
+        self._keep_of.get(span.name, self._keep_other)(span)
 
     def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
         """Keep what the core observed as a span and return its trace id, a fresh one where nobody asked for it."""
         trace = observe.trace or new_trace_id()
-        self._keep(observe.name, (trace, observe, now, instance))
+        self._keep_of.get(observe.name, self._keep_other)((trace, observe, now, instance))
         return trace
 
-    def _keep(self, name: str, kept: "Kept") -> None:
-        if name in ROUTINE:
-            self._routine.append(kept)
-        else:
-            self._others.append(kept)
-            if self._export is not None:
-                self._export(kept)
+    def _keep_and_export(self, kept: "Kept") -> None:
+        self._others.append(kept)
+        if self._export is not None:
+            self._export(kept)
 
     def get(self, trace: str) -> tuple[Span, ...]:
         """The spans of a trace on this instance, by start; empty when it is unknown or forgotten."""

@@ -35,7 +35,8 @@ class Arrivals:
             if self._timer is None:
                 self._timer = self._loop.call_later(PATIENCE_S, self.close)
             return
-        self._next = max(self._next, envelope.number + 1)
+        if envelope.number >= self._next:
+            self._next = envelope.number + 1
         self._receive(envelope)
         while self._next in self._held:
             waited = self._held.pop(self._next)

@@ -277,8 +277,13 @@ class Engine:
 
     def _send(self, send: Send) -> None:
         link = self._links.get(send.to)
-        if link is not None:
-            link.send(self._encoded(send.message), send.lazy)
+        if link is None:
+            return
+        # The same message usually goes to every peer in turn.
+        message = send.message
+        if message is not self._last_message:
+            self._last_message, self._last_raw = message, msgspec.Raw(_message_encoder.encode(message))
+        link.send(self._last_raw, send.lazy)
 
     def _reply(self, reply: Reply) -> None:
         self._calls.answer(reply.call, reply.answer)
@@ -287,7 +292,8 @@ class Engine:
         own, now_ms = self.settings.id, time.time() * 1000
         for event in emit.events:
             if event.origin != own:
-                self._replicated(max(0.0, now_ms - event.timestamp_ms) / 1000)
+                took_ms = now_ms - event.timestamp_ms
+                self._replicated(took_ms / 1000 if took_ms > 0 else 0.0)
             elif self.content is not None:
                 self.content.seen(event)
         self.bus.publish(emit.events)
@@ -299,13 +305,6 @@ class Engine:
     def _apply(self, apply: Apply) -> None:
         if self.content is not None:
             self.content.apply(apply.content, apply.back)
-
-    def _encoded(self, message: Message) -> msgspec.Raw:
-        # The same message usually goes to every peer in turn.
-        if message is not self._last_message:
-            self._last_message = message
-            self._last_raw = msgspec.Raw(_message_encoder.encode(message))
-        return self._last_raw
 
     # Disk
 

@@ -112,10 +112,11 @@ class Link:
         if not self._reachable:
             self._node.exchanged(self._peer, "unreachable", dropped=1)
             return
-        self._waiting.append(message)
+        waiting = self._waiting
+        waiting.append(message)
         self._waiting_bytes += len(message)
-        while self._waiting_bytes > MAX_WAITING_BYTES or len(self._waiting) > MAX_WAITING_MESSAGES:
-            self._waiting_bytes -= len(self._waiting.popleft())
+        while self._waiting_bytes > MAX_WAITING_BYTES or len(waiting) > MAX_WAITING_MESSAGES:
+            self._waiting_bytes -= len(waiting.popleft())
             self._node.exchanged(self._peer, "overflow", dropped=1)
         if not lazy:
             if self.answering:
