@@ -35,6 +35,7 @@ VERSIONS = [
         "instances": {
             "instance-A": {"state": "has", "percent": 100, "applied": True},
             "instance-B": {"state": "fetching", "percent": 40, "problem": "nobody has it"},
+            "instance-C": {"state": "has", "percent": 100, "applying": True},
         },
     },
     {"version": "1.1.0", "state": "accepted", "hash": "c" * 64, "instances": {"instance-A": {"state": "has"}}},
@@ -218,6 +219,11 @@ def test_list_shows_who_has_what(node: FakeNode, capsys: pytest.CaptureFixture[s
     assert "has *" in out
     assert "fetching 40 %" in out
     assert "1.2.0 at instance-B: nobody has it" in out
+    assert "applying *" in out
+    assert main.run(["snapshot", "list", "-o", "plain"]) == Exit.DONE
+    said = [line.split("\t")[:6] for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == ["1.2.0", "current", "instance-A", "has", "100", "true"]
+    assert said[2] == ["1.2.0", "current", "instance-C", "has", "100", "applying"]
     assert main.run(["snapshot", "list", "--json"]) == Exit.DONE
     assert json.loads(capsys.readouterr().out) == VERSIONS
 

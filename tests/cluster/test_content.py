@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.harness import API, Cluster, Instance, NotSaid, cli, cluster, request
+from tests.cluster.harness import API, THREE, Cluster, Instance, NotSaid, cli, cluster, request
 from tests.content.catalogue_trees import bytes_below, write_catalogue
 
 FILES = 3_000
@@ -68,6 +68,35 @@ def _listed(node: Instance) -> Any:
 def _events(node: Instance, type_: str) -> list[Any]:
     found: list[Any] = node.get(f"events?type={type_}")
     return found
+
+
+def test_a_version_that_is_being_applied_is_shown_as_that(tmp_path: Path) -> None:
+    """Its hook checks it for as long as it likes: the working data are the former ones until then."""
+    checked = tmp_path / "checked"
+    hook = f"sh -c 'until [ -e {checked} ]; do sleep 0.05; done'"
+    with cluster(tmp_path / "cluster", THREE, f"content.before_apply={hook}", "content.hook_timeout=600") as made:
+        made.start()
+        made.ready()
+        asked = made["instance-A"]
+        _begin_to_publish(made, asked, write_catalogue(tmp_path / "tree", 3), "1.0.0")
+
+        def applying() -> bool:
+            at = _listed(asked)
+            return (
+                at is not None
+                and all(each == at["instance-A"] for each in at.values())
+                and (at["instance-A"] == {"state": "has", "percent": 100, "applying": True})
+            )
+
+        made.until("all apply it", applying)
+        table = cli("snapshot", "list", node=asked.url).out
+        assert table.count("applying *") == 3, table
+        plain = cli("snapshot", "list", "-o", "plain", node=asked.url).out
+        assert [line.split("\t")[5] for line in plain.splitlines()] == ["applying"] * 3
+        checked.touch()
+        _applied(made, "1.0.0")
+        listed = made.until("all are asked", lambda: _listed(asked))
+        assert set(map(str, listed.values())) == {str({"state": "has", "percent": 100, "applied": True})}
 
 
 def test_thousands_of_files_land_byte_equal_everywhere_and_go_back(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Button, DirectoryTree, Input
 from iwdc_console.tui import changes, jobs, orders
 from iwdc_console.tui.app import Console
 from iwdc_console.tui.model import differences, progress, publication, versions
-from iwdc_console.tui.model.api import Job, Version
+from iwdc_console.tui.model.api import AtInstance, Job, Version
 from iwdc_console.tui.model.differences import Field, fields
 from iwdc_console.tui.model.draft import Change
 from iwdc_console.tui.model.moment import Moment
@@ -73,6 +73,15 @@ def test_each_cell_says_by_shape_and_word_how_the_version_stands() -> None:
     assert rows["1.4.1"].cells[first + 3].text == "≠ other"
     assert [rows[name].cells[0].text for name in ("1.5.0", "1.4.2", "1.4.0")] == ["", "▶", "◇"]
     assert "модели/сталь.json" in rows["1.4.2"].note
+
+
+def test_working_data_that_are_being_made_of_a_version_are_shown_beside_it() -> None:
+    known = with_versions()
+    assert known.versions is not None
+    applying = Version("1.5.0", "current", {"instance-A": AtInstance("has", 100, applying=True)})
+    part = msgspec.structs.replace(known.versions, value=(applying,))
+    row = versions.rows(moment(msgspec.structs.replace(known, versions=part)), "")[0]
+    assert row.cells[len(versions.BEFORE)].text == "◈ applies"
 
 
 def test_what_an_older_version_lacks_is_no_alarm() -> None:

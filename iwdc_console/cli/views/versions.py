@@ -12,7 +12,9 @@ WORDS = {"fetching": "fetching {percent} %", "other": "another content"}
 
 
 def versions_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
-    """One line per version, one column per instance; an asterisk marks the working data."""
+    """One line per version, one column per instance; an asterisk marks the working data, also where they are being made
+    of it just now.
+    """
     if not data:
         return "No version has content yet. Publish one: iwdc-distributed snapshot publish DIR --version V"
     names = sorted({name for version in data for name in version["instances"]})
@@ -42,16 +44,20 @@ def versions_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
 def _at(at: dict[str, Any] | None) -> Cell:
     if at is None:
         return Toned("unknown", "dim")
+    if at.get("applying"):
+        return Toned("applying *", "warn")
     state = at["state"]
     word = WORDS.get(state, state).format(percent=at.get("percent", 0))
     return Toned(f"{word} *" if at.get("applied") else word, TONES.get(state, "dim"))
 
 
 def versions_rows(data: Sequence[dict[str, Any]]) -> Iterable[Sequence[object]]:
-    """version, state, instance, what it has of it, percent, applied, key, hash: a line for each instance."""
+    """version, state, instance, what it has of it, percent, applied (true, false, applying), key, hash: a line for each
+    instance.
+    """
     for item in data:
         for name, at in sorted(item["instances"].items()):
-            applied = str(bool(at.get("applied"))).lower()
+            applied = "applying" if at.get("applying") else str(bool(at.get("applied"))).lower()
             named = (item.get("key"), item.get("hash"))
             yield item["version"], item["state"], name, at["state"], at.get("percent", 0), applied, *named
 

@@ -250,11 +250,14 @@ class Trace(_View, frozen=True):
 
 
 class AtInstance(_View, frozen=True):
-    """A version's content at one instance. `applied`: it is the working data there; `reason`: a word for `problem`."""
+    """A version's content at one instance. `applied`: it is the working data there, `applying`: these are being made of
+    it; `reason`: a word for `problem`.
+    """
 
     state: str = ""
     percent: int = 0
     applied: bool = False
+    applying: bool = False
     problem: str | None = None
     reason: str | None = None
 

@@ -23,9 +23,10 @@ Line = list[tuple[str, str]]
 CURRENT = "current"
 BASE_MARK, CURRENT_MARK = "◇", "▶"
 STATES = ("current", "accepted", "void", "stored")
-IN_USE = "in_use"
+IN_USE, APPLYING = "in_use", "applying"
 AT = {
     IN_USE: ("◆", "bold $status-healthy"),
+    APPLYING: ("◈", "status-degraded"),
     "has": ("●", "status-healthy"),
     "fetching": ("◐", "status-degraded"),
     "waiting": ("◌", "status-degraded"),
@@ -131,7 +132,7 @@ def _state(version: Version) -> str:
 @lru_cache(maxsize=1024)
 def _at(at: AtInstance, is_current: bool, spoken: str) -> Cell:
     """What is missing is a matter of concern where it is current; older versions are dropped in time."""
-    state = IN_USE if at.state == "has" and at.applied else at.state
+    state = APPLYING if at.applying else IN_USE if at.state == "has" and at.applied else at.state
     mark, tone = AT.get(state, AT["unknown"])
     word = text(f"versions.at.{state}", percent=at.percent) if state in AT else at.state
     return Cell(f"{mark} {word}", "text-muted" if state == "missing" and not is_current else tone)

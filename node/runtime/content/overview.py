@@ -24,7 +24,8 @@ ANSWER_S = 1.5
 class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A version's content at one instance. `state`: `has`, `other` (another content of this version), `fetching`,
     `waiting`, `bad`, `missing`, `unlisted` (a folder without a manifest of ours), `unknown` (it does not answer).
-    `applied`: it is the working data. `problem`: what holds it up, `reason` a word for it.
+    `applied`: it is the working data; `applying`: these are being made of it just now. `problem`: what holds it up,
+    `reason` a word for it.
     """
 
     state: str
@@ -32,6 +33,7 @@ class AtInstance(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     applied: bool = False
     problem: str | None = None
     reason: str | None = None
+    applying: bool = False
 
 
 class VersionView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -99,8 +101,10 @@ def _at(version: str, key: str | None, here: Here | None, current: bool) -> AtIn
     applied = here.applied is not None and here.applied.key == key
     keys = {each.key for each in here.held if each.version == version}
     if key in keys:
-        held_up = current and not applied
-        return AtInstance("has", 100, applied, *((here.problem, here.reason) if held_up else ()))
+        applying = here.applying == key
+        held_up = current and not applied and not applying
+        problem, reason = (here.problem, here.reason) if held_up else (None, None)
+        return AtInstance("has", 100, applied, problem, reason, applying)
     for each in here.under_way:
         if each.key == key:
             percent = 100 * each.done_bytes // max(1, each.total_bytes)

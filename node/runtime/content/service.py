@@ -71,7 +71,8 @@ class ContentService:
 
     async def here(self) -> Here:
         """All content of this node."""
-        store, applied = self.keeper.store, self.keeper.switching.applied
+        store, switching = self.keeper.store, self.keeper.switching
+        applied = switching.applied
 
         def look() -> tuple[list[HeldVersion], list[str]]:
             return [_told(holding) for holding in store.holdings()], store.unlisted()
@@ -79,8 +80,11 @@ class ContentService:
         held, unlisted = await self.keeper.run(look)
         working = None if applied is None else WorkingData(applied.version, applied.key, applied.at_ms)
         own = self._engine.settings.id
-        problem, reason = told(self.keeper.switching.problem)
-        return Here(own, self.keeper.config.role, working, problem, held, self.keeper.under_way(), unlisted, reason)
+        problem, reason = told(switching.problem)
+        return Here(
+            own, self.keeper.config.role, working, problem, held, self.keeper.under_way(), unlisted, reason,
+            switching.applying,
+        )  # fmt: skip
 
 
 def _told(holding: Holding) -> HeldVersion:

@@ -84,6 +84,7 @@ class WorkingData(msgspec.Struct, frozen=True, rename="camel"):
 
 class Here(msgspec.Struct, frozen=True, rename="camel"):
     """All content of one node. `problem`: why its working data are not what is current, `reason` a word for it.
+    `applying`: the key of what they are being made just now.
 
     `unlisted`: versions that have a folder and no manifest of ours.
     """
@@ -96,3 +97,4 @@ class Here(msgspec.Struct, frozen=True, rename="camel"):
     under_way: list[Standing]
     unlisted: list[str] = []
     reason: str | None = None
+    applying: str | None = None

@@ -53,6 +53,8 @@ class Switching:
         self._task: asyncio.Task[None] | None = None
         self.applied: Applied | None = None
         """Which content the working data are."""
+        self.applying: str | None = None
+        """The key of what they are being made just now."""
         self.problem: ContentError | None = None
         """Why the working data are not what is current; None: they are, or there is nothing to apply."""
 
@@ -124,7 +126,7 @@ class Switching:
         if self._target is None:
             return
         target = content, back = self._target
-        started = time.monotonic()
+        started, self.applying = time.monotonic(), content.content.key
         try:
             switched = await self._in_thread(self._switch_to, content, back)
         except (Vetoed, OlderVersion, BuilderKeeps) as no:
@@ -141,6 +143,8 @@ class Switching:
                 self.applied = switched.applied
                 self._keeper.teller.applied(content, switched, started, back)
                 await self._keeper.prune(self._keep_versions)
+        finally:
+            self.applying = None
         if self._target is target:
             self._target = None
         else:
