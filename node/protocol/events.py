@@ -78,21 +78,17 @@ def hlc_from_wall_ms(wall_ms: float) -> int:
 class HybridClock:
     """Gives ever-growing hybrid timestamps; a remote one too far ahead never moves it (V2)."""
 
-    __slots__ = ("_last", "_max_lead_ms")
+    __slots__ = ("_max_lead_ms", "last")
 
     def __init__(self, max_lead_ms: int, last: int = 0) -> None:
         self._max_lead_ms = max_lead_ms
-        self._last = last
-
-    @property
-    def last(self) -> int:
+        self.last = last
         """The highest timestamp given or accepted so far."""
-        return self._last
 
     def tick(self, wall_ms: float) -> int:
         """A fresh timestamp for a local event."""
-        self._last = max(self._usable(wall_ms) + 1, int(wall_ms) << HLC_COUNTER_BITS)
-        return self._last
+        self.last = max(self._usable(wall_ms) + 1, int(wall_ms) << HLC_COUNTER_BITS)
+        return self.last
 
     def read(self, wall_ms: float) -> int:
         """The current timestamp, without spending one."""
@@ -100,7 +96,7 @@ class HybridClock:
 
     def _usable(self, wall_ms: float) -> int:
         """Our last timestamp, unless a wall clock since set right had carried it where nobody would follow (V2)."""
-        last = self._last
+        last = self.last
         return last if last >> HLC_COUNTER_BITS <= wall_ms + self._max_lead_ms else 0
 
     def is_ahead(self, hlc: int, wall_ms: float) -> bool:
@@ -113,5 +109,5 @@ class HybridClock:
             return True
         if self.is_ahead(hlc, wall_ms):
             return False
-        self._last = hlc
+        self.last = hlc
         return True

@@ -202,26 +202,28 @@ class LockCalls:
             span, call.trace, "info" if outcome == "done" else "warn", pending.started,
             resource=call.resource, owner=call.owner, action=call.action, outcome=outcome, token=got.token,
         )  # fmt: skip
+        answer: Answer
         if got.reason:
             ctx.count("distributed_locks_failed_total", resource=call.resource, reason=got.reason)
+            answer = _refusal(call, got)
         elif releasing:
             ctx.count("distributed_locks_released_total", resource=call.resource)
-        elif call.action == ACQUIRE:
-            ctx.count("distributed_locks_acquired_total", resource=call.resource)
-        ctx.reply(pending.client, self._answer(call, got))
+            answer = LockReleased(call.resource, got.token or None, got.already)
+        else:
+            if call.action == ACQUIRE:
+                ctx.count("distributed_locks_acquired_total", resource=call.resource)
+            answer = LockGranted(_view(call.resource, got))
+        ctx.reply(pending.client, answer)
 
-    def _answer(self, call: LockCall, got: LockAnswer) -> Answer:
-        if not got.reason:
-            if call.action in (RELEASE, FORCE):
-                return LockReleased(call.resource, got.token or None, got.already)
-            return LockGranted(_view(call.resource, got))
-        return Refusal(
-            got.reason,
-            DETAILS.get(got.reason, "").format(given=call.token, current=got.token),
-            holder=_view(call.resource, got) if got.owner else None,
-            given=call.token if got.reason == "wrong_token" else None,
-            current=got.token if got.reason == "wrong_token" else None,
-        )
+
+def _refusal(call: LockCall, got: LockAnswer) -> Refusal:
+    return Refusal(
+        got.reason,
+        DETAILS.get(got.reason, "").format(given=call.token, current=got.token),
+        holder=_view(call.resource, got) if got.owner else None,
+        given=call.token if got.reason == "wrong_token" else None,
+        current=got.token if got.reason == "wrong_token" else None,
+    )
 
 
 def _view(resource: str, got: LockAnswer) -> LockView:

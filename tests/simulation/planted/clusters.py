@@ -60,7 +60,7 @@ def silent_about_it(patch: Patch) -> None:
 @bug("a remote timestamp far ahead moves the clock", "V2", "wall_step", "wall_drift")
 def moved_clock(patch: Patch) -> None:
     patch.setattr(HybridClock, "is_ahead", lambda self, hlc, wall_ms: False)
-    patch.setattr(HybridClock, "_usable", lambda self, wall_ms: self._last)
+    patch.setattr(HybridClock, "_usable", lambda self, wall_ms: self.last)
 
 
 @bug("the offset counts the whole way, not half of it", "T1", "slow_link", "one_way")
