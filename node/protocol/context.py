@@ -3,7 +3,7 @@
 One step makes at most one `Persist`. An effect that depends on it carries its number in `after`.
 """
 
-from collections import Counter
+from collections import defaultdict
 from functools import cached_property
 from math import inf
 from typing import Protocol
@@ -28,6 +28,15 @@ FIRST_NUMBERS = 2**48
 """Numbering begins somewhere below this."""
 
 
+class Count:
+    """One counter of the metrics, with its labels. Whoever counts often keeps it: to find it costs much more."""
+
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
 class Context:
     """One core's surroundings during a step."""
 
@@ -39,7 +48,7 @@ class Context:
         self.wake_at = inf
         self.persist_number = 0
         self.durable_number = 0
-        self.counters: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._counts: defaultdict[tuple[str, tuple[tuple[str, str], ...]], Count] = defaultdict(Count)
         self._out: list[Effect] = []
         self._records: list[Record] = []
         self._shown: list[Event] = []
@@ -93,9 +102,18 @@ class Context:
         """Note something worth a span and a log line; it lasted from `started` (monotonic s) until now."""
         self._out.append(Observe(name, level, trace, self.mono if started is None else started, fields))
 
+    def counter(self, name: str, **labels: str) -> Count:
+        """The counter of this name and these labels."""
+        return self._counts[name, tuple(labels.items())]
+
     def count(self, name: str, n: int = 1, **labels: str) -> None:
         """Add to a counter of the metrics."""
-        self.counters[(name, tuple(labels.items()))] += n
+        self._counts[name, tuple(labels.items())].n += n
+
+    @property
+    def counters(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], int]:
+        """What was counted so far, by name and labels."""
+        return {key: count.n for key, count in self._counts.items() if count.n}
 
     def wake(self, at: float) -> None:
         """Ask for a tick at monotonic second `at`, or earlier."""

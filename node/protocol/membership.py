@@ -61,6 +61,10 @@ class Membership:
         self._in_pairs = timing.heartbeat_timeout >= ROOM_TO_ANSWER * timing.heartbeat_interval
         self._quorum: QuorumView | None = None
         self._deciding: frozenset[str] = frozenset()
+        self._beats_sent = {name: ctx.counter("distributed_heartbeat_sent_total", instance=name) for name in self.peers}
+        self._beats_received = {
+            name: ctx.counter("distributed_heartbeat_received_total", instance=name) for name in self.peers
+        }
         self.tell: Callable[[], Told] = Told
 
     # What others ask
@@ -230,7 +234,7 @@ class Membership:
                 in_answer=in_answer,
             ),
         )
-        ctx.count("distributed_heartbeat_sent_total", instance=peer.member.id)
+        self._beats_sent[peer.member.id].n += 1
 
     def _hash(self, vector: Mapping[str, int]) -> int:
         """The fingerprint of our version vector. It only grows, so that its sum tells whether it is another."""
@@ -279,7 +283,7 @@ class Membership:
                 told = self.tell()
                 if told.leader != ctx.settings.id:
                     self._beat_to(peer, told, self._hash(told.vector), self.refusing, in_answer=True)
-        ctx.count("distributed_heartbeat_received_total", instance=peer.member.id)
+        self._beats_received[peer.member.id].n += 1
         ctx.observe("HEARTBEAT_RECEIVE", level="debug", instance=peer.member.id)
         return beat.vector is not None
 
