@@ -5,6 +5,7 @@
 3. After a malformed request nothing of that connection is read again: framing is not guessed (no smuggling).
 4. A client that goes away cancels what runs for it.
 5. One sweep a second enforces the time limits of all connections, so that a request costs no timer.
+6. A head that came before is looked up (`Heads`), not parsed again.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 
 from node.api.bulk import Bulk, write_bulk
 from node.api.exchange import Answered, ApiLimits, App, Rejected, Request, Response, Stream
+from node.api.heads import Heads
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Server(Protocol):
     loop: asyncio.AbstractEventLoop
     stopping: bool
     date: bytes
+    heads: Heads
     senders: Executor
 
     def opened(self, connection: "Connection") -> None:
@@ -74,6 +77,8 @@ class Connection(asyncio.Protocol):
         self.parser = HttpRequestParser(self)
         self.transport: asyncio.Transport
         self.phase = IDLE
+        self.chunk = b""
+        """What is parsed, if a request may begin with its first byte."""
         self.since = self.loop.time()
         """When the last request began or was answered, or when lingering began."""
         self.deaf = False
@@ -119,6 +124,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.deaf or self.transport.is_closing():
             return
+        self.chunk = b""
+        if self.phase == IDLE:
+            known = self.server.heads.find(data, self.client)
+            if known is not None:
+                self.url = known.target
+                self.since = self.loop.time()
+                self._take(known)
+                return
+            self.chunk = data
         self.productive = False
         try:
             self.parser.feed_data(data)
@@ -218,9 +232,15 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self.phase = IDLE
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        keep_alive = self.keep_alive and not self.parser.should_upgrade()
+        upgrade = self.parser.should_upgrade()
         method = self.parser.get_method().decode("ascii")
+        keep_alive = self.keep_alive and not upgrade
         request = Request(method, self.url, self.headers, body, keep_alive, self.version, self.client)
+        if not (upgrade or self.chunked or b"expect" in self.headers):
+            self.server.heads.note(self.chunk, request)
+        self._take(request)
+
+    def _take(self, request: Request) -> None:
         if self.task is None and not self.queue and self.unread_since is None:
             self._serve(request)
         else:

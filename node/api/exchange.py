@@ -51,7 +51,7 @@ class Rejected(Exception):
 
 
 class Request:
-    """One complete request. `target` is as sent; `headers` holds `KEPT_HEADERS` by lower-case name."""
+    """One complete request. `target` is as sent; `headers`, never changed, holds `KEPT_HEADERS` by lower-case name."""
 
     __slots__ = ("body", "client", "headers", "keep_alive", "method", "target", "trace", "version")
 

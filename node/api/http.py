@@ -10,6 +10,7 @@ from email.utils import formatdate
 
 from node.api.connection import Connection
 from node.api.exchange import ApiLimits, App, Rejected
+from node.api.heads import Heads
 
 SWEEP_S = 1.0
 SENDERS = 8
@@ -30,6 +31,7 @@ class HttpServer:
         self._empty = asyncio.Event()
         self.date = b""
         """The Date header's value, made once a second."""
+        self.heads = Heads()
         self.senders: Executor = ThreadPoolExecutor(SENDERS, "sender")
         """Threads that write bulk answers."""
 

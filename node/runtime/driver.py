@@ -309,12 +309,13 @@ class Engine:
     # Disk
 
     def _durable_to(self, number: int) -> None:
-        waiting = self._waiting
-        self._waiting = [effect for effect in waiting if effect.after > number]
-        let_go = self._let_go
-        for effect in waiting:
-            if effect.after <= number:
+        let_go, later = self._let_go, []
+        for effect in self._waiting:
+            if effect.after > number:
+                later.append(effect)
+            else:
                 let_go[type(effect)](effect)
+        self._waiting = later
         self.step(Persisted(number))
         self._deliveries.durable_to(number)
 
