@@ -8,6 +8,7 @@ percent-decoding, so a `%2F` stays inside its segment.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +21,8 @@ from node.protocol.requests import Refusal
 NOT_FOUND, NOT_ALLOWED = 404, 405
 NAME = "{}"
 """Stands for any name in a path."""
+REMEMBERED = 256
+"""Paths whose routes are remembered, as programs ask for the same again and again."""
 MAX_SHOWN = 200
 """Characters of a client's path that an answer repeats."""
 
@@ -84,10 +87,11 @@ class Router:
             same_length.setdefault(places, {}).setdefault(literal, {})[route.method] = route
             if not places:
                 self._literal.setdefault(route.path.encode(), {})[route.method] = route
+        self.find = lru_cache(REMEMBERED)(self._find)
+        """The route and the values of its path's names, for method and path. Raises `Refused` (400, 404, 405)."""
         self._max_body = {route.path.encode(): route.max_body for route in routes if route.max_body is not None}
 
-    def find(self, method: str, target: bytes) -> tuple[Route, tuple[str, ...]]:
-        """The route and the values of its path's names. Raises `Refused` (400, 404, 405)."""
+    def _find(self, method: str, target: bytes) -> tuple[Route, tuple[str, ...]]:
         values: tuple[str, ...] = ()
         methods = self._literal.get(target)
         if methods is None:

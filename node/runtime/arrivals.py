@@ -30,14 +30,19 @@ class Arrivals:
         if envelope.boot != self._boot:
             self.close()
             self._boot, self._next = envelope.boot, envelope.number
-        if envelope.number > self._next and len(self._held) < MAX_HELD:
-            self._held[envelope.number] = envelope
+        number = envelope.number
+        if number > self._next and len(self._held) < MAX_HELD:
+            self._held[number] = envelope
             if self._timer is None:
                 self._timer = self._loop.call_later(PATIENCE_S, self.close)
             return
-        if envelope.number >= self._next:
-            self._next = envelope.number + 1
+        if number >= self._next:
+            self._next = number + 1
         self._receive(envelope)
+        if self._held:
+            self._go_on()
+
+    def _go_on(self) -> None:
         while self._next in self._held:
             waited = self._held.pop(self._next)
             self._next += 1
