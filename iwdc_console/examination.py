@@ -36,7 +36,9 @@ def examine(client: Client, listed: Sequence[tuple[str, str]] = ()) -> Evidence:
 def _look(name: str, url: str) -> Look:
     started, wall_ms = time.monotonic(), time.time() * 1000
     try:
-        status = Client([url], ASK_TIMEOUT_S).get("distributed/status").data
+        client = Client([url], ASK_TIMEOUT_S)
+        url = client.nodes[0]  # as people give it to a command
+        status = client.get("distributed/status").data
         took_ms = (time.monotonic() - started) * 1000
         return Look(status["id"], url, status, "", took_ms, status["at"] - wall_ms - took_ms / 2)
     except Unreachable as error:

@@ -310,7 +310,7 @@ def test_doctor_asks_every_member_and_prints_fit_for_80_columns(
         out = capsys.readouterr().out
         assert other.requests("GET distributed/status")
         assert "old does not answer" not in out
-        assert "instance-C does not answer at http://127.0.0.1:1/api/v1: connection refused" in " ".join(out.split())
+        assert "instance-C does not answer at http://127.0.0.1:1: connection refused" in " ".join(out.split())
         assert max(map(len, out.splitlines())) <= 80
         assert main.run(["doctor", "--node", node.url, "--json"]) == Exit.DONE
         document = json.loads(capsys.readouterr().out)

@@ -58,7 +58,7 @@ def test_two_lost_disks_need_an_operators_word(tmp_path: Path) -> None:
         running.until("it says for whom, and what to do", lambda: f"`{line}`" in first.get("status")["verdict"])
         assert first.get("status")["status"] == "unreachable"
         told = cli("doctor", "-o", "plain", node=third.url)
-        assert line in told.out, told
+        assert f"{line}\n" in told.out, told
         refused = first.ask("POST", "propose-snapshot", {"version": "2.0.0", "hash": "a"})
         assert refused.json["success"] is False
         done = cli(*shlex.split(line)[1:], "--yes")
