@@ -99,9 +99,11 @@ class Typed:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
         if isinstance(error, sqlite3.Error):
             raise _translated(self._path, error) from error
-        if isinstance(error, Damaged | msgspec.DecodeError | UnicodeDecodeError):
+        if isinstance(error, (Damaged, msgspec.DecodeError, UnicodeDecodeError)):
             raise JournalCorrupt(self._path, str(error)) from error
 
 

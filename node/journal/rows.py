@@ -43,8 +43,8 @@ _entries: msgspec.msgpack.Decoder[ControlEntry] = msgspec.msgpack.Decoder(Contro
 _latest: msgspec.msgpack.Decoder[Latest] = msgspec.msgpack.Decoder(Latest)
 
 
-def event_row(pos: int, number: int, event: Event, twin: bool) -> EventRow:
-    """`twin`: its id was stored before, under another journal and number (V1)."""
+def event_row(pos: int, number: int, event: Event, twin: int) -> EventRow:
+    """`twin`: 1 if its id was stored before, under another journal and number (V1), else 0."""
     body = _encode(event)
     return pos, number, event.seq, twin, zlib.crc32(body, twin), body
 

@@ -58,7 +58,10 @@ class Journal:
         self.path = path
         self._lock = lock
         self._writer = writer
+        self._written = writer.cursor()
+        """One for all that is written: making another for each statement costs as much as filling it."""
         self._reader = reader
+        self._typed = Typed(path)
         self._reading = threading.Lock()
         self._known: set[int] = set()
         """Hashes of the ids of the events in the file: who comes again under another number is a twin (V1)."""
@@ -153,30 +156,39 @@ class Journal:
         self._require_open()
         self._require_place()
         batch = Batch(self._tip, self._known)
-        with Typed(self.path):
+        with self._typed:
             self._write(batch, records)
-        self._tip = batch.settle()
-        self._control = _advanced(self._control, batch.control)
+        self._tip = batch.tip
+        self._known.difference_update(batch.purged)
+        for record in records:
+            if isinstance(record, ControlAppended):
+                apply_entry(self._control.state, record.entry)
+                self._control = ControlReplaced(record.stamp, record.index, self._control.state)
+            elif isinstance(record, ControlReplaced):
+                self._control = ControlReplaced(record.stamp, record.index, copy_state(record.state))
 
     def _write(self, batch: Batch, records: Sequence[Record]) -> None:
-        tip, state = batch.tip, self._control.state
-        if tip.entries > CONTROL_ENTRIES and tip.entries > len(state.locks) + len(state.marks):
-            batch.latest(self._control)
+        conn, tip, state = self._writer, batch.tip, self._control.state
+        execute = self._written.execute
         untidy = tip.untidy
-        batch.take(records)
-        conn, statements = self._writer, batch.statements()
         try:
+            if tip.entries > CONTROL_ENTRIES and tip.entries > len(state.locks) + len(state.marks):
+                batch.latest(self._control)
+            batch.take(records)
+            statements = batch.statements()
             if len(statements) > 1 or untidy:  # One statement is a transaction of its own.
-                conn.execute("BEGIN IMMEDIATE")
+                execute("BEGIN IMMEDIATE")
             for statement in statements:
-                conn.execute(*statement)
+                execute(*statement)
             if untidy:
-                tip.untidy = not (batch.purge(conn, PURGE_ROWS + len(records)) and self._shrunk())
+                tip.untidy = not (batch.purge(self._written, PURGE_ROWS + len(records)) and self._shrunk())
             if conn.in_transaction:
-                conn.execute("COMMIT")
-        finally:
+                execute("COMMIT")
+        except BaseException:
+            batch.undo()
             if conn.in_transaction:
-                conn.execute("ROLLBACK")
+                execute("ROLLBACK")
+            raise
 
     def _shrunk(self) -> bool:
         """Give some spare pages back. True if there are few enough."""
@@ -233,7 +245,7 @@ class Journal:
         return self._read(lambda conn: read_page(conn, after, upto))
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._reading, Typed(self.path):
+        with self._reading, self._typed:
             self._require_open()
             return work(self._reader)
 
@@ -261,14 +273,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _advanced(control: ControlReplaced, records: Sequence[ControlAppended | ControlReplaced]) -> ControlReplaced:
-    """The control log after these records."""
-    for record in records:
-        if isinstance(record, ControlAppended):
-            apply_entry(control.state, record.entry)
-            control = ControlReplaced(record.stamp, record.index, control.state)
-        else:
-            control = ControlReplaced(record.stamp, record.index, copy_state(record.state))
-    return control

@@ -6,49 +6,45 @@ are found again at each start, which reads every event anyway.
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(slots=True)
-class Log:
+def _no_places() -> "array[int]":
+    return array("q")
+
+
+class Log(msgspec.Struct):
     """One journal's events in the file.
 
-    Other threads read it while commits make it longer. Nothing else of it ever changes: what a floor covers or a commit
-    deletes makes another `Log` of it.
+    Other threads read it, up to the `pos` of their `Tip`, while commits make it longer. Nothing else of it changes:
+    what a floor covers or a commit deletes makes another `Log` of it.
     """
 
     number: int
     """What its events are filed under; 0 for none yet."""
     low: int = 0
     """Its floor: its events up to this number are covered."""
-    covered: "array[int]" = field(default_factory=lambda: array("q"))
+    covered: "array[int]" = msgspec.field(default_factory=_no_places)
     """Places of events that are covered and not yet deleted."""
-    places: "array[int]" = field(default_factory=lambda: array("q"))
+    places: "array[int]" = msgspec.field(default_factory=_no_places)
     """Places of the events above the floor: those of `low + 1`, `low + 2`, ... They grow with the numbers."""
 
-    @property
-    def head(self) -> int:
-        """Its last event, or the floor where that is higher."""
-        return self.low + len(self.places)
-
-    def raised(self, low: int, more: Sequence[int] = ()) -> "Log":
-        """The same log with the places `more`, under another floor."""
-        places = self.places + array("q", more)
+    def raised(self, low: int) -> "Log":
+        """The same log under another floor."""
         cut = max(0, low - self.low)
-        return Log(self.number, self.low + cut, self.covered + places[:cut], places[cut:])
+        return Log(self.number, self.low + cut, self.covered + self.places[:cut], self.places[cut:])
 
     def purged(self, count: int) -> "Log":
         """The same log without its first `count` covered events."""
         return Log(self.number, self.low, self.covered[count:], self.places)
 
 
-@dataclass(slots=True)
-class Tip:
+class Tip(msgspec.Struct):
     """Where every log ends. Never changed once it is the journal's: a commit works on a copy, which takes its place."""
 
-    logs: dict[str, Log] = field(default_factory=dict)
-    """By journal id. With places beyond `pos` while a commit becomes known."""
+    logs: dict[str, Log] = {}
+    """By journal id. Places beyond `pos` are those of a commit under way."""
     pos: int = 0
     """Place of the last event."""
     index: int = 0
@@ -57,9 +53,6 @@ class Tip:
     """Control entries since the checkpoint."""
     untidy: bool = True
     """There may be events to delete or pages to give back."""
-
-    def copy(self) -> "Tip":
-        return Tip(self.logs, self.pos, self.index, self.entries, self.untidy)
 
     def head(self, log: Log) -> int:
         """The last event of a log, or its floor where that is higher."""

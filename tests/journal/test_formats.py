@@ -41,7 +41,7 @@ def old(tmp_path: Path) -> Path:
         conn.executemany("INSERT INTO journals (number, id) VALUES (?, ?)", [(1, "ja"), (2, "jb")])
         conn.executemany(
             "INSERT INTO events (pos, journal, seq, twin, crc, body) VALUES (?, ?, ?, ?, ?, ?)",
-            [event_row(pos, 1 if e.journal == "ja" else 2, e, False) for pos, e in enumerate(EVENTS, 1)],
+            [event_row(pos, 1 if e.journal == "ja" else 2, e, 0) for pos, e in enumerate(EVENTS, 1)],
         )
         conn.execute("DELETE FROM events WHERE journal = 1 AND seq <= 50")
         conn.executemany(
