@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
@@ -27,7 +28,8 @@ def beyond(
         if log is None:
             continue
         last, head = max(held, log.low), tip.head(log)
-        places = log.places[last - log.low : min(head - log.low, last - log.low + limit - len(events))]
+        upto = min(head, last + limit - len(events))
+        places = log.places[last - log.low : upto - log.low]
         if places:
             where = (places[0], places[-1], log.number)
             with contextlib.closing(conn.execute(_PART, where)) as rows:
@@ -74,24 +76,28 @@ def listed(
 ) -> list[Event]:
     """The first (or newest) `limit` events beyond `since` that are wanted, in order of arrival, twins left out (V1)."""
     clause, texts = wanted.clause()
-    starts = {journal: max(since.get(journal, 0), log.low) for journal, log in tip.logs.items()}
-    firsts = [
-        log.places[starts[journal] - log.low] for journal, log in tip.logs.items() if starts[journal] < tip.head(log)
-    ]
+    starts: dict[int, int] = {}
+    firsts: list[int] = []
+    for journal, log in tip.logs.items():
+        start = starts[log.number] = max(since.get(journal, 0), log.low)
+        if start < tip.head(log):
+            firsts.append(log.places[start - log.low])
     if not firsts:
         return []
+    cases = " ".join(["WHEN ? THEN ?"] * len(starts))
     query = (
-        f"SELECT {EVENT_COLUMNS} FROM events WHERE pos BETWEEN ? AND ? AND twin = 0{clause}"
-        f" ORDER BY pos {'DESC' if newest else 'ASC'}"
+        f"SELECT {EVENT_COLUMNS} FROM events WHERE pos BETWEEN ? AND ? AND twin = 0"
+        f" AND seq > CASE journal {cases} ELSE 0 END{clause} ORDER BY pos {'DESC' if newest else 'ASC'}"
     )
+    values = (min(firsts), tip.pos, *chain.from_iterable(starts.items()), *texts)
     names = tip.names()
     events: list[Event] = []
     # Closed even when a row turns out to be damaged: the error may outlive the connection.
-    with contextlib.closing(conn.execute(query, (min(firsts), tip.pos, *texts))) as rows:
+    with contextlib.closing(conn.execute(query, values)) as rows:
         for row in rows:
             if len(events) >= limit:
                 break
             event = read_event(row, names.get(row[1]))
-            if event.seq > starts[event.journal] and wanted.admits(event):
+            if wanted.admits(event):
                 events.append(event)
     return events[::-1] if newest else events
