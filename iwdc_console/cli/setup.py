@@ -11,8 +11,8 @@ import tomli_w
 from iwdc_console.cli.exits import Exit, Failure
 from node.config import Config, ConfigError, Problem, load_config
 from node.config.edit import in_turn
-from node.config.instances import is_unspecified
-from node.config.problems import under_its_name
+from node.config.instances import ID_RULE, is_id, is_unspecified
+from node.config.problems import shown, under_its_name
 from node.documents import read_text
 from node.journal import JOURNAL_NAME, Journal
 from node.protocol.records import Identity
@@ -39,6 +39,8 @@ def carry_out(plan: Plan, new_cluster: bool) -> bool:
     Raises `Failure` for what is there already or is no list, `ConfigError` for what would not be valid, OSError. Then
     nothing has been written.
     """
+    if not is_id(plan.id):
+        raise ConfigError([Problem("--id", shown(plan.id), ID_RULE)])
     listed = plan.instances.resolve() if plan.instances.is_symlink() else plan.instances  # a link stays one
     listed.parent.mkdir(parents=True, exist_ok=True)
     with in_turn(listed.parent):

@@ -79,6 +79,12 @@ def test_what_would_not_be_valid_is_not_written(
     assert main.run(line) == Exit.DONE
 
 
+def test_an_id_that_is_none_is_told_as_it_was_given_and_leaves_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["node", "init", "--id", "../x"]) == Exit.USAGE
+    assert capsys.readouterr().err.startswith('--id: "../x": expected 1 to ')
+    assert not list(Path().iterdir())
+
+
 def test_a_node_for_other_hosts_is_written_only_when_that_is_said() -> None:
     line = ["node", "init", "--id", "instance-A", "--listen", "10.0.0.7:3000", "--insecure"]
     assert main.run(line) == Exit.DONE
