@@ -59,7 +59,7 @@ def test_what_is_there_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--id", "a b"], 'configs/new.toml:2: [node] id = "a b": expected'),
+        (["--id", "a b"], '--id: "a b": expected'),
         (["--listen", "nonsense"], 'configs/new.toml:4: [node] listen = "nonsense": expected HOST:PORT'),
         (["--listen", "127.0.0.1:3100"], "configs/distributed/instances.json: entry 2 (instance-B): url ="),
         (["--listen", "10.0.0.7:3000"], "expected a loopback address, or --insecure"),
