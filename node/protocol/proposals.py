@@ -205,7 +205,8 @@ class Proposals:
         if self._contested and self._election.leads:
             self._contested = False
             self._open_rounds()
-        if self._announcements.due:
+        # An older image of this disk must not write where others may know more of its log (D1).
+        if self._announcements.due and self._members.can_vote:
             self._announcements.flush()
 
     def tick(self) -> None:

@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any
 
 from node.protocol.events import SNAPSHOT_ACCEPT
-from node.protocol.requests import Propose
+from node.protocol.requests import ProposalAnswer, Propose
 from tests.simulation.stage import Stage
 
 
@@ -47,3 +47,31 @@ def test_a_leader_does_not_announce_again_what_it_heard_of_before_its_votes() ->
     timing = stage.world.plan.timing
     stage.world.run_for(3 * timing.heartbeat_timeout)
     assert told() == [proposer]
+
+
+def test_a_proposer_killed_before_its_announcement_is_on_the_disk_makes_it_when_it_is_back() -> None:
+    stage = Stage(3)
+    stage.settle()
+    answers: list[object] = []
+    ask = Propose("snapshot", "1.2.0", "abc123", wait_s=10)
+    stage.world.clients.call(stage["B"], ask, 10, answers.append)
+    while not answers:
+        stage.world.run_for(0.0005)
+    stage.kill("B")
+
+    def told() -> list[tuple[str, str]]:
+        return [
+            (event.origin, str(event.payload["proposal"]))
+            for event in stage["A"].disk.events()
+            if event.type == SNAPSHOT_ACCEPT
+        ]
+
+    assert isinstance(answers[0], ProposalAnswer)
+    assert answers[0].proposal.state == "accepted"
+    assert not told()
+    stage["B"].start()
+    stage.until(told, 3 * stage.world.plan.timing.heartbeat_interval)
+    stage.kill("B")
+    stage["B"].start()
+    stage.settle()
+    assert told() == [("B", answers[0].proposal.key)]

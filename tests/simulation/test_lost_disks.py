@@ -3,6 +3,7 @@
 import pytest
 
 from node.protocol.messages import Recover
+from node.protocol.requests import Propose, Publish
 from node.simulation.explore import run_plan
 from node.simulation.shrink import Case
 from tests.simulation.stage import Stage
@@ -26,6 +27,40 @@ def test_an_older_image_that_knows_a_peer_under_its_former_journal(nodes: int) -
     stage["A"].start()
     stage.settle()
     assert stage.propose("A", "1.1.0", "right").state == "accepted"
+
+
+def test_an_older_image_announces_nothing_while_it_listens() -> None:
+    """What it wrote where another member knew more of its log was a second event of one number, at who heard of it."""
+    stage = Stage(3)
+    stage.settle()
+    stage.world.network.cut([("A", "B"), ("B", "C"), ("C", "B"), ("A", "C"), ("C", "A")])
+    asked = Propose("snapshot", "1.0.0", "left")
+    stage.world.clients.call(stage["B"], asked, 10, lambda answer: None)
+    stage.world.run_for(0.5)
+    older = stage["B"].disk.writes
+    stage.world.network.cut([("B", "A")])
+    stage.ask("B", Publish("SNAPSHOT_CREATED", {"version": "1.0.0"}))
+    stage.heal()
+    stage.split("A", "BC")
+
+    def state(name: str) -> str:
+        return next((view.state for view in stage[name].running.view_proposals(stage[name].now)), "unknown")
+
+    assert (state("A"), state("B")) == ("accepted", "pending")
+    stage.until(lambda: state("B") == "accepted", 30)
+    stage.world.run_for(1.0)
+    stage.kill("B")
+    stage.world.checkers.disks_lost += 1
+    stage["B"].disk.roll_back(older)
+    stage.heal()
+    stage.split("C", "AB")
+    stage["B"].start()
+    while state("B") != "accepted":
+        stage.world.run_for(0.01)
+    assert not stage["B"].running.parts.members.can_vote
+    stage.world.run_for(0.1)
+    stage.heal()
+    stage.settle()
 
 
 def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
