@@ -221,9 +221,9 @@ class Core:
     def _finish(self) -> list[Effect]:
         """End of a step: cast the votes it asked for, push what it wrote, note what will be durable when."""
         parts = self.parts
-        if parts.election.role == "leader":
+        if parts.control.leading:
             parts.compaction.look()
-        parts.control.flush()
+            parts.control.flush()
         parts.proposals.flush()
         parts.contents.flush()
         parts.replication.flush()

@@ -4,7 +4,7 @@ A message is taken only from a listed member, under the journal noted for it (D1
 equal configs (M2).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from node.protocol.checkpoint import is_readable
@@ -70,11 +70,10 @@ def receive(parts: Parts, envelope: Envelope) -> None:
                 elif isinstance(message, RecoverAnswer):
                     _give_way(parts, peer, message)
         return
-    members.heard(peer, envelope.boot, envelope.digest)
+    members.heard(peer, envelope.boot, envelope.digest, envelope.quoted)
     peer.start = (envelope.journal, envelope.start)
-    peer.quoted = envelope.quoted
     parts.clock.receive(envelope.hlc, ctx.wall_ms)
-    if peer.mark is None or _further(envelope.mark, peer.mark):
+    if envelope.mark != peer.mark and (peer.mark is None or _further(envelope.mark, peer.mark)):
         peer.mark = envelope.mark
     parts.recovery.heard(peer.member.id)
     equal = envelope.digest == members.digest
@@ -118,10 +117,10 @@ def _control(parts: Parts, peer: Peer, message: ControlAppend | ControlReset, en
         return
     election.see_term(message.term)
     election.accept_leader(peer.member.id)
-    if isinstance(message, ControlReset):
-        control.on_reset(peer, message, may_ack)
-    else:
+    if isinstance(message, ControlAppend):
         control.on_append(peer, message, may_ack)
+    else:
+        control.on_reset(peer, message, may_ack)
 
 
 def _control_ack(parts: Parts, peer: Peer, message: ControlAck, envelope: Envelope) -> None:
@@ -178,15 +177,15 @@ _TAKE: dict[type[Message], Callable[[Parts, Peer, Any, Envelope], None]] = {
 """Looked up rather than matched: every class that does not match costs as much as two calls (msgspec's metaclass)."""
 
 
-def _floors(message: Message) -> Iterator[Floor]:
+def _floors(message: Message) -> list[Floor]:
+    if type(message) is ControlAppend:
+        return [entry for entry in message.entries if type(entry) is Floor]
     match message:
-        case ControlAppend(entries=entries):
-            yield from (entry for entry in entries if isinstance(entry, Floor))
         case ControlReset(state=state) | VoteAnswer(state=state):
-            if state is not None and state.floor is not None:
-                yield state.floor
+            return [state.floor] if state is not None and state.floor is not None else []
         case RecoverAnswer(state=state, floor=floor):
-            yield from (each for each in (state.floor, floor) if each is not None)
+            return [each for each in (state.floor, floor) if each is not None]
+    return []
 
 
 def rolled_back(parts: Parts, quote: Mark) -> bool:
@@ -194,7 +193,8 @@ def rolled_back(parts: Parts, quote: Mark) -> bool:
     return (
         quote.seq > parts.replication.seq
         or quote.term > parts.election.term
-        or (quote.stamp, quote.index) > parts.control.position
+        or quote.stamp > parts.control.stamp
+        or (quote.stamp == parts.control.stamp and quote.index > parts.control.index)
     )
 
 
@@ -205,5 +205,7 @@ def _further(mark: Mark, than: Mark) -> bool:
 def _shown(mark: Mark | None, term: int, position: tuple[int, int]) -> Mark:
     """The mark that a vote or an ack proves: it left once it was durable, perhaps before the mark did (D1)."""
     known = mark or Mark(0, 0, 0, 0)
+    if term <= known.term and position <= (known.stamp, known.index):
+        return known
     stamp, index = max((known.stamp, known.index), position)
     return Mark(known.seq, max(known.term, term), stamp, index)

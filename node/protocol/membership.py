@@ -66,6 +66,8 @@ class Membership:
             name: ctx.counter("distributed_heartbeat_received_total", instance=name) for name in self.peers
         }
         self.tell: Callable[[], Told] = Told
+        self.journal: Callable[[], str] = str
+        """The id of this disk's journal; a disk that was rolled back goes on under another one."""
 
     # What others ask
 
@@ -116,7 +118,9 @@ class Membership:
         if self.status != UNREACHABLE:
             alive.add(self._ctx.settings.id)
         total = len(self.peers) + 1
-        self._deciding = frozenset(name for name in self.voters if name in alive and self.same_digest(name))
+        self._deciding = frozenset(
+            name for name in self.voters if name in alive and self.same_digest(name) and self.takes_us(name)
+        )
         rule = self._ctx.settings.rule
         self._quorum = quorum.view(total, len(alive), len(self.voters), len(self._deciding), rule)
         return self._quorum
@@ -124,6 +128,10 @@ class Membership:
     def same_digest(self, name: str) -> bool:
         """Whether promises, acks and votes may pass between us (M2)."""
         return name == self._ctx.settings.id or self.peers[name].digest == self.digest
+
+    def takes_us(self, name: str) -> bool:
+        """Whether `name` takes this disk to be ours: of another one it takes no event and no vote (D1)."""
+        return name == self._ctx.settings.id or self.peers[name].quoted in ("", self.journal())
 
     def differing(self, name: str) -> tuple[Entry, ...]:
         """The config entries in which `name` differs from us (M2)."""
@@ -156,7 +164,7 @@ class Membership:
             self.can_vote = not any(self.faults.get(silencing) for silencing in SILENCING)
             self._judge_self()
 
-    def heard(self, peer: Peer, boot: str, digest: str) -> None:
+    def heard(self, peer: Peer, boot: str, digest: str, quoted: str) -> None:
         """An envelope came from `peer`."""
         ctx = self._ctx
         peer.heard = ctx.mono
@@ -170,6 +178,9 @@ class Membership:
             # It knows nothing of us yet, perhaps not even who leads.
             told = self.tell()
             self._beat_to(peer, told, self._hash(told.vector), self.refusing)
+        if quoted != peer.quoted:
+            peer.quoted = quoted
+            self._quorum = None
         if digest != peer.digest:
             peer.digest = digest
             self._quorum = None

@@ -1,5 +1,7 @@
 """The parts of one node's protocol, composed: they know one another only as they must, and are wired here."""
 
+from collections import deque
+
 from node.protocol.compaction import Compaction
 from node.protocol.contents import Contents
 from node.protocol.context import Context, Rng
@@ -65,7 +67,7 @@ class Parts:
         self.reconfiguration = Reconfiguration(ctx, self.members)
         self.compaction = Compaction(ctx, self.members, self.election, self.control, self.replication, self.fold)
         self._wire()
-        self._unsynced_marks: list[tuple[int, Mark]] = []
+        self._unsynced_marks: deque[tuple[int, Mark]] = deque()
         self._restore(durable)
         self.mark = self._mark()
         self.members.start()
@@ -120,12 +122,8 @@ class Parts:
         """The disk has caught up to persist `number`."""
         self.ctx.durable_number = number
         marks = self._unsynced_marks
-        passed = 0
-        while passed < len(marks) and marks[passed][0] <= number:
-            passed += 1
-        if passed:
-            self.mark = marks[passed - 1][1]
-            del marks[:passed]
+        while marks and marks[0][0] <= number:
+            self.mark = marks.popleft()[1]
         self.control.synced(number)
         self.proposals.synced(number)
 
@@ -134,6 +132,7 @@ class Parts:
 
     def _wire(self) -> None:
         self.members.tell = self._tell
+        self.members.journal = lambda: self.replication.journal
         self.replication.on_event = self.proposals.on_event
         self.control.on_floor = self._on_floor
         self.election.on_serving = self._on_serving

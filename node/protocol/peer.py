@@ -46,6 +46,7 @@ class Peer:
         self.refused_at: float | None = None
         self.stranger_at: float | None = None
         self.quoted = ""
+        """The journal that it takes to be ours; "": it has noted none."""
         self.rtt_s: float | None = None
         self.uptime_ms: int | None = None
         self.uptime_at = 0.0

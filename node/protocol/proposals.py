@@ -5,7 +5,7 @@ vote, once written, is never taken back. A proposal whose base is not yet known,
 it can be judged or its deadline nears; so is one whose content is not here yet.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -27,7 +27,7 @@ from node.protocol.events import (
 from node.protocol.membership import Membership
 from node.protocol.peer import UNREACHABLE
 from node.protocol.promptness import Promptness
-from node.protocol.proposal import EVENT_TYPE, Content, Proposal, proposal_key, to_event
+from node.protocol.proposal import EVENT_TYPE, Content, Proposal, VoteWord, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import Accepted, Maybe, ProposalAnswer, Propose, Refusal, ResolveConflict
@@ -74,6 +74,10 @@ class Proposals:
         self._unsynced: dict[str, int] = {}
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
+        self._proposed = {
+            type_: ctx.counter("distributed_proposals_total", type=kind) for kind, type_ in EVENT_TYPE.items()
+        }
+        self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
         self._repeated: dict[str, str] = {}
         """Idempotency keys -> proposals, of the last that came with one: floors forget them sooner (P6)."""
         self._skipped: set[tuple[str, str | None, str, str]] = set()
@@ -169,7 +173,7 @@ class Proposals:
                     self._prompt.decided(event.origin)
                 self._decided(state)
         if new:
-            self._ctx.count("distributed_proposals_total", new, type=kind.split("_", 1)[0].lower())
+            self._proposed[kind].n += new
         if kind == CONFLICT_RESOLVED:
             self._contents.changed()
         if changed:
@@ -371,7 +375,6 @@ class Proposals:
         ballot, self._ballot = self._ballot, {}
         number = ctx.next_persist
         votes: list[dict[str, Any]] = []
-        tally: dict[str, int] = {}
         trace = ""
         proposers: set[str] = set()
         planned: dict[str, Content] = {}
@@ -397,11 +400,9 @@ class Proposals:
             votes.append(cast if reason is None else cast | {"reason": reason})
             trace = state.trace
             proposers.add(state.origin)
-            tally[vote] = tally.get(vote, 0) + 1
+            self._voted[vote].n += 1
             self._note_unsynced(key, number)
             ctx.observe("VOTE", trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
-        for word, count in tally.items():
-            ctx.count("distributed_votes_total", count, type=word)
         if votes:
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)

@@ -47,6 +47,9 @@ class Replication:
         self._pulls: dict[str, tuple[int, float]] = {}
         self._pull_number = 0
         self._awaiting: dict[int, Awaiting] = {}
+        self._pushed = ctx.counter("distributed_sync_total", direction="push")
+        self._received = ctx.counter("distributed_sync_total", direction="push_received")
+        self._pulled = ctx.counter("distributed_sync_total", direction="pull")
         timing = ctx.settings.timing
         self._grace_s = min(max(timing.heartbeat_interval / 10, 0.05), 0.3)
         self._pull_timeout_s = max(timing.heartbeat_interval, 0.5)
@@ -129,7 +132,7 @@ class Replication:
         push = Push(tuple(self._fresh), confirm=self._confirm)
         for name in self._voters:
             ctx.send(name, push, ctx.persist_number, lazy=name not in self._urgent_to)
-        ctx.count("distributed_sync_total", len(self._fresh), direction="push")
+        self._pushed.n += len(self._fresh)
         for trace in {event.trace: None for event in self._fresh}:
             if trace:
                 ctx.observe("REMOTE_PUSH", trace, "debug", events=len(self._fresh))
@@ -157,7 +160,7 @@ class Replication:
             self._take(event)
             taken += 1
         if taken:
-            ctx.count("distributed_sync_total", taken, direction="pull" if push.answers else "push_received")
+            (self._pulled if push.answers else self._received).n += taken
         if push.confirm:
             ctx.hurry()
             ctx.send(peer.member.id, Held(sender_journal, vector.get(sender_journal, 0)), ctx.persist_number)

@@ -3,7 +3,7 @@
 import pytest
 
 from node.protocol.messages import Recover
-from node.protocol.requests import Propose, Publish
+from node.protocol.requests import Propose, Publish, Refusal
 from node.simulation.explore import run_plan
 from node.simulation.shrink import Case
 from tests.simulation.stage import Stage
@@ -152,3 +152,8 @@ def test_a_replaced_disk_that_comes_back_is_shown_as_what_it_is() -> None:
     stage.until(lambda: shown() == ("unknown_journal",), 60)
     told = "Not taking part: B, C take another disk to be A's."
     stage.until(lambda: stage.status("A").verdict == told, 60)
+    assert not stage.status("A").quorum.sufficient, "nobody takes its votes"
+    assert stage.status("B").quorum.sufficient
+    refusal = stage.ask("A", Propose("snapshot", "1.0.0", "refused"))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "insufficient_quorum"
