@@ -305,7 +305,8 @@ class Membership:
         if sent is None:
             return
         peer.rtt_s = max(0.0, ctx.mono - sent - ack.held_ms / 1000)
-        peer.answered = ctx.mono
+        if peer.said is None or CANNOT_VOTE not in peer.said.reasons:
+            peer.answered = ctx.mono  # who may not vote keeps no leader serving (E5)
         peer.unanswered_since = None
         peer.confirmed_sees, peer.confirmed_vector = ack.sees_hash, ack.vector_hash
 
