@@ -17,12 +17,14 @@ from node.protocol.records import (
     Vote,
 )
 
-EventRow = tuple[int, int, int, int, int, bytes]
+Body = bytes | bytearray
+"""A record encoded. A `bytearray` is written as it is, for `bytes` the sqlite3 module first looks for an adapter."""
+EventRow = tuple[int, int, int, int, int, Body]
 EVENT_COLUMNS: Final = "pos, journal, seq, twin, crc, body"
 """An event's row: order of arrival, number of its journal, its own, whether its id came before, checksum, content."""
-ControlRow = tuple[int, int, int, bytes]
+ControlRow = tuple[int, int, int, Body]
 """index, stamp, crc, body."""
-StateRow = tuple[str, int, bytes]
+StateRow = tuple[str, int, Body]
 """key, crc, body."""
 
 Latest = Vote | ControlReplaced | FloorReached | PeerJournal | Configured | Identity
@@ -45,7 +47,7 @@ _latest: msgspec.msgpack.Decoder[Latest] = msgspec.msgpack.Decoder(Latest)
 
 def event_row(pos: int, number: int, event: Event, twin: int) -> EventRow:
     """`twin`: 1 if its id was stored before, under another journal and number (V1), else 0."""
-    body = _encode(event)
+    body = bytearray(_encode(event))
     return pos, number, event.seq, twin, zlib.crc32(body, twin), body
 
 
@@ -63,7 +65,7 @@ def read_event(row: EventRow, journal: str | None) -> Event:
 
 
 def control_row(index: int, stamp: int, entry: ControlEntry) -> ControlRow:
-    body = _encode(entry)
+    body = bytearray(_encode(entry))
     return index, stamp, zlib.crc32(body, _seed(index, stamp)), body
 
 
@@ -77,7 +79,7 @@ def read_entry(row: ControlRow) -> ControlEntry:
 
 def state_row(record: Latest) -> StateRow:
     key = _PEER_KEY + record.instance if isinstance(record, PeerJournal) else _KEYS[type(record)]
-    body = _encode(record)
+    body = bytearray(_encode(record))
     return key, zlib.crc32(body, zlib.crc32(key.encode())), body
 
 
