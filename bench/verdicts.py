@@ -1,9 +1,10 @@
 """Durable verdicts a second on proposals, against etcd's put over its HTTP gateway. `python -m bench.verdicts`."""
 
 import argparse
+from collections.abc import Iterator
 
 from bench import cluster, command, etcd
-from bench.load import Sample, load, rotated
+from bench.load import Cycle, Sample, load, rotated
 from bench.report import line, outcomes
 
 BATCH = 100
@@ -11,19 +12,24 @@ BATCH = 100
 
 
 async def measure(rounds: int, seconds: float, clients: list[int]) -> None:
-    """Both clusters are up all the time and take turns, so that a noisy machine is noisy for both."""
-    async with etcd.cluster() as theirs, cluster.cluster() as ours:
-        fresh = cluster.versions()
-        propose, batch, put = cluster.proposal(fresh), cluster.batch(fresh, BATCH), etcd.put()
-        for count in clients:
-            one, many, other = (list[Sample]() for _ in range(3))
-            for at in range(rounds):
-                one.append(await load(rotated(ours.addresses, at), count, seconds, propose))
-                other.append(await load(rotated(theirs.addresses, at), count, seconds, put))
-                many.append(await load(rotated(ours.addresses, at), count, seconds, batch))
-            print(line(f"proposals, {count} clients", one, other, "verdicts"))
-            print(line(f"batches of {BATCH}, {count} clients", many, other, "verdicts"))
-            print(f"  ours: {outcomes(one)}; in batches: {outcomes(many)}; etcd: {outcomes(other)}", flush=True)
+    """Proposals one by one, then in batches, each on nodes of its own: either pays for the floors that it makes."""
+    async with etcd.cluster() as theirs:
+        for name, what in (("proposals", cluster.proposal), (f"batches of {BATCH}", batches)):
+            async with cluster.cluster() as ours:
+                propose, put = what(cluster.versions()), etcd.put()
+                for count in clients:
+                    one, other = list[Sample](), list[Sample]()
+                    # Both are up all the time and take turns, so that a noisy machine is noisy for both.
+                    for at in range(rounds):
+                        one.append(await load(rotated(ours.addresses, at), count, seconds, propose))
+                        other.append(await load(rotated(theirs.addresses, at), count, seconds, put))
+                    print(line(f"{name}, {count} clients", one, other, "verdicts"))
+                    print(f"  ours: {outcomes(one)}; etcd: {outcomes(other)}", flush=True)
+
+
+def batches(fresh: Iterator[str]) -> Cycle:
+    """A cycle: propose `BATCH` versions in one call."""
+    return cluster.batch(fresh, BATCH)
 
 
 def main() -> None:
