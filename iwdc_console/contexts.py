@@ -16,7 +16,11 @@ APP = "iwdc"
 
 
 class ContextError(Exception):
-    """The file cannot be read, or a name is not in it. The message names the file and what was expected."""
+    """The file cannot be used, or a name is not in it. The message names the file and what was expected."""
+
+
+class UnknownContext(ContextError):
+    """A name that is not in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,13 @@ class Contexts:
     nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def select(self, name: str | None) -> tuple[str, ...]:
-        """The nodes of `name`, or of the current context; empty when there is no current one. Raises `ContextError`."""
+        """The nodes of `name`, or else of the current context, if there is one. Raises `UnknownContext`."""
         chosen = name or self.current
         if chosen is None:
             return ()
         if chosen not in self.nodes:
             known = ", ".join(sorted(self.nodes)) or "none yet"
-            raise ContextError(f"there is no context {chosen!r} in {path()} (known: {known})")
+            raise UnknownContext(f"there is no context {chosen!r} in {path()} (known: {known})")
         return self.nodes[chosen]
 
 
@@ -46,7 +50,7 @@ def path() -> Path:
 
 def load() -> Contexts:
     """The contexts of this user; none when there is no file. Raises `ContextError`."""
-    from node.documents import parse_toml, read_text
+    from node.documents import fault, parse_toml, read_text
 
     file = path()
     try:
@@ -54,7 +58,7 @@ def load() -> Contexts:
     except FileNotFoundError:
         return Contexts()
     except (OSError, ValueError, RecursionError) as error:
-        raise ContextError(f"{file} cannot be read: {error}") from error
+        raise ContextError(f"{file} cannot be read: {fault(error)}; mend it or move it away") from error
     current = content.get("current")
     tables = content.get("contexts", {})
     if not (current is None or isinstance(current, str)) or not isinstance(tables, dict):

@@ -69,5 +69,14 @@ def parse_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+def fault(error: OSError | ValueError | RecursionError) -> str:
+    """What hinders reading or writing a document, in a person's words: a system's number says nothing to them."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
 def _line_ends(found: re.Match[str]) -> str:
     return "\n" * found[0].count("\n")

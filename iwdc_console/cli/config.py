@@ -127,8 +127,10 @@ def use_context(
         chosen = contexts.Contexts(name, {**known.nodes, name: urls} if urls else known.nodes)
         chosen.select(name)
         contexts.save(chosen)
-    except contexts.ContextError as error:
+    except contexts.UnknownContext as error:
         raise Failure(str(error), Exit.FAILED, "Give its nodes with --node URL to make it.") from error
+    except contexts.ContextError as error:
+        raise Failure(str(error)) from error
     say(f"Commands now talk to {name}: {', '.join(chosen.select(name))}.")
 
 

@@ -25,10 +25,12 @@ def node_urls(nodes: Sequence[str] | None, context: str | None) -> tuple[str, ..
 
     try:
         return contexts.load().select(context) or (DEFAULT_NODE,)
-    except contexts.ContextError as error:
+    except contexts.UnknownContext as error:
         raise Failure(
             str(error), Exit.USAGE, "List and choose contexts with: iwdc-distributed config use-context"
         ) from error
+    except contexts.ContextError as error:
+        raise Failure(str(error), Exit.USAGE, "Until then, name the nodes with --node URL.") from error
 
 
 def connect(nodes: Sequence[str] | None, context: str | None) -> Client:

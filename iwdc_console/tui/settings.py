@@ -20,7 +20,7 @@ from pathlib import Path
 
 from iwdc_console import contexts, locale
 from iwdc_console.tui.notice import Notice
-from node.documents import parse_toml, read_text
+from node.documents import fault, parse_toml, read_text
 
 FILE_NAME = "config.toml"
 MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
@@ -56,7 +56,7 @@ def load(environment: Mapping[str, str] = os.environ) -> tuple[Settings, tuple[N
     except FileNotFoundError:
         return default, ()
     except (OSError, ValueError, RecursionError) as error:
-        return default, (Notice("notice.settings.unreadable", {"file": file, "why": error}),)
+        return default, (Notice("notice.settings.unreadable", {"file": file, "why": fault(error)}),)
     chosen: dict[str, object] = {}
     notices: list[Notice] = []
     for key, value in content.items():
@@ -91,7 +91,7 @@ def save(key: str, value: str | bool | float) -> Notice | None:
         draft.write_text(content, encoding="utf-8")
         draft.replace(file)
     except (OSError, ValueError, RecursionError) as error:
-        return Notice("notice.settings.unwritable", {"file": file, "why": error})
+        return Notice("notice.settings.unwritable", {"file": file, "why": fault(error)})
     return None
 
 

@@ -14,7 +14,7 @@ from textual.theme import Theme
 from iwdc_console import contexts
 from iwdc_console.tui.notice import Notice
 from iwdc_console.tui.settings import THEME
-from node.documents import parse_toml, read_text
+from node.documents import fault, parse_toml, read_text
 
 FOLDERS = (Path(__file__).parents[1] / "themes", Path(__file__).parents[2] / "themes")
 """Where the package has its themes, and where a checkout has them."""
@@ -73,16 +73,27 @@ def load() -> Themes:
     ours = next(folder for folder in FOLDERS if folder.is_dir())
     found = {theme.name: theme for theme in map(read, sorted(ours.glob("*.toml")))}
     notices: list[Notice] = []
-    for file in sorted(users_folder().glob("*.toml")):
+    for file in _of_person(notices):
         try:
             theme = read(file)
         except BadTheme as error:
             notices.append(error.notice(file))
         except (OSError, ValueError, RecursionError) as error:
-            notices.append(Notice("notice.theme.unreadable", {"file": file, "why": error}))
+            notices.append(Notice("notice.theme.unreadable", {"file": file, "why": fault(error)}))
         else:
             found[theme.name] = theme
     return Themes(found, tuple(notices))
+
+
+def _of_person(notices: list[Notice]) -> list[Path]:
+    folder = users_folder()
+    try:
+        return sorted(file for file in folder.iterdir() if file.match("*.toml"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        notices.append(Notice("notice.theme.none", {"folder": folder, "why": fault(error)}))
+    return []
 
 
 def read(file: Path) -> Theme:

@@ -1,6 +1,8 @@
 """Which nodes a command talks to, and the file of named contexts."""
 
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,8 +52,9 @@ def test_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_context_names_the_known() -> None:
     contexts.save(SAVED)
-    with pytest.raises(Failure, match=r"no context 'prd' in .*contexts.toml \(known: lab, prod\)"):
+    with pytest.raises(Failure, match=r"no context 'prd' in .*contexts.toml \(known: lab, prod\)") as caught:
         node_urls(None, "prd")
+    assert "config use-context" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,16 @@ def test_a_broken_file_is_named(file: Path, text: str, words: str) -> None:
     with pytest.raises(ContextError, match=words) as caught:
         contexts.load()
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(("make", "found"), [(Path.mkdir, "a folder, not a file"), (os.mkfifo, "a pipe, not a file")])
+def test_what_is_no_file_is_told_with_what_to_do(file: Path, make: Callable[[Path], None], found: str) -> None:
+    file.parent.mkdir(parents=True)
+    make(file)
+    with pytest.raises(Failure) as caught:
+        node_urls(None, None)
+    assert str(caught.value) == f"{file} cannot be read: {found}; mend it or move it away"
+    assert caught.value.hint == "Until then, name the nodes with --node URL."  # no context can be listed or made
 
 
 def test_a_folder_that_cannot_be_made_is_named(file: Path) -> None:

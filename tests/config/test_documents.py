@@ -11,7 +11,7 @@ from node.config import ConfigError, load_config
 from node.config.edit import EditRefused, set_key
 from node.config.instances import read_instances
 from node.config.problems import MOST_PROBLEMS
-from node.documents import MOST_BYTES, MOST_PARTS, TooDeep, parse_toml
+from node.documents import MOST_BYTES, MOST_PARTS, TooDeep, fault, parse_toml, read_text
 from node.security.keys import KeyProblem, SigningKey
 
 MANY = 100_000
@@ -30,6 +30,16 @@ def bound(path: Path) -> Path:
 
 def folder(path: Path) -> Path:
     path.mkdir()
+    return path
+
+
+def foreign(path: Path) -> Path:
+    path.write_bytes(b"a = \xff")
+    return path
+
+
+def nested(path: Path) -> Path:
+    path.write_text("a = " + "[" * 5000)
     return path
 
 
@@ -145,3 +155,21 @@ def test_what_is_set_on_the_line_is_told_in_short(given: str) -> None:
     with pytest.raises(ConfigError) as found:
         load_config(None, {}, {}, [given])
     assert len(str(found.value)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (pipe, "a pipe, not a file"),
+        (folder, "a folder, not a file"),
+        (large, f"{MOST_BYTES + 1} bytes, more than {MOST_BYTES}"),
+        (foreign, "byte 4 is not UTF-8"),
+        (nested, "nested too deeply"),
+    ],
+)
+def test_what_hinders_is_told_without_a_systems_number(tmp_path: Path, made: Callable[[Path], Path], told: str) -> None:
+    try:
+        parse_toml(read_text(made(tmp_path / "it.toml")))
+    except (OSError, ValueError, RecursionError) as error:
+        found = fault(error)
+    assert found == told

@@ -101,6 +101,15 @@ def test_a_file_with_comments_is_left_alone(file: Path) -> None:
     assert file.read_text() == written
 
 
+def test_what_is_no_file_is_told_with_what_to_do(file: Path) -> None:
+    file.mkdir()
+    found, (notice,) = load({})
+    assert found == Settings()
+    assert notice.words == (
+        f"{file} cannot be read, so defaults are used: a folder, not a file. Mend it or move it away"
+    )
+
+
 @pytest.mark.parametrize("content", ["theme = ", pytest.param("theme = " + "[" * 5000, id="deep"), None])
 def test_what_cannot_be_written_is_told(file: Path, content: str | None) -> None:
     if content is None:
@@ -110,6 +119,7 @@ def test_what_cannot_be_written_is_told(file: Path, content: str | None) -> None
     notice = save("mouse", False)
     assert notice is not None
     assert "cannot be written, so the choice holds until you quit" in notice.words
+    assert "Errno" not in notice.words
     assert file.is_dir() or file.read_text() == content
 
 

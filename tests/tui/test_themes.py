@@ -139,6 +139,27 @@ def test_a_broken_theme_is_left_out_and_told_of(folder: Path, old: str, new: str
     assert told in notice.words
 
 
+def test_a_theme_that_is_no_file_is_told_with_what_to_do(folder: Path) -> None:
+    file = folder / "mine.toml"
+    file.mkdir()
+    found = themes.load()
+    assert found.by_name.keys() == OURS.keys()
+    (notice,) = found.notices
+    assert notice.words == f"{file}: no theme, for it cannot be read: a folder, not a file. Mend it or move it away"
+
+
+def test_a_folder_of_themes_that_cannot_be_read_is_told(folder: Path) -> None:
+    folder.rmdir()
+    assert themes.load().notices == ()
+    folder.touch()
+    found = themes.load()
+    assert found.by_name.keys() == OURS.keys()
+    (notice,) = found.notices
+    assert (
+        notice.words == f"{folder}: no themes of yours, for it cannot be read: Not a directory. Mend it or move it away"
+    )
+
+
 def test_a_section_that_is_missing_is_named(folder: Path) -> None:
     (folder / "mine.toml").write_text(good().partition("[proposal]")[0])
     (notice,) = themes.load().notices
