@@ -121,7 +121,7 @@ def test_what_happened_to_a_clock_stands_among_the_rest() -> None:
 def test_the_worst_is_said_first() -> None:
     base = prod_eu.status()
     no_quorum = msgspec.structs.replace(base, quorum=Quorum(5, 2, 3, False), open_conflicts=1)
-    assert of(no_quorum).sentence == "No quorum: 2 of 5 answer, 3 are needed."
+    assert of(no_quorum).sentence == "No quorum: 2 of 5 are healthy, 3 are needed."
     both = tuple(instance(name, status="unreachable", reasons=("refused",)) for name in NAMES[3:])
     gone = msgspec.structs.replace(no_quorum, instances=(*base.instances[:3], *both))
     assert of(gone).reason == "instance-D, instance-E: its host refuses connections.", "one cause is told once"
