@@ -195,7 +195,6 @@ class Recovery:
                 refusal = f"journal {noted.journal} of {name} is still heard: two nodes with one id, or wait a moment"
             else:
                 self._note(PeerJournal(name, ask.journal, replaced=True))
-                peer.mark = None
                 peer.heard = None
         self._answer(name, ask.journal, refusal=refusal)
 
@@ -282,6 +281,8 @@ class Recovery:
         if former is not None:
             self._replaced.add(former.journal)
             self._replaced.discard(record.journal)
+            # What was on the former disk is not to be quoted of this one.
+            self._members.peers[record.instance].mark = None
         self.noted[record.instance] = record
         self._noted_at[record.instance] = self._ctx.mono
         self._ctx.persist(record)

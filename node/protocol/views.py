@@ -216,7 +216,7 @@ def _verdict(parts: Parts, quorum: QuorumView, leader: str | None, conflicts: in
         runs = "runs" if len(other) == 1 else "run"
         return f"No quorum: {', '.join(other)} {runs} another configuration, so votes do not count together."
     if not quorum.sufficient:
-        return f"No quorum: {quorum.healthy} of {quorum.total} answer and {quorum.required} are needed; {lost}."
+        return f"No quorum: {quorum.healthy} of {quorum.total} are healthy and {quorum.required} are needed; {lost}."
     if leader is None:
         return "Proposals work, locks wait: no leader is known here" + (f"; {lost}." if down else ".")
     if conflicts:

@@ -80,7 +80,7 @@ def test_without_a_quorum_they_say_so_as_v16_did(tmp_path: Path) -> None:
         assert answer.json["success"] is False
         quorum = {"total": 3, "healthy": 1, "required": 2, "sufficient": False}
         assert answer.data == {"reason": "insufficient_quorum", "quorum": quorum}
-        verdict = "No quorum: 1 of 3 answer and 2 are needed; instance-B, instance-C are unreachable."
+        verdict = "No quorum: 1 of 3 are healthy and 2 are needed; instance-B, instance-C are unreachable."
         assert last.get("status")["verdict"] == verdict
         last.kill()
         running.start(last.name)

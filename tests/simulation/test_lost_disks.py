@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.protocol.messages import Recover
+from node.protocol.messages import Mark, Recover
 from node.protocol.requests import Propose, Publish, Refusal
 from node.simulation.explore import run_plan
 from node.simulation.shrink import Case
@@ -61,6 +61,27 @@ def test_an_older_image_announces_nothing_while_it_listens() -> None:
     stage.world.run_for(0.1)
     stage.heal()
     stage.settle()
+
+
+def test_what_an_earlier_disk_of_a_peer_held_is_not_quoted_of_the_one_that_replaced_it() -> None:
+    """Found by a seed: a late word of B's former disk came first to A's new one, which then quoted too much to B.
+
+    B took its own disk for an older image, began anew, and the two waited for one another for ever.
+    """
+    stage = Stage(3)
+    stage.settle()
+    journal = stage["B"].running.journal_id
+    stage.kill("A")
+    stage["A"].disk.wipe()
+    stage.split("A", "BC")
+    stage["A"].start()
+    parts = stage["A"].running.parts
+    peer = parts.members.peers["B"]
+    assert parts.recovery.accepts(peer, "former", "B-0")
+    peer.mark = Mark(99, 0, 0, 0)
+    stage.heal()
+    stage.settle()
+    assert stage["B"].running.journal_id == journal
 
 
 def test_a_late_word_of_a_replaced_disk_does_not_bring_it_back() -> None:
