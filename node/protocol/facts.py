@@ -118,7 +118,6 @@ class Facts:
             return ()
         changes: list[Change] = []
         news: list[ProposalState] = []
-        """What is told of, by what counts here."""
         if kind == events.VOTES:
             for key, hash_, cast in read_votes(event):
                 p = self._add_vote(key, hash_, cast, changes)

@@ -187,15 +187,17 @@ class Proposals:
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
-        for noted in (self._unfounded, self._unsynced):
-            passed = []
-            for key, persist in noted.items():
-                if persist > number:
-                    break
-                passed.append(key)
-            # In one walk: to look for the first entry again after each that goes would pass over all that went before.
-            for key in passed:
-                del noted[key]
+        if self._unfounded:
+            for key in [key for key, persist in self._unfounded.items() if persist <= number]:
+                del self._unfounded[key]
+        passed = []
+        for key, persist in self._unsynced.items():
+            if persist > number:
+                break
+            passed.append(key)
+        # In one walk: to look for the first entry again after each that goes would pass over all that went before.
+        for key in passed:
+            del self._unsynced[key]
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
@@ -420,7 +422,6 @@ class Proposals:
         """What is decided by now may rest on our vote: it is shown once that is on the disk."""
         number = self._unsynced.get(state.key)
         if number is not None and state.verdict != "pending":
-            self._unfounded.pop(state.key, None)
             self._unfounded[state.key] = number
 
     def _open_rounds(self) -> None:
