@@ -6,6 +6,7 @@ settlement when something is accepted, and then only what is linked to it by slo
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from node.protocol.ballot import ProposalState, Slot, front_runners, judge
@@ -17,6 +18,7 @@ from node.protocol.settlement import Lineage, Void, choices, settle
 from node.protocol.versions import VersionKey, parse
 
 _DIGEST_BYTES = 16
+_order, _mark = attrgetter("order"), attrgetter("mark")
 
 
 class Change(NamedTuple):
@@ -128,13 +130,13 @@ class Decisions:
         # Snapshots and diffs of one content meet in the slot of their version.
         return p.payload.kind != "rollback" or len(self.register.same(p.content)) == 1
 
-    def borrow(self, proposals: Iterable[ProposalState]) -> None:
+    def borrow(self, proposals: Sequence[ProposalState]) -> None:
         """List what was decided elsewhere. It stays as it is: nothing here competes with it."""
-        by_key = self.register.by_key
-        for p in proposals:
-            by_key[p.key] = p
-            if p.verdict == "accepted" and p.payload.kind != "rollback":
-                self._raise_highest(p)
+        self.register.by_key |= {p.key: p for p in proposals}
+        accepted = (p for p in proposals if p.verdict == "accepted" and p.payload.kind != "rollback")
+        highest = max(accepted, key=_order, default=None)
+        if highest is not None:
+            self._raise_highest(highest)
         self._lineage = None
 
     def finish(
@@ -142,19 +144,17 @@ class Decisions:
     ) -> None:
         """A floor makes final what was decided here in the same way, and forgets what else lies below it (C1)."""
         changed: set[Slot] = set()
-        linked: list[ProposalState] = []
+        linked = self.register.forget(forgotten)
+        slots, touched = self.slots, self.touched
         for p in forgotten:
-            self.register.remove(p)
-            self.touched.pop(p.key, None)
-            self._sum -= p.mark
+            touched.pop(p.key, None)
             for slot in p.slots:
                 if len(slot.proposals) == 1:
-                    del self.slots[slot.name]
+                    del slots[slot.name]
                 else:
                     changed.add(slot)
             p.slots = ()
-        for p in forgotten:
-            linked += self.register.same(p.content)
+        self._sum -= sum(map(_mark, forgotten))
         for each in kept:
             p = self.register.by_key[each.birth.key]
             if each.final:
@@ -198,9 +198,9 @@ class Decisions:
         """After a floor was put in place: look at everything that is not final."""
         nothing: list[Change] = []
         for p in list(self.register.by_key.values()):
-            if not p.final:
+            if p.verdict != "accepted":
                 self.judge(p, nothing)
-            elif p.settled is None and p.verdict == "accepted":
+            elif p.final and p.settled is None:
                 self._settle_group(p)
 
     def cast(self, p: ProposalState, cast: Cast, changes: list[Change]) -> None:

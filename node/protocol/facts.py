@@ -6,8 +6,7 @@ their floor, so that they still depend on the set alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress
-from operator import not_
+from itertools import chain
 
 import msgspec
 
@@ -43,42 +42,11 @@ from node.protocol.proposal import (
     read_votes,
 )
 from node.protocol.settings import Limits, Strategy
+from node.protocol.told import Told
 from node.protocol.versions import VersionKey, parse
 
 _Place = tuple[str, int, int]
 """Journal, sequence number, index within the event."""
-
-
-class Told:
-    """Which proposals the events of a journal told of, and when. Lists: a tuple for each is much for the collector."""
-
-    __slots__ = ("hlcs", "proposals", "seqs")
-
-    def __init__(self) -> None:
-        self.seqs: list[int] = []
-        self.hlcs: list[int] = []
-        self.proposals: list[ProposalState] = []
-
-    def add(self, seq: int, hlc: int, proposals: Sequence[ProposalState]) -> None:
-        """The event with this number told something of these proposals."""
-        self.proposals += proposals
-        self.seqs += [seq] * len(proposals)
-        self.hlcs += [hlc] * len(proposals)
-
-    def split(self, low: int) -> tuple[list[ProposalState], list[ProposalState]]:
-        """What was told of up to a number, and beyond."""
-        above = [seq > low for seq in self.seqs]
-        return list(compress(self.proposals, map(not_, above))), list(compress(self.proposals, above))
-
-    def last(self, above: int, upto: int) -> int:
-        """The latest time between two numbers, 0 for none."""
-        return max(compress(self.hlcs, [above < seq <= upto for seq in self.seqs]), default=0)
-
-    def keep(self, chosen: list[bool]) -> None:
-        """Go on with these alone."""
-        self.seqs = list(compress(self.seqs, chosen))
-        self.hlcs = list(compress(self.hlcs, chosen))
-        self.proposals = list(compress(self.proposals, chosen))
 
 
 class Facts:
@@ -276,10 +244,10 @@ class Facts:
         by_key = self.decisions.register.by_key
         below = {each.birth.key: by_key[each.birth.key] for each in self.floor.kept}
         above: set[ProposalState] = set()
-        for journal, told in self._told.items():
-            lower, upper = told.split(vector.get(journal, 0))
-            below |= {p.key: p for p in dict.fromkeys(lower)}
+        parts = [told.split(vector.get(journal, 0)) for journal, told in self._told.items()]
+        for _, upper in parts:
             above.update(upper)
+        below |= {p.key: p for p in dict.fromkeys(chain.from_iterable(lower for lower, _ in parts))}
         return Reach(below, above.intersection(below.values()))
 
     def _last_words(self, atoms: Iterable[Atom], vector: VersionVector) -> dict[str, int]:
@@ -361,13 +329,9 @@ class Facts:
             loose += _facts_above(p, vector)
         decisions.finish(floor.kept, passage.forgotten, floor.voids)
         self._vector, self.floor = dict(vector), floor
-        again, earlier = set(passage.heard_later), passage.heard_earlier
+        again = set(passage.heard_later)
         for journal, told in self._told.items():
-            low = vector.get(journal, 0)
-            told.keep([
-                (seq > low and p not in again) or (seq <= low and p in earlier)
-                for seq, p in zip(told.seqs, told.proposals, strict=True)
-            ])  # fmt: skip
+            told.advance(vector.get(journal, 0), again, passage.heard_earlier)
         self._early_votes, self._late = {}, {}
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:

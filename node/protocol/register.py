@@ -1,6 +1,8 @@
 """Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
 
+from collections.abc import Iterable
 from heapq import nlargest
+from itertools import chain
 from typing import TypeVar
 
 from node.protocol.ballot import ProposalState, age
@@ -27,14 +29,20 @@ class Register:
         if proposal.payload.idempotency_key is not None:
             self._by_idempotency_key.setdefault(proposal.payload.idempotency_key, []).append(proposal)
 
-    def remove(self, proposal: ProposalState) -> None:
-        """A proposal is forgotten."""
-        del self.by_key[proposal.key]
-        self.pending.pop(proposal.key, None)
-        _drop(self._by_content, proposal.content, proposal)
-        _drop(self._by_label, proposal.payload.label, proposal)
-        if proposal.payload.idempotency_key is not None:
-            _drop(self._by_idempotency_key, proposal.payload.idempotency_key, proposal)
+    def forget(self, proposals: Iterable[ProposalState]) -> list[ProposalState]:
+        """Remove them, and return those that are left of equal content."""
+        by_key, pending, by_content = self.by_key, self.pending, self._by_content
+        twins: list[list[ProposalState]] = []
+        for p in proposals:
+            del by_key[p.key]
+            pending.pop(p.key, None)
+            same = _drop(by_content, p.content, p)
+            if same:
+                twins.append(same)
+            _drop(self._by_label, p.payload.label, p)
+            if p.payload.idempotency_key is not None:
+                _drop(self._by_idempotency_key, p.payload.idempotency_key, p)
+        return list(chain.from_iterable(twins))
 
     def same(self, content: Content) -> list[ProposalState]:
         """All of equal content."""
@@ -70,9 +78,10 @@ class Register:
         return [p.key for p in sorted(self.by_key.values(), key=age)]
 
 
-def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> None:
+def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> list[ProposalState]:
+    """What is left under the name."""
     same = index[name]
-    if len(same) > 1:
-        same.remove(proposal)
-    else:
+    same.remove(proposal)
+    if not same:
         del index[name]
+    return same

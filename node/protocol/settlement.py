@@ -160,8 +160,7 @@ class Lineage:
 
     def _reach(self, proposal: ProposalState) -> None:
         ready = [proposal]
-        while ready:
-            each = ready.pop()
+        for each in ready:
             version = each.payload.version
             self.reachable.add(version)
             if self.current is None or self.current.order < each.order:
