@@ -1,16 +1,15 @@
 """Proposals at one node: put to the vote, voted on, decided, announced (P1-P7; seed 4 and 5).
 
-Verdicts are the fold's; this part acts on them. Votes asked for within one step are cast as one event at its end, and a
-vote, once written, is never taken back. A proposal whose base is not yet known, or whose config differs, is held until
-it can be judged or its deadline nears; so is one whose content is not here yet.
+Verdicts are the fold's; this part acts on them.
 """
 
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from node.protocol.announcements import ANNOUNCEMENTS, Announcements
 from node.protocol.ballot import ProposalState
+from node.protocol.casting import Casting
 from node.protocol.contents import Contents
 from node.protocol.context import Context
 from node.protocol.drafts import Drafts
@@ -27,7 +26,7 @@ from node.protocol.events import (
 from node.protocol.membership import Membership
 from node.protocol.peer import UNREACHABLE
 from node.protocol.promptness import Promptness
-from node.protocol.proposal import EVENT_TYPE, Content, Proposal, VoteWord, proposal_key, to_event
+from node.protocol.proposal import EVENT_TYPE, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import Accepted, Maybe, ProposalAnswer, Propose, Refusal, ResolveConflict
@@ -62,22 +61,15 @@ class Proposals:
         self._contents = contents
         self._voting = Voting(ctx, clock, members, fold, contents, verify)
         self._drafts = Drafts(ctx, clock, members, election, fold, self._voting)
-        self._unfounded: dict[str, int] = {}
-        """Proposals decided here by a vote of ours that is on its way to the disk -> the persist it is in."""
-        self.views = ProposalViews(ctx, clock, fold, self._unfounded)
+        self._casting = Casting(ctx, members, replication, fold, self._voting)
+        self.views = ProposalViews(ctx, clock, fold, self._casting.unfounded)
         self.restoring = False
-        self._ballot: dict[tuple[str, int], None] = {}
-        self._held: dict[tuple[str, int], float] = {}
-        """Proposals and rounds to be voted on later -> when at the latest, before the deadline (monotonic s)."""
         self._waiting: dict[str, list[Waiting]] = {}
         self._announcements = Announcements(ctx, members, replication, fold)
-        self._unsynced: dict[str, int] = {}
-        """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self._contested = False
         self._proposed = {
             type_: ctx.counter("distributed_proposals_total", type=kind) for kind, type_ in EVENT_TYPE.items()
         }
-        self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
         self._repeated: dict[str, str] = {}
         """Idempotency keys -> proposals, of the last that came with one: floors forget them sooner (P6)."""
         self._skipped: set[tuple[str, str | None, str, str]] = set()
@@ -157,14 +149,14 @@ class Proposals:
         elif kind == ROUND_OPENED:
             key, round_ = event.payload.get("proposal"), event.payload.get("round")
             if isinstance(key, str) and isinstance(round_, int):
-                self._ballot[(key, round_)] = None
+                self._casting.ballot[key, round_] = None
         elif kind in ANNOUNCEMENTS:
             self._announcements.told(event)
         new = 0
         for state, verdict, is_new in changed:
             if is_new:
                 new += 1
-                self._ballot[state.key, 0] = None
+                self._casting.ballot[state.key, 0] = None
                 if state.payload.idempotency_key is not None:
                     self._repeat(state.payload.idempotency_key, state.key)
             self._contents.note(state)
@@ -181,23 +173,11 @@ class Proposals:
 
     def retry(self) -> None:
         """What was held may be judged now."""
-        if self._held:
-            self._ballot |= dict.fromkeys(self._held)
-            self._held.clear()
+        self._casting.retry()
 
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
-        if self._unfounded:
-            for key in [key for key, persist in self._unfounded.items() if persist <= number]:
-                del self._unfounded[key]
-        passed = []
-        for key, persist in self._unsynced.items():
-            if persist > number:
-                break
-            passed.append(key)
-        # In one walk: to look for the first entry again after each that goes would pass over all that went before.
-        for key in passed:
-            del self._unsynced[key]
+        self._casting.synced(number)
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
@@ -206,8 +186,7 @@ class Proposals:
         """
         if self._drafts.waiting:
             self._write_drafts()
-        if self._ballot and self._members.can_vote:
-            self._cast()
+        self._casting.flush()
         if self._contested and self._election.leads:
             self._contested = False
             self._open_rounds()
@@ -216,7 +195,7 @@ class Proposals:
             self._announcements.flush()
 
     def tick(self) -> None:
-        """Answer clients whose patience ended; vote on held proposals before their deadline."""
+        """Answer clients whose patience ended; vote on what was held for as long as it may be."""
         mono = self._ctx.mono
         for key, waiting in list(self._waiting.items()):
             for waiter in [w for w in waiting if w.until <= mono]:
@@ -226,26 +205,14 @@ class Proposals:
                 self._ctx.wake(min(waiter.until for waiter in waiting))
             else:
                 del self._waiting[key]
-        for held in [held for held, due in self._held.items() if due <= mono]:
-            del self._held[held]
-            self._ballot[held] = None
-        if self._held:
-            self._ctx.wake(min(self._held.values()))
+        self._casting.tick()
 
     def look(self) -> None:
         """With every heartbeat: what was held or missed; as leader, announce for a proposer that is gone."""
-        fold, own = self._fold, self._ctx.settings.id
-        self._held.clear()
-        for key in fold.open_keys:
-            state = fold.get(key)
-            if state is None:
-                continue
+        pending = [state for key in self._fold.open_keys if (state := self._fold.get(key)) is not None]
+        for state in pending:
             self._contents.note(state)
-            if own in state.payload.voters:
-                if (own, 0) not in state.votes:
-                    self._ballot[(key, 0)] = None
-                if state.round and (own, state.round) not in state.votes:
-                    self._ballot[(key, state.round)] = None
+        self._casting.look(pending)
         self._contested = True
         self._announcements.tidy()
         if not self._election.leads:
@@ -285,10 +252,10 @@ class Proposals:
         )
         for index, draft in enumerate(drafts):
             key = proposal_key(event.id, index)
-            self._note_unsynced(key, self._ctx.persist_number)
+            self._casting.written(key, self._ctx.persist_number)
             state = self._fold.get(key)
             if state is not None:
-                self._note_unfounded(state)
+                self._casting.decided(state)
             self._answer_or_wait(draft.call, key, draft.ask.wait_s, existing=False)
 
     def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
@@ -339,7 +306,7 @@ class Proposals:
     def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""
         ctx, key = self._ctx, state.key
-        self._note_unfounded(state)
+        self._casting.decided(state)
         # Every instance reaches the verdict; the proposer's log tells of it.
         level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
         ctx.observe(
@@ -355,7 +322,7 @@ class Proposals:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
         for waiter in self._waiting.pop(key, ()):
             # Others' votes were on their disks before they came; only our own may still be on its way.
-            self._show(waiter.call, state, existing=False, after=self._unsynced.get(key, 0))
+            self._show(waiter.call, state, existing=False, after=self._casting.durable_with(key))
             ctx.observe(
                 f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
             )
@@ -371,66 +338,12 @@ class Proposals:
         if settled is not None:
             ctx.count("distributed_conflict_resolutions_total", strategy=strategy, type=state.payload.kind)
 
-    def _cast(self) -> None:
-        """Vote on everything in the ballot that can be judged now."""
-        ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
-        ballot, self._ballot = self._ballot, {}
-        number = ctx.next_persist
-        votes: list[dict[str, Any]] = []
-        trace = ""
-        proposers: set[str] = set()
-        planned: dict[str, Content] = {}
-        for key, round_ in ballot:
-            state = fold.get(key)
-            if state is None or (own, round_) in state.votes or own not in state.payload.voters:
-                continue
-            if state.verdict != "pending" and (round_ > 0 or state.final):
-                continue
-            lasting = state.lasting(own)
-            judged = (
-                (lasting.vote, lasting.reason)
-                if lasting is not None
-                else self._voting.judge(state.origin, state.payload, round_, state.hlc, state, planned)
-            )
-            if judged is None:
-                self._hold(key, round_, state.payload)
-                continue
-            vote, reason = judged
-            if vote == ACCEPT and state.contested:
-                planned |= dict.fromkeys(state.payload.slots, state.content)
-            cast = {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote}
-            votes.append(cast if reason is None else cast | {"reason": reason})
-            trace = state.trace
-            proposers.add(state.origin)
-            self._voted[vote].n += 1
-            self._note_unsynced(key, number)
-            ctx.observe("VOTE", trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
-        if votes:
-            # Only the proposers' clients wait for these votes.
-            self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
-
-    def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
-        due = self._ctx.mono + self._voting.patience_s(proposal)
-        self._held[(key, round_)] = due
-        self._ctx.wake(due)
-
-    def _note_unsynced(self, key: str, number: int) -> None:
-        self._unsynced.pop(key, None)
-        self._unsynced[key] = number
-
-    def _note_unfounded(self, state: ProposalState) -> None:
-        """What is decided by now may rest on our vote: it is shown once that is on the disk."""
-        number = self._unsynced.get(state.key)
-        if number is not None and state.verdict != "pending":
-            self._unfounded[state.key] = number
-
     def _open_rounds(self) -> None:
         for key, round_, slots in self._fold.stalled(self._clock.read(self._ctx.wall_ms)):
             state = self._fold.get(key)
             if state is not None:
                 self._open_round(state, round_, slots)
-        if self._ballot and self._members.can_vote:
-            self._cast()
+        self._casting.flush()
 
     def _open_round(self, state: ProposalState, round_: int, slots: tuple[str, ...]) -> None:
         self._replication.append(

@@ -1,0 +1,140 @@
+"""The votes this node casts: what it is asked for, what it holds back, and what is on its way to the disk (P3).
+
+Votes asked for within one step are cast as one event at its end, and a vote, once written, is never taken back. A
+proposal whose base is not yet known, or whose config differs, is held until it can be judged or its deadline nears; so
+is one whose content is not here yet.
+"""
+
+from typing import Any, get_args
+
+from node.protocol.ballot import ProposalState
+from node.protocol.context import Context
+from node.protocol.events import VOTES
+from node.protocol.membership import Membership
+from node.protocol.proposal import Content, Proposal, VoteWord
+from node.protocol.replication import Replication
+from node.protocol.state import Fold
+from node.protocol.voting import ACCEPT, Voting
+
+
+class Casting:
+    """This node's votes."""
+
+    def __init__(
+        self, ctx: Context, members: Membership, replication: Replication, fold: Fold, voting: Voting
+    ) -> None:  # fmt: skip
+        self._ctx = ctx
+        self._members = members
+        self._replication = replication
+        self._fold = fold
+        self._voting = voting
+        self.ballot: dict[tuple[str, int], None] = {}
+        """Proposals and rounds to be voted on at the end of this step."""
+        self._held: dict[tuple[str, int], float] = {}
+        """Those to be voted on later -> when at the latest, before the deadline (monotonic s)."""
+        self._unsynced: dict[str, int] = {}
+        """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
+        self.unfounded: dict[str, int] = {}
+        """Proposals decided here by such a vote -> the persist it is in."""
+        self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
+
+    def retry(self) -> None:
+        """What was held may be judged now."""
+        if self._held:
+            self.ballot |= dict.fromkeys(self._held)
+            self._held.clear()
+
+    def tick(self) -> None:
+        """Vote on held proposals before their deadline."""
+        mono = self._ctx.mono
+        for held in [held for held, due in self._held.items() if due <= mono]:
+            del self._held[held]
+            self.ballot[held] = None
+        if self._held:
+            self._ctx.wake(min(self._held.values()))
+
+    def look(self, pending: list[ProposalState]) -> None:
+        """With every heartbeat: vote on what was held or missed."""
+        own = self._ctx.settings.id
+        self._held.clear()
+        for state in pending:
+            if own in state.payload.voters:
+                for round_ in sorted({0, state.round}):
+                    if (own, round_) not in state.votes:
+                        self.ballot[state.key, round_] = None
+
+    def flush(self) -> None:
+        """End of a step: vote on everything in the ballot that can be judged now."""
+        if not self.ballot or not self._members.can_vote:
+            return
+        ctx, fold, own = self._ctx, self._fold, self._ctx.settings.id
+        ballot, self.ballot = self.ballot, {}
+        number = ctx.next_persist
+        votes: list[dict[str, Any]] = []
+        trace = ""
+        proposers: set[str] = set()
+        planned: dict[str, Content] = {}
+        for key, round_ in ballot:
+            state = fold.get(key)
+            if state is None or (own, round_) in state.votes or own not in state.payload.voters:
+                continue
+            if state.verdict != "pending" and (round_ > 0 or state.final):
+                continue
+            lasting = state.lasting(own)
+            judged = (
+                (lasting.vote, lasting.reason)
+                if lasting is not None
+                else self._voting.judge(state.origin, state.payload, round_, state.hlc, state, planned)
+            )
+            if judged is None:
+                self._hold(key, round_, state.payload)
+                continue
+            vote, reason = judged
+            if vote == ACCEPT and state.contested:
+                planned |= dict.fromkeys(state.payload.slots, state.content)
+            cast = {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote}
+            votes.append(cast if reason is None else cast | {"reason": reason})
+            trace = state.trace
+            proposers.add(state.origin)
+            self._voted[vote].n += 1
+            self.written(key, number)
+            ctx.observe("VOTE", trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
+        if votes:
+            # Only the proposers' clients wait for these votes.
+            self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
+
+    def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
+        due = self._ctx.mono + self._voting.patience_s(proposal)
+        self._held[(key, round_)] = due
+        self._ctx.wake(due)
+
+    # On the way to the disk
+
+    def written(self, key: str, number: int) -> None:
+        """Our vote on this proposal is in persist `number`."""
+        self._unsynced.pop(key, None)
+        self._unsynced[key] = number
+
+    def decided(self, state: ProposalState) -> None:
+        """What is decided by now may rest on our vote: it is shown once that is on the disk."""
+        number = self._unsynced.get(state.key)
+        if number is not None and state.verdict != "pending":
+            self.unfounded[state.key] = number
+
+    def durable_with(self, key: str) -> int:
+        """The persist that our vote on this proposal is on its way with, 0 for none."""
+        return self._unsynced.get(key, 0)
+
+    def synced(self, number: int) -> None:
+        """The disk has caught up to persist `number`: our votes in it are durable."""
+        if self.unfounded:
+            for key in [key for key, persist in self.unfounded.items() if persist <= number]:
+                del self.unfounded[key]
+        passed = []
+        for key, persist in self._unsynced.items():
+            if persist > number:
+                break
+            passed.append(key)
+        # In one walk: to look for the first entry again after each that goes would pass over all that went before.
+        for key in passed:
+            del self._unsynced[key]
