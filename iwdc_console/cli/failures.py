@@ -18,7 +18,19 @@ NO_QUORUM_REASONS = frozenset(
 LOCK_REASONS = frozenset({"held", "wrong_token", "not_held", "queue_full", "timeout"})
 
 LOOK_FIRST = "Look before you repeat it: iwdc-distributed status, proposals, locks."
-HOW_TO_SIGN = "Sign it, --sign KEYFILE, with a key that [security.keys] of the nodes names."
+AFTER_REJECTION = {
+    "bad_hash": "The nodes' hash_format and the content both have a say: see `Signatures` in docs/operations.md.",
+    "bad_signature": "Sign it, --sign KEYFILE, with a key that [security.keys] of the nodes names.",
+    "clock_ahead": "The proposer's clock is ahead of the voters': iwdc-distributed drift; then propose again.",
+    "conflicting_vote": "Another content was first, and only one can win: iwdc-distributed proposals",
+    "deadline": "Voters were away, or clocks are apart: iwdc-distributed doctor; then propose again.",
+    "no_content": "Voters could not get the content: iwdc-distributed doctor; then propose again.",
+    "stale_base": "A diff starts at the current version and its content: iwdc-distributed status",
+    "stale_version": "One as new or newer was accepted before; propose a greater one: iwdc-distributed status",
+    "unknown_base": "The version it starts at was never accepted: propose that one first.",
+    "unknown_version": "The version to go back to was never accepted: iwdc-distributed snapshot list",
+}
+"""Why a proposal was rejected -> what to do next."""
 WHO_IS_MISSING = "See who is missing, and what to do: iwdc-distributed doctor"
 ELSEWHERE = "with --node URL, IWDC_NODE or --context"
 

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import HOW_TO_SIGN, NO_QUORUM_REASONS, WHO_IS_MISSING, explained
+from iwdc_console.cli.failures import AFTER_REJECTION, NO_QUORUM_REASONS, WHO_IS_MISSING, explained
 from iwdc_console.cli.output import width
 from iwdc_console.cli.text import cells, fit, pad, safe, size
 from iwdc_console.client import Client
@@ -115,7 +115,7 @@ def _failure(job: dict[str, Any]) -> Failure:
     detail += "".join(f"\n  {each}" for each in named[:MOST_NAMED])
     detail += f"\n  and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     hint = (
-        f"Nothing was sent. {HOW_TO_SIGN}"
+        f"Nothing was sent. {AFTER_REJECTION['bad_signature']}"
         if "bad_signature" in detail
         else HINTS.get(reason, "").format(version=job["version"])
     )

@@ -116,6 +116,7 @@ def verify(
 
     Example: iwdc-distributed keys verify --version 1.2.0 --hash abc123 --signature ops:jT0G...Qw==
     """
+    from node.protocol.canonical import SIGNATURE_FORM, read_signature
     from node.security.keys import KeyProblem, Verifier
 
     id_ = cluster or _config(config).settings.cluster
@@ -128,6 +129,8 @@ def verify(
         verifier = Verifier(keys)
     except KeyProblem as problem:
         raise Failure(str(problem), Exit.USAGE) from problem
+    if read_signature(signature) is None:
+        raise Failure(f"Bad signature: expected {SIGNATURE_FORM}.")
     signer = verifier.signer("", message, signature)
     if signer is None:
         raise Failure(

@@ -12,7 +12,7 @@ import typer
 from iwdc_console.cli import options, target
 from iwdc_console.cli import output as out
 from iwdc_console.cli.exits import Exit, Failure
-from iwdc_console.cli.failures import HOW_TO_SIGN, failure_of
+from iwdc_console.cli.failures import AFTER_REJECTION, failure_of
 from iwdc_console.cli.options import Context, Json, Nodes, Output
 from iwdc_console.cli.output import Format
 from iwdc_console.cli.reading import Where
@@ -61,6 +61,7 @@ def propose_snapshot(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
+    _check_signature(signature, sign)
     if sign is not None:
         signature = signed(client, sign, "snapshot", None, version, hash_)
     body = {"version": version, "hash": hash_, "signature": signature}
@@ -90,6 +91,7 @@ def propose_diff(
     """
     where = options.where(node, context, output, json)
     client = target.connect(where.nodes, where.context)
+    _check_signature(signature, sign)
     if sign is not None:
         signature = signed(client, sign, "diff", from_, to, hash_)
     body = {"from": from_, "to": to, "hash": hash_, "signature": signature}
@@ -131,6 +133,16 @@ def publish(
     out.show(data, where.output, lambda: f"{safe(type_)} is event {data['id']}{known}", lambda: list(data.items()))
 
 
+def _check_signature(given: str | None, keyfile: Path | None) -> None:
+    """Whether --signature gives one: what can be none would pass unseen wherever none is required."""
+    from node.protocol.canonical import SIGNATURE_FORM, read_signature
+
+    if given is not None and keyfile is not None:
+        raise Failure("--sign makes a signature and --signature gives one: give one of them.", Exit.USAGE)
+    if given is not None and read_signature(given) is None:
+        raise Failure(f"--signature: expected {SIGNATURE_FORM}.", Exit.USAGE)
+
+
 def signed(
     client: Client, keyfile: Path, kind: Any, base: str | None, version: str, hash_: str, content: str | None = None
 ) -> str:
@@ -154,7 +166,7 @@ def propose(
     if dry_run:
         data = client.try_out(f"{path}?dryRun=true", given).data
         out.show(data, where.output, lambda: prediction_table(data, current_screen()), lambda: prediction_rows(data))
-        _say_how_to_sign(data["checks"].get("signature"))
+        _say_what_next(*data["checks"].values())
         if not data["wouldAccept"]:
             raise typer.Exit(Exit.NO_QUORUM if not data["quorum"]["sufficient"] else Exit.REJECTED)
         return
@@ -167,7 +179,7 @@ def propose(
     if no_wait:
         out.show(data, where.output, lambda: f"Proposed: {data['proposalId']}", lambda: [(data["proposalId"],)])
         return
-    conclude(await_verdict(client, data, end), where, timeout_s)
+    conclude(await_verdict(client, data, end), where, timeout_s, existing=data.get("existing", False))
 
 
 @contextlib.contextmanager
@@ -198,7 +210,7 @@ def _verdict(client: Client, proposed: dict[str, Any], end: float) -> dict[str, 
             found = client.get(f"distributed/proposals/{segment(proposed.get('key') or proposed['proposalId'])}").data
         except (Unreachable, NotFound) as error:  # a node asked in place of another may not have it yet
             if time.monotonic() >= end:
-                raise OutcomeUnknown(f"proposed as {proposed['proposalId']}, then: {error.message}") from error
+                raise _no_verdict(proposed["proposalId"], f", and then {error.message}") from error
         else:
             proposal: dict[str, Any] = found[0]
             _tell_votes(proposal, told)
@@ -229,38 +241,45 @@ def propose_one(client: Client, item: dict[str, Any], where: Where, timeout_s: f
     conclude(await_verdict(client, outcome["data"], end), where, timeout_s)
 
 
-def conclude(proposal: dict[str, Any], where: Where, timeout_s: float) -> None:
-    """Show a proposal and end with the exit code of its state."""
+def conclude(proposal: dict[str, Any], where: Where, timeout_s: float, *, existing: bool = False) -> None:
+    """Show a proposal and end with the exit code of its state. `existing`: the same was proposed before (P6)."""
     data = [proposal]
     with contextlib.suppress(out.ReaderGone):  # nobody reads, but the exit code still tells
         out.show(
             proposal,
             where.output,
-            lambda: verdict_text(proposal, current_screen()),
+            lambda: verdict_text(proposal, current_screen(), existing=existing),
             lambda: decisions.proposal_rows(data),
         )
     if proposal["state"] in PENDING:
-        raise Failure(
-            f"No verdict within {timeout_s:g} s: {proposal['id']} may still be accepted or rejected.",
-            Exit.UNKNOWN,
-            f"Look again with: iwdc-distributed proposals {proposal['id']}",
-        )
-    _say_how_to_sign(proposal.get("reason"))
+        raise _no_verdict(proposal["id"], f" within {timeout_s:g} s")
+    _say_what_next(proposal.get("reason"))
     if proposal["state"] == "rejected" or proposal.get("settled") is False:
         raise typer.Exit(Exit.REJECTED)
 
 
-def _say_how_to_sign(reason: str | None) -> None:
-    if reason == "bad_signature":
-        out.say(HOW_TO_SIGN)
+def _no_verdict(label: str, why: str) -> Failure:
+    return Failure(
+        f"No verdict{why}: {label} may still be accepted or rejected.",
+        Exit.UNKNOWN,
+        f"Look again with: iwdc-distributed proposals {label}",
+    )
 
 
-def verdict_text(proposal: dict[str, Any], screen: Screen) -> str:
+def _say_what_next(*reasons: str | None) -> None:
+    for reason in reasons:
+        word = (reason or "").partition(":")[0]  # `conflicting_vote: snapshot:1.2.0`
+        if word in AFTER_REJECTION:
+            out.say(AFTER_REJECTION[word])
+
+
+def verdict_text(proposal: dict[str, Any], screen: Screen, *, existing: bool = False) -> str:
     """What became of a proposal, and every vote."""
     state = screen.word(proposal["state"])
     word = screen.paint(decisions.standing(proposal), state.tone)
     reason = f": {safe(proposal['reason'])}" if proposal.get("reason") else ""
-    head = f"{safe(decisions.subject(proposal))} {word}{reason}"
+    known = " (the same was proposed before)" if existing else ""
+    head = f"{safe(decisions.subject(proposal))} {word}{reason}{known}"
     return f"{head}\n{screen.note(proposal['id'], tone='dim')}\n\n{decisions.votes_table(proposal, screen)}"
 
 

@@ -1,5 +1,8 @@
 """The bytes of a proposal that are signed: one form, written down, the same for every signer and voter (P3).
 
+And the form of a signature: 64 bytes as base64 or base64url, padded or not, alone or behind the signer's name,
+`ops-2026:MEUC...`.
+
     iwdc-proposal-v1\\n
     cluster=<bytes>:<value>\\n
     kind=<bytes>:<value>\\n
@@ -12,9 +15,22 @@
 A change of the form changes the first line, so a signature of one form never passes for another.
 """
 
+import base64
+import binascii
+from typing import NamedTuple
+
 from node.protocol.shapes import ProposalKind
 
 HEADER = b"iwdc-proposal-v1\n"
+SIGNATURE_BYTES = 64
+SIGNATURE_FORM = f"{SIGNATURE_BYTES} bytes in base64, alone or as NAME:BASE64, as `keys sign` prints it"
+
+
+class Signature(NamedTuple):
+    """A signature as it was read. `name`: whose it says it is."""
+
+    name: str | None
+    raw: bytes
 
 
 def signed_bytes(
@@ -28,6 +44,22 @@ def signed_bytes(
     if content is not None:
         fields.append(("content", content))
     return HEADER + b"".join(_line(name, value) for name, value in fields)
+
+
+def read_signature(text: str) -> Signature | None:
+    """The signature that a text is; None where its form is none."""
+    name, colon, encoded = text.rpartition(":")
+    raw = from_base64(encoded)
+    return None if raw is None or len(raw) != SIGNATURE_BYTES else Signature(name if colon else None, raw)
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of base64 or base64url, padded or not; None for anything else."""
+    standard = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _line(name: str, value: str) -> bytes:

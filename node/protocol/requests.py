@@ -132,7 +132,7 @@ class Refusal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     `detail` is for people. Of what they are likely to get wrong, `problem` says it for readers that word it themselves:
     `too_long` and `too_large` (the bound is `expected`), `not_printable`, `bad_version`, `not_after`, `not_before`
-    (`expected`), `no_hash`, `no_sha256`, `not_absolute`.
+    (`expected`), `no_hash`, `no_sha256`, `no_signature`, `not_absolute`.
     """
 
     reason: str

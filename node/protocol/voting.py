@@ -6,7 +6,7 @@ from typing import Final
 
 from node.protocol import quorum
 from node.protocol.ballot import ProposalState, bound_by
-from node.protocol.canonical import signed_bytes
+from node.protocol.canonical import SIGNATURE_FORM, read_signature, signed_bytes
 from node.protocol.contents import Contents
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_from_wall_ms, hlc_wall_ms
@@ -68,6 +68,10 @@ class Voting:
             return _too_long("hash", limits.max_hash_chars)
         if ask.signature is not None and len(ask.signature) > limits.max_signature_chars:
             return _too_long("signature", limits.max_signature_chars)
+        # Where none is asked for it means nothing, and v1.6 clients send what they like.
+        if self._ctx.settings.require_signatures and ask.signature is not None and not read_signature(ask.signature):
+            detail = f"expected {SIGNATURE_FORM}"
+            return Refusal("bad_request", detail, field="signature", problem="no_signature")
         if ask.idempotency_key is not None and len(ask.idempotency_key) > limits.max_name_chars:
             return _too_long("idempotencyKey", limits.max_name_chars)
         return None

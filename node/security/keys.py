@@ -1,14 +1,12 @@
 """Ed25519 keys: who may put a version to the vote (seed 5.1 rule 4, 5.3; P3).
 
 A public key is one line of base64, 32 bytes. A private key is a PKCS #8 PEM file that only its owner may read.
-A signature is 64 bytes as base64 or base64url, with or without padding, alone or behind the signer's name:
-`ops-2026:MEUC...`. The name picks that signer's keys; without one any configured key may match. The signer need not be
+A name before a signature picks that signer's keys; without one any configured key may match. The signer need not be
 the proposer: an operator signs once and any node may propose it. A key that is not configured is foreign and never
-passes. What is signed is `node.protocol.canonical.signed_bytes`.
+passes. What is signed, and the form of a signature, is in `node.protocol.canonical`.
 """
 
 import base64
-import binascii
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node import documents
+from node.protocol.canonical import from_base64, read_signature
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PUBLIC_KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 
 
 class KeyProblem(Exception):
@@ -108,7 +106,7 @@ def exposure(path: Path) -> str | None:
 
 def parse_public(text: str, where: str = "public key") -> bytes:
     """The 32 bytes of a public key's base64. Raises KeyProblem naming `where`. Does not load `cryptography`."""
-    raw = _decode(text.strip())
+    raw = from_base64(text.strip())
     if raw is None or len(raw) != PUBLIC_KEY_BYTES:
         found = "no base64" if raw is None else f"{len(raw)} bytes"
         raise KeyProblem(where, found, f"base64 of the {PUBLIC_KEY_BYTES} bytes of an Ed25519 public key")
@@ -135,16 +133,15 @@ class Verifier:
 
     def signer(self, instance: str, message: bytes, signature: str) -> str | None:
         """Whose key made the signature, or None: malformed, wrong or foreign."""
-        name, colon, text = signature.rpartition(":")
-        raw = _decode(text)
-        if raw is None or len(raw) != SIGNATURE_BYTES:
+        read = read_signature(signature)
+        if read is None:
             return None
-        if colon:
-            candidates: Iterable[str] = (name,)
+        if read.name is not None:
+            candidates: Iterable[str] = (read.name,)
         else:
             candidates = sorted(self._keys, key=lambda known: (known != instance, known))
         for candidate in candidates:
-            if any(self._made_by(key, message, raw) for key in self._keys.get(candidate, ())):
+            if any(self._made_by(key, message, read.raw) for key in self._keys.get(candidate, ())):
                 return candidate
         return None
 
@@ -160,12 +157,3 @@ class Verifier:
         except InvalidSignature:
             return False
         return True
-
-
-def _decode(text: str) -> bytes | None:
-    """The bytes of base64 or base64url, padded or not; None for anything else."""
-    standard = text.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None

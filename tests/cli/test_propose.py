@@ -1,5 +1,6 @@
 """Proposing: verdicts, votes, refusals, and the outcome nobody knows."""
 
+import base64
 import json
 import os
 import signal
@@ -11,11 +12,14 @@ import pytest
 
 from iwdc_console.cli import main, propose
 from iwdc_console.cli.exits import Exit
+from iwdc_console.cli.failures import AFTER_REJECTION
+from iwdc_console.tui.model.codes import VOTES as REASONS
 from tests.cli import samples
 from tests.cli.fake import Asked, FakeNode, Hang, Refuse, running
 
 LINE = ["propose-snapshot", "--version=1.2.0", "--hash=abc123"]
 DIFF = ["propose-diff", "--from=1.1.0", "--to=1.2.0", "--hash=def456"]
+SIGNATURE = "ops:" + base64.b64encode(bytes(64)).decode()
 PROPOSED = {"proposalId": "snapshot-1.2.0-1700000000000", "quorum": samples.QUORUM, "key": "k-1", "state": "pending"}
 
 
@@ -51,8 +55,21 @@ def test_json_is_the_proposal(node: FakeNode, capsys: pytest.CaptureFixture[str]
 
 def test_rejected_is_6(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(DIFF) == Exit.REJECTED
-    assert capsys.readouterr().out.startswith("diff 1.1.0 -> 1.2.0 rejected: stale_version\n")
+    out, err = capsys.readouterr()
+    assert out.startswith("diff 1.1.0 -> 1.2.0 rejected: stale_version\n")
+    assert "propose a greater one" in err
     assert node.asked[0].body == {"from": "1.1.0", "to": "1.2.0", "hash": "def456"}
+
+
+def test_every_reason_to_vote_no_says_what_to_do_next() -> None:
+    reasons = set(REASONS) - {"config_mismatch"}  # told by status
+    assert set(AFTER_REJECTION) == reasons
+
+
+def test_what_was_there_before_is_told(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    node.routes["POST distributed/propose-snapshot"] = PROPOSED | {"existing": True}
+    assert main.run(LINE) == Exit.DONE
+    assert capsys.readouterr().out.startswith("snapshot 1.2.0 accepted (the same was proposed before)\n")
 
 
 def test_accepted_and_lost_is_6(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,3 +194,21 @@ def test_sign(node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert Verifier({"ops": [key.public]})("ops", message, signature)
     assert main.run([*LINE, "--sign", str(tmp_path / "none.pem")]) == Exit.USAGE
     assert "none.pem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["", "def456", "ops:", "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="])
+@pytest.mark.parametrize("line", [LINE, DIFF])
+def test_what_cannot_be_a_signature_is_never_sent(
+    node: FakeNode, capsys: pytest.CaptureFixture[str], line: list[str], given: str
+) -> None:
+    """An empty variable or a public key would pass unseen wherever none is required."""
+    assert main.run([*line, f"--signature={given}"]) == Exit.USAGE
+    assert "--signature: expected 64 bytes in base64" in capsys.readouterr().err
+    assert node.asked == []
+
+
+def test_a_signature_is_sent_as_it_was_given(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([*LINE, f"--signature={SIGNATURE}"]) == Exit.DONE
+    assert node.asked[0].body["signature"] == SIGNATURE
+    assert main.run([*LINE, f"--signature={SIGNATURE}", "--sign", "ops.pem"]) == Exit.USAGE
+    assert "give one of them" in capsys.readouterr().err

@@ -90,6 +90,7 @@ def test_verify_against_the_configured_keys(keyfile: Path, public: str, tmp_path
     _run("generate", other)
     foreign = _run("sign", other, *proposal).stdout.strip()
     assert "known key" in _failure(_run("verify", "--signature", foreign, *proposal)).message
+    assert "expected 64 bytes" in _failure(_run("verify", "--signature", public, *proposal)).message
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ REFUSED = (
 )  # fmt: skip
 """Reasons that have words of their own."""
 WRONG = (
-    "bad_version", "no_hash", "no_sha256", "not_absolute", "not_after", "not_before", "not_printable", "too_large",
-    "too_long",
+    "bad_version", "no_hash", "no_sha256", "no_signature", "not_absolute", "not_after", "not_before", "not_printable",
+    "too_large", "too_long",
 )  # fmt: skip
 """What can be wrong with a request's field."""
-FIELDS = ("from", "hash", "owner", "path", "resource", "to", "ttl", "version", "wait")
+FIELDS = ("from", "hash", "owner", "path", "resource", "signature", "to", "ttl", "version", "wait")
 UNHEARD = ("forgotten", "no_answer", "stopping", "timeout")
 """Why it is not known what became of an order."""
 
