@@ -118,7 +118,7 @@ def _explain(error: Exception) -> int:
         import typer
 
         if isinstance(error, typer.Abort):
-            say("Aborted.")
+            say("Aborted, nothing was changed. Where nobody can answer, say --yes.")
             return Exit.FAILED
         show = getattr(error, "show", None)
         if isinstance(error, typer.TyperException) and show is not None:

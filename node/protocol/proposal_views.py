@@ -18,6 +18,7 @@ WHY = {
     "resolution": "a person decided",
     "strategy": "the configured strategy decides",
 }
+OPEN = "none wins until a person decides"
 
 
 class ProposalViews:
@@ -48,7 +49,7 @@ class ProposalViews:
                 candidates=tuple(self.show(s) for key in conflict.keys if (s := self._fold.get(key)) is not None),
                 winner=conflict.winner,
                 strategy=self._ctx.settings.strategy,
-                why=WHY[conflict.by],
+                why=OPEN if conflict.open else WHY[conflict.by],
                 open=conflict.open,
             )
             for conflict in self._fold.conflicts()

@@ -104,9 +104,9 @@ def test_a_split_is_two_findings_what_each_side_finds_of_the_other() -> None:
     apart = seen(view("instance-A", NAMES[1:]), *(view(name, NAMES[:1]) for name in NAMES[1:]))
     said = [finding for finding in complaints(apart) if finding.about == "network"]
     assert [finding.text for finding in said] == [
-        "seen from instance-A, instance-B, instance-C are silent for the heartbeat time-out, although all answer here"
-        " (no_answer)",
-        "seen from instance-B, instance-C, instance-A is silent for the heartbeat time-out, although all answer here"
+        "instance-B, instance-C are silent for the heartbeat time-out, as seen from instance-A, although all answer"
+        " here (no_answer)",
+        "instance-A is silent for the heartbeat time-out, as seen from instance-B, instance-C, although all answer here"
         " (no_answer)",
     ]
     assert "between the hosts of instance-A and those of instance-B, instance-C" in said[0].do

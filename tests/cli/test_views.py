@@ -144,6 +144,7 @@ def test_pictures(view: Table, data: Any, picture: str) -> None:
     [
         ({}, "◐"),
         ({"instances": [samples.instance("instance-A")]}, "●"),
+        ({"instances": [samples.instance("instance-A")], "openConflicts": 1}, "◐"),
         ({"leader": samples.LEADER | {"id": None}}, "○"),
         ({"quorum": samples.QUORUM | {"sufficient": False}}, "○"),
     ],

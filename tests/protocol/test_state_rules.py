@@ -1,5 +1,6 @@
 """The rules of proposals, settlement and compaction, one by one (P1-P6, S1, S2, C1)."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,12 @@ import msgspec
 import pytest
 
 from node.protocol import checkpoint
+from node.protocol.context import Context
 from node.protocol.decisions import Conflict, Stall
-from node.protocol.events import ROUND_OPENED, VOTES, Event
+from node.protocol.events import ROUND_OPENED, VOTES, Event, HybridClock
 from node.protocol.proposal import to_payload
-from node.protocol.settings import Limits, Strategy
+from node.protocol.proposal_views import ProposalViews
+from node.protocol.settings import Limits, Member, Settings, Strategy
 from node.protocol.state import Fold
 from tests.protocol.catalogue import VOTERS, Writer, folded
 
@@ -32,6 +35,13 @@ def reason(fold: Fold, event: Event) -> str | None:
     state = fold.get(event.id)
     assert state is not None
     return state.reason
+
+
+def why(fold: Fold) -> str:
+    """What the API says of the one conflict there is."""
+    ctx = Context(Settings("A", "c", (Member("A", "http://a/api/v1"),)), random.Random(1))
+    [seen] = ProposalViews(ctx, HybridClock(60_000), fold, ()).conflicts()
+    return seen.why
 
 
 def accepted(writer: Writer, *proposals: Event) -> None:
@@ -409,7 +419,9 @@ def test_s1_reject_inconsistent_stays_open_until_a_person_decides() -> None:
     assert fold.highest_accepted == "1.0.0"
     assert fold.settled(one.id) is fold.settled(two.id) is None
     assert fold.conflicts() == [Conflict("version:1.0.0", (one.id, two.id), None, True, "strategy")]
+    assert why(fold) == "none wins until a person decides"
     fold.apply(writer.resolve("B", "version:1.0.0", one.id))
+    assert why(fold) == "a person decided"
     assert fold.current == ("1.0.0", "x")
     assert (fold.settled(one.id), fold.settled(two.id), fold.settled(base.id)) == (True, False, True)
     assert fold.conflicts() == [Conflict("version:1.0.0", (one.id, two.id), one.id, False, "resolution")]

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from iwdc_console.tui.model.exposition import BadText
-from iwdc_console.tui.model.meters import Meter, Meters, quantile, read
+from iwdc_console.tui.model.meters import Bucket, Meter, Meters, quantile, read
+from iwdc_console.tui.model.metrics import rows
 from iwdc_console.tui.model.observation import Part
 
 TEXT = """# HELP distributed_votes_total Votes given.
@@ -68,8 +69,8 @@ def test_histograms_are_summed_up() -> None:
     meters.add(scrape(1.0))
     found = meter(meters, "latency_seconds")
     assert (found.value, found.mean) == (100, 0.25)
-    assert found.p50 == pytest.approx(0.1)
-    assert found.p95 == 1, "beyond the last finite bound only the bound is known"
+    assert found.p50 == Bucket(0, 0.1)
+    assert found.p95 == Bucket(1, math.inf), "beyond the last finite bound only the bound is known"
 
 
 def test_labels_are_unescaped_and_rings_are_bounded() -> None:
@@ -96,12 +97,29 @@ def test_what_is_no_metrics_text_is_refused_and_the_known_stays(text: str) -> No
     assert meter(meters, "distributed_votes_total", type="accept").value == 10
 
 
-def test_quantiles() -> None:
+def test_a_quantile_is_the_bucket_it_lies_in() -> None:
     assert quantile(0.5, ()) is None
     assert quantile(0.5, ((1.0, 0.0), (math.inf, 0.0))) is None
-    assert quantile(0.5, ((-100.0, 0.0), (0.0, 10.0), (math.inf, 10.0))) == -50
-    assert quantile(1.0, ((1.0, 2.0), (2.0, 4.0))) == 2
-    assert quantile(0.9, ((math.inf, 3.0),)) == 0
+    assert quantile(0.5, ((-100.0, 0.0), (0.0, 10.0), (math.inf, 10.0))) == (-100, 0)
+    assert quantile(0.5, ((-100.0, 9.0), (0.0, 10.0), (math.inf, 10.0))) == (-math.inf, -100)
+    assert quantile(1.0, ((1.0, 2.0), (2.0, 4.0))) == (1, 2)
+    assert quantile(0.9, ((math.inf, 3.0),)) == (0, math.inf)
     assert [reading.kind for reading in read(TEXT.format(accepts=1, locks=1))] == [
         "gauge", "counter", "counter", "histogram",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket", "said"),
+    [
+        ("distributed_replication_latency_seconds", Bucket(0.01, 0.05), "≤ 0.05 s"),
+        ("distributed_replication_latency_seconds", Bucket(10, math.inf), "> 10 s"),
+        ("distributed_clock_drift_total", Bucket(-100, 0), "-100…0"),
+        ("distributed_clock_drift_total", Bucket(0, 100), "≤ 100"),
+        ("distributed_clock_drift_total", Bucket(-math.inf, -1000), "≤ -1,000"),
+        ("distributed_clock_drift_total", None, "–"),
+    ],
+)
+def test_of_a_quantile_no_more_is_said_than_is_known(name: str, bucket: Bucket | None, said: str) -> None:
+    [row] = rows([Meter(name, (), "histogram", "", 3, None, None, bucket, bucket, ())])
+    assert [cell.text for cell in row.cells[4:6]] == [said, said]

@@ -172,7 +172,8 @@ def _whole(data: dict[str, Any]) -> str:
     """The cluster's own status: what the shape before the verdict says."""
     if not data["quorum"]["sufficient"] or data["leader"]["id"] is None:
         return "unreachable"
-    return "healthy" if all(item["status"] == "healthy" for item in data["instances"]) else "degraded"
+    well = all(item["status"] == "healthy" for item in data["instances"]) and not data["openConflicts"]
+    return "healthy" if well else "degraded"
 
 
 _STATUS = ("id", "cluster", "status", "verdict", "uptimeMs", "rule", "strategy", "currentVersion", "currentHash")

@@ -31,6 +31,7 @@ WHY = {
     "settled for good at the compaction floor": "floor",
     "a person decided": "resolution",
     "the configured strategy decides": "strategy",
+    "none wins until a person decides": "strategy",
 }
 """What a node says of who decided."""
 

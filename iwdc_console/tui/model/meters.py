@@ -28,6 +28,13 @@ class Reading(NamedTuple):
     buckets: tuple[tuple[float, float], ...] = ()
 
 
+class Bucket(NamedTuple):
+    """Where a quantile of a histogram lies: above `low`, at or below `high`. More is not known."""
+
+    low: float
+    high: float
+
+
 class Meter(NamedTuple):
     """One series over time. `recent` is what a sparkline shows: rates of a counter, values of a gauge, oldest first."""
 
@@ -38,8 +45,8 @@ class Meter(NamedTuple):
     value: float
     rate_per_s: float | None
     mean: float | None
-    p50: float | None
-    p95: float | None
+    p50: Bucket | None
+    p95: Bucket | None
     recent: tuple[float, ...]
 
     @property
@@ -87,23 +94,21 @@ def _bound(labels: Labels) -> tuple[Labels, float]:
         raise BadText("the metrics are not in Prometheus' text format: a bucket without its bound") from None
 
 
-def quantile(share: float, buckets: Sequence[tuple[float, float]]) -> float | None:
-    """The value below which `share` of the observations lie, evenly spread within their bucket; None without any.
+def quantile(share: float, buckets: Sequence[tuple[float, float]]) -> Bucket | None:
+    """The bucket that the value lies in below which `share` of the observations are; None without any.
 
-    As PromQL's `histogram_quantile`: beyond the last finite bound nothing is known but the bound.
+    Not spread evenly within it as PromQL does: a clock that is right to the millisecond would be told as 50 ms off, by
+    a bucket of -100 to 0. What is measured where the bounds begin at 0 or above cannot be negative.
     """
     count = buckets[-1][1] if buckets else 0.0
     if count <= 0:
         return None
-    rank = share * count
-    below_bound, below = (min(0.0, buckets[0][0]) if math.isfinite(buckets[0][0]) else 0.0), 0.0
+    low = -math.inf if buckets[0][0] < 0 else 0.0
     for bound, reached in buckets:
-        if reached >= rank and reached > below:
-            if math.isinf(bound):
-                return below_bound
-            return below_bound + (bound - below_bound) * (rank - below) / (reached - below)
-        below_bound, below = bound, reached
-    return below_bound
+        if reached >= share * count:
+            return Bucket(low, bound)
+        low = bound
+    return Bucket(low, math.inf)
 
 
 class Meters:

@@ -7,7 +7,7 @@ from functools import partial
 from iwdc_console.locale import language, number, text
 from iwdc_console.tui.model import codes
 from iwdc_console.tui.model.bars import sparkline
-from iwdc_console.tui.model.meters import Meter
+from iwdc_console.tui.model.meters import Bucket, Meter
 from iwdc_console.tui.model.once import once
 from iwdc_console.tui.model.quantity import NONE
 from iwdc_console.tui.model.table import Cell, Cells, Column, Row
@@ -53,19 +53,29 @@ def _cells(meter: Meter) -> Cells:
         Cell(labels, "text-muted"),
         Cell(brief(meter.value), "", meter.value, meter.value),
         Cell(NONE if pace is None else rate(pace), "text-muted", pace, pace),
-        Cell(_seconds(meter, meter.p50), "", meter.p50, meter.p50),
-        Cell(_seconds(meter, meter.p95), "", meter.p95, meter.p95),
+        _quantile(meter, meter.p50),
+        _quantile(meter, meter.p95),
         Cell(trend, "action-primary"),
     )
 
 
-def _seconds(meter: Meter, value: float | None) -> str:
-    """A quantile in the unit of its metric's name."""
-    if value is None:
-        return "" if meter.kind != "histogram" else NONE
-    if meter.name.endswith("_seconds"):
-        return text("unit.s", value=brief(value))
-    return brief(value)
+def _quantile(meter: Meter, found: Bucket | None) -> Cell:
+    """What is known of a quantile, in the unit of its metric's name: `≤ 0.05 s`, `> 10 s`, `-100…0`."""
+    if found is None:
+        return Cell("" if meter.kind != "histogram" else NONE)
+    low, high = found
+    if math.isinf(high):
+        said = f"> {_bound(low)}"
+    elif low < 0 and math.isfinite(low):
+        said = f"{_bound(low)}…{_bound(high)}"
+    else:
+        said = f"≤ {_bound(high)}"
+    return Cell(text("unit.s", value=said) if meter.name.endswith("_seconds") else said, "", high, high)
+
+
+def _bound(value: float) -> str:
+    """A bucket's bound as it was written: 0.05, not 0.050."""
+    return next(number(value, digits) for digits in (0, 1, 2, 3) if digits == 3 or round(value, digits) == value)
 
 
 def brief(value: float) -> str:
