@@ -129,15 +129,18 @@ class Node:
         log.info("started", listen=self.url, data_dir=str(config.data_dir), cluster=config.settings.cluster)
 
     async def stop(self) -> None:
-        """Answer what is under way, commit it, leave the cluster and close everything. Safe to call twice.
+        """Hand leadership over, answer what is under way, commit it, fall silent, then close. Safe to call twice.
 
         The last line in the event log is `stopped`, an error with its reason when nobody asked for it.
         """
         if self._engine is None or self._api is None or self._log is None or self._content is None:
             return
         fault = self._engine.stopped.result() if self._engine.stopped.done() else None
+        await self._engine.leave()
         await self._api.stop()
         await self._content.stop()
+        await self._engine.fall_silent()
+        self._api.hang_up()
         await self._engine.stop()
         if self._exporter is not None:
             await asyncio.to_thread(self._exporter.close)

@@ -47,7 +47,7 @@ class HttpServer:
     async def stop(self) -> None:
         """Accept nothing more, let running requests end within `stop_grace_s`, then cut off what is left.
 
-        Links of other members stay until then: the verdicts that clients wait for come over them.
+        Links of other members stay until `hang_up`: the verdicts that clients wait for come over them.
         """
         self.stopping = True
         if self._listener is not None:
@@ -64,9 +64,12 @@ class HttpServer:
                 await self._all_closed(self.limits.linger_s)
         for connection in self._clients():
             connection.transport.abort()
+        self.senders.shutdown(wait=False)
+
+    def hang_up(self) -> None:
+        """Close what is left: the links of other members."""
         for connection in list(self.connections):
             connection.transport.close()
-        self.senders.shutdown(wait=False)
 
     async def _all_closed(self, timeout_s: float) -> None:
         if self._clients():

@@ -56,5 +56,9 @@ class ApiServer:
         self.port = await self._http.start(self.host, self.port)
 
     async def stop(self) -> None:
-        """Accept nothing more, let running requests end for a bounded time, then cut off what is left."""
+        """Accept nothing more, let running requests end for a bounded time, then cut off what is left but members."""
         await self._http.stop()
+
+    def hang_up(self) -> None:
+        """Close the members' links, too: they find the port closed and know that this node is gone (H2)."""
+        self._http.hang_up()

@@ -88,8 +88,7 @@ class Control:
         self._rounds = dict.fromkeys(self._members.voters, 0)
         self._sent = {}
         self._round = 0
-        for name in self._followers:
-            self._send_state(name)
+        self._send_state(*self._followers)
         self._committing.append((self.index, stamped))
 
     def resign(self) -> None:
@@ -192,12 +191,20 @@ class Control:
         """Whether `name` holds everything this leader wrote (E6)."""
         return self._match.get(name, 0) >= self.index
 
+    def urge(self, name: str) -> None:
+        """Have `name` say now up to where it holds the log; what is on its way to it in no hurry goes along."""
+        next_ = self.index + 1 - len(self._fresh)
+        self._ctx.send(name, ControlAppend(self.term, next_, (), self.commit, self._round))
+
     def _resend_s(self) -> float:
         return min(self._ctx.settings.timing.heartbeat_interval, 1.0)
 
-    def _send_state(self, name: str) -> None:
-        self._sent[name] = (self.index, self._ctx.mono)
-        self._ctx.send(name, ControlReset(self.term, self.index, copy_state(self.state), self.commit))
+    def _send_state(self, *names: str) -> None:
+        # It may be large, and clients wait: copied and encoded once for all.
+        reset = ControlReset(self.term, self.index, copy_state(self.state), self.commit)
+        for name in names:
+            self._sent[name] = (self.index, self._ctx.mono)
+            self._ctx.send(name, reset)
 
     def _advance(self, by: str | None = None) -> None:
         """Move `commit` to what a strict majority holds, and tell those who waited. `by` is who holds more now."""
@@ -230,8 +237,7 @@ class Control:
         while self._untold and not (self._untold[0] in peers and peers[self._untold[0]].alive):
             self._untold.popleft()
         if self._untold:
-            next_ = self.index + 1 - len(self._fresh)
-            self._ctx.send(self._untold[0], ControlAppend(self.term, next_, (), self.commit, self._round))
+            self.urge(self._untold[0])
 
     # The follower
 

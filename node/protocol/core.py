@@ -31,6 +31,7 @@ from node.protocol.requests import (
     Elect,
     GoOnWithout,
     Ingest,
+    Leave,
     Propose,
     Publish,
     ReleaseLock,
@@ -239,6 +240,7 @@ _ANY_TIME: dict[type[Request], _Handler] = {
     ReleaseLock: lambda parts, call, ask: parts.locks.release(call, ask),
     StepDown: lambda parts, call, ask: parts.ctx.reply(call, orders.step_down(parts, ask.to)),
     Elect: lambda parts, call, ask: parts.ctx.reply(call, orders.elect(parts)),
+    Leave: lambda parts, call, ask: parts.departure.begin(call),
     GoOnWithout: lambda parts, call, ask: parts.ctx.reply(call, orders.go_on_without(parts, ask.members)),
 }
 """What a client asks of the cluster's leader, or of a node that may not vote."""

@@ -130,6 +130,7 @@ def _control_ack(parts: Parts, peer: Peer, message: ControlAck, envelope: Envelo
         parts.election.see_term(message.term)
     else:
         parts.control.on_ack(peer, message)
+        parts.election.handover.acked(peer.member.id)
 
 
 def _vote_request(parts: Parts, peer: Peer, message: VoteRequest, envelope: Envelope) -> None:

@@ -313,7 +313,8 @@ class Election:
         return min(self._answer_timeout_s * (1 + self._late), longest_s)
 
     def _may_campaign(self) -> bool:
-        return self._members.can_vote and self._ctx.settings.id in self._members.voters
+        members = self._members
+        return members.can_vote and not members.leaving and self._ctx.settings.id in members.voters
 
     def _schedule(self, delay_s: float) -> None:
         """Campaign after `delay_s` plus our rank's delay, with jitter (E3)."""

@@ -5,10 +5,12 @@ election interval. It brings the candidate's control log level and sends it a pe
 nothing it goes on itself.
 """
 
+from collections.abc import Container
+
 from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.control import Control
-from node.protocol.membership import Membership
+from node.protocol.membership import LEAVING, Membership
 from node.protocol.messages import Permit
 from node.protocol.peer import HEALTHY
 from node.protocol.ranking import outranks, ranking
@@ -49,6 +51,14 @@ class Handover:
         best = ranking(uptimes, tolerance)[0]
         return best if best != own and self._well_regarded(best) else None
 
+    def heir(self, but: Container[str] = ()) -> str | None:
+        """The next by rank that can lead, a healthy one first and none of `but`: for a leader that is to go."""
+        members, own = self._members, self._ctx.settings.id
+        able = {name for name in members.deciding() - {own} if LEAVING not in members.peers[name].reasons}
+        order = ranking(members.uptimes(), self._ctx.settings.timing.uptime_tolerance)
+        heirs = [name for name in order if name in able and name not in but]
+        return next((name for name in heirs if members.sees.get(name) == HEALTHY), heirs[0] if heirs else None)
+
     def begin(self, name: str, term: int) -> None:
         """Hand over to `name`: when its control log is level, it is permitted to campaign."""
         ctx = self._ctx
@@ -56,7 +66,13 @@ class Handover:
         self._until = ctx.mono + ctx.settings.timing.heartbeat_timeout
         self._permit_sent = False
         ctx.observe("LEADER_HANDOVER", to=name, term=term)
+        self._control.urge(name)
         ctx.wake(ctx.mono)
+
+    def acked(self, name: str) -> None:
+        """`name` holds more of the log: see at once whether it is level."""
+        if name == self.to and not self._permit_sent:
+            self._ctx.wake(self._ctx.mono)
 
     def goes_on(self, term: int) -> bool:
         """Do what is due of the one under way; False when it came to nothing."""

@@ -19,6 +19,8 @@ from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE, Peer, Told, finge
 from node.protocol.shapes import Entry, QuorumView
 
 CANNOT_VOTE = "cannot_vote"
+LEAVING = "leaving"
+"""A node's own word that it is about to stop: it campaigns no more."""
 SILENCING = (CANNOT_VOTE, "recovering", "listening")
 """Own faults with which a node may not vote, promise or ack (H2, D1)."""
 BEATS_REMEMBERED = 8
@@ -151,6 +153,11 @@ class Membership:
         for peer in self.peers.values():
             peer.since = ctx.mono
         self._next_beat = ctx.mono
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this node is about to stop."""
+        return LEAVING in self.faults
 
     def set_fault(self, name: str, present: bool) -> None:
         """Raise or clear one of this node's own reasons (`cannot_vote`, `slow_disk`, `loop_lag`, `drift`, ...)."""

@@ -1,6 +1,5 @@
 """What an operator may order of a node: hand over, look for a better leader, recover without a lost member."""
 
-from node.protocol import views
 from node.protocol.alarms import in_words
 from node.protocol.parts import Parts
 from node.protocol.requests import Accepted, Refusal
@@ -17,8 +16,7 @@ def step_down(parts: Parts, to: str | None) -> Accepted | Refusal:
     if to is not None and to not in able:
         could = ", ".join(able) or "none"
         return Refusal("no_candidate", f"{to} is not a voter that is alive here; could be: {could}")
-    if to is None:
-        to = next((name for name in views.ranked(parts) if name in able), None)
+    to = to or election.handover.heir()
     if to is None:
         return Refusal("no_candidate", "no other voter is alive here")
     election.hand_over(to)

@@ -6,6 +6,7 @@ from node.protocol.compaction import Compaction
 from node.protocol.contents import Contents
 from node.protocol.context import Context, Rng
 from node.protocol.control import Control
+from node.protocol.departure import Departure
 from node.protocol.effects import Now
 from node.protocol.election import Election
 from node.protocol.events import LEADER_CHANGED, LEADER_ELECTED, HybridClock, VersionVector
@@ -64,6 +65,7 @@ class Parts:
         self.locks = LockCalls(ctx, self.election, self.lock_service)
         self.timesync = TimeSync(ctx, self.members, self.election)
         self.recovery = Recovery(ctx, self.members, self.election, self.control, self.replication)
+        self.departure = Departure(ctx, self.members, self.election)
         self.reconfiguration = Reconfiguration(ctx, self.members)
         self.compaction = Compaction(ctx, self.members, self.election, self.control, self.replication, self.fold)
         self._wire()
@@ -183,6 +185,7 @@ class Parts:
     def _on_leader(self) -> None:
         self.locks.leader_changed()
         self.timesync.leader_changed()
+        self.departure.look()
 
     def _quote(self, peer: Peer, journal: str) -> Mark | None:
         """The most this node knows to have been on the peer's disk. What it holds of its log outlives restarts here."""

@@ -88,6 +88,13 @@ class Elect(msgspec.Struct, frozen=True):
     """Look at once for a leader that outranks the present one, instead of at the next election interval (E6)."""
 
 
+class Leave(msgspec.Struct, frozen=True):
+    """The node itself: it is about to stop. It campaigns no more and, if it leads, hands over to the next by rank (E6).
+
+    Answered once another leads, or at once where nobody can.
+    """
+
+
 class ResolveConflict(msgspec.Struct, frozen=True):
     """Settle a conflict: `key` is the event id of the proposal that shall win (S1)."""
 
@@ -117,6 +124,7 @@ Request = (
     | ReleaseLock
     | StepDown
     | Elect
+    | Leave
     | ResolveConflict
     | Ingest
     | GoOnWithout
@@ -201,7 +209,7 @@ class LockReleased(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Accepted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An order was taken (step-down, elect, resolve, ingest).
+    """An order was taken (step-down, elect, leave, resolve, ingest).
 
     Whether leadership is handed over, `code` says for readers to word: `hands_over` to `instance`, or that one `stays`.
     """

@@ -45,7 +45,7 @@ from node.protocol.effects import (
 )
 from node.protocol.events import Event, VersionVector
 from node.protocol.messages import Envelope, Message, Push
-from node.protocol.requests import Answer, Maybe, Refusal, Request
+from node.protocol.requests import Answer, Leave, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.answering import Deliveries
 from node.runtime.arrivals import Arrivals
@@ -66,7 +66,7 @@ MIN_LAG_S = 0.05
 MAX_UNWRITTEN_RECORDS = 100_000
 """Records that wait for the disk before deliveries are left unread; as lost messages they are repaired later."""
 LEAVE_S = 0.5
-"""How long a node that stops waits for the answers to its last deliveries."""
+"""How long a node that stops waits for another leader, and then for the answers to its last deliveries."""
 SHIP_BYTES = 1024 * 1024
 """Events read from the journal for one `Push`, about."""
 
@@ -142,11 +142,16 @@ class Engine:
                 self._spawn(LegacyMember(self, peer).run())
         self.step(Tick())
 
-    async def stop(self) -> None:
-        """Commit what is gathered, deliver and answer who waits, close links and journal. Safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
+    async def leave(self) -> None:
+        """Prepare to stop: hand leadership over, while clients and members are still served."""
+        await self.call(Leave(), LEAVE_S)
+
+    async def fall_silent(self) -> None:
+        """Commit what is gathered, deliver it, answer who waits, and say nothing more, in answers neither.
+
+        Only then may the port be closed and the members be hung up on: whoever finds it closed and hears from the node
+        once more takes it for alive again, until its silence tells (H2).
+        """
         if self._running:
             await self._disk.flush()
             # It may never come back, as a build that was a member while it ran.
@@ -156,6 +161,13 @@ class Engine:
         self._end("the node was stopped")
         await asyncio.gather(*(link.close() for link in self._links.values()))
         self._links.clear()
+
+    async def stop(self) -> None:
+        """Fall silent, then close the journal. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        await self.fall_silent()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -240,6 +252,9 @@ class Engine:
     def link_changed(self, peer: str, refused: bool) -> None:
         """Take in evidence about a peer (H2)."""
         self.log.info("link_refused" if refused else "link_open", peer=peer)
+        if refused and peer in self._arrivals:
+            # What still waits for an earlier envelope was said before, and must not look as if it came after.
+            self._arrivals[peer].close()
         self.step(LinkState(peer, refused))
 
     def exchanged(self, peer: str, outcome: str, dropped: int = 0) -> None:

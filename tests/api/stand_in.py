@@ -17,6 +17,7 @@ from node.protocol.requests import (
     Elect,
     GoOnWithout,
     Ingest,
+    Leave,
     LockGranted,
     LockReleased,
     Prediction,
@@ -221,7 +222,7 @@ def usual(request: Request) -> Answer:
             return LockGranted(LOCK)
         case ReleaseLock():
             return LockReleased(request.resource, request.token, False)
-        case StepDown() | Elect() | ResolveConflict() | Ingest() | GoOnWithout():
+        case StepDown() | Elect() | Leave() | ResolveConflict() | Ingest() | GoOnWithout():
             return Accepted("done")
 
 

@@ -428,6 +428,24 @@ def test_stopping_answers_what_runs_and_closes_what_is_idle() -> None:
     run(body)
 
 
+def test_stopping_leaves_members_their_links_until_it_hangs_up() -> None:
+    async def body() -> None:
+        async with served() as world:
+            member = await world.client()
+            await member.ask(
+                "POST", "/api/v1/distributed/peer", b"no envelope", content_type="application/x-iwdc-envelope"
+            )
+            await soon(world.server.stop())
+            again = await member.ask(
+                "POST", "/api/v1/distributed/peer", b"no envelope", content_type="application/x-iwdc-envelope"
+            )
+            assert again.status == 400
+            world.server.hang_up()
+            assert await member.closed()
+
+    run(body)
+
+
 async def _any_outcome(client: Client) -> None:
     """Read whatever comes until the server ends the connection or it is our turn to."""
     client.writer.write_eof()

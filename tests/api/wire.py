@@ -129,6 +129,7 @@ class Served:
         for client in self._clients:
             client.close()
         await self.server.stop()
+        self.server.hang_up()
 
 
 @asynccontextmanager

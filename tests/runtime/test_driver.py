@@ -26,7 +26,7 @@ from node.protocol.events import Event
 from node.protocol.records import Appended
 from node.protocol.requests import Accepted, Answer, Elect, Maybe, Propose, Publish, Refusal, Request
 from node.runtime import commits, driver
-from tests.runtime.scripted import MemoryJournal, ScriptedCore, delivered, engine, envelope, until
+from tests.runtime.scripted import MemoryJournal, ScriptedCore, delivered, engine, envelope, settings, until
 
 PUBLISH = Publish("T", {})
 PROPOSE = Propose("snapshot", "1.0.0", "h")
@@ -298,6 +298,21 @@ def test_a_stop_commits_and_answers_what_was_gathered() -> None:
         await until(lambda: node._disk.urgent > 0, "records")
         await node.stop()
         assert [await call for call in calls] == [Accepted("1"), Accepted("2"), Accepted("3")]
+        await node.stop()
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_for_an_earlier_envelope_is_heard_before_a_refusal_that_is_found_meanwhile() -> None:
+    async def scenario() -> None:
+        node, core = engine(lambda input: [], MemoryJournal(), settings("A", ("B", "http://127.0.0.1:1/api/v1")))
+        await node.start()
+        await until(lambda: core.kinds().count("LinkState") == 1, "refusal of a port where nobody listens")
+        core.inputs.clear()
+        for number in (1, 3):
+            await delivered(node, envelope("B", "A", number=number))
+        node.link_changed("B", refused=True)
+        assert core.kinds() == ["Received", "Received", "LinkState"]
         await node.stop()
 
     asyncio.run(scenario())

@@ -15,6 +15,7 @@ import pytest
 from node import Node
 from node.config import Config, Content, Observability
 from node.embedded import LockLost, OutcomeUnknown, Refused, StartFailed
+from node.protocol.effects import Input, LinkState, Received
 from node.protocol.settings import Member, Settings, Timing
 from node.runtime import lease
 from node.runtime.cursor import encode_cursor
@@ -199,6 +200,54 @@ def test_a_lost_leader_is_replaced_and_locks_and_state_live_on(tmp_path: Path) -
                 await until(lambda: len({node.status().state_digest for node in (back, *rest)}) == 1, "equal state")
             finally:
                 await back.stop()
+
+    run(tmp_path, scenario)
+
+
+def test_a_leader_that_is_stopped_hands_over_first(tmp_path: Path) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        leader = led_by(nodes)
+        gone = next(node for node in nodes if node.config.settings.id == leader)
+        rest = [node for node in nodes if node is not gone]
+        events = rest[0].subscribe()
+        waiting = asyncio.ensure_future(anext(events))
+        await gone.stop()
+        assert {node.status().leader.id for node in rest} not in ({leader}, {None})
+        event, _ = await waiting
+        while event.type != "LEADER_CHANGED":
+            event, _ = await anext(events)
+        assert (event.payload["from"], event.payload["reason"]) == (leader, "handed_over")
+        await events.aclose()
+
+    run(tmp_path, scenario)
+
+
+def test_a_node_says_nothing_more_once_its_port_is_closed_and_members_are_hung_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(nodes: list[Node]) -> None:
+        *rest, gone = nodes
+        name = gone.config.settings.id
+        heard: dict[Node, list[str]] = {node: [] for node in rest}
+
+        def listen(node: Node, step: Callable[[Input], None]) -> Callable[[Input], None]:
+            def stepped(input: Input) -> None:
+                if isinstance(input, Received) and input.envelope.sender == name:
+                    heard[node].append("delivery")
+                elif isinstance(input, LinkState) and input.peer == name and input.refused:
+                    heard[node].append("refused")
+                step(input)
+
+            return stepped
+
+        for node in rest:
+            monkeypatch.setattr(node.engine, "step", listen(node, node.engine.step))
+        last = [asyncio.ensure_future(gone.publish("NOTE", {})) for _ in range(100)]
+        await gone.stop()
+        await asyncio.gather(*last, return_exceptions=True)
+        await until(lambda: all("refused" in said for said in heard.values()), "refusal")
+        assert {said[-1] for said in heard.values()} == {"refused"}
+        assert all(node.status().quorum.healthy == 2 for node in rest)
 
     run(tmp_path, scenario)
 

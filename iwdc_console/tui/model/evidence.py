@@ -11,6 +11,7 @@ from iwdc_console.tui.model.quantity import age, offset
 REASONS = (
     "refused", "not_heard_yet", "no_answer", "missed_beats", "one_way", "cannot_vote", "recovering", "listening",
     "disk_full", "disk_fault", "slow_disk", "loop_lag", "drift", "catching_up", "config_mismatch", "unknown_journal",
+    "leaving",
 )  # fmt: skip
 """Reasons that have words of their own; any other is shown as the node says it."""
 _ENTRY = re.compile(r"here (?P<here>[^;]*), there (?P<there>[^;]*)")

@@ -8,6 +8,7 @@ from node.protocol.requests import (
     AcquireLock,
     Elect,
     GoOnWithout,
+    Leave,
     Propose,
     Publish,
     ReleaseLock,
@@ -130,6 +131,11 @@ def _force(stage: Stage, resource: str, **opts: Any) -> Ask:
 @calls.add("step down NODES [for OTHER]")
 def _step_down(stage: Stage, other: str | None, **opts: Any) -> Ask:
     return _ask(StepDown(other), opts)
+
+
+@calls.add("leave NODES")
+def _leave(stage: Stage, **opts: Any) -> Ask:
+    return _ask(Leave(), opts)
 
 
 @calls.add("elect via NODES")

@@ -6,6 +6,7 @@ from node.protocol.requests import (
     Answer,
     Elect,
     GoOnWithout,
+    Leave,
     LockGranted,
     LockReleased,
     Maybe,
@@ -74,6 +75,8 @@ def tell_request(request: Request) -> str:
             return f"step down for {to}" if to else "step down"
         case Elect():
             return "elect"
+        case Leave():
+            return "leave"
         case ResolveConflict(slot):
             return f"resolve {slot}"
         case GoOnWithout(members):
