@@ -122,7 +122,8 @@ class Node:
                 # asyncio puts a sentence of its own into `strerror`; a name that is not found has a negative number.
                 number = problem.errno or 0
                 why = os.strerror(number) if number > 0 else problem.strerror or problem
-                raise StartFailed(f"cannot listen on {host}:{port}: {why}") from problem
+                elsewhere = "stop what has it, or listen elsewhere: [node] listen, --listen"
+                raise StartFailed(f"cannot listen on {host}:{port}: {why}; {elsewhere}") from problem
             opened.pop_all()
         self._log, self._engine, self._api, self._content = log, engine, api, content
         self._exporter = exporter

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from node.protocol.membership import CANNOT_VOTE, Membership
 from node.protocol.parts import Parts
 from node.protocol.quorum import splits_evenly
 from node.protocol.settings import Member
@@ -53,6 +54,12 @@ def in_words(alarm: Alarm, own: Member) -> str:
         case "suspect_clock":
             return f"the clock of {names} is suspect: see `iwdc-distributed drift`"
     raise AssertionError(alarm.code)
+
+
+def no_writing(members: Membership) -> str:
+    """Of a node whose disk takes no writes: that it is so, and why."""
+    why = [reason for reason in members.reasons if reason != CANNOT_VOTE]
+    return f"this node cannot write its journal ({', '.join(why) or CANNOT_VOTE})"
 
 
 def _going_on(without: Iterable[str], own: Member) -> str:

@@ -1,6 +1,6 @@
 """What an operator may order of a node: hand over, look for a better leader, recover without a lost member."""
 
-from node.protocol.alarms import in_words
+from node.protocol.alarms import in_words, no_writing
 from node.protocol.parts import Parts
 from node.protocol.requests import Accepted, Refusal
 
@@ -52,7 +52,7 @@ def cannot(parts: Parts) -> Refusal:
     hindrance = parts.recovery.alarm()
     if hindrance is not None:
         return Refusal("recovering", in_words(hindrance, parts.members.own))
-    return Refusal("cannot_vote", f"this node cannot write: {', '.join(parts.members.reasons)}; ask another")
+    return Refusal("cannot_vote", f"{no_writing(parts.members)}; ask another")
 
 
 def _not_leader(parts: Parts) -> Refusal:

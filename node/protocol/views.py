@@ -3,7 +3,7 @@
 The first argument is the node's parts, the second the time of the look.
 """
 
-from node.protocol.alarms import alarms, entry_in_words, in_words
+from node.protocol.alarms import alarms, entry_in_words, in_words, no_writing
 from node.protocol.effects import Now
 from node.protocol.membership import Membership
 from node.protocol.parts import Parts
@@ -203,7 +203,7 @@ def _verdict(parts: Parts, quorum: QuorumView, leader: str | None, conflicts: in
     if hindrance is not None:
         return f"Not taking part: {in_words(hindrance, members.own)}."
     if not members.can_vote:
-        return f"Not taking part: this node cannot write its journal ({', '.join(members.reasons)})."
+        return f"Not taking part: {no_writing(members)}."
     refusing = [alarm.instances[0] for alarm in alarms(parts) if alarm.code == "other_disk"]
     if len(members.voters) - len(refusing) < quorum.required:
         whose = "takes" if len(refusing) == 1 else "take"

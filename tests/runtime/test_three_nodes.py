@@ -313,7 +313,9 @@ def test_what_cannot_start_says_why(tmp_path: Path) -> None:
             assert node.status().id == "instance-A"
             with pytest.raises(StartFailed, match="in use by process"):
                 await Node(config).start()
-            with pytest.raises(StartFailed, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use$"):
+            with pytest.raises(
+                StartFailed, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; stop what has it"
+            ):
                 await Node(replace(config, data_dir=tmp_path / "other")).start()
         with pytest.raises(StartFailed, match="not running"):
             node.status()
