@@ -66,7 +66,7 @@ def acquire(
             f"Ask again with --request-id {request}, or let the lease run out.",
         ) from error
     except ClusterRefused as error:
-        raise _not_acquired(resource, error) from error
+        raise _not_acquired(resource, error, wait) from error
     out.show(data, where.output, lambda: lock_text(data), lambda: _fields(data))
 
 
@@ -181,21 +181,24 @@ def run(
             f"{command[0]} was not started; if {resource} was granted, it is free when its lease ends at the latest.",
         ) from error
     except ClusterRefused as error:
-        raise _not_acquired(resource, error) from error
+        raise _not_acquired(resource, error, wait) from error
     raise typer.Exit(code)
 
 
-def _not_acquired(resource: str, error: ClusterRefused) -> Exception:
+def _not_acquired(resource: str, error: ClusterRefused, waited_s: float) -> Exception:
     holder = error.data.get("holder") if isinstance(error.data, dict) else None
-    if error.reason != "held" or not isinstance(holder, dict):
+    if error.reason not in ("held", "timeout") or not isinstance(holder, dict):
         return error
     left = holder.get("remainingMs")
     more = f", {duration(left)} left" if left is not None else ""
     waiters = f", {holder['waiters']} waiting" if holder.get("waiters") else ""
+    until = f" after {waited_s:g} s of waiting" if waited_s else ""
     return Failure(
-        f"{resource} is held by {holder['owner']} (#{holder['fencingToken']}{more}{waiters}).",
+        f"{resource} is held by {holder['owner']}{until} (#{holder['fencingToken']}{more}{waiters}).",
         Exit.LOCK,
-        "Queue for it with --wait SECONDS.",
+        "Wait longer, or see who holds what: iwdc-distributed locks"
+        if waited_s
+        else "Queue for it with --wait SECONDS.",
     )
 
 

@@ -82,6 +82,15 @@ def test_a_lock_that_is_held_is_7_and_the_command_does_not_run(
     assert "catalogue is held by build-7 (#60129, 24 s left, 2 waiting)" in capsys.readouterr().err
 
 
+def test_a_wait_that_ended_names_who_has_it(node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    late = {"reason": "timeout", "detail": "the lock was not free within the time given", "holder": samples.LOCK}
+    node.routes["POST distributed/locks/catalogue/acquire"] = refusing(Refuse(409, late))
+    assert run("touch", str(tmp_path / "ran"), wait="1") == Exit.LOCK
+    err = capsys.readouterr().err
+    assert "catalogue is held by build-7 after 1 s of waiting (#60129, 24 s left, 2 waiting)" in err
+    assert "Wait longer" in err
+
+
 def test_no_such_command_takes_no_lock(node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("no-such-command-at-all") == Exit.FAILED
     assert node.asked == []

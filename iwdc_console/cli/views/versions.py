@@ -16,7 +16,7 @@ def versions_table(data: Sequence[dict[str, Any]], screen: Screen) -> str:
     of it just now.
     """
     if not data:
-        return "No version has content yet. Publish one: iwdc-distributed snapshot publish DIR --version V"
+        return "No version has content yet. Publish one with:\niwdc-distributed snapshot publish DIR --version V"
     names = sorted({name for version in data for name in version["instances"]})
     columns = [
         Column("version", least=8),
