@@ -24,7 +24,7 @@ from node.protocol.shapes import LockView
 
 DETAILS = {
     "held": "the lock is held; wait for it or try later",
-    "timeout": "the lock was not free within the time given",
+    "timeout": "the lock was not free within the time given; {owner} has it",
     "queue_full": "too many wait for this lock; try later",
     "too_many": "the cluster holds as many locks as it may; release some",
     "wrong_token": "fencing token {given} was given, {current} is in force for this lock",
@@ -219,7 +219,7 @@ class LockCalls:
 def _refusal(call: LockCall, got: LockAnswer) -> Refusal:
     return Refusal(
         got.reason,
-        DETAILS.get(got.reason, "").format(given=call.token, current=got.token),
+        DETAILS.get(got.reason, "").format(given=call.token, current=got.token, owner=got.owner),
         holder=_view(call.resource, got) if got.owner else None,
         given=call.token if got.reason == "wrong_token" else None,
         current=got.token if got.reason == "wrong_token" else None,

@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from msgspec.structs import replace
+
 from node.protocol.core import Core
 from node.protocol.effects import Called, Effect, Gathered, Now, Persist, Persisted, Reply, Tick
 from node.protocol.events import Event
@@ -108,3 +110,12 @@ def test_p6_the_same_content_or_idempotency_key_within_a_step_is_one_proposal() 
     assert keys == [keys[0], keys[0], keys[2], keys[2]]
     assert keys[0] != keys[2]
     assert [answer.existing for answer in answers] == [False, True, False, True]
+
+
+def test_what_is_tried_dry_is_not_counted_as_sent() -> None:
+    alone = Alone()
+    sent = ("distributed_proposals_sent_total", (("type", "snapshot"),))
+    alone.events_of(replace(snapshot("1.0.0"), dry_run=True))
+    assert alone.core.counters.get(sent, 0) == 0
+    alone.events_of(snapshot("1.0.0"))
+    assert alone.core.counters[sent] == 1

@@ -73,13 +73,16 @@ def last_arrived(patch: Patch) -> None:
 
 @bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
 def without_base(patch: Patch) -> None:
+    def head(self: Fold) -> ProposalState | None:
+        known = self._facts.decisions.register.by_key.values()
+        settled = [p for p in known if p.settled and p.payload.kind != "rollback"]
+        return settled[-1] if settled else None
+
     def current(self: Fold) -> tuple[str, str] | None:
-        settled = [
-            p for p in self._facts.decisions.register.by_key.values() if p.settled and p.payload.kind != "rollback"
-        ]
-        last = settled[-1] if settled else None
+        last = self.head
         return None if last is None else (last.payload.version, last.payload.hash)
 
+    patch.setattr(Fold, "head", property(head))
     patch.setattr(Fold, "current", property(current))
 
 
@@ -183,7 +186,7 @@ def floor_goes_back(patch: Patch) -> None:
 
 @bug(
     "a floor says nothing of what it forgot", "C1", "partition", "isolate", "crash", "slow_link", "flap",
-    limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=7,
+    limits=FORGETFUL, nodes=3, rule="half", think_s=0.05, clients=6, fault_every_s=4.0, duration_s=60.0, first=53,
 )  # fmt: skip
 def forgotten_untold(patch: Patch) -> None:
     patch.setattr(facts, "forgets", lambda known, kept, former: None)
