@@ -144,7 +144,7 @@ class Parts:
 
     def _tell(self) -> Told:
         """What our heartbeats say."""
-        current = self.proposals.current.shown
+        current = self.proposals.views.current
         return Told(
             self.election.term, self.election.leader, self.control.commit, self.replication.vector,
             current[0] if current else None, *self.timesync.current(),
@@ -160,7 +160,6 @@ class Parts:
         self.proposals.restoring = True
         self.replication.restore(floor.vector if floor else {}, durable.events)
         self.proposals.restoring = False
-        self.proposals.current.look()
 
     def _on_floor(self, floor: Floor) -> None:
         """A floor is committed: what lies at or below it is final (C1)."""

@@ -41,6 +41,14 @@ class ProposalViews:
         states = [state for key in keys if (state := fold.get(key)) is not None]
         return tuple(self._seen(state) for state in states if not fold.is_unsure(state))
 
+    @property
+    def current(self) -> tuple[str, str] | None:
+        """The current version and its hash (S2), of what is decided without a vote that is still on its way."""
+        head = self._fold.head
+        if head is None or head.key not in self._unfounded:
+            return self._fold.current
+        return self._fold.current_without(self._unfounded)
+
     def conflicts(self) -> tuple[ConflictView, ...]:
         """Slots with more than one accepted content (S1)."""
         return tuple(

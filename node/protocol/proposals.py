@@ -12,7 +12,6 @@ from node.protocol.ballot import ProposalState
 from node.protocol.casting import Casting
 from node.protocol.contents import Contents
 from node.protocol.context import Context
-from node.protocol.current import Current
 from node.protocol.drafts import Drafts
 from node.protocol.election import Election
 from node.protocol.events import (
@@ -64,7 +63,6 @@ class Proposals:
         self._drafts = Drafts(ctx, clock, members, election, fold, self._voting)
         self._casting = Casting(ctx, members, replication, fold, self._voting)
         self.views = ProposalViews(ctx, clock, fold, self._casting.unfounded)
-        self.current = Current(fold, self._casting.unfounded)
         self.restoring = False
         self._waiting: dict[str, list[Waiting]] = {}
         self._announcements = Announcements(ctx, members, replication, fold)
@@ -181,7 +179,6 @@ class Proposals:
     def synced(self, number: int) -> None:
         """The disk has caught up to persist `number`: our votes in it are durable."""
         self._casting.synced(number)
-        self.current.synced(number)
 
     def flush(self) -> None:
         """End of a step: cast the votes it asked for as one event; the leader opens rounds where none can win (P5).
@@ -197,7 +194,6 @@ class Proposals:
         # An older image of this disk must not write where others may know more of its log (D1).
         if self._announcements.due and self._members.can_vote:
             self._announcements.flush()
-        self.current.look()
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on what was held for as long as it may be."""

@@ -4,6 +4,9 @@ The state is a function of the set of events and of the floor, whatever the orde
 `facts.py` takes events and floors in, `decisions.py` draws the conclusions; here questions are answered.
 """
 
+from collections.abc import Container
+from operator import attrgetter
+
 import msgspec
 
 from node.protocol.ballot import ProposalState, bound_by
@@ -106,6 +109,13 @@ class Fold:
     def current(self) -> tuple[str, str] | None:
         """The current version and the hash that settled it (S2)."""
         return self._facts.decisions.current
+
+    def current_without(self, keys: Container[str]) -> tuple[str, str] | None:
+        """The greatest version that others than these proposals lead to."""
+        lineage = self._facts.decisions.lineage
+        others = (p for version in lineage.reachable if (p := lineage.by_version[version]).key not in keys)
+        last = max(others, key=attrgetter("order"), default=None)
+        return None if last is None else (last.payload.version, last.payload.hash)
 
     @property
     def head(self) -> ProposalState | None:

@@ -68,7 +68,7 @@ def instances_of(parts: Parts, now: Now) -> tuple[InstanceView, ...]:
     """Every member as this node sees it; the local one first seen by itself."""
     _at(parts, now)
     members, settings = parts.members, parts.settings
-    current = parts.proposals.current.shown
+    current = parts.proposals.views.current
     views = []
     for member in sorted(settings.members):
         if member.id == settings.id:
@@ -160,7 +160,7 @@ def status_of(parts: Parts, now: Now) -> StatusView:
     quorum = quorum_of(parts, now)
     leader = leader_of(parts, now)
     members, fold, settings = parts.members, parts.fold, parts.settings
-    current = parts.proposals.current.shown
+    current = parts.proposals.views.current
     conflicts = sum(1 for conflict in parts.proposals.views.conflicts() if conflict.open)
     floor = parts.recovery.floor
     floor_events = sum(floor.vector.values()) if floor else 0

@@ -37,10 +37,15 @@ def reason(fold: Fold, event: Event) -> str | None:
     return state.reason
 
 
+def views(fold: Fold, *unfounded: Event) -> ProposalViews:
+    """What the API shows; our votes on `unfounded` are on their way to the disk."""
+    ctx = Context(Settings("A", "c", (Member("A", "http://a/api/v1"),)), random.Random(1))
+    return ProposalViews(ctx, HybridClock(60_000), fold, [event.id for event in unfounded])
+
+
 def why(fold: Fold) -> str:
     """What the API says of the one conflict there is."""
-    ctx = Context(Settings("A", "c", (Member("A", "http://a/api/v1"),)), random.Random(1))
-    [seen] = ProposalViews(ctx, HybridClock(60_000), fold, ()).conflicts()
+    [seen] = views(fold).conflicts()
     return seen.why
 
 
@@ -831,3 +836,14 @@ def test_p1_a_proposal_is_plain_json() -> None:
     assert state is not None
     assert to_payload(state.payload) == proposal.payload
     assert state.payload.voters == VOTERS
+
+
+def test_s2_shown_is_the_greatest_version_that_no_vote_on_its_way_made() -> None:
+    """Whoever is told that his is accepted must not be shown an older one, whatever else is under way."""
+    writer = Writer()
+    one, two, three = (writer.snapshot("A", f"1.{n}.0", required=1) for n in range(3))
+    fold = writer.fold()
+    assert views(fold).current == views(fold, one, two).current == ("1.2.0", "h")
+    assert views(fold, three).current == ("1.1.0", "h")
+    assert views(fold, two, three).current == ("1.0.0", "h")
+    assert views(fold, one, two, three).current is None

@@ -73,16 +73,13 @@ def last_arrived(patch: Patch) -> None:
 
 @bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
 def without_base(patch: Patch) -> None:
-    def head(self: Fold) -> ProposalState | None:
-        known = self._facts.decisions.register.by_key.values()
-        settled = [p for p in known if p.settled and p.payload.kind != "rollback"]
-        return settled[-1] if settled else None
-
     def current(self: Fold) -> tuple[str, str] | None:
-        last = self.head
+        settled = [
+            p for p in self._facts.decisions.register.by_key.values() if p.settled and p.payload.kind != "rollback"
+        ]
+        last = settled[-1] if settled else None
         return None if last is None else (last.payload.version, last.payload.hash)
 
-    patch.setattr(Fold, "head", property(head))
     patch.setattr(Fold, "current", property(current))
 
 
