@@ -200,7 +200,6 @@ class Core:
     def _beat(self) -> None:
         parts = self.parts
         parts.members.judge_all()
-        parts.reconfiguration.look()
         if parts.election.role == "leader":
             parts.election.handover.note_regard()
             parts.control.catch_up()

@@ -108,6 +108,7 @@ def _heartbeat(parts: Parts, peer: Peer, message: Heartbeat, envelope: Envelope)
         parts.election.on_heartbeat(peer, message)
     if parts.members.on_heartbeat(peer, message):
         parts.replication.on_vector(peer)
+    parts.reconfiguration.look()
 
 
 def _control(parts: Parts, peer: Peer, message: ControlAppend | ControlReset, envelope: Envelope) -> None:

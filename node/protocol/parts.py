@@ -66,7 +66,7 @@ class Parts:
         self.timesync = TimeSync(ctx, self.members, self.election)
         self.recovery = Recovery(ctx, self.members, self.election, self.control, self.replication)
         self.departure = Departure(ctx, self.members, self.election)
-        self.reconfiguration = Reconfiguration(ctx, self.members)
+        self.reconfiguration = Reconfiguration(ctx, self.members, self.control)
         self.compaction = Compaction(ctx, self.members, self.election, self.control, self.replication, self.fold)
         self._wire()
         self._unsynced_marks: deque[tuple[int, Mark]] = deque()
@@ -176,6 +176,7 @@ class Parts:
     def _on_serving(self, former: str | None, reason: str) -> None:
         own, term = self.settings.id, self.election.term
         self.lock_service.begin()
+        self.reconfiguration.look()
         self.replication.append(LEADER_ELECTED, {"leader": own, "term": term, "reason": reason}, "")
         if former not in (None, own):
             changed = {"from": former, "to": own, "term": term, "reason": reason}

@@ -1,10 +1,13 @@
-"""Members change one at a time (M3): the next change only when all run the last.
+"""Members change one at a time (M3): the next change only when all run the last, and a leader of theirs was elected.
 
 Two member lists that differ by one voter share a member in any two of their strict majorities; lists that differ by
-more need not, and then two leaders, or two accepted hashes, could exist side by side.
+more need not, and then two leaders, or two accepted hashes, could exist side by side. A leader that a list has elected
+brings all that was acknowledged under the one before to a strict majority of its own: until then what members who left
+held may be on too few disks for the next list.
 """
 
 from node.protocol.context import Context
+from node.protocol.control import Control
 from node.protocol.membership import Membership
 from node.protocol.records import Configured
 from node.protocol.settings import Settings
@@ -39,8 +42,8 @@ def check_step(last: Configured | None, settings: Settings, *, force: bool) -> N
         )
     if not last.settled:
         raise MembersRefused(
-            f"instances.json changes {words} before all members were seen running the last change; "
-            f"start the others with the last one first ({risk})"
+            f"instances.json changes {words} before all members were seen running the last change, with a leader; "
+            f"start all with the last one first, and wait for a leader ({risk})"
         )
 
 
@@ -50,11 +53,12 @@ def _protocol(member: str) -> str:
 
 
 class Reconfiguration:
-    """Notes when all members run this node's member list."""
+    """Notes when all members run this node's member list, and have a leader."""
 
-    def __init__(self, ctx: Context, members: Membership) -> None:
+    def __init__(self, ctx: Context, members: Membership, control: Control) -> None:
         self._ctx = ctx
         self._members = members
+        self._control = control
         self._settled = False
 
     def start(self, last: Configured | None) -> None:
@@ -67,8 +71,9 @@ class Reconfiguration:
         self.look()
 
     def look(self) -> None:
-        """With every heartbeat: do all voting members run our digest?"""
-        if self._settled:
+        """With every heartbeat that comes: do all voting members run our digest, and have they elected a leader?"""
+        # What is known to be committed became so since this node started with this list, by a leader of this list (M2).
+        if self._settled or not self._control.commit:
             return
         members = self._members
         if all(peer.digest == members.digest for peer in members.peers.values() if peer.member.votes):

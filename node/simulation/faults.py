@@ -1,8 +1,9 @@
 """Faults of machines: processes, disks and clocks, and what an operator or a stranger does to them.
 
 A disk is lost only while every other one is whole and ready: what a minority's loss may cost is D1's business, more is
-the operator's. It is rolled back only while others can tell it (see guarantees.md), and until they have told it nothing
-new breaks.
+the operator's. Nor is one lost before the members in force have had a leader: what one that left held went with it, and
+may be on one other disk alone. It is rolled back only while others can tell it (see guarantees.md), and until they have
+told it nothing new breaks.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from node.simulation.disk import Disk
 from node.simulation.nemesis import Nemesis
 from node.simulation.plan import STRATEGIES
 from node.simulation.process import Process
+from node.simulation.rollout import settled
 from node.simulation.strangers import accost
 
 # Processes.
@@ -128,7 +130,7 @@ def _others_whole(nemesis: Nemesis, process: Process) -> bool:
 
 
 def _sound(nemesis: Nemesis, process: Process) -> bool:
-    return process.ready and not process.disk.unreadable and not _config_is_old(nemesis, process)
+    return process.ready and settled(process) and not process.disk.unreadable and not _config_is_old(nemesis, process)
 
 
 def _at_peace(nemesis: Nemesis) -> bool:

@@ -44,7 +44,7 @@ class Rollout:
         """Begin a change; gives what it is, None when it is not the time for one."""
         world, rng = self._world, self._rng
         processes = world.processes
-        if self.under_way or len(processes) < 2 or not all(p.up and p.ready and _settled(p) for p in processes):
+        if self.under_way or len(processes) < 2 or not all(p.up and p.ready and settled(p) for p in processes):
             return None
         self._former = members = processes[0].settings.members
         for _ in range(2 if rng.random() < TWO_AT_ONCE else 1):
@@ -125,6 +125,7 @@ class Rollout:
             self._world.checkers.disk_lost(process, before)
 
 
-def _settled(process: Process) -> bool:
+def settled(process: Process) -> bool:
+    """Whether it has noted that all run its member list, and have a leader (M3)."""
     configured = process.disk.now.configured
     return configured is not None and configured.settled and configured.digest == process.settings.digest
