@@ -2,7 +2,6 @@
 
 import logging
 import re
-from asyncio import Future
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from node.api.routing import Route, Router
 from node.observability.traces import Span, new_trace_id, parse_traceparent, root_span_id
 from node.protocol.effects import Now
 from node.protocol.requests import Answer, Maybe, Refusal
+from node.runtime.awaited import Awaited
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -47,7 +47,7 @@ class Application:
         self._deliveries = Deliveries(engine)
         self._peer_route, _ = self.router.find("POST", PEER_TARGET)
 
-    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Future[Response]:
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Awaited[Response]:
         """The answer, or a coroutine that must wait for it, or where it will be."""
         if request.target == PEER_TARGET and request.method == "POST":
             return self._delivered(request)
@@ -95,7 +95,7 @@ class Application:
         maybe = Maybe("stopping", "the node stopped before it could tell; ask another one")
         return self._uncertain(None, request, self.engine.now(), maybe)
 
-    def _delivered(self, request: Request) -> Response | Future[Response]:
+    def _delivered(self, request: Request) -> Response | Awaited[Response]:
         # Most of what a node hears: past trace, router and `Call`, which a delivery has no use for.
         try:
             self._pages.refuse(request)
@@ -106,7 +106,7 @@ class Application:
 
     def _ask(
         self, route: Route, call: Call[Any, Any], parent: str | None, asked: Asked[Any]
-    ) -> Response | Future[Response]:
+    ) -> Response | Awaited[Response]:
         # Most of what clients want: the core's answers are the response at once, without a task that waits for them.
         def answered(answers: list[Answer]) -> Response:
             now = self.engine.now()

@@ -22,6 +22,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from node.api.bulk import Bulk, write_bulk
 from node.api.exchange import Answered, ApiLimits, App, Rejected, Request, Response, Stream
 from node.api.heads import Heads
+from node.runtime.awaited import Awaited
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.client = ""
         self.served = 0
         self.current: Request | None = None
-        self.task: asyncio.Future[Any] | None = None
+        self.task: asyncio.Task[None] | Awaited[Response] | None = None
         self.streaming = False
         self.queue: deque[Request | Rejected] = deque()
         self.reading = True
@@ -111,6 +112,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        # What is written leaves at once; else uvloop waits for the end of its iteration.
+        self.transport.set_write_buffer_limits(0)
         name = transport.get_extra_info("peername")
         self.client = str(name[0]) if name else ""
         self.server.opened(self)
@@ -266,17 +269,17 @@ class Connection(asyncio.Protocol):
             self._write(answer, close=not item.keep_alive, bodyless=item.method == "HEAD")
             return
         self.current = item
-        if isinstance(answer, asyncio.Future):
+        if isinstance(answer, Awaited):
             self.task = answer
-            answer.add_done_callback(self._answered)
+            answer.then(self._answered)
         else:
             self.task = self.loop.create_task(self._finish(item, answer))
 
-    def _answered(self, answer: asyncio.Future[Response]) -> None:
+    def _answered(self, answer: Response) -> None:
         """Write what came without a task of ours, as most of what members are answered does."""
         request = self.current
-        if request is not None and not answer.cancelled() and not self.transport.is_closing():
-            self._write(answer.result(), close=not request.keep_alive)
+        if request is not None and not self.transport.is_closing():
+            self._write(answer, close=not request.keep_alive)
             self._next()
 
     async def _finish(self, request: Request, answer: Stream | Bulk | Coroutine[Any, Any, Answered]) -> None:
@@ -294,7 +297,8 @@ class Connection(asyncio.Protocol):
         if self.phase == IDLE:
             self.since = self.loop.time()
         if self.queue or not self.reading or self.server.stopping:
-            self._proceed()
+            # Not at once: an answer may come in the midst of a step, and what is queued may need one of its own.
+            self.loop.call_soon(self._proceed)
 
     def _proceed(self) -> None:
         """Serve what is queued, as far as it goes."""
@@ -384,9 +388,7 @@ class Connection(asyncio.Protocol):
         else:
             self.streaming = True
             try:
-                # Nothing of ours may be waiting to be written: uvloop does so when its iteration ends.
-                await asyncio.sleep(0)
-                self.transport.set_write_buffer_limits(0)
+                # Nothing of ours may be waiting to be written.
                 if self.unread_since is not None:
                     await self.drained.wait()
                 await write_bulk(self.loop, self.server.senders, self.transport, head, bulk)
@@ -394,8 +396,6 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()
             finally:
                 self.streaming = False
-                if not self.transport.is_closing():
-                    self.transport.set_write_buffer_limits()
         if close or self.server.stopping:
             self._linger()
 

@@ -1,11 +1,11 @@
 """What passes between the HTTP server and what it serves: requests, answers, and the bounds of both."""
 
-from asyncio import Future
 from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from node.api.bulk import Bulk
+from node.runtime.awaited import Awaited
 from node.runtime.given import MAX_NESTING
 
 NO_CONTENT = 204
@@ -112,7 +112,7 @@ Answered = Response | Stream | Bulk
 class App(Protocol):
     """What answers requests. None of its functions may raise."""
 
-    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Future[Response]:
+    def handle(self, request: Request) -> Answered | Coroutine[Any, Any, Answered] | Awaited[Response]:
         """The answer, or a coroutine that must wait for it, or where it will be."""
 
     def max_body(self, target: bytes) -> int:

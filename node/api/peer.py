@@ -1,6 +1,5 @@
 """What members say to one another: one msgpack `Envelope` in, one or none out."""
 
-from asyncio import Future
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +10,7 @@ from node.api.exchange import Request, Response
 from node.protocol.messages import Envelope
 from node.protocol.records import FORMAT
 from node.protocol.requests import Refusal
+from node.runtime.awaited import Awaited
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -41,7 +41,7 @@ class Deliveries:
         self._id, self._cluster = settings.id, settings.cluster
         self._senders = frozenset(member.id for member in settings.members) - {settings.id}
 
-    def take(self, request: Request) -> Response | Future[Response]:
+    def take(self, request: Request) -> Response | Awaited[Response]:
         """Take in a delivery (msgpack, not JSON). Raises `Refused` for what is not for us."""
         given = request.headers.get(b"content-type", b"")
         if given != CONTENT_TYPE:

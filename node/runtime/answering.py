@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from node.protocol.messages import Envelope
 from node.runtime.alarm import TICK_S, Alarm
+from node.runtime.awaited import Awaited
 from node.runtime.peers import Link
 
 DELIVERY_WAIT_S = 0.050
@@ -25,7 +26,7 @@ class _Delivery:
         number: int,
         link: Link,
         answered: Callable[[Envelope | None], Any],
-        answer: asyncio.Future[Any],
+        answer: Awaited[Any],
         due: float,
     ) -> None:
         self.number = number
@@ -35,8 +36,8 @@ class _Delivery:
         self.due = due
 
     def finish(self) -> None:
-        if not self.answer.done():
-            self.answer.set_result(self.answered(self.link.take()))
+        if not self.answer.done:
+            self.answer.set(self.answered(self.link.take()))
 
 
 class Deliveries:
@@ -47,9 +48,9 @@ class Deliveries:
         self._waiting: deque[_Delivery] = deque()
         self._late = Alarm(loop, self._overdue)
 
-    def hold(self, link: Link, number: int, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
+    def hold(self, link: Link, number: int, answered: Callable[[Envelope | None], AnswerT]) -> Awaited[AnswerT]:
         """What then waits for that peer, as `answered` tells it: when the commit of `number` is on disk, or is late."""
-        answer: asyncio.Future[AnswerT] = self._loop.create_future()
+        answer: Awaited[AnswerT] = Awaited()
         due = self._loop.time() + DELIVERY_WAIT_S
         self._waiting.append(_Delivery(number, link, answered, answer, due))
         self._late.by(due)

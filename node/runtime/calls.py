@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from node.protocol.effects import Called, Cancelled, Gathered, Input
 from node.protocol.requests import Answer, Maybe, Propose, Request
 from node.runtime.alarm import TICK_S, Alarm
+from node.runtime.awaited import Awaited
 
 AnswerT = TypeVar("AnswerT")
 
@@ -26,7 +27,6 @@ class _Asked:
         first: int,
         count: int,
         answered: Callable[[list[Answer]], Any],
-        result: asyncio.Future[Any],
         due: float,
         timeout_s: float,
     ) -> None:
@@ -34,7 +34,7 @@ class _Asked:
         self.left = count
         self.answers: list[Any] = [None] * count
         self.answered = answered
-        self.result = result
+        self.result: Awaited[Any]
         self.due = due
         self.timeout_s = timeout_s
 
@@ -56,25 +56,25 @@ class Calls:
 
     def put(
         self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
-    ) -> asyncio.Future[AnswerT]:
+    ) -> Awaited[AnswerT]:
         """Put requests to the core in one step.
 
         `answered` makes the result of their answers, which are in the same order and `Maybe` after `timeout_s`. It
         must not raise, nor ask the node for anything. To cancel the result takes the requests back.
         """
         first, due = self._next, self._loop.time() + timeout_s
-        result: asyncio.Future[AnswerT] = self._loop.create_future()
+        asked = _Asked(first, len(requests), answered, due, timeout_s)
+        result: Awaited[AnswerT] = Awaited(partial(self._taken_back, asked))
         if not requests:
-            result.set_result(answered([]))
+            result.set(answered([]))
             return result
-        asked = _Asked(first, len(requests), answered, result, due, timeout_s)
+        asked.result = result
         if not self._gathered:
             self._loop.call_soon(self._take_gathered)
         for call, request in enumerate(requests, first):
             self._waiting[call] = asked
             self._gathered.append(Called(call, request))
         self._next += len(requests)
-        result.add_done_callback(partial(self._ended, asked))
         self._late.by(due)
         return result
 
@@ -85,8 +85,8 @@ class Calls:
             return
         asked.answers[call - asked.first] = answer
         asked.left -= 1
-        if not asked.left and not asked.result.done():
-            asked.result.set_result(asked.answered(asked.answers))
+        if not asked.left and not asked.result.done:
+            asked.result.set(asked.answered(asked.answers))
 
     def take_held(self) -> None:
         """The disk is free: what waited for it goes on."""
@@ -113,11 +113,10 @@ class Calls:
         if there:
             self._step(Gathered(tuple(there)) if len(there) > 1 else there[0])
 
-    def _ended(self, asked: _Asked, result: asyncio.Future[Any]) -> None:
-        if result.cancelled():
-            for call in range(asked.first, asked.first + len(asked.answers)):
-                if self._waiting.pop(call, None) is not None:
-                    self._step(Cancelled(call))
+    def _taken_back(self, asked: _Asked) -> None:
+        for call in range(asked.first, asked.first + len(asked.answers)):
+            if self._waiting.pop(call, None) is not None:
+                self._step(Cancelled(call))
 
     def _look(self) -> None:
         now = self._loop.time() + TICK_S

@@ -49,6 +49,7 @@ from node.protocol.requests import Answer, Leave, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.answering import Deliveries
 from node.runtime.arrivals import Arrivals
+from node.runtime.awaited import Awaited
 from node.runtime.bus import Bus
 from node.runtime.calls import Calls
 from node.runtime.commits import GroupCommit
@@ -176,12 +177,12 @@ class Engine:
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
         """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
-        answer: Answer | asyncio.Future[Answer] = self.put((request,), timeout_s, itemgetter(0))
-        return await answer if isinstance(answer, asyncio.Future) else answer
+        answer: Answer | Awaited[Answer] = self.put((request,), timeout_s, itemgetter(0))
+        return await answer if isinstance(answer, Awaited) else answer
 
     def put(
         self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
-    ) -> AnswerT | asyncio.Future[AnswerT]:
+    ) -> AnswerT | Awaited[AnswerT]:
         """Put many requests to the core in one step: what `answered` makes of their answers, or where that will be.
 
         To cancel it takes the requests back.
@@ -190,9 +191,7 @@ class Engine:
             return answered([Refusal("stopping", "the node does not serve; ask another one")] * len(requests))
         return self._calls.put(requests, timeout_s, answered)
 
-    def deliver(
-        self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]
-    ) -> AnswerT | asyncio.Future[AnswerT]:
+    def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> AnswerT | Awaited[AnswerT]:
         """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.
 
         What is in a hurry and need not wait for that commit is the answer: it would need a delivery of its own.

@@ -44,6 +44,7 @@ from node.protocol.shapes import (
     StatusView,
     VoteView,
 )
+from node.runtime.awaited import Awaited
 from node.runtime.bus import Bus
 
 AnswerT = TypeVar("AnswerT")
@@ -255,25 +256,21 @@ class StandIn:
 
     def put(
         self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
-    ) -> asyncio.Future[AnswerT]:
+    ) -> Awaited[AnswerT]:
         self.asked += requests
         self.asked_now.set()
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[AnswerT] = loop.create_future()
-        if self.never:
-            result.add_done_callback(lambda _: self.cancelled.set())
-        else:
-            loop.call_soon(result.set_result, answered([self._answer(request) for request in requests]))
+        result = Awaited[AnswerT](self.cancelled.set)
+        if not self.never:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(result.set, answered([self._answer(request) for request in requests]))
         return result
 
-    def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> asyncio.Future[AnswerT]:
+    def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> Awaited[AnswerT]:
         self.delivered.append(envelope)
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[AnswerT] = loop.create_future()
-        if self.never:
-            answer.add_done_callback(lambda _: self.cancelled.set())
-        else:
-            loop.call_soon(answer.set_result, answered(self.replies.pop(0) if self.replies else None))
+        answer = Awaited[AnswerT](self.cancelled.set)
+        if not self.never:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(answer.set, answered(self.replies.pop(0) if self.replies else None))
         return answer
 
     def step(self, input: Input) -> None:

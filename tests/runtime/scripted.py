@@ -16,6 +16,7 @@ from node.protocol.events import Event
 from node.protocol.messages import Envelope, Mark, Message
 from node.protocol.records import FORMAT, Record
 from node.protocol.settings import Member, Settings, Timing
+from node.runtime.awaited import Awaited
 from node.runtime.driver import Engine
 
 DEADLINE_S = 60.0
@@ -32,7 +33,7 @@ def envelope(sender: str, to: str, *messages: Message, number: int = 0) -> Envel
 async def delivered(node: Engine, envelope: Envelope) -> Envelope | None:
     """Deliver as a peer does, and give the answer."""
     answer = node.deliver(envelope, lambda waiting: waiting)
-    return await answer if isinstance(answer, asyncio.Future) else answer
+    return await answer if isinstance(answer, Awaited) else answer
 
 
 class ScriptedCore:
