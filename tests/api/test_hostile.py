@@ -320,7 +320,7 @@ def test_who_was_answered_for_the_last_time_and_does_not_go_is_cut_off() -> None
             client.send(b"garbage\r\n\r\n")
             assert (await client.answer()).status == 400
             (connection,) = world.server.connections
-            connection.sweep(connection.since + LIMITS.linger_s)
+            connection.sweep(connection.since + LIMITS.linger_s - 1)
             assert not connection.transport.is_closing()
             connection.sweep(connection.since + LIMITS.linger_s + 1)
             assert connection.transport.is_closing()
