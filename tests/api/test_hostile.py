@@ -300,7 +300,7 @@ def test_slow_clients_are_let_go(sent: bytes, phase: int, limit_s: float, status
                 assert (await client.answer()).status == 200
             await until(lambda: any(c.phase == phase for c in world.server.connections))
             (connection,) = world.server.connections
-            connection.sweep(connection.since + limit_s)
+            connection.sweep(connection.since + limit_s - 1)
             assert not connection.deaf
             assert not connection.transport.is_closing()
             connection.sweep(connection.since + limit_s + 1)
@@ -358,7 +358,7 @@ def test_a_client_that_does_not_read_is_not_read_and_then_let_go() -> None:
             assert await alive(world)
             since = connection.unread_since
             assert since is not None
-            connection.sweep(since + LIMITS.write_timeout_s)
+            connection.sweep(since + LIMITS.write_timeout_s - 1)
             assert not connection.transport.is_closing()
             connection.sweep(since + LIMITS.write_timeout_s + 1)
             assert connection.transport.is_closing()
