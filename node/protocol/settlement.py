@@ -7,7 +7,7 @@ and whenever it arrived.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from node.protocol.ballot import ProposalState
@@ -121,7 +121,8 @@ class Lineage:
         self.by_version: dict[str, ProposalState] = {}
         self.restored: dict[str, ProposalState] = {}
         """Version -> the last settled rollback to it."""
-        self.reachable: set[str] = set()
+        self.reachable: dict[str, bool] = {}
+        """Versions one can go to, in the order in which they became so -> whether it was the greatest then."""
         self.current: ProposalState | None = None
         self._waiting: dict[str, list[ProposalState]] = {}
         proposals = list(settled)
@@ -139,6 +140,19 @@ class Lineage:
         """Whether a rollback removed this version."""
         below = bisect_left(self.voids, order, key=_low)
         return below > 0 and order <= self.voids[below - 1].high
+
+    def greatest(self, but: Container[str]) -> ProposalState | None:
+        """What leads to the greatest version that one can go to, `but` for these keys: few, and of late."""
+        last: ProposalState | None = None
+        for version, was_greatest in reversed(self.reachable.items()):
+            each = self.by_version[version]
+            if each.key in but:
+                continue
+            if last is None or last.order < each.order:
+                last = each
+            if was_greatest:
+                break  # What came before is no greater.
+        return last
 
     def add(self, proposal: ProposalState) -> None:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""
@@ -162,8 +176,8 @@ class Lineage:
         ready = [proposal]
         for each in ready:
             version = each.payload.version
-            self.reachable.add(version)
-            if self.current is None or self.current.order < each.order:
+            self.reachable[version] = greatest = self.current is None or self.current.order < each.order
+            if greatest:
                 self.current = each
             if version in self._waiting:
                 ready += [p for p in self._waiting.pop(version) if self._stands_on(p, version)]

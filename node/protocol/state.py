@@ -5,7 +5,6 @@ The state is a function of the set of events and of the floor, whatever the orde
 """
 
 from collections.abc import Container
-from operator import attrgetter
 
 import msgspec
 
@@ -112,9 +111,7 @@ class Fold:
 
     def current_without(self, keys: Container[str]) -> tuple[str, str] | None:
         """The greatest version that others than these proposals lead to."""
-        lineage = self._facts.decisions.lineage
-        others = (p for version in lineage.reachable if (p := lineage.by_version[version]).key not in keys)
-        last = max(others, key=attrgetter("order"), default=None)
+        last = self._facts.decisions.lineage.greatest(but=keys)
         return None if last is None else (last.payload.version, last.payload.hash)
 
     @property

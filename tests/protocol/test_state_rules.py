@@ -847,3 +847,12 @@ def test_s2_shown_is_the_greatest_version_that_no_vote_on_its_way_made() -> None
     assert views(fold, three).current == ("1.1.0", "h")
     assert views(fold, two, three).current == ("1.0.0", "h")
     assert views(fold, one, two, three).current is None
+
+
+def test_s2_shown_is_a_smaller_version_that_came_late_while_a_greater_one_is_under_way() -> None:
+    writer = Writer()
+    one, three, two = (writer.snapshot("A", f"1.{n}.0", required=1) for n in (0, 2, 1))
+    fold = writer.fold()
+    assert views(fold, three).current == ("1.1.0", "h")
+    assert views(fold, three, two).current == ("1.0.0", "h")
+    assert views(fold, three, two, one).current is None
