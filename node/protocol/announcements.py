@@ -36,16 +36,24 @@ class Announcements:
         self._others: dict[str, float] = {}
         """Keys of other instances' proposals -> when they were accepted here, monotonic seconds."""
         self._ahead: set[str] = set()
-        """Keys of those whose announcement came before the votes that decide them here."""
+        """Keys of those whose announcement came before the votes that decide them here, or before a restart."""
 
     def accepted(self, proposal: ProposalState) -> None:
         """A verdict was reached here and now."""
-        if proposal.origin == self._ctx.settings.id:
-            self.due.append(proposal)
-        elif proposal.key in self._ahead:
+        if proposal.key in self._ahead:
             self._ahead.discard(proposal.key)
+        elif proposal.origin == self._ctx.settings.id:
+            self.due.append(proposal)
         else:
             self._others[proposal.key] = self._ctx.mono
+
+    def restored(self) -> None:
+        """The disk was read: a crash may have come between a verdict and its announcement."""
+        for key in self._fold.keys:
+            proposal = self._fold.get(key)
+            if proposal is not None and proposal.verdict == "accepted" and not proposal.final:
+                self.accepted(proposal)
+        self.tidy()
 
     def told(self, event: Event) -> None:
         """An announcement entered the log."""

@@ -159,7 +159,7 @@ class Parts:
             self.fold.reset(floor.vector, floor.state)
         self.proposals.restoring = True
         self.replication.restore(floor.vector if floor else {}, durable.events)
-        self.proposals.restoring = False
+        self.proposals.restored()
 
     def _on_floor(self, floor: Floor) -> None:
         """A floor is committed: what lies at or below it is final (C1)."""

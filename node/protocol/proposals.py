@@ -142,9 +142,11 @@ class Proposals:
     def on_event(self, event: Event) -> None:
         """An event entered the log: what does it change?"""
         changed = self._fold.apply(event)
-        if self.restoring:
-            return
         kind, own = event.type, self._ctx.settings.id
+        if self.restoring:
+            if kind in ANNOUNCEMENTS:
+                self._announcements.told(event)
+            return
         if kind == VOTES:
             self._contested = True
         elif kind == ROUND_OPENED:
@@ -171,6 +173,11 @@ class Proposals:
             self._contents.changed()
         if changed:
             self.retry()
+
+    def restored(self) -> None:
+        """All that the disk holds was read."""
+        self.restoring = False
+        self._announcements.restored()
 
     def retry(self) -> None:
         """What was held may be judged now."""
