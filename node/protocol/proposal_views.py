@@ -80,26 +80,12 @@ class ProposalViews:
         votes: dict[str, VoteView] = {}
         for cast in sorted(state.votes.values(), key=_round):
             votes[cast.voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, cast.round)
+        quorum = QuorumView(len(proposal.voters), len(votes), proposal.required, len(votes) >= proposal.required)
+        version, base, to = (proposal.version, None, None) if snapshot else (None, proposal.base, proposal.version)
+        # By place: msgspec looks for each name among all, which takes six times as long.
         return ProposalView(
-            key=state.key,
-            id=proposal.label,
-            kind=proposal.kind,
-            hash=proposal.hash,
-            proposer=state.origin,
-            state=verdict,
-            created_at=state.timestamp_ms,
-            deadline=hlc_wall_ms(proposal.deadline_hlc),
-            required=proposal.required,
-            voters=tuple(proposal.voters),
-            votes=votes,
-            quorum=QuorumView(len(proposal.voters), len(votes), proposal.required, len(votes) >= proposal.required),
-            trace_id=state.trace,
-            round=state.round,
-            version=proposal.version if snapshot else None,
-            from_=None if snapshot else proposal.base,
-            to=None if snapshot else proposal.version,
-            reason=state.reason,
-            decided_at=state.decided_ms,
-            content=proposal.carried,
-            settled=state.settled,
-        )
+            state.key, proposal.label, proposal.kind, proposal.hash, state.origin, verdict, state.birth.timestamp_ms,
+            hlc_wall_ms(proposal.deadline_hlc), proposal.required, proposal.voters, votes, quorum, state.trace,
+            state.round, version, base, to, state.reason if verdict == "rejected" else None, state.decided_ms,
+            proposal.carried, state.settled,
+        )  # fmt: skip

@@ -3,7 +3,8 @@
 Verdicts are the fold's; this part acts on them.
 """
 
-from typing import Any
+from math import inf
+from typing import Any, Final
 
 import msgspec
 
@@ -30,13 +31,18 @@ from node.protocol.proposal import EVENT_TYPE, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
 from node.protocol.requests import Accepted, Maybe, ProposalAnswer, Propose, Refusal, ResolveConflict
-from node.protocol.shapes import QuorumView
+from node.protocol.shapes import ProposalKind, QuorumView
 from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT, Verify, Voting
+
+SPAN_OF: Final[dict[ProposalKind, str]] = {kind: f"PROPOSE_{kind.upper()}" for kind in EVENT_TYPE}
+"""A client's wait for its verdict, as a span."""
 
 
 class Waiting:
     """A client that waits for a verdict until `until` (monotonic seconds)."""
+
+    __slots__ = ("call", "started", "until")
 
     def __init__(self, call: int, started: float, until: float) -> None:
         self.call = call
@@ -65,8 +71,11 @@ class Proposals:
         self.views = ProposalViews(ctx, clock, fold, self._casting.unfounded)
         self.restoring = False
         self._waiting: dict[str, list[Waiting]] = {}
+        self._first_until = inf
+        """Nobody's patience ends before."""
         self._announcements = Announcements(ctx, members, replication, fold)
         self._contested = False
+        self._sent = {kind: ctx.counter("distributed_proposals_sent_total", type=kind) for kind in EVENT_TYPE}
         self._proposed = {
             type_: ctx.counter("distributed_proposals_total", type=kind) for kind, type_ in EVENT_TYPE.items()
         }
@@ -81,7 +90,7 @@ class Proposals:
         """Put a version to the vote, or say why not (P1, P6)."""
         ctx = self._ctx
         if not ask.dry_run:
-            ctx.count("distributed_proposals_sent_total", type=ask.kind)
+            self._sent[ask.kind].n += 1
         flaw = self._voting.flaw(ask)
         if flaw is not None:
             self._failed(ask, "bad_request")
@@ -204,15 +213,9 @@ class Proposals:
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on what was held for as long as it may be."""
-        mono = self._ctx.mono
-        for key, waiting in list(self._waiting.items()):
-            for waiter in [w for w in waiting if w.until <= mono]:
-                waiting.remove(waiter)
-                self._reply(waiter.call, key, existing=False)
-            if waiting:
-                self._ctx.wake(min(waiter.until for waiter in waiting))
-            else:
-                del self._waiting[key]
+        if self._first_until <= self._ctx.mono:
+            self._end_waits()
+        self._ctx.wake(self._first_until)
         self._casting.tick()
 
     def look(self) -> None:
@@ -229,6 +232,18 @@ class Proposals:
         self._close_expired()
 
     # Within
+
+    def _end_waits(self) -> None:
+        mono, first = self._ctx.mono, inf
+        for key, waiting in list(self._waiting.items()):
+            for waiter in [w for w in waiting if w.until <= mono]:
+                waiting.remove(waiter)
+                self._reply(waiter.call, key, existing=False)
+            if waiting:
+                first = min(first, *(waiter.until for waiter in waiting))
+            else:
+                del self._waiting[key]
+        self._first_until = first
 
     def _close_expired(self) -> None:
         """Put what is past its deadline to the vote once more (P5): all abstain, and it is decided.
@@ -292,8 +307,11 @@ class Proposals:
         ctx = self._ctx
         state = self._fold.get(key)
         if wait_s > 0 and state is not None and state.verdict == "pending":
-            self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, ctx.mono + wait_s))
-            ctx.wake(ctx.mono + wait_s)
+            until = ctx.mono + wait_s
+            self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, until))
+            if until < self._first_until:
+                self._first_until = until
+                ctx.wake(until)
         elif state is None or existing:
             self._reply(call, key, existing=existing)
         else:
@@ -316,24 +334,23 @@ class Proposals:
         ctx, key = self._ctx, state.key
         self._casting.decided(state)
         # Every instance reaches the verdict; the proposer's log tells of it.
-        level = "debug" if state.origin != ctx.settings.id else "info" if state.verdict == "accepted" else "warn"
+        own, accepted = state.origin == ctx.settings.id, state.verdict == "accepted"
+        level = "debug" if not own else "info" if accepted else "warn"
+        reason = "" if accepted else state.reason or ""
         ctx.observe(
-            "QUORUM_DECISION", state.trace, level,
-            proposal=state.payload.label, verdict=state.verdict, reason=state.reason or "",
-        )  # fmt: skip
-        if state.verdict == "accepted":
+            "QUORUM_DECISION", state.trace, level, proposal=state.payload.label, verdict=state.verdict, reason=reason
+        )
+        if accepted:
             slots = self._fold.contended(key) if state.contested else ()
             if slots:
                 self._conflicting(state, slots)
             self._announcements.accepted(state)
-        elif state.origin == ctx.settings.id:
-            ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=state.reason or "")
+        elif own:
+            ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=reason)
         for waiter in self._waiting.pop(key, ()):
             # Others' votes were on their disks before they came; only our own may still be on its way.
             self._show(waiter.call, state, existing=False, after=self._casting.durable_with(key))
-            ctx.observe(
-                f"PROPOSE_{state.payload.kind.upper()}", state.trace, "debug", waiter.started, verdict=state.verdict
-            )
+            ctx.observe(SPAN_OF[state.payload.kind], state.trace, "debug", waiter.started, verdict=state.verdict)
 
     def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:
         """Another content was accepted in the same slot (S1)."""

@@ -78,17 +78,12 @@ class Replication:
         """
         ctx = self._ctx
         seq = self.seq + 1
+        stamp_ms = int(ctx.wall_ms) if timestamp_ms is None else timestamp_ms
+        # By place, which costs msgspec less than names do.
         event = Event(
-            id=event_id or f"{self.journal}-{seq}",
-            origin=origin or ctx.settings.id,
-            journal=self.journal,
-            seq=seq,
-            type=kind,
-            timestamp_ms=int(ctx.wall_ms) if timestamp_ms is None else timestamp_ms,
-            hlc=self._clock.tick(ctx.wall_ms),
-            trace=trace,
-            payload=payload,
-        )
+            event_id or f"{self.journal}-{seq}", origin or ctx.settings.id, self.journal, seq, kind, stamp_ms,
+            self._clock.tick(ctx.wall_ms), trace, payload,
+        )  # fmt: skip
         self._fresh.append(event)
         self._urgent_to.update(self._members.peers if urgent_to is None else urgent_to)
         if urgent_to is None or urgent_to:
