@@ -20,9 +20,14 @@ def name(call: Call[QueryT, BodyT], field: str, value: str) -> str:
 
 def word(field: str, value: str) -> str:
     """What is copied from one command into the next: printable, and nothing that a shell would cut apart."""
-    if not value.isprintable() or " " in value:
+    if not is_word(value):
         raise bad_request(f"{field}: expected printable characters without spaces", field, "not_printable")
     return value
+
+
+def is_word(value: str) -> bool:
+    """Whether it may be a `word`, for whoever would have to put a name to each of many fields."""
+    return value.isprintable() and " " not in value
 
 
 def wait_s(call: Call[QueryT, BodyT], wait: float) -> float:

@@ -1,11 +1,10 @@
 """Proposals: the seed's two calls and the batch (seed 4, P1, P6)."""
 
-from typing import NoReturn
-
 from node.api import checks
 from node.api.answers import (
     CLUSTER_SAID_NO,
     REFUSAL_STATUS,
+    Refused,
     bad_request,
     refusal_data,
     refusal_error,
@@ -108,40 +107,36 @@ def _proposed(answer: ProposalAnswer, wait: float) -> Proposed | Verdict:
 
 
 def _of_item(item: BatchItem, at: int, wait: float, trace: str) -> Propose:
-    def wrong(field: str, detail: str) -> NoReturn:
-        raise bad_request(f"[{at}].{field}: {detail}", f"[{at}].{field}")
-
     if item.kind == "snapshot":
         version = item.version
         if version is None:
-            wrong("version", "a snapshot needs a version")
+            raise _wrong(at, "version", "a snapshot needs a version")
         if item.from_ is not None or item.to is not None:
-            wrong("from" if item.from_ is not None else "to", "a snapshot has a version only")
+            raise _wrong(at, "from" if item.from_ is not None else "to", "a snapshot has a version only")
     else:
         version = item.to
         if item.from_ is None or version is None:
-            wrong("from" if item.from_ is None else "to", f"a {item.kind} needs from and to")
+            raise _wrong(at, "from" if item.from_ is None else "to", f"a {item.kind} needs from and to")
         if item.version is not None:
-            wrong("version", f"a {item.kind} has from and to only")
+            raise _wrong(at, "version", f"a {item.kind} has from and to only")
+    if not checks.is_word(item.hash):
+        checks.word(f"[{at}].hash", item.hash)
+    # By place: msgspec looks for each name among all.
     return Propose(
-        item.kind,
-        version,
-        checks.word(f"[{at}].hash", item.hash),
-        base=item.from_,
-        signature=item.signature,
-        idempotency_key=item.idempotency_key,
-        wait_s=wait,
-        trace=trace,
+        item.kind, version, item.hash, item.from_, item.signature, item.idempotency_key, wait, False, None, None, trace
     )
 
 
+def _wrong(at: int, field: str, detail: str) -> Refused:
+    return bad_request(f"[{at}].{field}: {detail}", f"[{at}].{field}")
+
+
 def _outcome(answer: Answer, wait: float) -> BatchOutcome:
-    match answer:
-        case ProposalAnswer():
-            return BatchOutcome(True, 200, _proposed(answer, wait))
-        case Refusal():
-            status = REFUSAL_STATUS.get(answer.reason, CLUSTER_SAID_NO)
-            return BatchOutcome(False, status, refusal_data(answer), refusal_error(answer))
-        case Maybe():
-            return BatchOutcome(False, 504, unknown_data(answer), answer.detail)
+    if type(answer) is ProposalAnswer:
+        return BatchOutcome(True, 200, _proposed(answer, wait))
+    if isinstance(answer, Refusal):
+        status = REFUSAL_STATUS.get(answer.reason, CLUSTER_SAID_NO)
+        return BatchOutcome(False, status, refusal_data(answer), refusal_error(answer))
+    if isinstance(answer, Maybe):
+        return BatchOutcome(False, 504, unknown_data(answer), answer.detail)
     raise TypeError(f"a proposal was answered with {type(answer).__name__}")

@@ -46,6 +46,7 @@ class Drafts:
         self.waiting: list[Draft] = []
         """What is to be written."""
         self._idempotency_keys: set[str] = set()
+        self._stamp_ms = self._hlc = self._deadline_hlc = self._required = self._leader_term = 0
         self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
 
     def may_join(self, ask: Propose) -> bool:
@@ -62,30 +63,34 @@ class Drafts:
 
     def add(self, call: int, ask: Propose) -> None:
         """Draw up the proposal, with this node's vote if it can tell already (P1)."""
-        ctx = self._ctx
-        voters = self._members.voters
-        base = f"{ask.base}-" if ask.kind != "snapshot" else ""
-        hlc = self._clock.read(ctx.wall_ms)
-        timeout_ms = ctx.settings.timing.proposal_timeout * 1000
-        base_hash, restored = None, None
+        if not self.waiting:
+            self._begin()
+        base, base_hash, restored = "", None, None
         if ask.base is not None:
             base_hash, restored = self._fold.base_hash(ask.base), self._fold.restored(ask.base)
-        label = f"{ask.kind}-{base}{ask.version}-{int(ctx.wall_ms)}"
-        required = quorum.required(len(voters), ctx.settings.rule)
-        leader_term = self._election.term if self._election.leads else 0
+            base = f"{ask.base}-" if ask.kind != "snapshot" else ""
         # By place: msgspec looks for each name among all, which takes six times as long.
         proposal = Proposal(
-            ask.kind, ask.version, ask.hash, label, voters, required, hlc + hlc_from_wall_ms(timeout_ms),
-            self._members.digest, leader_term, ask.base, base_hash, restored, ask.signature, ask.idempotency_key,
-            None, None, ask.content, ask.trace,
+            ask.kind, ask.version, ask.hash, f"{ask.kind}-{base}{ask.version}-{self._stamp_ms}", self._members.voters,
+            self._required, self._deadline_hlc, self._members.digest, self._leader_term, ask.base, base_hash, restored,
+            ask.signature, ask.idempotency_key, None, None, ask.content, ask.trace,
         )  # fmt: skip
-        judged = self._voting.judge(ctx.settings.id, proposal, 0, hlc)
+        judged = self._voting.judge(self._ctx.settings.id, proposal, 0, self._hlc)
         if judged is not None:
             proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
             self._voted[judged[0]].n += 1
         self.waiting.append(Draft(call, ask, proposal))
         if ask.idempotency_key is not None:
             self._idempotency_keys.add(ask.idempotency_key)
+
+    def _begin(self) -> None:
+        """What is the same for all of one event."""
+        ctx = self._ctx
+        self._stamp_ms = int(ctx.wall_ms)
+        self._hlc = self._clock.read(ctx.wall_ms)
+        self._deadline_hlc = self._hlc + hlc_from_wall_ms(ctx.settings.timing.proposal_timeout * 1000)
+        self._required = quorum.required(len(self._members.voters), ctx.settings.rule)
+        self._leader_term = self._election.term if self._election.leads else 0
 
     def take(self) -> list[Draft]:
         """What is to be written as one event."""
