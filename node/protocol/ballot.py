@@ -22,7 +22,7 @@ Rules, for a proposal k of content c in slots S(k), and votes per key, never poo
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from node.protocol.proposal import (
     CONFLICTING_VOTE,
@@ -33,23 +33,19 @@ from node.protocol.proposal import (
     Proposal,
     Verdict,
 )
+from node.protocol.tally import Tally
 from node.protocol.versions import VersionKey
-
-NOBODY: Final[frozenset[str]] = frozenset()
-"""One for all: there are tens of thousands of proposals, and `frozenset()` makes another one each time."""
 
 
 class ProposalState:
     """A proposal and all that is known of it. Read it; only the fold writes it."""
 
     __slots__ = (
-        "accepts",
         "birth",
         "content",
         "contested",
         "final",
         "final_reason",
-        "hard",
         "hlc",
         "key",
         "mark",
@@ -62,13 +58,14 @@ class ProposalState:
         "settled",
         "slots",
         "standing",
+        "tally",
         "trace",
         "verdict",
-        "votes",
     )
 
-    def __init__(self, birth: Birth, order: VersionKey) -> None:
+    def __init__(self, birth: Birth, order: VersionKey, tally: Tally) -> None:
         self.birth = birth
+        self.tally = tally
         self.key = birth.key
         self.origin = birth.origin
         """The proposer."""
@@ -82,11 +79,6 @@ class ProposalState:
         self.slots: tuple[Slot, ...] = ()
         self.contested = False
         """Whether another content competes for one of its slots: only then a voter can be bound to one."""
-        self.votes: dict[tuple[str, int], Cast] = {}
-        """(voter, round) -> vote."""
-        self.accepts: dict[int, int] = {}
-        self.hard = NOBODY
-        """Voters that rejected it for a reason that no round lifts, or abstained."""
         self.openings: tuple[Opening, ...] = ()
         self.round = 0
         """The highest round opened for it."""
@@ -101,6 +93,21 @@ class ProposalState:
         self.rooted = False
         """Reachable at the floor, by a chain that is no longer kept."""
         self.mark = 0
+
+    @property
+    def votes(self) -> Mapping[tuple[str, int], Cast]:
+        """(voter, round) -> vote."""
+        return self.tally.votes
+
+    @property
+    def accepts(self) -> Mapping[int, int]:
+        """Round -> how many accepted."""
+        return self.tally.accepts
+
+    @property
+    def hard(self) -> frozenset[str]:
+        """Voters that rejected it for a reason that no round lifts, or abstained."""
+        return self.tally.hard
 
     @property
     def timestamp_ms(self) -> int:
@@ -140,11 +147,13 @@ class ProposalState:
 
     def cast(self, vote: Cast) -> None:
         """Count a vote of a voter that has not voted in this round."""
-        self.votes[(vote.voter, vote.round)] = vote
-        if vote.vote == "accept":
-            self.accepts[vote.round] = self.accepts.get(vote.round, 0) + 1
-        elif vote.reason != CONFLICTING_VOTE:
-            self.hard |= {vote.voter}
+        self.part()
+        self.tally.cast(vote)
+
+    def part(self) -> None:
+        """Something sets it apart from those that share its votes: have them for itself."""
+        if self.tally.sharers > 1:
+            self.tally = self.tally.parted()
 
     def lasting(self, voter: str) -> Cast | None:
         """The vote of this voter that no round lifts. Others count on it: it says the same in every further round."""
@@ -160,7 +169,8 @@ class ProposalState:
         """These are its votes and openings, and no others. Whether that is news."""
         if len(votes) == len(self.votes) and len(openings) == len(self.openings):
             return False
-        self.votes, self.accepts, self.hard = {}, {}, NOBODY
+        self.part()
+        self.tally = Tally()
         self.openings, self.round = (), 0
         for vote in votes:
             self.cast(vote)
@@ -170,6 +180,7 @@ class ProposalState:
 
     def open(self, opening: Opening) -> None:
         """Note a round that was opened for it."""
+        self.part()
         self.openings += (opening,)
         self.round = max(self.round, opening.round)
 

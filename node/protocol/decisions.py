@@ -10,11 +10,13 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from node.protocol.ballot import ProposalState, Slot, front_runners, judge
+from node.protocol.bundle import Bundle, may_bundle
 from node.protocol.checkpoint import Kept
 from node.protocol.proposal import Birth, Cast, Opening, Resolution, Verdict
 from node.protocol.register import Register
 from node.protocol.settings import Strategy
 from node.protocol.settlement import Lineage, Void, choices, settle
+from node.protocol.tally import Tally
 from node.protocol.versions import VersionKey, parse
 
 _DIGEST_BYTES = 16
@@ -86,7 +88,7 @@ class Decisions:
 
     def admit(self, birth: Birth, order: VersionKey) -> ProposalState:
         """A proposal becomes known, pending and without votes."""
-        p = ProposalState(birth, order)
+        p = ProposalState(birth, order, Tally())
         self.register.add(p)
         self.touched[p.key] = p
         slots = []
@@ -94,12 +96,34 @@ class Decisions:
             slot = self.slots.get(name)
             if slot is None:
                 slot = self.slots[name] = Slot(name)
+            else:
+                for each in slot.proposals:
+                    each.part()
             slot.add(p)
             if slot.contested and not slot.accepted:
                 self._contested.add(name)
             slots.append(slot)
         p.slots = tuple(slots)
         return p
+
+    def admit_bundle(self, births: Sequence[tuple[Birth, VersionKey]]) -> Bundle | None:
+        """The same for proposals of one event at once, if they may share their votes."""
+        if not may_bundle(births):
+            return None
+        names = [birth.payload.slots[0] for birth, _ in births]
+        slots = self.slots
+        if len(set(names)) < len(names) or any(name in slots for name in names):
+            return None
+        tally = Tally(len(births))
+        proposals = [ProposalState(birth, order, tally) for birth, order in births]
+        for name, p in zip(names, proposals, strict=True):
+            slot = slots[name] = Slot(name)
+            slot.add(p)
+            p.slots = (slot,)
+            self.register.add(p)
+        bundle = Bundle(proposals, tally)
+        self.touched.update(zip(bundle.keys, proposals, strict=True))
+        return bundle
 
     def freeze(self, p: ProposalState, verdict: Verdict, reason: str | None) -> None:
         """The floor decides: no vote changes this any more (C1)."""
@@ -215,6 +239,28 @@ class Decisions:
         self.judge(p, changes)
         if cast.vote == "accept":
             self._judge_others(p, changes)
+
+    def cast_bundle(self, bundle: Bundle, cast: Cast, changes: list[Change]) -> None:
+        """An accept counts for all of a bundle (`Bundle.is_open_to`)."""
+        tally, proposals = bundle.tally, bundle.proposals
+        tally.cast(cast)
+        first = proposals[0]
+        if first.verdict == "pending" and tally.accepts[0] >= first.payload.required:
+            self._accept_bundle(bundle, changes)
+
+    def _accept_bundle(self, bundle: Bundle, changes: list[Change]) -> None:
+        pending, lineage = self.register.pending, self._lineage
+        proposals = bundle.proposals
+        for p in proposals:
+            del pending[p.key]
+            # Alone in its slot, and so the only one of its content.
+            p.slots[0].accepted = (p,)
+            p.verdict, p.settled = "accepted", True
+            changes.append(Change(p, "accepted", False))
+            if lineage is not None:
+                lineage.add(p)
+        self.touched.update(zip(bundle.keys, proposals, strict=True))
+        self._raise_highest(max(proposals, key=_order))
 
     def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:
         """A further round of a proposal (P5)."""

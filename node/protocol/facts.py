@@ -5,6 +5,7 @@ honest instances (one voter, two votes on one key and round; two proposals with 
 their floor, so that they still depend on the set alone.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -12,6 +13,7 @@ import msgspec
 
 from node.protocol import events
 from node.protocol.ballot import ProposalState
+from node.protocol.bundle import Bundle
 from node.protocol.checkpoint import (
     Checkpoint,
     Reach,
@@ -27,6 +29,7 @@ from node.protocol.checkpoint import (
 from node.protocol.decisions import Change, Decisions
 from node.protocol.events import Event, VersionVector
 from node.protocol.proposal import (
+    OWN,
     PROPOSAL_TYPES,
     Atom,
     Birth,
@@ -34,6 +37,7 @@ from node.protocol.proposal import (
     Opening,
     Resolution,
     VoteAtom,
+    cast_in,
     lies_above,
     own_vote,
     read_births,
@@ -46,7 +50,7 @@ from node.protocol.told import Told
 from node.protocol.versions import VersionKey, parse
 
 _Place = tuple[str, int, int]
-"""Journal, sequence number, index within the event."""
+"""Journal, sequence number, which of its event's on one proposal."""
 
 
 class Facts:
@@ -69,7 +73,10 @@ class Facts:
         self._early_openings: dict[str, list[Opening]] = {}
         self._late: dict[_Place, Opening] = {}
         """Of what the floor decided: they change nothing, and a further floor may forget what they are of."""
-        self._displaced: dict[_Place, VoteAtom | Birth] = {}
+        self._displaced: dict[tuple[str, _Place], VoteAtom | Birth] = {}
+        """By key and place."""
+        self._bundles: dict[str, Bundle] = {}
+        """By the key of the first in it; until the next floor."""
         self._told: dict[str, Told] = {}
         """By journal: what its events above the floor told of which proposals."""
         self._must_restart = False
@@ -85,18 +92,11 @@ class Facts:
         if event.seq <= self._vector.get(event.journal, 0):
             return ()
         changes: list[Change] = []
-        news: list[ProposalState] = []
+        news: Sequence[ProposalState] = ()
         if kind == events.VOTES:
-            for key, hash_, cast in read_votes(event):
-                p = self._add_vote(key, hash_, cast, changes)
-                if p is not None:
-                    news.append(p)
+            news = self._add_votes(event, changes)
         elif kind in PROPOSAL_TYPES:
-            for birth, order in read_births(event):
-                self.taken += 1
-                p = self._add_birth(birth, order, changes)
-                if p is not None:
-                    news.append(p)
+            news = self._add_births(read_births(event), changes)
         elif kind == events.ROUND_OPENED:
             opened = read_opening(event)
             if opened is not None:
@@ -119,6 +119,26 @@ class Facts:
             for key, p in self.decisions.register.by_key.items()
             if before.get(key) != p.verdict
         )
+
+    def _add_births(self, births: Sequence[tuple[Birth, VersionKey]], changes: list[Change]) -> Sequence[ProposalState]:
+        """Those that are news: to be noted in `_told`."""
+        self.taken += len(births)
+        if len(births) > 1 and self._are_fresh(births):
+            bundle = self.decisions.admit_bundle(births)
+            if bundle is not None:
+                cast = own_vote(births[0][0])
+                if cast is not None and cast.voter in births[0][0].payload.voters:
+                    self.decisions.cast_bundle(bundle, cast, [])
+                self._bundles[bundle.keys[0]] = bundle
+                changes += [Change(p, p.verdict, True) for p in bundle.proposals]
+                return bundle.proposals
+        return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
+
+    def _are_fresh(self, births: Sequence[tuple[Birth, VersionKey]]) -> bool:
+        """Whether nothing was told of any of these yet."""
+        known, votes, openings = self.decisions.register.by_key, self._early_votes, self._early_openings
+        keys = [birth.key for birth, _ in births]
+        return not any(key in known or key in votes or key in openings for key in keys)
 
     def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> ProposalState | None:
         """The proposal, if it is news: to be noted in `_told`."""
@@ -160,7 +180,7 @@ class Facts:
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
         if (old.journal, old.seq) != (new.journal, new.seq) and self._above(old):
-            self._displaced[new.journal, new.seq, -1 - new.index] = new
+            self._displaced[new.key, (new.journal, new.seq, OWN)] = new
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
@@ -170,6 +190,29 @@ class Facts:
         p = self._add_vote(atom.key, atom.hash, cast, changes)
         if p is not None:
             self._tell((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
+
+    def _add_votes(self, event: Event, changes: list[Change]) -> list[ProposalState]:
+        """The proposals whose votes count and are news: to be noted in `_told`."""
+        items = read_votes(event)
+        news: list[ProposalState] = []
+        before: Counter[str] = Counter()
+        repeats = len({item.proposal for item in items}) < len(items)
+        at = 0
+        while at < len(items):
+            item = items[at]
+            bundle = None if repeats else self._bundles.get(item.proposal)
+            if bundle is not None and bundle.is_accepted_by(event.origin, items[at : at + len(bundle.keys)]):
+                self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
+                news += bundle.proposals
+                at += len(bundle.keys)
+                continue
+            p = self._add_vote(item.proposal, item.hash, cast_in(event, item, before[item.proposal]), changes)
+            if p is not None:
+                news.append(p)
+            if repeats:
+                before[item.proposal] += 1
+            at += 1
+        return news
 
     def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> ProposalState | None:
         """The proposal, if the vote counts and is news: to be noted in `_told`."""
@@ -184,7 +227,7 @@ class Facts:
             self.decisions.cast(p, cast, changes)
             return p
         if former is None or (former.journal, former.seq, former.index) != (cast.journal, cast.seq, cast.index):
-            self._displaced[cast.journal, cast.seq, cast.index] = VoteAtom(key, hash_, cast)
+            self._displaced[key, (cast.journal, cast.seq, cast.index)] = VoteAtom(key, hash_, cast)
             if former is not None and valid and cast.order < former.order and self._above(former):
                 self._must_restart = True
         return None
@@ -273,7 +316,7 @@ class Facts:
         former = self.floor.hlc
         votes = (atom for votes in self._early_votes.values() for atom in votes.values())
         early = [atom for atom in votes if lies_above(atom.key, vector) or atom.cast.hlc > former]
-        early.sort(key=lambda atom: atom.cast.order)
+        early.sort(key=lambda atom: (atom.cast.order, atom.key))
         openings = [opening for made in self._early_openings.values() for opening in made]
         openings.sort(key=lambda opening: (opening.journal, opening.seq))
         resolutions = [r for r in self.decisions.resolutions.values() if self._may_act(r)]
@@ -332,7 +375,7 @@ class Facts:
         again = set(passage.heard_later)
         for journal, told in self._told.items():
             told.advance(vector.get(journal, 0), again, passage.heard_earlier)
-        self._early_votes, self._late = {}, {}
+        self._early_votes, self._late, self._bundles = {}, {}, {}
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:
             if isinstance(atom, VoteAtom):

@@ -4,7 +4,7 @@ An atom is one fact at one position `(journal, seq)` of the event logs; the fold
 A payload that does not read as its type is ignored, in the same way on every node.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -22,6 +22,8 @@ Content = tuple[ProposalKind, str | None, str, str]
 CONFLICTING_VOTE: Final = "conflicting_vote"
 """The only reject reason that a later round can lift (P5)."""
 STALE_VERSION: Final = "stale_version"
+OWN: Final = -1
+"""Place of the vote that a proposal contains: before all others."""
 VERSION_SLOT: Final = "version:"
 SUCCESSOR_SLOT: Final = "successor-of:"
 
@@ -171,7 +173,8 @@ class Birth(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Cast(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Atom: one vote of one voter on one key and round.
 
-    `index` is its place in its event, below 0 for a proposer's own.
+    `index` counts the votes on its key in its event; it is `OWN` for a proposer's own. So votes that are alike but for
+    their keys are one.
     """
 
     voter: str
@@ -232,26 +235,28 @@ class Resolution(msgspec.Struct, frozen=True, array_like=True, gc=False):
 Atom = Birth | VoteAtom | Opening | Resolution
 
 
-def read_births(event: Event) -> Iterator[tuple[Birth, VersionKey]]:
+def read_births(event: Event) -> list[tuple[Birth, VersionKey]]:
     """Each proposal in a proposal event with the order of its version; nothing of what is malformed."""
     payload = event.payload
     try:
         bodies = msgspec.convert(payload, Proposals).proposals if "proposals" in payload else None
         bodies = (msgspec.convert(payload, Proposal),) if bodies is None else bodies
     except ValueError:
-        return
+        return []
+    births: list[tuple[Birth, VersionKey]] = []
+    id_, origin, journal, seq, hlc = event.id, event.origin, event.journal, event.seq, event.hlc
+    stamp_ms, trace, type_ = event.timestamp_ms, event.trace, event.type
     for index, body in enumerate(bodies):
         try:
             version = parse(body.version)
             base = None if body.base is None else parse(body.base)
         except ValueError:
             continue
-        if EVENT_TYPE[body.kind] == event.type and _is_sound(body, version, base):
-            birth = Birth(
-                proposal_key(event.id, index), event.origin, event.journal, event.seq, event.hlc, event.timestamp_ms,
-                event.trace if body.trace is None else body.trace, body, index,
-            )  # fmt: skip
-            yield birth, version
+        if EVENT_TYPE[body.kind] == type_ and _is_sound(body, version, base):
+            key = proposal_key(id_, index)
+            own_trace = trace if body.trace is None else body.trace
+            births.append((Birth(key, origin, journal, seq, hlc, stamp_ms, own_trace, body, index), version))
+    return births
 
 
 def _is_sound(body: Proposal, version: VersionKey, base: VersionKey | None) -> bool:
@@ -277,21 +282,23 @@ def own_vote(birth: Birth) -> Cast | None:
         birth.hlc,
         birth.journal,
         birth.seq,
-        -1 - birth.index,
+        OWN,
     )
 
 
-def read_votes(event: Event) -> list[tuple[str, str, Cast]]:
-    """Each vote in a `VOTES` event with the key and the hash it names; nothing when the payload is malformed."""
+def read_votes(event: Event) -> tuple[VoteItem, ...]:
+    """The votes in a `VOTES` event; nothing when the payload is malformed."""
     try:
-        items = msgspec.convert(event.payload, Votes).votes
+        return msgspec.convert(event.payload, Votes).votes
     except ValueError:
-        return []
-    voter, stamp_ms, hlc, journal, seq = event.origin, event.timestamp_ms, event.hlc, event.journal, event.seq
-    return [
-        (item.proposal, item.hash, Cast(voter, item.round, item.vote, item.reason, stamp_ms, hlc, journal, seq, index))
-        for index, item in enumerate(items)
-    ]
+        return ()
+
+
+def cast_in(event: Event, item: VoteItem, index: int = 0) -> Cast:
+    """One vote of a `VOTES` event; `index`: how many of its votes on the same proposal come before."""
+    return Cast(
+        event.origin, item.round, item.vote, item.reason, event.timestamp_ms, event.hlc, event.journal, event.seq, index
+    )
 
 
 def read_opening(event: Event) -> Opening | None:

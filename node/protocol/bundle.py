@@ -1,0 +1,52 @@
+"""Proposals of one event that have shared every fate so far, so that what is known of one is known of all (P1, P4).
+
+A client's batch, or what several clients proposed while a commit was under way, comes as one event of rising snapshots.
+Nothing else competes for their slots as a rule, and a voter says the same of all of them in one event: that is one look
+at their votes instead of hundreds. What sets one of them apart (another vote, a rival, a round, a floor) ends it, and
+each goes on by itself with the votes it has.
+"""
+
+from collections.abc import Sequence
+
+from node.protocol.ballot import ProposalState
+from node.protocol.proposal import Birth, VoteItem
+from node.protocol.tally import Tally
+from node.protocol.versions import VersionKey
+
+
+class Bundle:
+    """Snapshots that are alone in their slots and share their voters and their votes; all of round 0."""
+
+    __slots__ = ("_hashes", "keys", "proposals", "tally", "voters")
+
+    def __init__(self, proposals: Sequence[ProposalState], tally: Tally) -> None:
+        self.proposals = proposals
+        self.keys = [p.key for p in proposals]
+        self._hashes = [p.payload.hash for p in proposals]
+        self.tally = tally
+        self.voters = proposals[0].payload.voters
+
+    def is_accepted_by(self, voter: str, items: Sequence[VoteItem]) -> bool:
+        """Whether these are this voter's accept of each of them, in their order, and its first word."""
+        return (
+            [item.proposal for item in items] == self.keys
+            and [item.hash for item in items] == self._hashes
+            and {(item.round, item.vote, item.reason) for item in items} == {(0, "accept", None)}
+            and self.is_open_to(voter)
+        )
+
+    def is_open_to(self, voter: str) -> bool:
+        """Whether a vote of this instance on all of them would count."""
+        tally = self.tally
+        # Nothing sets a proposal apart but what parts its votes from the others'.
+        return tally.sharers == len(self.keys) and (voter, 0) not in tally.votes and voter in self.voters
+
+
+def may_bundle(births: Sequence[tuple[Birth, VersionKey]]) -> bool:
+    """Whether these may share their votes, as far as they themselves tell."""
+    first = births[0][0].payload
+    voters, required, vote = first.voters, first.required, first.vote
+    return vote in (None, "accept") and all(
+        each.kind == "snapshot" and each.voters == voters and each.required == required and each.vote == vote
+        for each in [birth.payload for birth, _ in births]
+    )
