@@ -26,6 +26,11 @@ class Bundle:
         self.tally = tally
         self.voters = proposals[0].payload.voters
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing has set one of them apart: that would have parted its votes from the others'."""
+        return self.tally.sharers == len(self.keys)
+
     def is_accepted_by(self, voter: str, items: Sequence[VoteItem]) -> bool:
         """Whether these are this voter's accept of each of them, in their order, and its first word."""
         return (
@@ -37,9 +42,7 @@ class Bundle:
 
     def is_open_to(self, voter: str) -> bool:
         """Whether a vote of this instance on all of them would count."""
-        tally = self.tally
-        # Nothing sets a proposal apart but what parts its votes from the others'.
-        return tally.sharers == len(self.keys) and (voter, 0) not in tally.votes and voter in self.voters
+        return self.is_whole and (voter, 0) not in self.tally.votes and voter in self.voters
 
 
 def may_bundle(births: Sequence[tuple[Birth, VersionKey]]) -> bool:

@@ -5,6 +5,7 @@ proposal whose base is not yet known, or whose config differs, is held until it 
 is one whose content is not here yet.
 """
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from node.protocol.ballot import ProposalState
@@ -74,7 +75,21 @@ class Casting:
         trace = ""
         proposers: set[str] = set()
         planned: dict[str, Content] = {}
+        together: set[str] = set()
         for key, round_ in ballot:
+            if key in together and round_ == 0:
+                continue
+            bundle = fold.bundle(key) if round_ == 0 else None
+            if bundle is not None:
+                if (own, 0) in bundle.tally.votes:
+                    together.update(bundle.keys)
+                    continue
+                if all((each, 0) in ballot for each in bundle.keys) and self._voting.accepts_all(bundle):
+                    together.update(bundle.keys)
+                    self._accept(bundle.proposals, number, votes)
+                    trace = bundle.proposals[-1].trace
+                    proposers.add(bundle.proposals[0].origin)
+                    continue
             state = fold.get(key)
             if state is None or (own, round_) in state.votes or own not in state.payload.voters:
                 continue
@@ -102,6 +117,17 @@ class Casting:
         if votes:
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
+
+    def _accept(self, proposals: Sequence[ProposalState], number: int, votes: list[dict[str, Any]]) -> None:
+        """Vote for all of a bundle, in persist `number`."""
+        unsynced, observe = self._unsynced, self._ctx.observe
+        for state in proposals:
+            key, body = state.key, state.payload
+            votes.append({"proposal": key, "round": 0, "hash": body.hash, "vote": ACCEPT})
+            unsynced.pop(key, None)
+            unsynced[key] = number
+            observe("VOTE", state.trace, "debug", proposal=body.label, vote=ACCEPT, reason="")
+        self._voted[ACCEPT].n += len(proposals)
 
     def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
         due = self._ctx.mono + self._voting.patience_s(proposal)

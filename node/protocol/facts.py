@@ -134,6 +134,14 @@ class Facts:
                 return bundle.proposals
         return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
 
+    def bundle(self, key: str) -> Bundle | None:
+        """The bundle that begins with this proposal."""
+        bundle = self._bundles.get(key)
+        if bundle is None or bundle.is_whole:
+            return bundle
+        del self._bundles[key]
+        return None
+
     def _are_fresh(self, births: Sequence[tuple[Birth, VersionKey]]) -> bool:
         """Whether nothing was told of any of these yet."""
         known, votes, openings = self.decisions.register.by_key, self._early_votes, self._early_openings
@@ -200,7 +208,7 @@ class Facts:
         at = 0
         while at < len(items):
             item = items[at]
-            bundle = None if repeats else self._bundles.get(item.proposal)
+            bundle = None if repeats else self.bundle(item.proposal)
             if bundle is not None and bundle.is_accepted_by(event.origin, items[at : at + len(bundle.keys)]):
                 self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
                 news += bundle.proposals

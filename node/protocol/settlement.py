@@ -163,7 +163,9 @@ class Lineage:
             self.by_version[version] = proposal
         if version in self.reachable or (self.voids and self.is_void(proposal.order)):
             return
-        if base is None or proposal.rooted or (base in self.reachable and self._stands_on(proposal, base)):
+        if base is None and version not in self._waiting:
+            self._arrive(proposal)
+        elif base is None or proposal.rooted or (base in self.reachable and self._stands_on(proposal, base)):
             self._reach(proposal)
         else:
             self._waiting.setdefault(base, []).append(proposal)
@@ -172,13 +174,18 @@ class Lineage:
         wanted = proposal.payload.base_hash
         return wanted is None or wanted == self.by_version[base].payload.hash
 
+    def _arrive(self, proposal: ProposalState) -> None:
+        """One can go to its version."""
+        greatest = self.current is None or self.current.order < proposal.order
+        self.reachable[proposal.payload.version] = greatest
+        if greatest:
+            self.current = proposal
+
     def _reach(self, proposal: ProposalState) -> None:
         ready = [proposal]
         for each in ready:
+            self._arrive(each)
             version = each.payload.version
-            self.reachable[version] = greatest = self.current is None or self.current.order < each.order
-            if greatest:
-                self.current = each
             if version in self._waiting:
                 ready += [p for p in self._waiting.pop(version) if self._stands_on(p, version)]
 

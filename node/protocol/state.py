@@ -9,6 +9,7 @@ from collections.abc import Container
 import msgspec
 
 from node.protocol.ballot import ProposalState, bound_by
+from node.protocol.bundle import Bundle
 from node.protocol.checkpoint import has_forgotten
 from node.protocol.decisions import Change, Conflict, Stall
 from node.protocol.events import Event, VersionVector
@@ -52,6 +53,10 @@ class Fold:
     def get(self, key: str) -> ProposalState | None:
         """The proposal with this key (event id), or None."""
         return self._facts.decisions.register.by_key.get(key)
+
+    def bundle(self, key: str) -> Bundle | None:
+        """The proposals that came with this one, the first of them, and share every fate so far."""
+        return self._facts.bundle(key)
 
     def by_label(self, label: str) -> list[str]:
         """Keys of all proposals that carry this `proposalId` (P1), the earliest first."""

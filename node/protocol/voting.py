@@ -6,6 +6,7 @@ from typing import Final
 
 from node.protocol import quorum
 from node.protocol.ballot import ProposalState, bound_by
+from node.protocol.bundle import Bundle
 from node.protocol.canonical import SIGNATURE_FORM, read_signature, signed_bytes
 from node.protocol.contents import Contents
 from node.protocol.context import Context
@@ -152,6 +153,25 @@ class Voting:
                 return (ABSTAIN, "no_content") if now_hlc > self._near_deadline(proposal) else None
         return ACCEPT, None
 
+    def accepts_all(self, bundle: Bundle) -> bool:
+        """Whether this node accepts each of a bundle it has not voted on. False: they are to be judged one by one."""
+        wall_ms, origin, signed = self._ctx.wall_ms, bundle.proposals[0].origin, self._ctx.settings.require_signatures
+        highest, digest, now_hlc = self._fold.highest_order, self._members.digest, self._clock.read(wall_ms)
+        return (
+            bundle.is_open_to(self._ctx.settings.id)
+            and bundle.proposals[0].verdict == "pending"
+            and not self._clock.is_ahead(bundle.proposals[0].hlc, wall_ms)
+            and (highest is None or min(state.order for state in bundle.proposals) > highest)
+            and all(
+                now_hlc <= body.deadline_hlc
+                and body.digest == digest
+                and body.carried is None
+                and self._hash_allowed(body.hash)
+                and (not signed or self._signed(origin, body))
+                for body in [state.payload for state in bundle.proposals]
+            )
+        )
+
     def patience_s(self, proposal: Proposal) -> float:
         """How long a vote may be held before the deadline is near; infinite once it is."""
         left_ms = hlc_wall_ms(self._near_deadline(proposal)) - hlc_wall_ms(self._clock.read(self._ctx.wall_ms))
@@ -206,7 +226,7 @@ class Voting:
     def _hash_allowed(self, text: str) -> bool:
         if self._ctx.settings.hash_format == "any":
             return bool(text.strip())
-        return len(text) == SHA256_CHARS and all(char in "0123456789abcdef" for char in text)
+        return len(text) == SHA256_CHARS and not text.strip("0123456789abcdef")
 
     def _signed(self, origin: str, proposal: Proposal) -> bool:
         settings = self._ctx.settings
