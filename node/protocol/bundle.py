@@ -31,12 +31,13 @@ class Bundle:
         """Whether nothing has set one of them apart: that would have parted its votes from the others'."""
         return self.tally.sharers == len(self.keys)
 
-    def is_accepted_by(self, voter: str, items: Sequence[VoteItem]) -> bool:
-        """Whether these are this voter's accept of each of them, in their order, and its first word."""
+    def is_voted_by(self, voter: str, items: Sequence[VoteItem]) -> bool:
+        """Whether these are this voter's first word on each of them, in their order, and the same on all."""
         return (
             [item.proposal for item in items] == self.keys
             and [item.hash for item in items] == self._hashes
-            and {(item.round, item.vote, item.reason) for item in items} == {(0, "accept", None)}
+            and len({(item.round, item.vote, item.reason) for item in items}) == 1
+            and items[0].round == 0
             and self.is_open_to(voter)
         )
 
@@ -48,8 +49,12 @@ class Bundle:
 def may_bundle(births: Sequence[tuple[Birth, VersionKey]]) -> bool:
     """Whether these may share their votes, as far as they themselves tell."""
     first = births[0][0].payload
-    voters, required, vote = first.voters, first.required, first.vote
-    return vote in (None, "accept") and all(
-        each.kind == "snapshot" and each.voters == voters and each.required == required and each.vote == vote
+    voters, required, vote, reason = first.voters, first.required, first.vote, first.reason
+    return all(
+        each.kind == "snapshot"
+        and each.voters == voters
+        and each.required == required
+        and each.vote == vote
+        and each.reason == reason
         for each in [birth.payload for birth, _ in births]
     )

@@ -84,9 +84,10 @@ class Casting:
                 if (own, 0) in bundle.tally.votes:
                     together.update(bundle.keys)
                     continue
-                if all((each, 0) in ballot for each in bundle.keys) and self._voting.accepts_all(bundle):
+                shared = self._voting.judge_all(bundle) if all((each, 0) in ballot for each in bundle.keys) else None
+                if shared is not None:
                     together.update(bundle.keys)
-                    self._accept(bundle.proposals, number, votes)
+                    self._cast(bundle.proposals, *shared, number, votes)
                     trace = bundle.proposals[-1].trace
                     proposers.add(bundle.proposals[0].origin)
                     continue
@@ -118,16 +119,23 @@ class Casting:
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
 
-    def _accept(self, proposals: Sequence[ProposalState], number: int, votes: list[dict[str, Any]]) -> None:
-        """Vote for all of a bundle, in persist `number`."""
-        unsynced, observe = self._unsynced, self._ctx.observe
+    def _cast(
+        self,
+        proposals: Sequence[ProposalState],
+        vote: VoteWord,
+        reason: str | None,
+        number: int,
+        votes: list[dict[str, Any]],
+    ) -> None:
+        """Say the same of all of a bundle, in persist `number`."""
+        unsynced, observe, why = self._unsynced, self._ctx.observe, {} if reason is None else {"reason": reason}
         for state in proposals:
             key, body = state.key, state.payload
-            votes.append({"proposal": key, "round": 0, "hash": body.hash, "vote": ACCEPT})
+            votes.append({"proposal": key, "round": 0, "hash": body.hash, "vote": vote, **why})
             unsynced.pop(key, None)
             unsynced[key] = number
-            observe("VOTE", state.trace, "debug", proposal=body.label, vote=ACCEPT, reason="")
-        self._voted[ACCEPT].n += len(proposals)
+            observe("VOTE", state.trace, "debug", proposal=body.label, vote=vote, reason=reason or "")
+        self._voted[vote].n += len(proposals)
 
     def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
         due = self._ctx.mono + self._voting.patience_s(proposal)

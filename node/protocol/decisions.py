@@ -241,26 +241,27 @@ class Decisions:
             self._judge_others(p, changes)
 
     def cast_bundle(self, bundle: Bundle, cast: Cast, changes: list[Change]) -> None:
-        """An accept counts for all of a bundle (`Bundle.is_open_to`)."""
-        tally, proposals = bundle.tally, bundle.proposals
-        tally.cast(cast)
-        first = proposals[0]
-        if first.verdict == "pending" and tally.accepts[0] >= first.payload.required:
-            self._accept_bundle(bundle, changes)
-
-    def _accept_bundle(self, bundle: Bundle, changes: list[Change]) -> None:
-        pending, lineage = self.register.pending, self._lineage
-        proposals = bundle.proposals
+        """A vote counts for all of a bundle (`Bundle.is_open_to`): what it comes to for one, it does for each."""
+        bundle.tally.cast(cast)
+        first = bundle.proposals[0]
+        if first.verdict != "pending":
+            return
+        verdict = judge(first)
+        if verdict == "pending":
+            return
+        proposals, pending, lineage = bundle.proposals, self.register.pending, self._lineage
         for p in proposals:
             del pending[p.key]
-            # Alone in its slot, and so the only one of its content.
-            p.slots[0].accepted = (p,)
-            p.verdict, p.settled = "accepted", True
-            changes.append(Change(p, "accepted", False))
-            if lineage is not None:
-                lineage.add(p)
+            p.verdict = verdict
+            changes.append(Change(p, verdict, False))
+            if verdict == "accepted":
+                # Alone in its slot, and so the only one of its content.
+                p.slots[0].accepted, p.settled = (p,), True
+                if lineage is not None:
+                    lineage.add(p)
         self.touched.update(zip(bundle.keys, proposals, strict=True))
-        self._raise_highest(max(proposals, key=_order))
+        if verdict == "accepted":
+            self._raise_highest(max(proposals, key=_order))
 
     def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:
         """A further round of a proposal (P5)."""

@@ -209,7 +209,7 @@ class Facts:
         while at < len(items):
             item = items[at]
             bundle = None if repeats else self.bundle(item.proposal)
-            if bundle is not None and bundle.is_accepted_by(event.origin, items[at : at + len(bundle.keys)]):
+            if bundle is not None and bundle.is_voted_by(event.origin, items[at : at + len(bundle.keys)]):
                 self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
                 news += bundle.proposals
                 at += len(bundle.keys)

@@ -153,24 +153,26 @@ class Voting:
                 return (ABSTAIN, "no_content") if now_hlc > self._near_deadline(proposal) else None
         return ACCEPT, None
 
-    def accepts_all(self, bundle: Bundle) -> bool:
-        """Whether this node accepts each of a bundle it has not voted on. False: they are to be judged one by one."""
-        wall_ms, origin, signed = self._ctx.wall_ms, bundle.proposals[0].origin, self._ctx.settings.require_signatures
-        highest, digest, now_hlc = self._fold.highest_order, self._members.digest, self._clock.read(wall_ms)
-        return (
-            bundle.is_open_to(self._ctx.settings.id)
-            and bundle.proposals[0].verdict == "pending"
-            and not self._clock.is_ahead(bundle.proposals[0].hlc, wall_ms)
-            and (highest is None or min(state.order for state in bundle.proposals) > highest)
-            and all(
-                now_hlc <= body.deadline_hlc
-                and body.digest == digest
-                and body.carried is None
-                and self._hash_allowed(body.hash)
-                and (not signed or self._signed(origin, body))
-                for body in [state.payload for state in bundle.proposals]
-            )
-        )
+    def judge_all(self, bundle: Bundle) -> tuple[VoteWord, str | None] | None:
+        """This node's vote on each of a bundle, where it is the same. None: they are to be judged one by one."""
+        wall_ms, first = self._ctx.wall_ms, bundle.proposals[0]
+        if first.verdict != "pending" or not bundle.is_open_to(self._ctx.settings.id):
+            return None
+        digest, now_hlc = self._members.digest, self._clock.read(wall_ms)
+        signed = self._ctx.settings.require_signatures
+        if self._clock.is_ahead(first.hlc, wall_ms) or not all(
+            now_hlc <= body.deadline_hlc
+            and body.digest == digest
+            and body.carried is None
+            and self._hash_allowed(body.hash)
+            and (not signed or self._signed(first.origin, body))
+            for body in [state.payload for state in bundle.proposals]
+        ):
+            return None
+        highest, orders = self._fold.highest_order, [state.order for state in bundle.proposals]
+        if highest is None or highest < min(orders):
+            return ACCEPT, None
+        return (REJECT, STALE_VERSION) if max(orders) <= highest else None
 
     def patience_s(self, proposal: Proposal) -> float:
         """How long a vote may be held before the deadline is near; infinite once it is."""

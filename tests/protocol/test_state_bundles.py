@@ -1,0 +1,180 @@
+"""What came as one event and was voted on as one is decided as if each had come alone (P1, P4, S3)."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
+from node.protocol.proposal import Proposal, proposal_key, to_payload
+from node.protocol.settings import Limits, Strategy
+from node.protocol.state import Fold
+from tests.protocol.catalogue import FAR, VOTERS, Writer, folded
+from tests.protocol.test_state_order import STRATEGIES, observable, prefix, within
+
+TWO = ("1.0.0", "1.1.0")
+
+
+def batch(writer: Writer, origin: str, versions: tuple[str, ...], **fields: Any) -> Event:
+    """Snapshots that share an event."""
+    common: dict[str, Any] = {"kind": "snapshot", "label": "l", "voters": VOTERS, "required": 2, "digest": "digest"}
+    common |= {"deadline_hlc": FAR, "vote": "accept"}
+    hashes = fields.pop("hashes", ["h"] * len(versions))
+    bodies = [
+        Proposal(**(common | {"version": version, "hash": hash_} | fields))
+        for version, hash_ in zip(versions, hashes, strict=True)
+    ]
+    return writer.write(origin, SNAPSHOT_PROPOSAL, {"proposals": [to_payload(body) for body in bodies]})
+
+
+def votes_on(proposed: Event, **fields: Any) -> list[dict[str, Any]]:
+    """An accept of each, unless told otherwise."""
+    return [
+        {"proposal": proposal_key(proposed.id, at), "round": 0, "hash": body["hash"], "vote": "accept"} | fields
+        for at, body in enumerate(proposed.payload["proposals"])
+    ]
+
+
+def history(seed: int, batches: int) -> Writer:
+    """Batches that all vote on, as one or not; and what sets one of them apart now and then."""
+    rng = random.Random(seed)
+    writer = Writer()
+    next_version = 0
+    asked: list[tuple[str, Event]] = []
+    for _ in range(batches):
+        origin, count = rng.choice(VOTERS), rng.randint(1, 5)
+        # Some come again: as rivals, or as the same once more.
+        first = max(0, next_version - rng.choice((0, 0, 0, 0, 1, 2)))
+        next_version = max(next_version, first + count)
+        versions = tuple(f"1.{number}.0" for number in range(first, first + count))
+        own, reason = rng.choice((("accept", None),) * 3 + ((None, None), ("reject", "stale_version")))
+        fields: dict[str, Any] = {"vote": own, "reason": reason, "required": rng.choice((1, 2, 2, 2, 3))}
+        hashes = [rng.choice("hhhhi") for _ in versions]
+        proposed = batch(writer, origin, versions, hashes=hashes, **fields)
+        if rng.random() < 0.1:
+            rng.choice(proposed.payload["proposals"])["vote"] = "abstain"
+        asked += [(voter, proposed) for voter in VOTERS if voter != origin]
+        rng.shuffle(asked)
+        while asked and rng.random() < 0.7:
+            vote(rng, writer, *asked.pop())
+    return writer
+
+
+def vote(rng: random.Random, writer: Writer, voter: str, proposed: Event) -> None:
+    alike = rng.choice(
+        ({}, {}, {"vote": "reject", "reason": "stale_version"}, {"vote": "abstain", "reason": "deadline"})
+    )
+    items = votes_on(proposed, **alike)
+    match rng.randrange(14):
+        case 0:
+            items = rng.sample(items, len(items))
+        case 1:
+            items = items[: rng.randint(1, len(items))]
+        case 2:
+            items[rng.randrange(len(items))] |= {"vote": "reject", "reason": "conflicting_vote"}
+        case 3:
+            items[rng.randrange(len(items))] |= {"hash": "other"}
+        case 4:
+            items[rng.randrange(len(items))] |= {"round": 1}
+        case 5:
+            items.append(items[0] | {"vote": "abstain", "reason": "deadline"})
+        case 6:
+            items = [items[0] | {"hash": "other"}, *items]
+        case 7:
+            key = proposal_key(proposed.id, rng.randrange(len(items)))
+            version = proposed.payload["proposals"][0]["version"]
+            writer.open_round(voter, key, 1, [(f"version:{version}", 0)])
+        case 8:
+            voter = "D"
+    writer.write(voter, VOTES, {"votes": items})
+
+
+@given(st.integers(0, 2**32), st.integers(1, 8), st.sampled_from(STRATEGIES), st.randoms(use_true_random=False))
+@settings(max_examples=200)
+def test_s3_whatever_the_order_a_batch_is_decided_as_if_each_had_come_alone(
+    seed: int, batches: int, strategy: Strategy, rng: random.Random
+) -> None:
+    writer = history(seed, batches)
+    in_order = folded(writer.events, strategy)
+    # Votes before what they are about: each counts by itself.
+    votes_first = folded(sorted(writer.events, key=lambda event: event.type != VOTES), strategy)
+    shuffled = folded(rng.sample(writer.events, len(writer.events)), strategy)
+    assert observable(in_order) == observable(votes_first) == observable(shuffled)
+    vector = prefix(rng, writer)
+    checkpoint = in_order.checkpoint(vector)
+    assert (
+        checkpoint
+        == votes_first.checkpoint(vector)
+        == folded(within(writer.events, vector), strategy).checkpoint(vector)
+    )
+    restarted = Fold(strategy, Limits())
+    restarted.reset(vector, checkpoint)
+    for event in writer.events:
+        restarted.apply(event)
+    in_order.reset(vector, checkpoint)
+    votes_first.reset(vector, checkpoint)
+    assert in_order.digest() == votes_first.digest() == restarted.digest()
+    assert in_order.current == votes_first.current == restarted.current
+
+
+@given(st.integers(0, 2**32), st.integers(1, 8), st.sampled_from(STRATEGIES), st.randoms(use_true_random=False))
+@settings(max_examples=100)
+def test_c1_a_floor_in_the_midst_of_batches_changes_nothing_for_what_comes(
+    seed: int, batches: int, strategy: Strategy, rng: random.Random
+) -> None:
+    writer = history(seed, batches)
+    cut = rng.randrange(len(writer.events) + 1)
+    fold = folded(writer.events[:cut], strategy)
+    reference = folded(sorted(writer.events[:cut], key=lambda event: event.type != VOTES), strategy)
+    vector = dict.fromkeys(writer.vector, 0)
+    vector |= {event.journal: event.seq for event in writer.events[: rng.randint(0, cut)]}
+    checkpoint = fold.checkpoint(vector)
+    assert reference.checkpoint(vector) == checkpoint
+    for each in (fold, reference):
+        each.reset(vector, checkpoint)
+        for event in writer.events[cut:]:
+            each.apply(event)
+    assert observable(fold) == observable(reference)
+
+
+def test_p4_a_batch_is_one_until_something_sets_one_of_it_apart() -> None:
+    writer = Writer()
+    proposed = batch(writer, "A", TWO)
+    fold = folded(writer.events)
+    first, second = (proposal_key(proposed.id, at) for at in range(2))
+    bundle = fold.bundle(first)
+    assert bundle is not None
+    assert bundle.keys == [first, second]
+    assert fold.bundle(second) is None
+    fold.apply(writer.write("B", VOTES, {"votes": votes_on(proposed)[1:]}))
+    assert fold.bundle(first) is None
+    states = [fold.get(key) for key in (first, second)]
+    assert [(state.verdict, sorted(state.votes)) for state in states if state is not None] == [
+        ("pending", [("A", 0)]),
+        ("accepted", [("A", 0), ("B", 0)]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [({}, "accepted"), ({"vote": "reject", "reason": "stale_version"}, "pending"), ({"round": 1}, "pending")],
+)
+def test_p4_one_event_of_alike_votes_counts_for_each(fields: dict[str, Any], verdict: str) -> None:
+    writer = Writer()
+    proposed = batch(writer, "A", TWO)
+    writer.write("B", VOTES, {"votes": votes_on(proposed, **fields)})
+    fold = folded(writer.events)
+    assert [state.verdict for key in fold.keys if (state := fold.get(key)) is not None] == [verdict, verdict]
+
+
+def test_p4_when_all_reject_all_of_it_is_rejected() -> None:
+    writer = Writer()
+    proposed = batch(writer, "A", TWO, vote="reject", reason="stale_version")
+    writer.write("B", VOTES, {"votes": votes_on(proposed, vote="reject", reason="stale_version")})
+    fold = folded(writer.events)
+    assert [(s.verdict, s.reason) for key in fold.keys if (s := fold.get(key)) is not None] == [
+        ("rejected", "stale_version")
+    ] * 2
+    assert fold.open_count == 0
