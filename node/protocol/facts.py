@@ -203,22 +203,27 @@ class Facts:
         """The proposals whose votes count and are news: to be noted in `_told`."""
         items = read_votes(event)
         news: list[ProposalState] = []
-        before: Counter[str] = Counter()
-        repeats = len({item.proposal for item in items}) < len(items)
-        at = 0
-        while at < len(items):
+        at, count = 0, len(items)
+        before: Counter[str] | None = None
+        if count > 1 and len({item.proposal for item in items}) < count:
+            before = Counter()
+        while at < count:
             item = items[at]
-            bundle = None if repeats else self.bundle(item.proposal)
-            if bundle is not None and bundle.is_voted_by(event.origin, items[at : at + len(bundle.keys)]):
-                self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
-                news += bundle.proposals
-                at += len(bundle.keys)
-                continue
-            p = self._add_vote(item.proposal, item.hash, cast_in(event, item, before[item.proposal]), changes)
+            key = item.proposal
+            if before is None and key in self._bundles:
+                bundle = self.bundle(key)
+                if bundle is not None and bundle.is_voted_by(event.origin, items[at : at + len(bundle.keys)]):
+                    self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
+                    news += bundle.proposals
+                    at += len(bundle.keys)
+                    continue
+            place = 0
+            if before is not None:
+                place = before[key]
+                before[key] += 1
+            p = self._add_vote(key, item.hash, cast_in(event, item, place), changes)
             if p is not None:
                 news.append(p)
-            if repeats:
-                before[item.proposal] += 1
             at += 1
         return news
 
