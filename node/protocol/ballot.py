@@ -42,7 +42,6 @@ class ProposalState:
 
     __slots__ = (
         "birth",
-        "content",
         "contested",
         "final",
         "final_reason",
@@ -75,7 +74,6 @@ class ProposalState:
         self.payload: Proposal = birth.payload
         self.order = order
         """The place of its version in the order of versions."""
-        self.content: Content = birth.payload.content
         self.slots: tuple[Slot, ...] = ()
         self.contested = False
         """Whether another content competes for one of its slots: only then a voter can be bound to one."""
@@ -93,6 +91,11 @@ class ProposalState:
         self.rooted = False
         """Reachable at the floor, by a chain that is no longer kept."""
         self.mark = 0
+
+    @property
+    def content(self) -> Content:
+        """What it would put in place."""
+        return self.payload.content
 
     @property
     def votes(self) -> Mapping[tuple[str, int], Cast]:
@@ -197,26 +200,24 @@ age: Callable[[ProposalState], tuple[int, str]] = attrgetter("hlc", "key")
 class Slot:
     """What competes for one place (P2)."""
 
-    __slots__ = ("_bound", "_content", "accepted", "contested", "name", "proposals")
+    __slots__ = ("_bound", "accepted", "contested", "name", "proposals")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, first: ProposalState) -> None:
         self.name = name
-        self.proposals: list[ProposalState] = []
+        self.proposals: tuple[ProposalState, ...] = (first,)
         self.accepted: tuple[ProposalState, ...] = ()
         self.contested = False
         """Whether two contents compete for it."""
-        self._content: Content | None = None
         self._bound: dict[str, list[tuple[int, Content]]] | None = None
         """Voter -> what it accepted, once the slot is contested; most never are."""
 
     def add(self, proposal: ProposalState) -> None:
-        """A proposal competes for the slot."""
-        self.proposals.append(proposal)
-        if self._content is None:
-            self._content = proposal.content
-        elif self.contested:
+        """A further proposal competes for the slot."""
+        first = self.proposals[0]
+        self.proposals += (proposal,)
+        if self.contested:
             self._index(proposal)
-        elif self._content != proposal.content:
+        elif first.content != proposal.content:
             self.contested, self._bound = True, {}
             for each in self.proposals:
                 self._index(each)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-from node.protocol.ballot import ProposalState, Slot, front_runners, judge
+from node.protocol.ballot import ProposalState, Slot, age, front_runners, judge
 from node.protocol.bundle import Bundle, may_bundle
 from node.protocol.checkpoint import Kept
-from node.protocol.proposal import Birth, Cast, Opening, Resolution, Verdict
+from node.protocol.proposal import VERSION_SLOT, Birth, Cast, Content, Opening, Resolution, Verdict
 from node.protocol.register import Register
 from node.protocol.settings import Strategy
 from node.protocol.settlement import Lineage, Void, choices, settle
@@ -95,11 +95,11 @@ class Decisions:
         for name in birth.payload.slots:
             slot = self.slots.get(name)
             if slot is None:
-                slot = self.slots[name] = Slot(name)
+                slot = self.slots[name] = Slot(name, p)
             else:
                 for each in slot.proposals:
                     each.part()
-            slot.add(p)
+                slot.add(p)
             if slot.contested and not slot.accepted:
                 self._contested.add(name)
             slots.append(slot)
@@ -117,8 +117,7 @@ class Decisions:
         tally = Tally(len(births))
         proposals = [ProposalState(birth, order, tally) for birth, order in births]
         for name, p in zip(names, proposals, strict=True):
-            slot = slots[name] = Slot(name)
-            slot.add(p)
+            slot = slots[name] = Slot(name, p)
             p.slots = (slot,)
             self.register.add(p)
         bundle = Bundle(proposals, tally)
@@ -151,8 +150,23 @@ class Decisions:
         for slot in p.slots:
             if len(slot.proposals) > 1:
                 return False
-        # Snapshots and diffs of one content meet in the slot of their version.
-        return p.payload.kind != "rollback" or len(self.register.same(p.content)) == 1
+        return p.payload.kind != "rollback" or len(self.same(p.content)) == 1
+
+    def same(self, content: Content) -> list[ProposalState]:
+        """All of equal content."""
+        if content[0] == "rollback":
+            return self.register.rollbacks(content)
+        slot = self.slots.get(f"{VERSION_SLOT}{content[2]}")
+        return [] if slot is None else [p for p in slot.proposals if p.content == content]
+
+    def find(self, content: Content) -> ProposalState | None:
+        """The earliest accepted of equal content, or else the pending one that ends last (P6)."""
+        same = self.same(content)
+        accepted = [p for p in same if p.verdict == "accepted"]
+        if accepted:
+            return min(accepted, key=age)
+        pending = (p for p in same if p.verdict == "pending")
+        return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key), default=None)
 
     def borrow(self, proposals: Sequence[ProposalState]) -> None:
         """List what was decided elsewhere. It stays as it is: nothing here competes with it."""
@@ -206,9 +220,10 @@ class Decisions:
         if not left:
             del self.slots[old.name]
             return []
-        slot = self.slots[old.name] = Slot(old.name)
-        for p in left:
+        slot = self.slots[old.name] = Slot(old.name, left[0])
+        for p in left[1:]:
             slot.add(p)
+        for p in left:
             p.slots = tuple(slot if each.name == slot.name else each for each in p.slots)
             p.contested = any(each.contested for each in p.slots)
         slot.accepted = tuple(p for p in left if p.verdict == "accepted")
@@ -304,7 +319,7 @@ class Decisions:
         if p.payload.kind != "rollback":
             self._raise_highest(p)
         self._occupy(p)
-        if not p.contested and len(self.register.same(p.content)) == 1:
+        if self.is_alone(p):
             self._set_settled(p, True)
         else:
             self._settle_group(p)
@@ -329,7 +344,7 @@ class Decisions:
         while waiting:
             each = waiting.pop()
             linked = [q for slot in each.slots for q in slot.accepted]
-            linked += [q for q in self.register.same(each.content) if q.verdict == "accepted"]
+            linked += [q for q in self.same(each.content) if q.verdict == "accepted"]
             for q in linked:
                 if q.key not in group:
                     group[q.key] = q

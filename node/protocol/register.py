@@ -1,14 +1,45 @@
-"""Look-ups of proposals: by key, by label, by content, by idempotency key (P1, P6)."""
+"""Look-ups of proposals: by key, by label, by idempotency key, and rollbacks by content (P1, P6)."""
 
 from collections.abc import Iterable
 from heapq import nlargest
 from itertools import chain
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from node.protocol.ballot import ProposalState, age
 from node.protocol.proposal import Content
 
-_Key = TypeVar("_Key")
+_Name = TypeVar("_Name")
+
+
+class Index(Generic[_Name]):
+    """Proposals by a name that seldom two of them have: a list for each would be much for the garbage collector."""
+
+    __slots__ = ("_first", "_others")
+
+    def __init__(self) -> None:
+        self._first: dict[_Name, ProposalState] = {}
+        self._others: dict[_Name, list[ProposalState]] = {}
+
+    def add(self, name: _Name, proposal: ProposalState) -> None:
+        """It has this name."""
+        if self._first.setdefault(name, proposal) is not proposal:
+            self._others.setdefault(name, []).append(proposal)
+
+    def drop(self, name: _Name, proposal: ProposalState) -> list[ProposalState]:
+        """It is forgotten; what is left under the name."""
+        others = self._others.pop(name, None)
+        if others is None:
+            del self._first[name]
+            return []
+        left = [p for p in (self._first.pop(name), *others) if p is not proposal]
+        for p in left:
+            self.add(name, p)
+        return left
+
+    def named(self, name: _Name) -> list[ProposalState]:
+        """All that have it."""
+        first = self._first.get(name)
+        return [] if first is None else [first, *self._others.get(name, ())]
 
 
 class Register:
@@ -17,56 +48,48 @@ class Register:
     def __init__(self) -> None:
         self.by_key: dict[str, ProposalState] = {}
         self.pending: dict[str, ProposalState] = {}
-        self._by_content: dict[Content, list[ProposalState]] = {}
-        self._by_label: dict[str, list[ProposalState]] = {}
-        self._by_idempotency_key: dict[str, list[ProposalState]] = {}
+        self._rollbacks: Index[Content] = Index()
+        """By content; snapshots and diffs of one content meet in the slot of their version."""
+        self._by_label: Index[str] = Index()
+        self._by_idempotency_key: Index[str] = Index()
 
     def add(self, proposal: ProposalState) -> None:
         """A new proposal, pending."""
         self.by_key[proposal.key] = self.pending[proposal.key] = proposal
-        self._by_content.setdefault(proposal.content, []).append(proposal)
-        self._by_label.setdefault(proposal.payload.label, []).append(proposal)
-        if proposal.payload.idempotency_key is not None:
-            self._by_idempotency_key.setdefault(proposal.payload.idempotency_key, []).append(proposal)
+        body = proposal.payload
+        self._by_label.add(body.label, proposal)
+        if body.idempotency_key is not None:
+            self._by_idempotency_key.add(body.idempotency_key, proposal)
+        if body.kind == "rollback":
+            self._rollbacks.add(body.content, proposal)
 
     def forget(self, proposals: Iterable[ProposalState]) -> list[ProposalState]:
-        """Remove them, and return those that are left of equal content."""
-        by_key, pending, by_content = self.by_key, self.pending, self._by_content
+        """Remove them, and return the rollbacks that are left of equal content."""
+        by_key, pending = self.by_key, self.pending
         twins: list[list[ProposalState]] = []
         for p in proposals:
+            body = p.payload
             del by_key[p.key]
             pending.pop(p.key, None)
-            same = _drop(by_content, p.content, p)
-            if same:
-                twins.append(same)
-            _drop(self._by_label, p.payload.label, p)
-            if p.payload.idempotency_key is not None:
-                _drop(self._by_idempotency_key, p.payload.idempotency_key, p)
+            self._by_label.drop(body.label, p)
+            if body.idempotency_key is not None:
+                self._by_idempotency_key.drop(body.idempotency_key, p)
+            if body.kind == "rollback":
+                twins.append(self._rollbacks.drop(body.content, p))
         return list(chain.from_iterable(twins))
 
-    def same(self, content: Content) -> list[ProposalState]:
-        """All of equal content."""
-        return self._by_content.get(content, [])
+    def rollbacks(self, content: Content) -> list[ProposalState]:
+        """Those of equal content."""
+        return self._rollbacks.named(content)
 
     def labelled(self, label: str) -> list[str]:
         """Keys of all that carry a label, the earliest first."""
-        return [p.key for p in sorted(self._by_label.get(label, ()), key=age)]
+        return [p.key for p in sorted(self._by_label.named(label), key=age)]
 
     def repeated(self, idempotency_key: str) -> str | None:
         """Key of the earliest made under an idempotency key."""
-        made = self._by_idempotency_key.get(idempotency_key)
+        made = self._by_idempotency_key.named(idempotency_key)
         return min(made, key=age).key if made else None
-
-    def find(self, content: Content) -> str | None:
-        """Key of the earliest accepted of equal content, or else of the pending one that ends last."""
-        same = self._by_content.get(content)
-        if same is None:
-            return None
-        accepted = [p for p in same if p.verdict == "accepted"]
-        if accepted:
-            return min(accepted, key=age).key
-        pending = [p for p in same if p.verdict == "pending"]
-        return max(pending, key=lambda p: (p.payload.deadline_hlc, p.key)).key if pending else None
 
     def newest(self, limit: int) -> list[ProposalState]:
         """The newest, the newest first."""
@@ -76,12 +99,3 @@ class Register:
     def in_order(self) -> list[str]:
         """All keys, the earliest first."""
         return [p.key for p in sorted(self.by_key.values(), key=age)]
-
-
-def _drop(index: dict[_Key, list[ProposalState]], name: _Key, proposal: ProposalState) -> list[ProposalState]:
-    """What is left under the name."""
-    same = index[name]
-    same.remove(proposal)
-    if not same:
-        del index[name]
-    return same

@@ -68,8 +68,8 @@ class Fold:
 
     def find(self, kind: ProposalKind, base: str | None, version: str, hash_: str) -> str | None:
         """Key of a proposal of this content: the earliest accepted, or else the pending one that ends last (P6)."""
-        key = self._facts.decisions.register.find((kind, base, version, hash_))
-        return None if key is None or self.is_unsure(self._facts.decisions.register.by_key[key]) else key
+        found = self._facts.decisions.find((kind, base, version, hash_))
+        return None if found is None or self.is_unsure(found) else found.key
 
     @property
     def keys(self) -> list[str]:
