@@ -7,7 +7,6 @@ their floor, so that they still depend on the set alone.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -16,7 +15,6 @@ from node.protocol.ballot import ProposalState
 from node.protocol.bundle import Bundle
 from node.protocol.checkpoint import (
     Checkpoint,
-    Reach,
     floor_time,
     forgets,
     is_above,
@@ -46,7 +44,7 @@ from node.protocol.proposal import (
     read_votes,
 )
 from node.protocol.settings import Limits, Strategy
-from node.protocol.told import Told
+from node.protocol.told import Chronicle
 from node.protocol.versions import VersionKey, parse
 
 _Place = tuple[str, int, int]
@@ -63,8 +61,6 @@ class Facts:
         self.floor = Checkpoint()
         self.taken = 0
         """How many proposals came as events since these facts were made."""
-        self._origins: dict[str, str] = {}
-        """Who writes a journal, by the proposals and votes in it: what of a v1.6 member stands there is of another."""
         self._start()
 
     def _start(self) -> None:
@@ -77,8 +73,7 @@ class Facts:
         """By key and place."""
         self._bundles: dict[str, Bundle] = {}
         """By the key of the first in it; until the next floor."""
-        self._told: dict[str, Told] = {}
-        """By journal: what its events above the floor told of which proposals."""
+        self._told = Chronicle()
         self._must_restart = False
 
     # Events in
@@ -106,7 +101,7 @@ class Facts:
             if resolution is not None:
                 self._resolve(resolution)
         if news:
-            self._tell(news, event.journal, event.seq, event.hlc, event.origin)
+            self._told.add(news, event.journal, event.seq, event.hlc, event.origin)
         if self._must_restart:
             return self._restart()
         return tuple(changes)
@@ -157,7 +152,7 @@ class Facts:
             return None
         p = decisions.admit(birth, order)
         for opening in self._early_openings.pop(birth.key, ()):
-            self._tell((p,), opening.journal, opening.seq, 0)
+            self._told.add((p,), opening.journal, opening.seq, 0)
             p.open(opening)
         own: list[Change] = []
         cast = own_vote(birth)
@@ -174,17 +169,6 @@ class Facts:
             changes += [change for change in own if change.proposal is not p]
         return p
 
-    def _tell(
-        self, proposals: Sequence[ProposalState], journal: str, seq: int, hlc: int, origin: str | None = None
-    ) -> None:
-        """Note what an event told of; `origin` wrote it, which openings do not tell."""
-        told = self._told.get(journal)
-        if told is None:
-            told = self._told[journal] = Told()
-        told.add(seq, hlc, proposals)
-        if origin is not None:
-            self._origins[journal] = origin
-
     def _displace(self, old: Birth, new: Birth) -> None:
         """Two events with one id: the lower one counts; what the floor knows stays."""
         if (old.journal, old.seq) != (new.journal, new.seq) and self._above(old):
@@ -197,7 +181,7 @@ class Facts:
         cast = atom.cast
         p = self._add_vote(atom.key, atom.hash, cast, changes)
         if p is not None:
-            self._tell((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
+            self._told.add((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
 
     def _add_votes(self, event: Event, changes: list[Change]) -> list[ProposalState]:
         """The proposals whose votes count and are news: to be noted in `_told`."""
@@ -258,7 +242,7 @@ class Facts:
         elif p.final and not self._above(p.birth):
             self._late[opening.journal, opening.seq, 0] = opening
         elif opening not in p.openings:
-            self._tell((p,), opening.journal, opening.seq, 0)
+            self._told.add((p,), opening.journal, opening.seq, 0)
             self.decisions.open(p, opening, changes)
 
     def _resolve(self, resolution: Resolution) -> None:
@@ -275,7 +259,8 @@ class Facts:
         atoms = [atom for atom in self._atoms(mixed) if not is_above(atom, vector)]
         source._load(atoms)
         source.decisions.borrow(apart)
-        return write(source._checkpoint(vector, self._last_words([*self.floor.early_votes, *atoms], vector)))
+        latest = self._told.last_words(self._vector, vector, [*self.floor.early_votes, *atoms])
+        return write(source._checkpoint(vector, latest))
 
     def _parted(self, vector: VersionVector) -> tuple[list[ProposalState], list[ProposalState]]:
         """Proposals that are as they would be without what lies above `vector`, and those to be decided anew.
@@ -287,7 +272,7 @@ class Facts:
             return [], list(decisions.register.by_key.values())
         apart: list[ProposalState] = []
         mixed: list[ProposalState] = []
-        reach = self._reach(vector)
+        reach = self._told.reach(vector, self.floor.kept, decisions.register.by_key)
         # A plain loop: a floor is made of thousands, and the node stands still meanwhile.
         for p in reach.below.values():
             if p in reach.astride or p.openings or not decisions.is_alone(p):
@@ -295,31 +280,6 @@ class Facts:
             else:
                 apart.append(p)
         return apart, mixed
-
-    def _reach(self, vector: VersionVector) -> Reach:
-        by_key = self.decisions.register.by_key
-        below = {each.birth.key: by_key[each.birth.key] for each in self.floor.kept}
-        above: set[ProposalState] = set()
-        parts = [told.split(vector.get(journal, 0)) for journal, told in self._told.items()]
-        for _, upper in parts:
-            above.update(upper)
-        below |= {p.key: p for p in dict.fromkeys(chain.from_iterable(lower for lower, _ in parts))}
-        return Reach(below, above.intersection(below.values()))
-
-    def _last_words(self, atoms: Iterable[Atom], vector: VersionVector) -> dict[str, int]:
-        """When each instance wrote last, of these atoms and of what was told of proposals at or below `vector`."""
-        latest: dict[str, int] = {}
-        for journal, told in self._told.items():
-            last = told.last(self._vector.get(journal, 0), vector.get(journal, 0))
-            if last:
-                origin = self._origins[journal]
-                latest[origin] = max(last, latest.get(origin, 0))
-        for atom in atoms:
-            if isinstance(atom, Birth) and atom.hlc > latest.get(atom.origin, 0):
-                latest[atom.origin] = atom.hlc
-            elif isinstance(atom, VoteAtom) and atom.cast.hlc > latest.get(atom.cast.voter, 0):
-                latest[atom.cast.voter] = atom.cast.hlc
-        return latest
 
     def _checkpoint(self, vector: VersionVector, latest: Mapping[str, int]) -> Checkpoint:
         lineage = self.decisions.lineage
@@ -374,7 +334,7 @@ class Facts:
             return False
         if any(vector.get(journal, 0) < seq for journal, seq in self._vector.items()):
             return False
-        reach = self._reach(vector)
+        reach = self._told.reach(vector, self.floor.kept, decisions.register.by_key)
         passage = passed(decisions.register.by_key, reach, decisions.highest_order, vector, floor)
         if passage is None:
             return False
@@ -385,9 +345,7 @@ class Facts:
             loose += _facts_above(p, vector)
         decisions.finish(floor.kept, passage.forgotten, floor.voids)
         self._vector, self.floor = dict(vector), floor
-        again = set(passage.heard_later)
-        for journal, told in self._told.items():
-            told.advance(vector.get(journal, 0), again, passage.heard_earlier)
+        self._told.advance(vector, set(passage.heard_later), passage.heard_earlier)
         self._early_votes, self._late, self._bundles = {}, {}, {}
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:
@@ -436,7 +394,7 @@ class Facts:
         for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
             p = self._add_birth(birth, parse(birth.payload.version), nothing)
             if p is not None:
-                self._tell((p,), birth.journal, birth.seq, birth.hlc, birth.origin)
+                self._told.add((p,), birth.journal, birth.seq, birth.hlc, birth.origin)
         for atom in sorted(votes, key=self._precedence):
             self._take_again(atom, nothing)
 

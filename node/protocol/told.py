@@ -1,10 +1,63 @@
-"""What the events of a journal told of which proposals, event by event: a floor touches those alone (C1)."""
+"""What events told of which proposals, journal by journal and event by event: a floor touches those alone (C1)."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain, compress
 from operator import not_
 
 from node.protocol.ballot import ProposalState
+from node.protocol.checkpoint import Kept, Reach
+from node.protocol.events import VersionVector
+from node.protocol.proposal import Atom, Birth, VoteAtom
+
+
+class Chronicle:
+    """All of what was told above a floor."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Told] = {}
+        self._origins: dict[str, str] = {}
+        """Who writes a journal, by the proposals and votes in it: what of a v1.6 member stands there is of another."""
+
+    def add(
+        self, proposals: Sequence[ProposalState], journal: str, seq: int, hlc: int, origin: str | None = None
+    ) -> None:
+        """Note what an event told of; `origin` wrote it, which openings do not tell."""
+        told = self._told.get(journal)
+        if told is None:
+            told = self._told[journal] = Told()
+        told.add(seq, hlc, proposals)
+        if origin is not None:
+            self._origins[journal] = origin
+
+    def reach(self, vector: VersionVector, kept: Iterable[Kept], by_key: Mapping[str, ProposalState]) -> Reach:
+        """How what is known lies to a vector; `kept` by the floor before."""
+        below = {each.birth.key: by_key[each.birth.key] for each in kept}
+        above: set[ProposalState] = set()
+        parts = [told.split(vector.get(journal, 0)) for journal, told in self._told.items()]
+        for _, upper in parts:
+            above.update(upper)
+        below |= {p.key: p for p in dict.fromkeys(chain.from_iterable(lower for lower, _ in parts))}
+        return Reach(below, above.intersection(below.values()))
+
+    def last_words(self, floor: VersionVector, vector: VersionVector, atoms: Iterable[Atom]) -> dict[str, int]:
+        """When each instance wrote last, of these atoms and of what was told between two vectors."""
+        latest: dict[str, int] = {}
+        for journal, told in self._told.items():
+            last = told.last(floor.get(journal, 0), vector.get(journal, 0))
+            if last:
+                origin = self._origins[journal]
+                latest[origin] = max(last, latest.get(origin, 0))
+        for atom in atoms:
+            if isinstance(atom, Birth) and atom.hlc > latest.get(atom.origin, 0):
+                latest[atom.origin] = atom.hlc
+            elif isinstance(atom, VoteAtom) and atom.cast.hlc > latest.get(atom.cast.voter, 0):
+                latest[atom.cast.voter] = atom.cast.hlc
+        return latest
+
+    def advance(self, vector: VersionVector, without: Set[ProposalState], earlier: Set[ProposalState]) -> None:
+        """Go on with what was told beyond a vector, `without` some, and with what was told before of `earlier` ones."""
+        for journal, told in self._told.items():
+            told.advance(vector.get(journal, 0), without, earlier)
 
 
 class Told:
