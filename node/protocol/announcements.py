@@ -1,9 +1,10 @@
 """Events that tell readers what was accepted: `SNAPSHOT_ACCEPT`, `DIFF_ACCEPT`, `ROLLBACK_ACCEPT` (seed 4.4).
 
 Every instance reaches the verdict from the votes; the proposer announces it, and the leader in place of a proposer that
-is gone. An event tells of one proposal in plain fields, or lists under `accepted` all of a kind that one step accepted.
+is gone. An event tells of one proposal in plain fields, or lists under `accepted` all of a kind that are told at once.
 """
 
+from math import inf
 from typing import Any, Final
 
 from node.protocol.ballot import ProposalState
@@ -21,6 +22,9 @@ EVENT_OF: Final[dict[ProposalKind, str]] = {
     "rollback": ROLLBACK_ACCEPT,
 }
 ANNOUNCEMENTS: Final = frozenset(EVENT_OF.values())
+APART_S: Final = 0.025
+"""What is accepted within this time of the last announcement shares the next one: nobody waits for it, and under load
+an event for each verdict would be a fifth of all events."""
 
 
 class Announcements:
@@ -31,8 +35,10 @@ class Announcements:
         self._fold = fold
         self._members = members
         self._replication = replication
-        self.due: list[ProposalState] = []
-        """To be announced at the end of this step."""
+        self.due: dict[str, ProposalState] = {}
+        """To be announced, by key."""
+        self._next = -inf
+        """When, at the earliest: monotonic seconds."""
         self._others: dict[str, float] = {}
         """Keys of other instances' proposals -> when they were accepted here, monotonic seconds."""
         self._ahead: set[str] = set()
@@ -43,7 +49,7 @@ class Announcements:
         if proposal.key in self._ahead:
             self._ahead.discard(proposal.key)
         elif proposal.origin == self._ctx.settings.id:
-            self.due.append(proposal)
+            self.due[proposal.key] = proposal
         else:
             self._others[proposal.key] = self._ctx.mono
 
@@ -61,7 +67,7 @@ class Announcements:
         for each in listed if isinstance(listed, list | tuple) else ():
             if isinstance(each, dict):
                 key = str(each.get("proposal"))
-                if self._others.pop(key, None) is None:
+                if self.due.pop(key, None) is None and self._others.pop(key, None) is None:
                     self._ahead.add(key)
 
     def tidy(self) -> None:
@@ -76,13 +82,18 @@ class Announcements:
             if proposal is None:
                 del self._others[key]
             elif self._ctx.mono - since > patience_s and self._members.sees.get(proposal.origin) == UNREACHABLE:
-                self.due.append(proposal)
+                self.due[key] = proposal
 
     def flush(self) -> None:
-        """End of a step: announce what is due."""
-        due, self.due = self.due, []
+        """End of a step: announce what is due, unless the last time was just now."""
+        ctx = self._ctx
+        if ctx.mono < self._next and not self._members.leaving:
+            ctx.wake(self._next)
+            return
+        self._next = ctx.mono + APART_S
+        due, self.due = self.due, {}
         by_kind: dict[ProposalKind, list[ProposalState]] = {}
-        for proposal in due:
+        for proposal in due.values():
             by_kind.setdefault(proposal.payload.kind, []).append(proposal)
         for kind, proposals in by_kind.items():
             first = proposals[0]
