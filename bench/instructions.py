@@ -23,7 +23,7 @@ from node.protocol.core import Core
 from node.protocol.effects import Called, Gathered, Input, Now, Persist, Persisted, Received, Reply, Send, Tick
 from node.protocol.messages import Envelope, Message
 from node.protocol.records import Durable
-from node.protocol.requests import AcquireLock, Answer, LockGranted, Propose, ReleaseLock, Request
+from node.protocol.requests import AcquireLock, Answer, LockGranted, Propose, ProposeMany, ReleaseLock, Request
 from node.protocol.settings import Member, Settings
 
 NAMES: Final = ("A", "B", "C")
@@ -34,7 +34,8 @@ FORM_BEATS: Final = 450
 """After these the three have a leader, and are all well."""
 SHORT, LONG = 30, 90
 """Pieces of work of the two runs."""
-BATCHES: Final = (1, 4, 13, 100)
+BATCH: Final = 100
+BATCHES: Final = (1, 4, 13, BATCH)
 """Proposals of one event, as one client makes them, 16, 64, and the batch call."""
 
 
@@ -116,7 +117,8 @@ def work(kind: str, pieces: int) -> None:
             trio.ask(name, [ReleaseLock("r", "bench", granted.lock.fencing_token, f"r{piece}")])
         else:
             numbers = [next(versions) for _ in range(int(kind))]
-            trio.ask(name, [Propose("snapshot", f"1.0.{n}", "f" * 64, wait_s=20.0, trace=f"{n:032x}") for n in numbers])
+            asks = [Propose("snapshot", f"1.0.{n}", "f" * 64, wait_s=20.0, trace=f"{n:032x}") for n in numbers]
+            trio.ask(name, [ProposeMany(tuple(asks))] if len(asks) == BATCH else [*asks])
         if piece % 30 == 0:
             trio.beat()
 

@@ -107,15 +107,15 @@ class Application:
     def _ask(
         self, route: Route, call: Call[Any, Any], parent: str | None, asked: Asked[Any]
     ) -> Response | Awaited[Response]:
-        # Most of what clients want: the core's answers are the response at once, without a task that waits for them.
-        def answered(answers: list[Answer]) -> Response:
+        # Most of what clients want: the core's answer is the response at once, without a task that waits for it.
+        def answered(answer: Answer) -> Response:
             now = self.engine.now()
             try:
-                return self._said(route, call, parent, asked.data(answers), now)
+                return self._said(route, call, parent, asked.data(answer), now)
             except Exception as end:  # noqa: BLE001 - whatever it is, the client is told
                 return self._failed(route, call.request, now, end)
 
-        return self.engine.put(asked.requests, asked.timeout_s, answered)
+        return self.engine.put(asked.request, asked.timeout_s, answered)
 
     async def _later(
         self, route: Route, call: Call[Any, Any], parent: str | None, result: Coroutine[Any, Any, Any]

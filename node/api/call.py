@@ -1,6 +1,6 @@
 """One request on its way through a handler, decoded into the types the handler asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from node.api.answers import Refused, Uncertain
@@ -24,16 +24,14 @@ DataT = TypeVar("DataT")
 class Asked(Generic[DataT]):
     """What a handler asks the core at once, instead of an answer.
 
-    `data` makes the answer's data of what the core answers, in the same order; it may raise `Refused` and `Uncertain`.
-    The core gives up in time by itself; `timeout_s` is the last bound behind it.
+    `data` makes the answer's data of what the core answers; it may raise `Refused` and `Uncertain`. The core gives up
+    in time by itself; `timeout_s` is the last bound behind it.
     """
 
-    __slots__ = ("data", "requests", "timeout_s")
+    __slots__ = ("data", "request", "timeout_s")
 
-    def __init__(
-        self, requests: Sequence[CoreRequest], data: Callable[[list[Answer]], DataT], timeout_s: float
-    ) -> None:
-        self.requests = requests
+    def __init__(self, request: CoreRequest, data: Callable[[Answer], DataT], timeout_s: float) -> None:
+        self.request = request
         self.data = data
         self.timeout_s = timeout_s
 
@@ -64,14 +62,8 @@ class Call(Generic[QueryT, BodyT]):
         self.headers = b""
 
     def ask(self, request: CoreRequest, data: Callable[[Answer], DataT], wait_s: float = 0.0) -> Asked[DataT]:
-        """Ask the core for one thing."""
-        return self.ask_all((request,), lambda answers: data(answers[0]), wait_s)
-
-    def ask_all(
-        self, requests: Sequence[CoreRequest], data: Callable[[list[Answer]], DataT], wait_s: float
-    ) -> Asked[DataT]:
-        """Ask the core for many things in one step."""
-        return Asked(requests, data, self.patience_s + wait_s)
+        """Ask the core."""
+        return Asked(request, data, self.patience_s + wait_s)
 
     @property
     def patience_s(self) -> float:

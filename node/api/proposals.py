@@ -22,7 +22,7 @@ from node.api.bodies import (
     Verdict,
 )
 from node.api.call import Asked, BodyT, Call, QueryT, expect
-from node.protocol.requests import Answer, Maybe, Prediction, ProposalAnswer, Propose, Refusal
+from node.protocol.requests import Answer, Answers, Maybe, Prediction, ProposalAnswer, Propose, ProposeMany, Refusal
 
 
 def propose_snapshot(call: Call[ProposeQuery, SnapshotBody]) -> Asked[Proposed | Verdict | Prediction]:
@@ -68,8 +68,14 @@ def propose_batch(call: Call[BatchQuery, Batch | list[BatchItem]]) -> Asked[list
     if len(items) > call.limits.max_batch:
         raise bad_request(f"{len(items)} proposals, at most {call.limits.max_batch} in one batch", "proposals")
     wait = checks.wait_s(call, call.query.wait)
-    requests = [_of_item(item, at, wait, call.trace) for at, item in enumerate(items)]
-    return call.ask_all(requests, lambda answers: [_outcome(answer, wait) for answer in answers], wait)
+    asks = tuple(_of_item(item, at, wait, call.trace) for at, item in enumerate(items))
+
+    def outcomes(answer: Answer) -> list[BatchOutcome]:
+        # What is said to the whole call is said to each.
+        answers = answer.answers if isinstance(answer, Answers) else [answer] * len(asks)
+        return [_outcome(each, wait) for each in answers]
+
+    return call.ask(ProposeMany(asks), outcomes, wait)
 
 
 def idempotency_key(call: Call[QueryT, BodyT]) -> str | None:

@@ -33,6 +33,7 @@ from node.protocol.requests import (
     Ingest,
     Leave,
     Propose,
+    ProposeMany,
     Publish,
     ReleaseLock,
     RenewLock,
@@ -245,6 +246,7 @@ _ANY_TIME: dict[type[Request], _Handler] = {
 """What a client asks of the cluster's leader, or of a node that may not vote."""
 _AS_VOTER: dict[type[Request], _Handler] = {
     Propose: lambda parts, call, ask: parts.proposals.propose(call, ask),
+    ProposeMany: lambda parts, call, ask: parts.proposals.propose_many(call, ask),
     Publish: lambda parts, call, ask: parts.publishing.publish(call, ask),
     Ingest: lambda parts, call, ask: parts.publishing.ingest(call, ask),
     ResolveConflict: lambda parts, call, ask: parts.proposals.resolve(call, ask),

@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from node.protocol import quorum
+from node.protocol.callers import Caller
 from node.protocol.context import Context
 from node.protocol.election import Election
 from node.protocol.events import HybridClock, hlc_from_wall_ms
@@ -24,9 +25,10 @@ MAX_DRAFTS = 500
 
 
 class Draft(NamedTuple):
-    """A proposal with this node's vote, and the call that made it."""
+    """A proposal with this node's vote, and whose it is: the call, and its place there."""
 
-    call: int
+    caller: Caller
+    place: int
     ask: Propose
     proposal: Proposal
 
@@ -61,7 +63,7 @@ class Drafts:
             and len(self.waiting) < MAX_DRAFTS
         )
 
-    def add(self, call: int, ask: Propose) -> None:
+    def add(self, caller: Caller, place: int, ask: Propose) -> None:
         """Draw up the proposal, with this node's vote if it can tell already (P1)."""
         if not self.waiting:
             self._begin()
@@ -79,7 +81,7 @@ class Drafts:
         if judged is not None:
             proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
             self._voted[judged[0]].n += 1
-        self.waiting.append(Draft(call, ask, proposal))
+        self.waiting.append(Draft(caller, place, ask, proposal))
         if ask.idempotency_key is not None:
             self._idempotency_keys.add(ask.idempotency_key)
 

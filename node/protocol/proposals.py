@@ -3,13 +3,13 @@
 Verdicts are the fold's; this part acts on them.
 """
 
-from math import inf
 from typing import Any, Final
 
 import msgspec
 
 from node.protocol.announcements import ANNOUNCEMENTS, Announcements
 from node.protocol.ballot import ProposalState
+from node.protocol.callers import Caller, Callers
 from node.protocol.casting import Casting
 from node.protocol.contents import Contents
 from node.protocol.context import Context
@@ -30,24 +30,22 @@ from node.protocol.promptness import Promptness
 from node.protocol.proposal import EVENT_TYPE, proposal_key, to_event
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.replication import Replication
-from node.protocol.requests import Accepted, Maybe, ProposalAnswer, Propose, Refusal, ResolveConflict
+from node.protocol.requests import (
+    Accepted,
+    Answers,
+    Maybe,
+    ProposalAnswer,
+    Propose,
+    ProposeMany,
+    Refusal,
+    ResolveConflict,
+)
 from node.protocol.shapes import ProposalKind, QuorumView
 from node.protocol.state import Fold
 from node.protocol.voting import ACCEPT, Verify, Voting
 
 SPAN_OF: Final[dict[ProposalKind, str]] = {kind: f"PROPOSE_{kind.upper()}" for kind in EVENT_TYPE}
 """A client's wait for its verdict, as a span."""
-
-
-class Waiting:
-    """A client that waits for a verdict until `until` (monotonic seconds)."""
-
-    __slots__ = ("call", "started", "until")
-
-    def __init__(self, call: int, started: float, until: float) -> None:
-        self.call = call
-        self.started = started
-        self.until = until
 
 
 class Proposals:
@@ -70,9 +68,7 @@ class Proposals:
         self._casting = Casting(ctx, members, replication, fold, self._voting)
         self.views = ProposalViews(ctx, clock, fold, self._casting.unfounded)
         self.restoring = False
-        self._waiting: dict[str, list[Waiting]] = {}
-        self._first_until = inf
-        """Nobody's patience ends before."""
+        self._callers = Callers(ctx)
         self._announcements = Announcements(ctx, members, replication, fold)
         self._contested = False
         self._sent = {kind: ctx.counter("distributed_proposals_sent_total", type=kind) for kind in EVENT_TYPE}
@@ -88,25 +84,37 @@ class Proposals:
 
     def propose(self, call: int, ask: Propose) -> None:
         """Put a version to the vote, or say why not (P1, P6)."""
+        self._propose(Caller(self._ctx, call, ask.wait_s), 0, ask)
+
+    def propose_many(self, call: int, many: ProposeMany) -> None:
+        """Put several to the vote, one after another."""
+        if not many.asks:
+            self._ctx.reply(call, Answers(()))
+            return
+        caller = Caller(self._ctx, call, max(ask.wait_s for ask in many.asks), len(many.asks))
+        for place, ask in enumerate(many.asks):
+            self._propose(caller, place, ask)
+
+    def _propose(self, caller: Caller, place: int, ask: Propose) -> None:
         ctx = self._ctx
         if not ask.dry_run:
             self._sent[ask.kind].n += 1
         flaw = self._voting.flaw(ask)
         if flaw is not None:
             self._failed(ask, "bad_request")
-            ctx.reply(call, flaw)
+            caller.tell(place, flaw)
             return
         if ask.dry_run:
             found = self._voting.predict(ask)
             outcome = "would_pass" if found.would_accept else "would_fail"
             ctx.observe("DRY_RUN", ask.trace, "debug", kind=ask.kind, version=ask.version, outcome=outcome)
-            ctx.reply(call, found)
+            caller.tell(place, found)
             return
         if not self._drafts.may_join(ask):
             self._write_drafts()
         existing = self._existing(ask)
         if existing is not None:
-            self._answer_or_wait(call, existing, ask.wait_s, existing=True)
+            self._answer_or_wait(caller, place, existing, ask.wait_s, existing=True)
             return
         sees = self._members.quorum()
         ctx.observe(
@@ -114,14 +122,14 @@ class Proposals:
             kind=ask.kind, version=ask.version, healthy=sees.healthy, required=sees.required,
         )  # fmt: skip
         if not sees.sufficient:
-            self._skip(call, ask, sees)
+            self._skip(caller, place, ask, sees)
             return
         self._skipped.clear()
         if self._fold.open_count + len(self._drafts.waiting) >= ctx.settings.limits.max_open_proposals:
             self._failed(ask, "too_many")
-            ctx.reply(call, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
+            caller.tell(place, Refusal("too_many", "too many proposals are open; wait for their verdicts"))
             return
-        self._drafts.add(call, ask)
+        self._drafts.add(caller, place, ask)
 
     def resolve(self, call: int, ask: ResolveConflict) -> None:
         """A person settles a conflict (S1)."""
@@ -139,12 +147,7 @@ class Proposals:
 
     def cancel(self, call: int) -> None:
         """The client has gone; its proposal stays."""
-        for key, waiting in list(self._waiting.items()):
-            left = [waiter for waiter in waiting if waiter.call != call]
-            if left:
-                self._waiting[key] = left
-            else:
-                del self._waiting[key]
+        self._callers.cancel(call)
 
     # Events
 
@@ -213,9 +216,8 @@ class Proposals:
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on what was held for as long as it may be."""
-        if self._first_until <= self._ctx.mono:
-            self._end_waits()
-        self._ctx.wake(self._first_until)
+        for key, (caller, place) in self._callers.impatient():
+            self._reply(caller, place, key, existing=False)
         self._casting.tick()
 
     def look(self) -> None:
@@ -232,18 +234,6 @@ class Proposals:
         self._close_expired()
 
     # Within
-
-    def _end_waits(self) -> None:
-        mono, first = self._ctx.mono, inf
-        for key, waiting in list(self._waiting.items()):
-            for waiter in [w for w in waiting if w.until <= mono]:
-                waiting.remove(waiter)
-                self._reply(waiter.call, key, existing=False)
-            if waiting:
-                first = min(first, *(waiter.until for waiter in waiting))
-            else:
-                del self._waiting[key]
-        self._first_until = first
 
     def _close_expired(self) -> None:
         """Put what is past its deadline to the vote once more (P5): all abstain, and it is decided.
@@ -279,9 +269,9 @@ class Proposals:
             state = self._fold.get(key)
             if state is not None:
                 self._casting.decided(state)
-            self._answer_or_wait(draft.call, key, draft.ask.wait_s, existing=False)
+            self._answer_or_wait(draft.caller, draft.place, key, draft.ask.wait_s, existing=False)
 
-    def _skip(self, call: int, ask: Propose, sees: QuorumView) -> None:
+    def _skip(self, caller: Caller, place: int, ask: Propose, sees: QuorumView) -> None:
         """Not enough instances: nothing is sent, and that is said (seed 3.2)."""
         skipped = (ask.kind, ask.base, ask.version, ask.hash)
         # While there is no quorum nothing is compacted either: the journal must not grow with every attempt.
@@ -298,36 +288,30 @@ class Proposals:
         detail = f"{sees.healthy} of {sees.total} instances are healthy, {sees.required} are required"
         if sees.healthy >= sees.required:
             detail += ", and not enough of them vote under this configuration"
-        self._ctx.reply(call, Refusal("insufficient_quorum", detail, quorum=sees), self._ctx.persist_number)
+        caller.tell(place, Refusal("insufficient_quorum", detail, quorum=sees), self._ctx.persist_number)
 
     def _failed(self, ask: Propose, reason: str) -> None:
         self._ctx.count("distributed_proposals_failed_total", type=ask.kind, reason=reason)
 
-    def _answer_or_wait(self, call: int, key: str, wait_s: float, *, existing: bool) -> None:
-        ctx = self._ctx
+    def _answer_or_wait(self, caller: Caller, place: int, key: str, wait_s: float, *, existing: bool) -> None:
         state = self._fold.get(key)
         if wait_s > 0 and state is not None and state.verdict == "pending":
-            until = ctx.mono + wait_s
-            self._waiting.setdefault(key, []).append(Waiting(call, ctx.mono, until))
-            if until < self._first_until:
-                self._first_until = until
-                ctx.wake(until)
+            self._callers.wait(key, caller, place)
         elif state is None or existing:
-            self._reply(call, key, existing=existing)
-        else:
-            self._show(call, state, existing=False)  # It is new: nobody can have been told anything else of it.
+            self._reply(caller, place, key, existing=existing)
+        else:  # It is new: nobody can have been told anything else of it.
+            caller.tell(place, self._shown(state, existing=False), self._ctx.persist_number)
 
-    def _reply(self, call: int, key: str, *, existing: bool, after: int | None = None) -> None:
+    def _reply(self, caller: Caller, place: int, key: str, *, existing: bool) -> None:
         state = self._fold.get(key)
         if state is None or self._fold.is_unsure(state):
             detail = f"what decided {key} lies behind the compaction floor; look which version is current"
-            self._ctx.reply(call, Maybe("forgotten", detail))
+            caller.tell(place, Maybe("forgotten", detail))
         else:
-            self._show(call, state, existing=existing, after=after)
+            caller.tell(place, self._shown(state, existing=existing), self._ctx.persist_number)
 
-    def _show(self, call: int, state: ProposalState, *, existing: bool, after: int | None = None) -> None:
-        answer = ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
-        self._ctx.reply(call, answer, self._ctx.persist_number if after is None else after)
+    def _shown(self, state: ProposalState, *, existing: bool) -> ProposalAnswer:
+        return ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
 
     def _decided(self, state: ProposalState) -> None:
         """The fold reached a verdict, here and now."""
@@ -347,10 +331,10 @@ class Proposals:
             self._announcements.accepted(state)
         elif own:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=reason)
-        for waiter in self._waiting.pop(key, ()):
+        for caller, place in self._callers.take(key):
             # Others' votes were on their disks before they came; only our own may still be on its way.
-            self._show(waiter.call, state, existing=False, after=self._casting.durable_with(key))
-            ctx.observe(SPAN_OF[state.payload.kind], state.trace, "debug", waiter.started, verdict=state.verdict)
+            caller.tell(place, self._shown(state, existing=False), self._casting.durable_with(key))
+            ctx.observe(SPAN_OF[state.payload.kind], state.trace, "debug", caller.started, verdict=state.verdict)
 
     def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:
         """Another content was accepted in the same slot (S1)."""

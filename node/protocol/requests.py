@@ -33,6 +33,15 @@ class Propose(msgspec.Struct, frozen=True):
     trace: str = ""
 
 
+class ProposeMany(msgspec.Struct, frozen=True):
+    """Put several versions to the vote, as if they came one after another; the answer is one, `Answers`.
+
+    It comes with the last verdict, or when the longest wait has ended.
+    """
+
+    asks: tuple[Propose, ...]
+
+
 class Publish(msgspec.Struct, frozen=True):
     """Write an event of a client's own type into the log (V4). `quorum`: answer when a quorum holds it."""
 
@@ -118,6 +127,7 @@ class GoOnWithout(msgspec.Struct, frozen=True):
 
 Request = (
     Propose
+    | ProposeMany
     | Publish
     | AcquireLock
     | RenewLock
@@ -185,6 +195,12 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel"):
     """Instance -> predicted vote with reason; "unknown" where only that instance can tell."""
 
 
+class Answers(msgspec.Struct, frozen=True):
+    """What became of each of several proposals, in their order."""
+
+    answers: tuple[Refusal | Maybe | ProposalAnswer | Prediction, ...]
+
+
 class Published(msgspec.Struct, frozen=True, rename="camel"):
     """The event is durable here (or on a quorum, if asked). `existing`: the id was already known."""
 
@@ -219,4 +235,4 @@ class Accepted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     instance: str = ""
 
 
-Answer = Refusal | Maybe | ProposalAnswer | Prediction | Published | LockGranted | LockReleased | Accepted
+Answer = Refusal | Maybe | ProposalAnswer | Prediction | Answers | Published | LockGranted | LockReleased | Accepted

@@ -10,31 +10,26 @@ from functools import partial
 from typing import Any, TypeVar
 
 from node.protocol.effects import Called, Cancelled, Gathered, Input
-from node.protocol.requests import Answer, Maybe, Propose, Request
+from node.protocol.requests import Answer, Maybe, Propose, ProposeMany, Request
 from node.runtime.alarm import TICK_S, Alarm
 from node.runtime.awaited import Awaited
+
+HELD = frozenset((Propose, ProposeMany))
+"""What waits for the end of a commit that is under way."""
 
 AnswerT = TypeVar("AnswerT")
 
 
 class _Asked:
-    """Requests that came together and get their answers together. Their calls are numbered from `first` on."""
+    """A request that has no answer yet."""
 
-    __slots__ = ("answered", "answers", "due", "first", "left", "result", "timeout_s")
+    __slots__ = ("answered", "due", "result", "timeout_s")
 
     def __init__(
-        self,
-        first: int,
-        count: int,
-        answered: Callable[[list[Answer]], Any],
-        due: float,
-        timeout_s: float,
-    ) -> None:
-        self.first = first
-        self.left = count
-        self.answers: list[Any] = [None] * count
+        self, answered: Callable[[Answer], Any], result: Awaited[Any], due: float, timeout_s: float
+    ) -> None:  # fmt: skip
         self.answered = answered
-        self.result: Awaited[Any]
+        self.result = result
         self.due = due
         self.timeout_s = timeout_s
 
@@ -54,39 +49,27 @@ class Calls:
         self._held: list[Called] = []
         self._late = Alarm(loop, self._look)
 
-    def put(
-        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
-    ) -> Awaited[AnswerT]:
-        """Put requests to the core in one step.
+    def put(self, request: Request, timeout_s: float, answered: Callable[[Answer], AnswerT]) -> Awaited[AnswerT]:
+        """Put a request to the core.
 
-        `answered` makes the result of their answers, which are in the same order and `Maybe` after `timeout_s`. It
-        must not raise, nor ask the node for anything. To cancel the result takes the requests back.
+        `answered` makes the result of its answer, which is `Maybe` after `timeout_s`. It must not raise, nor ask the
+        node for anything. To cancel the result takes the request back.
         """
-        first, due = self._next, self._loop.time() + timeout_s
-        asked = _Asked(first, len(requests), answered, due, timeout_s)
-        result: Awaited[AnswerT] = Awaited(partial(self._taken_back, asked))
-        if not requests:
-            result.set(answered([]))
-            return result
-        asked.result = result
+        call, due = self._next, self._loop.time() + timeout_s
+        result: Awaited[AnswerT] = Awaited(partial(self._taken_back, call))
         if not self._gathered:
             self._loop.call_soon(self._take_gathered)
-        for call, request in enumerate(requests, first):
-            self._waiting[call] = asked
-            self._gathered.append(Called(call, request))
-        self._next += len(requests)
+        self._waiting[call] = _Asked(answered, result, due, timeout_s)
+        self._gathered.append(Called(call, request))
+        self._next += 1
         self._late.by(due)
         return result
 
     def answer(self, call: int, answer: Answer) -> None:
         """Answer a request, if anybody still waits for it."""
         asked = self._waiting.pop(call, None)
-        if asked is None:
-            return
-        asked.answers[call - asked.first] = answer
-        asked.left -= 1
-        if not asked.left and not asked.result.done:
-            asked.result.set(asked.answered(asked.answers))
+        if asked is not None and not asked.result.done:
+            asked.result.set(asked.answered(answer))
 
     def take_held(self) -> None:
         """The disk is free: what waited for it goes on."""
@@ -103,8 +86,8 @@ class Calls:
     def _take_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
         if self._disk_busy():
-            self._held += (called for called in gathered if isinstance(called.request, Propose))
-            gathered = [called for called in gathered if not isinstance(called.request, Propose)]
+            self._held += (called for called in gathered if type(called.request) in HELD)
+            gathered = [called for called in gathered if type(called.request) not in HELD]
         self._take(gathered)
 
     def _take(self, calls: Sequence[Called]) -> None:
@@ -113,10 +96,9 @@ class Calls:
         if there:
             self._step(Gathered(tuple(there)) if len(there) > 1 else there[0])
 
-    def _taken_back(self, asked: _Asked) -> None:
-        for call in range(asked.first, asked.first + len(asked.answers)):
-            if self._waiting.pop(call, None) is not None:
-                self._step(Cancelled(call))
+    def _taken_back(self, call: int) -> None:
+        if self._waiting.pop(call, None) is not None:
+            self._step(Cancelled(call))
 
     def _look(self) -> None:
         now = self._loop.time() + TICK_S

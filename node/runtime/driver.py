@@ -13,9 +13,8 @@ import math
 import random
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -177,19 +176,19 @@ class Engine:
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
         """Put a client's request to the core; `Maybe` when `timeout_s` or the node ends before there is an answer."""
-        answer: Answer | Awaited[Answer] = self.put((request,), timeout_s, itemgetter(0))
+        answer: Answer | Awaited[Answer] = self.put(request, timeout_s, lambda answer: answer)
         return await answer if isinstance(answer, Awaited) else answer
 
     def put(
-        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
+        self, request: Request, timeout_s: float, answered: Callable[[Answer], AnswerT]
     ) -> AnswerT | Awaited[AnswerT]:
-        """Put many requests to the core in one step: what `answered` makes of their answers, or where that will be.
+        """Put a request to the core: what `answered` makes of its answer, or where that will be.
 
-        To cancel it takes the requests back.
+        To cancel it takes the request back.
         """
         if not self._running:
-            return answered([Refusal("stopping", "the node does not serve; ask another one")] * len(requests))
-        return self._calls.put(requests, timeout_s, answered)
+            return answered(Refusal("stopping", "the node does not serve; ask another one"))
+        return self._calls.put(request, timeout_s, answered)
 
     def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> AnswerT | Awaited[AnswerT]:
         """Take in a peer's delivery and give what waits for that peer: at once, or after the commit this caused.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from node.observability.metrics import Metrics
@@ -14,6 +14,7 @@ from node.protocol.requests import (
     Accepted,
     AcquireLock,
     Answer,
+    Answers,
     Elect,
     GoOnWithout,
     Ingest,
@@ -23,6 +24,7 @@ from node.protocol.requests import (
     Prediction,
     ProposalAnswer,
     Propose,
+    ProposeMany,
     Publish,
     Published,
     ReleaseLock,
@@ -217,6 +219,9 @@ def usual(request: Request) -> Answer:
         case Propose():
             view = proposal(request)
             return ProposalAnswer(view.id, QUORUM, view)
+        case ProposeMany(asks):
+            views = [proposal(ask) for ask in asks]
+            return Answers(tuple(ProposalAnswer(view.id, QUORUM, view) for view in views))
         case Publish():
             return Published(request.id or "e-9", "j-A", 9)
         case AcquireLock() | RenewLock():
@@ -252,17 +257,15 @@ class StandIn:
         return Now(time.monotonic(), time.time() * 1000)
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
-        return await self.put((request,), timeout_s, lambda answers: answers[0])
+        return await self.put(request, timeout_s, lambda answer: answer)
 
-    def put(
-        self, requests: Sequence[Request], timeout_s: float, answered: Callable[[list[Answer]], AnswerT]
-    ) -> Awaited[AnswerT]:
-        self.asked += requests
+    def put(self, request: Request, timeout_s: float, answered: Callable[[Answer], AnswerT]) -> Awaited[AnswerT]:
+        self.asked.append(request)
         self.asked_now.set()
         result = Awaited[AnswerT](self.cancelled.set)
         if not self.never:
             loop = asyncio.get_running_loop()
-            loop.call_soon(result.set, answered([self._answer(request) for request in requests]))
+            loop.call_soon(result.set, answered(self._answer(request)))
         return result
 
     def deliver(self, envelope: Envelope, answered: Callable[[Envelope | None], AnswerT]) -> Awaited[AnswerT]:

@@ -10,11 +10,13 @@ from node.protocol.effects import LegacySeen
 from node.protocol.requests import (
     AcquireLock,
     Answer,
+    Answers,
     Elect,
     GoOnWithout,
     Ingest,
     Maybe,
     Propose,
+    ProposeMany,
     Publish,
     Refusal,
     ReleaseLock,
@@ -309,8 +311,10 @@ def test_an_answer_of_the_wrong_kind_is_our_fault_and_says_so_without_a_trace_of
 
 def test_a_batch_is_answered_in_order_and_asked_at_once() -> None:
     def answer(request: Request) -> Answer:
-        assert isinstance(request, Propose)
-        return Refusal("cannot_vote", "full") if request.version == "1.0.2" else usual(request)
+        told = usual(request)
+        assert isinstance(told, Answers)
+        first, _, *others = told.answers
+        return Answers((first, Refusal("too_many", "full"), *others))
 
     items = [
         {"kind": "snapshot", "version": "1.0.1", "hash": "a"},
@@ -324,21 +328,36 @@ def test_a_batch_is_answered_in_order_and_asked_at_once() -> None:
             async with served(StandIn(answer)) as world:
                 said = await world.ask("POST", f"{D}/propose", sent, traceparent=PARENT)
                 assert said.status == 200
-                assert [one["status"] for one in said.data] == [200, 503, 200, 200]
+                assert [one["status"] for one in said.data] == [200, 429, 200, 200]
                 assert [one["success"] for one in said.data] == [True, False, True, True]
                 assert said.data[1] == {
                     "success": False,
-                    "status": 503,
-                    "data": {"reason": "cannot_vote", "detail": "full"},
+                    "status": 429,
+                    "data": {"reason": "too_many", "detail": "full"},
                     "error": "full",
                 }
                 assert said.data[2]["data"]["proposalId"] == "diff-1.0.1-1.0.3-1234567890"
-                assert world.engine.asked == [
+                asks = (
                     Propose("snapshot", "1.0.1", "a", trace=TRACE),
                     Propose("snapshot", "1.0.2", "b", trace=TRACE),
                     Propose("diff", "1.0.3", "c", base="1.0.1", idempotency_key="k", trace=TRACE),
                     Propose("rollback", "1.0.1", "d", base="1.0.3", trace=TRACE),
-                ]
+                )
+                assert world.engine.asked == [ProposeMany(asks)]
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"), [(Refusal("cannot_vote", "full"), 503), (Maybe("timeout", "no answer"), 504)]
+)
+def test_what_is_said_to_a_batch_is_said_to_each_of_it(told: Answer, status: int) -> None:
+    async def body() -> None:
+        async with served(StandIn(lambda request: told)) as world:
+            items = [{"kind": "snapshot", "version": f"1.0.{number}", "hash": "a"} for number in range(3)]
+            said = await world.ask("POST", f"{D}/propose", items)
+            assert [one["status"] for one in said.data] == [status] * 3
+            assert (await world.ask("POST", f"{D}/propose", [])).data == []
 
     run(body)
 

@@ -17,9 +17,9 @@ class Core:
         self.given: list[Input] = []
         self.calls = Calls(asyncio.get_running_loop(), self.given.append, lambda: False)
 
-    def put(self, count: int, timeout_s: float) -> Awaited[list[Answer]]:
-        """Ask for something so many times at once."""
-        return self.calls.put([Elect()] * count, timeout_s, list)
+    def put(self, timeout_s: float) -> Awaited[Answer]:
+        """Ask for something."""
+        return self.calls.put(Elect(), timeout_s, lambda answer: answer)
 
     def asked(self) -> list[int]:
         """The numbers of the calls that reached it."""
@@ -30,14 +30,13 @@ class Core:
 def test_who_waits_too_long_is_told_maybe_whoever_else_waits_longer() -> None:
     async def scenario() -> None:
         core = Core()
-        longer = core.put(1, LONG_S)
-        shorter = core.put(2, 0.02)
-        answers = await shorter
+        longer = core.put(LONG_S)
+        answers = await asyncio.gather(core.put(0.02), core.put(0.02))
         assert [type(answer) for answer in answers] == [Maybe, Maybe]
         assert [each.call for each in core.given if isinstance(each, Cancelled)] == core.asked()[1:]
         assert not longer.done
         core.calls.answer(core.asked()[0], Accepted("done"))
-        assert await longer == [Accepted("done")]
+        assert await longer == Accepted("done")
 
     asyncio.run(scenario())
 
@@ -45,8 +44,8 @@ def test_who_waits_too_long_is_told_maybe_whoever_else_waits_longer() -> None:
 def test_who_begins_to_wait_later_is_looked_after_as_well() -> None:
     async def scenario() -> None:
         core = Core()
-        await core.put(1, 0.02)
-        (answer,) = await core.put(1, 0.02)
+        await core.put(0.02)
+        answer = await core.put(0.02)
         assert isinstance(answer, Maybe)
         assert answer.reason == "timeout"
 
@@ -56,12 +55,12 @@ def test_who_begins_to_wait_later_is_looked_after_as_well() -> None:
 def test_what_was_answered_in_time_is_not_cancelled_when_its_time_is_over() -> None:
     async def scenario() -> None:
         core = Core()
-        first = core.put(1, 0.02)
+        first = core.put(0.02)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         core.calls.answer(core.asked()[0], Accepted("done"))
-        assert await first == [Accepted("done")]
-        await core.put(1, 0.03)
+        assert await first == Accepted("done")
+        await core.put(0.03)
         assert [each.call for each in core.given if isinstance(each, Cancelled)] == core.asked()[1:]
 
     asyncio.run(scenario())
@@ -70,7 +69,7 @@ def test_what_was_answered_in_time_is_not_cancelled_when_its_time_is_over() -> N
 def test_who_goes_away_is_taken_back() -> None:
     async def scenario() -> None:
         core = Core()
-        waiting = core.put(1, LONG_S)
+        waiting = core.put(LONG_S)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         waiting.cancel()
@@ -79,19 +78,12 @@ def test_who_goes_away_is_taken_back() -> None:
     asyncio.run(scenario())
 
 
-def test_nothing_asked_is_nothing_answered() -> None:
-    async def scenario() -> None:
-        assert await Core().put(0, LONG_S) == []
-
-    asyncio.run(scenario())
-
-
 def test_at_the_end_all_are_answered() -> None:
     async def scenario() -> None:
         core = Core()
-        waiting = core.put(1, LONG_S)
+        waiting = core.put(LONG_S)
         await asyncio.sleep(0)
         core.calls.end(Maybe("stopping", "it stops"))
-        assert await waiting == [Maybe("stopping", "it stops")]
+        assert await waiting == Maybe("stopping", "it stops")
 
     asyncio.run(scenario())

@@ -4,6 +4,7 @@ from node.protocol.requests import (
     Accepted,
     AcquireLock,
     Answer,
+    Answers,
     Elect,
     GoOnWithout,
     Leave,
@@ -13,6 +14,7 @@ from node.protocol.requests import (
     Prediction,
     ProposalAnswer,
     Propose,
+    ProposeMany,
     Publish,
     Published,
     Refusal,
@@ -63,6 +65,8 @@ def tell_request(request: Request) -> str:
             return f"snapshot {version} ({content})"
         case Propose(kind, version, content, base):
             return f"{kind} {base} -> {version} ({content})"
+        case ProposeMany(asks):
+            return "; ".join(map(tell_request, asks))
         case Publish(kind):
             return f"publish {kind}"
         case AcquireLock(resource, owner):
@@ -96,6 +100,8 @@ def tell_answer(answer: Answer | None) -> str:
             return f"refused, {reason}" + (f": {detail}" if detail else "")
         case ProposalAnswer():
             return _tell_proposal(answer)
+        case Answers(answers):
+            return "; ".join(map(tell_answer, answers))
         case Prediction(_, would_accept):
             return "would be accepted" if would_accept else "would not be accepted"
         case Published(existing=existing):
