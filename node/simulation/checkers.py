@@ -27,7 +27,7 @@ from node.protocol.records import (
     Release,
     Vote,
 )
-from node.protocol.requests import LockGranted, ProposalAnswer, Published
+from node.protocol.requests import Answers, LockGranted, ProposalAnswer, Published
 from node.protocol.shapes import LockView, ProposalView
 from node.simulation.ballots import Ballots
 from node.simulation.ground import Ground
@@ -266,10 +266,11 @@ class Checkers:
             case Reply(_, LockGranted() as granted):
                 self._rests_on_majority(process, granted.lock)
             case Reply(_, ProposalAnswer() as answer):
-                self._ballots.founded(answer.proposal, process.name)
-                # What it rests on may be on other disks alone: then it is heard again after a crash.
-                if answer.proposal.state == "rejected" and _is_on_disk(process):
-                    self._refusals.add((process.name, answer.proposal.key))
+                self._shown(process, answer.proposal)
+            case Reply(_, Answers(answers)):
+                for each in answers:
+                    if isinstance(each, ProposalAnswer):
+                        self._shown(process, each.proposal)
             case Reply(_, Published() as answer):
                 if answer.seq > process.disk.vector.get(answer.journal, 0):
                     self._fail("V4", process.name, f"event {answer.id} is acknowledged before it is durable")
@@ -277,6 +278,12 @@ class Checkers:
                 for event in events:
                     if event.seq > process.disk.vector.get(event.journal, 0):
                         self._fail("V4", process.name, f"event {event.id} is shown before it is durable")
+
+    def _shown(self, process: Process, proposal: ProposalView) -> None:
+        self._ballots.founded(proposal, process.name)
+        # What it rests on may be on other disks alone: then it is heard again after a crash.
+        if proposal.state == "rejected" and _is_on_disk(process):
+            self._refusals.add((process.name, proposal.key))
 
     def _told(self, process: Process, send: Send) -> None:
         match send:

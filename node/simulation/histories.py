@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from node.protocol.events import DIFF_PROPOSAL, ROLLBACK_PROPOSAL, SNAPSHOT_PROPOSAL
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, Grant, LockRecord, Record
-from node.protocol.requests import AcquireLock, Answer, Propose, Publish, Refusal, Request
+from node.protocol.requests import AcquireLock, Answer, Answers, Propose, ProposeMany, Publish, Refusal, Request
 from node.simulation.violation import Violation
 
 _PROPOSALS = (SNAPSHOT_PROPOSAL, DIFF_PROPOSAL, ROLLBACK_PROPOSAL)
@@ -31,6 +31,10 @@ class Histories:
 
     def asked(self, request: Request) -> None:
         """A try begins."""
+        if isinstance(request, ProposeMany):
+            for ask in request.asks:
+                self.asked(ask)
+            return
         known_as = _id_of(request)
         if known_as is not None:
             self._open[known_as] += 1
@@ -38,6 +42,12 @@ class Histories:
 
     def ended(self, request: Request, answer: Answer | None) -> None:
         """A try has ended; None and `Maybe` say that its outcome is unknown."""
+        if isinstance(request, ProposeMany):
+            # What is said to the whole call is said to each.
+            answers = answer.answers if isinstance(answer, Answers) else [answer] * len(request.asks)
+            for ask, each in zip(request.asks, answers, strict=True):
+                self.ended(ask, each)
+            return
         known_as = _id_of(request)
         if known_as is None:
             return

@@ -7,15 +7,18 @@ from node.protocol.events import SNAPSHOT_CREATED
 from node.protocol.requests import (
     AcquireLock,
     Answer,
+    Answers,
     LockGranted,
     LockReleased,
     ProposalAnswer,
     Propose,
+    ProposeMany,
     Publish,
     Published,
     Refusal,
     ReleaseLock,
     RenewLock,
+    Request,
 )
 from node.protocol.shapes import ContentRef
 from node.simulation.clients import REFUSED, Script
@@ -93,8 +96,11 @@ class Workload:
         process = self._anyone()
         request = self._draw_proposal(process)
         if self._rng.random() < BURST_SHARE:
-            for _ in range(BURST):
-                self._clients.perform(self._propose_beside(process))
+            beside = [self._draw_proposal(process) for _ in range(BURST)]
+            # Every other time in one call. To the protocol it is the same.
+            requests: list[Request] = [ProposeMany(tuple(beside))] if self._serial % 2 else [*beside]
+            for one in requests:
+                self._clients.perform(self._propose_beside(process, one))
         for _ in range(TRIES):
             answer = yield process, request, self._plan.timing.proposal_timeout
             if isinstance(answer, ProposalAnswer):
@@ -103,11 +109,12 @@ class Workload:
                 return
             process = self._anyone()
 
-    def _propose_beside(self, process: Process) -> Script:
-        """A proposal that comes in the same moment as another, so that they share a step and perhaps an event."""
-        answer = yield process, self._draw_proposal(process), self._plan.timing.proposal_timeout
-        if isinstance(answer, ProposalAnswer):
-            self._world.checkers.told(process, answer.proposal)
+    def _propose_beside(self, process: Process, request: Request) -> Script:
+        """What comes in the same moment as another proposal, so that they share a step and perhaps an event."""
+        answer = yield process, request, self._plan.timing.proposal_timeout
+        for each in answer.answers if isinstance(answer, Answers) else (answer,):
+            if isinstance(each, ProposalAnswer):
+                self._world.checkers.told(process, each.proposal)
 
     def _publish(self, client: str) -> Script:
         request = Publish(SNAPSHOT_CREATED, {"by": client}, self._fresh("event"), self._rng.random() < 0.3)
