@@ -92,7 +92,9 @@ class HybridClock:
 
     def read(self, wall_ms: float) -> int:
         """The current timestamp, without spending one."""
-        return max(self._usable(wall_ms), int(wall_ms) << HLC_COUNTER_BITS)
+        last, wall = self.last, int(wall_ms) << HLC_COUNTER_BITS
+        # As `_usable` has it, without the call: this is asked for every vote.
+        return last if last > wall and last >> HLC_COUNTER_BITS <= wall_ms + self._max_lead_ms else wall
 
     def _usable(self, wall_ms: float) -> int:
         """Our last timestamp, unless a wall clock since set right had carried it where nobody would follow (V2)."""

@@ -2,14 +2,17 @@
 
 from collections.abc import Container
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_wall_ms
+from node.protocol.proposal import Verdict
 from node.protocol.shapes import ConflictView, ProposalView, QuorumView, VoteView
 from node.protocol.state import Fold
+from node.protocol.tally import Tally
 
 _round = attrgetter("round")
 
@@ -29,6 +32,7 @@ class ProposalViews:
         self._clock = clock
         self._fold = fold
         self._unfounded = unfounded
+        self._last: _Count | None = None
 
     def newest(self, limit: int) -> tuple[ProposalView, ...]:
         """The newest proposals, newest first."""
@@ -77,15 +81,45 @@ class ProposalViews:
         verdict: str = state.verdict
         if verdict == "pending" and self._clock.read(self._ctx.wall_ms) > proposal.deadline_hlc:
             verdict = "expired"
-        votes: dict[str, VoteView] = {}
-        for cast in sorted(state.votes.values(), key=_round):
-            votes[cast.voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, cast.round)
-        quorum = QuorumView(len(proposal.voters), len(votes), proposal.required, len(votes) >= proposal.required)
+        count = self._count(state)
         version, base, to = (proposal.version, None, None) if snapshot else (None, proposal.base, proposal.version)
         # By place: msgspec looks for each name among all, which takes six times as long.
         return ProposalView(
             state.key, proposal.label, proposal.kind, proposal.hash, state.origin, verdict, state.birth.timestamp_ms,
-            hlc_wall_ms(proposal.deadline_hlc), proposal.required, proposal.voters, votes, quorum, state.trace,
-            state.round, version, base, to, state.reason if verdict == "rejected" else None, state.decided_ms,
-            proposal.carried, state.settled,
+            hlc_wall_ms(proposal.deadline_hlc), proposal.required, proposal.voters, count.votes, count.quorum,
+            state.trace, state.round, version, base, to, count.reason, count.decided_ms, proposal.carried,
+            state.settled,
         )  # fmt: skip
+
+    def _count(self, state: ProposalState) -> "_Count":
+        """What the votes come to. Those of one event, shown one after another, mostly share them: once for all."""
+        last = self._last
+        if (
+            last is not None
+            and last.tally is state.tally
+            and last.cast == len(last.tally.votes)
+            and last.verdict == state.verdict
+            and not state.final
+        ):
+            return last
+        proposal, votes = state.payload, dict[str, VoteView]()
+        for cast in sorted(state.votes.values(), key=_round):
+            votes[cast.voter] = VoteView(cast.vote, cast.reason, cast.timestamp_ms, cast.round)
+        quorum = QuorumView(len(proposal.voters), len(votes), proposal.required, len(votes) >= proposal.required)
+        count = _Count(
+            state.tally, len(state.votes), state.verdict, votes, quorum, state.reason, state.decided_ms
+        )  # fmt: skip
+        self._last = count if state.tally.sharers > 1 and not state.final else None
+        return count
+
+
+class _Count(NamedTuple):
+    """The votes of a tally, while it has so many, and what they come to."""
+
+    tally: Tally
+    cast: int
+    verdict: Verdict
+    votes: dict[str, VoteView]
+    quorum: QuorumView
+    reason: str | None
+    decided_ms: int | None
