@@ -15,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from node.protocol.effects import Now, Observe
+from node.protocol.effects import Now, Observe, ObserveEach
 
 LEADER_ELECTION: Final = "LEADER_ELECTION"
 HEARTBEAT_SEND: Final = "HEARTBEAT_SEND"
@@ -139,8 +139,14 @@ class TraceRing:
     def record_observe(self, observe: Observe, now: Now, instance: str) -> str:
         """Keep what the core observed as a span and return its trace id, a fresh one where nobody asked for it."""
         trace = observe.trace or new_trace_id()
-        self._keep_of.get(observe.name, self._keep_other)((trace, observe, now, instance))
+        self._keep_of.get(observe.name, self._keep_other)((trace, observe, now, instance, 0))
         return trace
+
+    def record_each(self, observed: ObserveEach, now: Now, instance: str) -> None:
+        """Keep what the core observed of several, a span of each."""
+        keep = self._keep_of.get(observed.name, self._keep_other)
+        for at, (trace, _) in enumerate(observed.each):
+            keep((trace or new_trace_id(), observed, now, instance, at))
 
     def _keep_and_export(self, kept: "Kept") -> None:
         self._others.append(kept)
@@ -168,8 +174,11 @@ class TraceRing:
         return tuple(summaries[:limit])
 
 
-Kept = Span | tuple[str, Observe, Now, str]
-"""A span, or what one is made of: trace id, what the core observed, when that was reported, the instance."""
+Kept = Span | tuple[str, Observe | ObserveEach, Now, str, int]
+"""A span, or what one is made of: trace id, what the core observed, when that was reported, the instance, and the place
+among those observed together."""
+_SPREAD: Final = 0x9E3779B1
+"""Keeps the ids of those apart from the ids of what lies beside them in memory."""
 
 
 def _trace(kept: Kept) -> str:
@@ -184,11 +193,12 @@ def span_of(kept: Kept) -> Span:
     """The span itself. Its id follows from what it is made of, so that every look gives the same."""
     if isinstance(kept, Span):
         return kept
-    trace, observe, now, instance = kept
+    trace, observed, now, instance, at = kept
+    observe = observed.one(at) if isinstance(observed, ObserveEach) else observed
     duration_ms = max(0.0, now.mono - observe.started) * 1000
     span, parent = root_span_id(trace), None
     if observe.trace:
-        span, parent = f"{crc32(instance.encode()):08x}{id(observe) & 0xFFFFFFFF:08x}", span
+        span, parent = f"{crc32(instance.encode()):08x}{(id(observed) + at * _SPREAD) & 0xFFFFFFFF:08x}", span
     return Span(trace, span, parent, observe.name, instance, now.wall_ms - duration_ms, duration_ms, observe.fields)
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
+from node.protocol.effects import ObserveEach
 from node.protocol.events import VOTES
 from node.protocol.membership import Membership
 from node.protocol.proposal import Content, Proposal, VoteWord
@@ -128,13 +129,15 @@ class Casting:
         votes: list[dict[str, Any]],
     ) -> None:
         """Say the same of all of a bundle, in persist `number`."""
-        unsynced, observe, why = self._unsynced, self._ctx.observe, {} if reason is None else {"reason": reason}
+        unsynced, why = self._unsynced, {} if reason is None else {"reason": reason}
         for state in proposals:
             key, body = state.key, state.payload
             votes.append({"proposal": key, "round": 0, "hash": body.hash, "vote": vote, **why})
             unsynced.pop(key, None)
             unsynced[key] = number
-            observe("VOTE", state.trace, "debug", proposal=body.label, vote=vote, reason=reason or "")
+        each = [(state.trace, state.payload.label) for state in proposals]
+        fields: dict[str, object] = {"vote": vote, "reason": reason or ""}
+        self._ctx.effect(ObserveEach("VOTE", "debug", self._ctx.mono, fields, "proposal", each))
         self._voted[vote].n += len(proposals)
 
     def _hold(self, key: str, round_: int, proposal: Proposal) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 from typing import Protocol
 
-from node.protocol.effects import Effect, Emit, Observe, Persist, Reply, Send
+from node.protocol.effects import Effect, Emit, Observe, ObserveEach, Persist, Reply, Send
 from node.protocol.events import Event
 from node.protocol.messages import Message
 from node.protocol.records import Record
@@ -24,6 +24,8 @@ class Rng(Protocol):
         ...
 
 
+Alike = tuple[str, str, float, str, tuple[tuple[str, object], ...]]
+"""What several observations have in common: name, level, start, the field that they differ in, and the other fields."""
 FIRST_NUMBERS = 2**48
 """Numbering begins somewhere below this."""
 
@@ -52,6 +54,9 @@ class Context:
         self._out: list[Effect] = []
         self._records: list[Record] = []
         self._shown: list[Event] = []
+        self._alike: dict[Alike, list[tuple[str, str]]] = {}
+        self._alike_end = -1
+        """How many effects there were with the last of these: another one ends them, so that all stay in order."""
         self._urgent = False
 
     @cached_property
@@ -102,6 +107,18 @@ class Context:
         """Note something worth a span and a log line; it lasted from `started` (monotonic s) until now."""
         self._out.append(Observe(name, level, trace, self.mono if started is None else started, fields))
 
+    def observe_each(self, alike: Alike, trace: str, value: str = "") -> None:
+        """The same of one more proposal: what follows on one another is told in one piece, and each is a span."""
+        if len(self._out) != self._alike_end:
+            self._alike.clear()
+        each = self._alike.get(alike)
+        if each is None:
+            name, level, started, field, fields = alike
+            each = self._alike[alike] = []
+            self._out.append(ObserveEach(name, level, started, dict(fields), field, each))
+            self._alike_end = len(self._out)
+        each.append((trace, value))
+
     def counter(self, name: str, **labels: str) -> Count:
         """The counter of this name and these labels."""
         return self._counts[name, tuple(labels.items())]
@@ -131,4 +148,5 @@ class Context:
             self._shown = []
         self._urgent = False
         self._out = []
+        self._alike_end = -1
         return out

@@ -181,6 +181,30 @@ class Observe(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, object]
 
 
+class ObserveEach(msgspec.Struct, frozen=True, gc=False):
+    """What an `Observe` of each of several would say, where only their traces differ and one field."""
+
+    name: str
+    level: str
+    started: float
+    fields: dict[str, object]
+    """What all have in common."""
+    field: str
+    """The one that they differ in; empty for none."""
+    each: list[tuple[str, str]]
+    """Trace, and value of that field."""
+
+    def one(self, at: int) -> Observe:
+        """One of them."""
+        trace, value = self.each[at]
+        fields = {self.field: value, **self.fields} if self.field else self.fields
+        return Observe(self.name, self.level, trace, self.started, fields)
+
+    def all(self) -> list[Observe]:
+        """Each by itself."""
+        return [self.one(at) for at in range(len(self.each))]
+
+
 class Fetch(msgspec.Struct, frozen=True, gc=False):
     """All the content that this node lacks and wants, the most urgent first; what is no longer named may be dropped.
 
@@ -208,4 +232,4 @@ class Apply(msgspec.Struct, frozen=True, gc=False):
     after: int
 
 
-Effect = Persist | Send | Reply | Emit | Ship | Observe | Fetch | Install | Apply
+Effect = Persist | Send | Reply | Emit | Ship | Observe | ObserveEach | Fetch | Install | Apply

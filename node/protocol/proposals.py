@@ -321,9 +321,9 @@ class Proposals:
         own, accepted = state.origin == ctx.settings.id, state.verdict == "accepted"
         level = "debug" if not own else "info" if accepted else "warn"
         reason = "" if accepted else state.reason or ""
-        ctx.observe(
-            "QUORUM_DECISION", state.trace, level, proposal=state.payload.label, verdict=state.verdict, reason=reason
-        )
+        verdict = ("verdict", state.verdict)
+        alike = ("QUORUM_DECISION", level, ctx.mono, "proposal", (verdict, ("reason", reason)))
+        ctx.observe_each(alike, state.trace, state.payload.label)
         if accepted:
             slots = self._fold.contended(key) if state.contested else ()
             if slots:
@@ -334,7 +334,7 @@ class Proposals:
         for caller, place in self._callers.take(key):
             # Others' votes were on their disks before they came; only our own may still be on its way.
             caller.tell(place, self._shown(state, existing=False), self._casting.durable_with(key))
-            ctx.observe(SPAN_OF[state.payload.kind], state.trace, "debug", caller.started, verdict=state.verdict)
+            ctx.observe_each((SPAN_OF[state.payload.kind], "debug", caller.started, "", (verdict,)), state.trace)
 
     def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:
         """Another content was accepted in the same slot (S1)."""

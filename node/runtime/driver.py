@@ -34,6 +34,7 @@ from node.protocol.effects import (
     LoopLag,
     Now,
     Observe,
+    ObserveEach,
     Persist,
     Persisted,
     Received,
@@ -123,7 +124,8 @@ class Engine:
             Send: self._send, Reply: self._reply, Emit: self._emit, Install: self._install, Apply: self._apply,
         }  # fmt: skip
         self._perform: dict[type, Callable[[Any, Now], None]] = {
-            Observe: self._observe, Persist: self._persist, Ship: self._ship, Fetch: self._fetch,
+            Observe: self._observe, ObserveEach: self._observe_each, Persist: self._persist, Ship: self._ship,
+            Fetch: self._fetch,
             **dict.fromkeys(self._let_go, self._hold),
         }  # fmt: skip
 
@@ -274,6 +276,12 @@ class Engine:
         trace = self.traces.record_observe(observe, now, self.settings.id)
         if observe.level in self.log.levels:
             self.log.observe(observe, trace)
+
+    def _observe_each(self, observed: ObserveEach, now: Now) -> None:
+        self.traces.record_each(observed, now, self.settings.id)
+        if observed.level in self.log.levels:
+            for observe in observed.all():
+                self.log.observe(observe, observe.trace)
 
     def _persist(self, persist: Persist, now: Now) -> None:
         self._disk.add(persist)

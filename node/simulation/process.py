@@ -5,7 +5,7 @@ may fall between any two effects and into any commit.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Protocol, get_args
 from zlib import crc32
@@ -22,6 +22,7 @@ from node.protocol.effects import (
     LoopLag,
     Now,
     Observe,
+    ObserveEach,
     Persist,
     Received,
     Reply,
@@ -246,7 +247,7 @@ class Process:
         self._stepping = False
         self._ground.steps += 1
         last = 0
-        for effect in effects:
+        for effect in _singly(effects):
             if type(effect) is Persist:
                 last = effect.number
             self._perform(effect)
@@ -417,3 +418,12 @@ class Process:
     def note(self, what: str) -> None:
         """A line in the trace."""
         self._ground.note(self.name, what)
+
+
+def _singly(effects: list[Effect]) -> Iterator[Effect]:
+    """Each by itself, as a crash may come between any two."""
+    for effect in effects:
+        if isinstance(effect, ObserveEach):
+            yield from effect.all()
+        else:
+            yield effect

@@ -18,7 +18,7 @@ from node.observability.traces import (
     parse_traceparent,
     root_span_id,
 )
-from node.protocol.effects import Now, Observe
+from node.protocol.effects import Now, Observe, ObserveEach
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
@@ -80,6 +80,24 @@ def test_what_nobody_asked_for_begins_a_trace_of_its_own() -> None:
     trace = ring.record_observe(Observe("LEADER_ELECTION", "info", "", 1.0, {}), Now(1.0, 0.0), "instance-A")
     assert TRACE_ID.fullmatch(trace)
     assert [(span.id, span.parent) for span in ring.get(trace)] == [(root_span_id(trace), None)]
+
+
+def test_what_was_observed_of_several_at_once_is_a_span_of_each() -> None:
+    ring, other = TraceRing(capacity=4), "b" * 32
+    each = [(TRACE, "snapshot-1"), (other, "snapshot-2"), (TRACE, "snapshot-3")]
+    observed = ObserveEach(QUORUM_DECISION, "debug", 10.0, {"verdict": "accepted"}, "proposal", each)
+    ring.record_each(observed, Now(10.25, 5_000.0), "instance-B")
+    first, third = ring.get(TRACE)
+    assert [span.fields for span in (first, third)] == [
+        {"proposal": "snapshot-1", "verdict": "accepted"},
+        {"proposal": "snapshot-3", "verdict": "accepted"},
+    ]
+    assert first.id != third.id
+    assert (first.parent, first.start_ms, first.duration_ms) == (root_span_id(TRACE), 4_750.0, 250.0)
+    assert ring.get(TRACE) == (first, third)
+    assert [span.fields["proposal"] for span in ring.get(other)] == ["snapshot-2"]
+    ring.record_each(observed, Now(11.0, 6_000.0), "instance-B")
+    assert len(ring) == 3, "each counts"
 
 
 def test_recent_traces_come_newest_first_without_the_routine() -> None:
