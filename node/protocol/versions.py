@@ -21,6 +21,7 @@ _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _SEMVER = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?")
 _STAMP = re.compile(r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])-(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]")
 
+_STAMP_CHARS: Final = len("YYYYMMDD-HHMMSS")
 _RELEASE: Final = 1
 _PRERELEASE: Final = 0
 _MAX_CHARS: Final = Limits().max_version_chars
@@ -40,7 +41,7 @@ def parse(text: str) -> VersionKey:
     """The place of a version in the order, as a comparable key (P2). Raises `BadVersion`."""
     if len(text) > _MAX_CHARS:
         raise BadVersion(text, f"at most {_MAX_CHARS} characters")
-    if _STAMP.fullmatch(text):
+    if len(text) == _STAMP_CHARS and _STAMP.fullmatch(text):
         return (1, text)
     if "+" in text:
         raise BadVersion(text, f"{EXPECTED}, without build metadata")
