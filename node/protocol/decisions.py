@@ -7,11 +7,12 @@ settlement when something is accepted, and then only what is linked to it by slo
 import hashlib
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from node.protocol.ballot import ProposalState, Slot, age, front_runners, judge
 from node.protocol.bundle import Bundle, may_bundle
 from node.protocol.checkpoint import Kept
+from node.protocol.conflicts import Conflict, conflict_in
 from node.protocol.proposal import VERSION_SLOT, Birth, Cast, Content, Opening, Resolution, Verdict
 from node.protocol.register import Register
 from node.protocol.settings import Strategy
@@ -38,18 +39,6 @@ class Stall(NamedTuple):
     round: int
     slots: tuple[Any, ...]
     """`slots` of the `ROUND_OPENED`: pairs of a slot and the round up to which it is dead."""
-
-
-class Conflict(NamedTuple):
-    """Accepted proposals of different contents in one slot (S1), the earliest first."""
-
-    slot: str
-    keys: tuple[str, ...]
-    winner: str | None
-    """None while open, or when its winner lost another slot."""
-    open: bool
-    by: Literal["floor", "resolution", "strategy"]
-    """What settled it, or will."""
 
 
 class Decisions:
@@ -386,20 +375,4 @@ class Decisions:
 
     def conflicts(self) -> list[Conflict]:
         """Slots with two or more accepted contents, by name (S1)."""
-        return [self._conflict(self.slots[name]) for name in sorted(self.contended)]
-
-    def _conflict(self, slot: Slot) -> Conflict:
-        ordered = sorted(slot.accepted, key=lambda p: (p.hlc, p.key))
-        winner = next((p for p in ordered if p.settled), None)
-        by: Literal["floor", "resolution", "strategy"] = "strategy"
-        if any(p.standing is not None for p in ordered):
-            by = "floor"
-        elif winner is not None and winner.key in choices({p.key: p for p in ordered}, self.resolutions.values()):
-            by = "resolution"
-        return Conflict(
-            slot.name,
-            tuple(p.key for p in ordered),
-            winner.key if winner is not None else None,
-            any(p.settled is None for p in ordered),
-            by,
-        )
+        return [conflict_in(self.slots[name], self.resolutions.values()) for name in sorted(self.contended)]

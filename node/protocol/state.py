@@ -11,7 +11,8 @@ import msgspec
 from node.protocol.ballot import ProposalState, bound_by
 from node.protocol.bundle import Bundle
 from node.protocol.checkpoint import has_forgotten
-from node.protocol.decisions import Change, Conflict, Stall
+from node.protocol.conflicts import Conflict
+from node.protocol.decisions import Change, Stall
 from node.protocol.events import Event, VersionVector
 from node.protocol.facts import Facts
 from node.protocol.proposal import Content

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from node.protocol import checkpoint
+from node.protocol.conflicts import Conflict
 from node.protocol.context import Context
-from node.protocol.decisions import Conflict, Stall
+from node.protocol.decisions import Stall
 from node.protocol.events import ROUND_OPENED, VOTES, Event, HybridClock
 from node.protocol.proposal import to_payload
 from node.protocol.proposal_views import ProposalViews
