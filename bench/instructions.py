@@ -117,8 +117,13 @@ def work(kind: str, pieces: int) -> None:
             trio.ask(name, [ReleaseLock("r", "bench", granted.lock.fencing_token, f"r{piece}")])
         else:
             numbers = [next(versions) for _ in range(int(kind))]
-            asks = [Propose("snapshot", f"1.0.{n}", "f" * 64, wait_s=20.0, trace=f"{n:032x}") for n in numbers]
-            trio.ask(name, [ProposeMany(tuple(asks))] if len(asks) == BATCH else [*asks])
+            one_call = len(numbers) == BATCH
+            traces = [f"{numbers[0] if one_call else n:032x}" for n in numbers]
+            asks = [
+                Propose("snapshot", f"1.0.{n}", "f" * 64, wait_s=20.0, trace=trace)
+                for n, trace in zip(numbers, traces, strict=True)
+            ]
+            trio.ask(name, [ProposeMany(tuple(asks))] if one_call else [*asks])
         if piece % 30 == 0:
             trio.beat()
 
