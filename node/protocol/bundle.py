@@ -9,7 +9,7 @@ each goes on by itself with the votes it has.
 from collections.abc import Sequence
 
 from node.protocol.ballot import ProposalState
-from node.protocol.proposal import Birth, VoteItem
+from node.protocol.proposal import Birth
 from node.protocol.tally import Tally
 from node.protocol.versions import VersionKey
 
@@ -31,15 +31,9 @@ class Bundle:
         """Whether nothing has set one of them apart: that would have parted its votes from the others'."""
         return self.tally.sharers == len(self.keys)
 
-    def is_voted_by(self, voter: str, items: Sequence[VoteItem]) -> bool:
-        """Whether these are this voter's first word on each of them, in their order, and the same on all."""
-        return (
-            [item.proposal for item in items] == self.keys
-            and [item.hash for item in items] == self._hashes
-            and len({(item.round, item.vote, item.reason) for item in items}) == 1
-            and items[0].round == 0
-            and self.is_open_to(voter)
-        )
+    def is_of(self, keys: list[str], hashes: list[str]) -> bool:
+        """Whether these are its proposals, in their order."""
+        return keys == self.keys and hashes == self._hashes
 
     def is_open_to(self, voter: str) -> bool:
         """Whether a vote of this instance on all of them would count."""

@@ -7,6 +7,7 @@ their floor, so that they still depend on the set alone.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, zip_longest
 
 import msgspec
 
@@ -35,6 +36,7 @@ from node.protocol.proposal import (
     Opening,
     Resolution,
     VoteAtom,
+    VoteItem,
     cast_in,
     lies_above,
     own_vote,
@@ -91,7 +93,9 @@ class Facts:
         if kind == events.VOTES:
             news = self._add_votes(event, changes)
         elif kind in PROPOSAL_TYPES:
-            news = self._add_births(read_births(event), changes)
+            births = read_births(event)
+            self.taken += len(births)
+            news = self._add_births(births, changes)
         elif kind == events.ROUND_OPENED:
             opened = read_opening(event)
             if opened is not None:
@@ -116,18 +120,31 @@ class Facts:
         )
 
     def _add_births(self, births: Sequence[tuple[Birth, VersionKey]], changes: list[Change]) -> Sequence[ProposalState]:
-        """Those that are news: to be noted in `_told`."""
-        self.taken += len(births)
-        if len(births) > 1 and self._are_fresh(births):
-            bundle = self.decisions.admit_bundle(births)
-            if bundle is not None:
-                cast = own_vote(births[0][0])
-                if cast is not None and cast.voter in births[0][0].payload.voters:
-                    self.decisions.cast_bundle(bundle, cast, [])
-                self._bundles[bundle.keys[0]] = bundle
-                changes += [Change(p, p.verdict, True) for p in bundle.proposals]
-                return bundle.proposals
-        return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
+        """Those of one event that are news: to be noted in `_told`."""
+        bundle = self._add_bundle(births) if len(births) > 1 else None
+        if bundle is None:
+            return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
+        changes += [Change(p, p.verdict, True) for p in bundle.proposals]
+        return bundle.proposals
+
+    def _add_bundle(self, births: Sequence[tuple[Birth, VersionKey]]) -> Bundle | None:
+        """Take them in as one, if they may be."""
+        known, openings = self.decisions.register.by_key, self._early_openings
+        if any(birth.key in known or birth.key in openings for birth, _ in births):
+            return None
+        bundle = self.decisions.admit_bundle(births)
+        if bundle is None:
+            return None
+        self._bundles[bundle.keys[0]] = bundle
+        nothing: list[Change] = []
+        cast = own_vote(births[0][0])
+        if cast is not None and cast.voter in bundle.voters:
+            self.decisions.cast_bundle(bundle, cast, nothing)
+        if self._early_votes:
+            early = [self._early_votes.pop(key, {}) for key in bundle.keys]
+            for atoms in zip_longest(*(sorted(votes.values(), key=self._precedence) for votes in early)):
+                self._take_again([atom for atom in atoms if atom is not None], nothing)
+        return bundle
 
     def bundle(self, key: str) -> Bundle | None:
         """The bundle that begins with this proposal."""
@@ -136,12 +153,6 @@ class Facts:
             return bundle
         del self._bundles[key]
         return None
-
-    def _are_fresh(self, births: Sequence[tuple[Birth, VersionKey]]) -> bool:
-        """Whether nothing was told of any of these yet."""
-        known, votes, openings = self.decisions.register.by_key, self._early_votes, self._early_openings
-        keys = [birth.key for birth, _ in births]
-        return not any(key in known or key in votes or key in openings for key in keys)
 
     def _add_birth(self, birth: Birth, order: VersionKey, changes: list[Change]) -> ProposalState | None:
         """The proposal, if it is news: to be noted in `_told`."""
@@ -161,7 +172,7 @@ class Facts:
         early = self._early_votes.pop(birth.key, None)
         if early is not None:
             for atom in sorted(early.values(), key=self._precedence):
-                self._take_again(atom, own)
+                self._take_again((atom,), own)
         if not p.votes:
             decisions.judge(p, own)
         changes.append(Change(p, p.verdict, True))
@@ -176,12 +187,28 @@ class Facts:
             if (new.hlc, new.journal, new.seq) < (old.hlc, old.journal, old.seq):
                 self._must_restart = True
 
-    def _take_again(self, atom: VoteAtom, changes: list[Change]) -> None:
-        """A vote that came before its proposal, or was taken before the state was built anew."""
-        cast = atom.cast
-        p = self._add_vote(atom.key, atom.hash, cast, changes)
-        if p is not None:
-            self._told.add((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
+    def _take_again(self, atoms: Sequence[VoteAtom], changes: list[Change]) -> None:
+        """Votes that came before their proposals, or were taken before the state was built anew.
+
+        They are one after another as their keys are; several are of one moment.
+        """
+        cast = atoms[0].cast
+        bundle = self.bundle(atoms[0].key)
+        if (
+            bundle is not None
+            and cast.round == 0
+            and bundle.is_open_to(cast.voter)
+            and bundle.is_of([atom.key for atom in atoms], [atom.hash for atom in atoms])
+            and all(atom.cast == cast for atom in atoms)
+        ):
+            self.decisions.cast_bundle(bundle, cast, changes)
+            self._told.add(bundle.proposals, cast.journal, cast.seq, cast.hlc, cast.voter)
+            return
+        for atom in atoms:
+            cast = atom.cast
+            p = self._add_vote(atom.key, atom.hash, cast, changes)
+            if p is not None:
+                self._told.add((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
 
     def _add_votes(self, event: Event, changes: list[Change]) -> list[ProposalState]:
         """The proposals whose votes count and are news: to be noted in `_told`."""
@@ -196,7 +223,7 @@ class Facts:
             key = item.proposal
             if before is None and key in self._bundles:
                 bundle = self.bundle(key)
-                if bundle is not None and bundle.is_voted_by(event.origin, items[at : at + len(bundle.keys)]):
+                if bundle is not None and _votes_alike(bundle, event.origin, items[at : at + len(bundle.keys)]):
                     self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
                     news += bundle.proposals
                     at += len(bundle.keys)
@@ -350,7 +377,7 @@ class Facts:
         nothing: list[Change] = []
         for atom in [*floor.early_votes, *loose]:
             if isinstance(atom, VoteAtom):
-                self._take_again(atom, nothing)
+                self._take_again((atom,), nothing)
             elif isinstance(atom, Opening):
                 self._add_opening(atom, nothing)
         decisions.refresh()
@@ -391,12 +418,16 @@ class Facts:
                 self._add_opening(atom, nothing)
             else:
                 self._resolve(atom)
-        for birth in sorted(births, key=lambda b: (b.hlc, b.journal, b.seq)):
-            p = self._add_birth(birth, parse(birth.payload.version), nothing)
-            if p is not None:
-                self._told.add((p,), birth.journal, birth.seq, birth.hlc, birth.origin)
-        for atom in sorted(votes, key=self._precedence):
-            self._take_again(atom, nothing)
+        births.sort(key=lambda b: (b.hlc, b.journal, b.seq, b.index))
+        for _, same in groupby(births, lambda b: (b.hlc, b.journal, b.seq)):
+            event = [(birth, parse(birth.payload.version)) for birth in same]
+            news = self._add_births(event, nothing)
+            if news:
+                birth = event[0][0]
+                self._told.add(news, birth.journal, birth.seq, birth.hlc, birth.origin)
+        votes.sort(key=self._precedence)
+        for _, alike in groupby(votes, lambda atom: atom.cast):
+            self._take_again(list(alike), nothing)
 
     def _install(self, floor: Checkpoint) -> None:
         decisions = self.decisions
@@ -405,10 +436,20 @@ class Facts:
         decisions.resolutions |= {r.id: r for r in floor.resolutions}
         nothing: list[Change] = []
         for atom in floor.early_votes:
-            self._take_again(atom, nothing)
+            self._take_again((atom,), nothing)
         for opening in floor.early_openings:
             self._add_opening(opening, nothing)
         decisions.refresh()
+
+
+def _votes_alike(bundle: Bundle, voter: str, items: Sequence[VoteItem]) -> bool:
+    """Whether these are an instance's first word on each of a bundle, and the same on all."""
+    return (
+        bundle.is_open_to(voter)
+        and bundle.is_of([item.proposal for item in items], [item.hash for item in items])
+        and len({(item.round, item.vote, item.reason) for item in items}) == 1
+        and items[0].round == 0
+    )
 
 
 def _facts_above(p: ProposalState, vector: VersionVector) -> Iterator[VoteAtom | Opening]:

@@ -1,12 +1,15 @@
 """What came as one event and was voted on as one is decided as if each had come alone (P1, P4, S3)."""
 
 import random
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.protocol.decisions import Decisions
 from node.protocol.events import SNAPSHOT_PROPOSAL, VOTES, Event
 from node.protocol.proposal import Proposal, proposal_key, to_payload
 from node.protocol.settings import Limits, Strategy
@@ -91,6 +94,11 @@ def vote(rng: random.Random, writer: Writer, voter: str, proposed: Event) -> Non
     writer.write(voter, VOTES, {"votes": items})
 
 
+def one_by_one() -> AbstractContextManager[Any]:
+    """In here every proposal is taken by itself."""
+    return patch.object(Decisions, "admit_bundle", return_value=None)
+
+
 @given(st.integers(0, 2**32), st.integers(1, 8), st.sampled_from(STRATEGIES), st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_s3_whatever_the_order_a_batch_is_decided_as_if_each_had_come_alone(
@@ -98,10 +106,11 @@ def test_s3_whatever_the_order_a_batch_is_decided_as_if_each_had_come_alone(
 ) -> None:
     writer = history(seed, batches)
     in_order = folded(writer.events, strategy)
-    # Votes before what they are about: each counts by itself.
+    with one_by_one():
+        reference = folded(writer.events, strategy)
     votes_first = folded(sorted(writer.events, key=lambda event: event.type != VOTES), strategy)
     shuffled = folded(rng.sample(writer.events, len(writer.events)), strategy)
-    assert observable(in_order) == observable(votes_first) == observable(shuffled)
+    assert observable(in_order) == observable(votes_first) == observable(shuffled) == observable(reference)
     vector = prefix(rng, writer)
     checkpoint = in_order.checkpoint(vector)
     assert (
@@ -127,15 +136,21 @@ def test_c1_a_floor_in_the_midst_of_batches_changes_nothing_for_what_comes(
     writer = history(seed, batches)
     cut = rng.randrange(len(writer.events) + 1)
     fold = folded(writer.events[:cut], strategy)
-    reference = folded(sorted(writer.events[:cut], key=lambda event: event.type != VOTES), strategy)
+    with one_by_one():
+        reference = folded(writer.events[:cut], strategy)
     vector = dict.fromkeys(writer.vector, 0)
     vector |= {event.journal: event.seq for event in writer.events[: rng.randint(0, cut)]}
     checkpoint = fold.checkpoint(vector)
-    assert reference.checkpoint(vector) == checkpoint
-    for each in (fold, reference):
+
+    def go_on(each: Fold) -> None:
         each.reset(vector, checkpoint)
         for event in writer.events[cut:]:
             each.apply(event)
+
+    go_on(fold)
+    with one_by_one():
+        assert reference.checkpoint(vector) == checkpoint
+        go_on(reference)
     assert observable(fold) == observable(reference)
 
 
@@ -178,3 +193,15 @@ def test_p4_when_all_reject_all_of_it_is_rejected() -> None:
         ("rejected", "stale_version")
     ] * 2
     assert fold.open_count == 0
+
+
+def test_p4_votes_that_came_before_a_batch_count_for_all_of_it() -> None:
+    writer = Writer()
+    proposed = batch(writer, "A", TWO, vote=None)
+    for voter in "BC":
+        writer.write(voter, VOTES, {"votes": votes_on(proposed)})
+    fold = folded(reversed(writer.events))
+    bundle = fold.bundle(proposed.id)
+    assert bundle is not None
+    assert [p.verdict for p in bundle.proposals] == ["accepted", "accepted"]
+    assert sorted(bundle.tally.votes) == [("B", 0), ("C", 0)]
