@@ -13,6 +13,7 @@ from node.protocol.compaction import Compaction, Sample
 from node.protocol.control import Control
 from node.protocol.facts import Facts
 from node.protocol.parts import Parts
+from node.protocol.placing import Placing
 from node.protocol.proposal_views import ProposalViews
 from node.protocol.settings import Limits
 from node.protocol.settlement import Contender, Lineage
@@ -165,12 +166,12 @@ def early_votes_dropped(patch: Patch) -> None:
     **storm.PLAN,
 )
 def late_votes_unbound(patch: Patch) -> None:
-    def add_vote(original: Callable[..., None], self: Facts, key: str, *args: Any) -> None:
+    def add_vote(original: Callable[..., None], self: Placing, key: str, *args: Any) -> None:
         p = self.decisions.register.by_key.get(key)
         if p is None or not p.final:
             original(self, key, *args)
 
-    around(patch, Facts, "_add_vote", add_vote)
+    around(patch, Placing, "_add_vote", add_vote)
 
 
 @bug(
