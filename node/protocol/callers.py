@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import inf
+from typing import NamedTuple
 
 from node.protocol.context import Context
 from node.protocol.requests import Answers, Maybe, Prediction, ProposalAnswer, Refusal
@@ -40,8 +41,12 @@ class Caller:
             self._ctx.reply(self.call, told, self._after)
 
 
-Waiter = tuple[Caller, int]
-"""A call, and the place in it of one of its proposals."""
+class Waiter(NamedTuple):
+    """A call, and the place in it of one of its proposals; `existing`: it was proposed before (P6)."""
+
+    caller: Caller
+    place: int
+    existing: bool
 
 
 class Callers:
@@ -53,12 +58,13 @@ class Callers:
         self._first_until = inf
         """Nobody's patience ends before."""
 
-    def wait(self, key: str, caller: Caller, place: int) -> None:
+    def wait(self, key: str, waiter: Waiter) -> None:
         """Somebody waits for this proposal."""
-        self._waiting.setdefault(key, []).append((caller, place))
-        if caller.until < self._first_until:
-            self._first_until = caller.until
-            self._ctx.wake(caller.until)
+        self._waiting.setdefault(key, []).append(waiter)
+        until = waiter.caller.until
+        if until < self._first_until:
+            self._first_until = until
+            self._ctx.wake(until)
 
     def take(self, key: str) -> Sequence[Waiter]:
         """Who has waited for this proposal, which is decided."""
@@ -71,19 +77,19 @@ class Callers:
         if self._first_until <= mono:
             self._first_until = inf
             for key, waiting in list(self._waiting.items()):
-                ended += ((key, waiter) for waiter in waiting if waiter[0].until <= mono)
-                self._keep(key, [waiter for waiter in waiting if waiter[0].until > mono])
+                ended += ((key, waiter) for waiter in waiting if waiter.caller.until <= mono)
+                self._keep(key, [waiter for waiter in waiting if waiter.caller.until > mono])
         self._ctx.wake(self._first_until)
         return ended
 
     def cancel(self, call: int) -> None:
         """A client has gone."""
         for key, waiting in list(self._waiting.items()):
-            self._keep(key, [waiter for waiter in waiting if waiter[0].call != call])
+            self._keep(key, [waiter for waiter in waiting if waiter.caller.call != call])
 
     def _keep(self, key: str, waiting: list[Waiter]) -> None:
         if not waiting:
             del self._waiting[key]
             return
         self._waiting[key] = waiting
-        self._first_until = min(self._first_until, *(caller.until for caller, _ in waiting))
+        self._first_until = min(self._first_until, *(waiter.caller.until for waiter in waiting))

@@ -9,7 +9,7 @@ import msgspec
 
 from node.protocol.announcements import ANNOUNCEMENTS, Announcements
 from node.protocol.ballot import ProposalState
-from node.protocol.callers import Caller, Callers
+from node.protocol.callers import Caller, Callers, Waiter
 from node.protocol.casting import Casting
 from node.protocol.contents import Contents
 from node.protocol.context import Context
@@ -216,8 +216,8 @@ class Proposals:
 
     def tick(self) -> None:
         """Answer clients whose patience ended; vote on what was held for as long as it may be."""
-        for key, (caller, place) in self._callers.impatient():
-            self._reply(caller, place, key, existing=False)
+        for key, (caller, place, existing) in self._callers.impatient():
+            self._reply(caller, place, key, existing=existing)
         self._casting.tick()
 
     def look(self) -> None:
@@ -296,7 +296,7 @@ class Proposals:
     def _answer_or_wait(self, caller: Caller, place: int, key: str, wait_s: float, *, existing: bool) -> None:
         state = self._fold.get(key)
         if wait_s > 0 and state is not None and state.verdict == "pending":
-            self._callers.wait(key, caller, place)
+            self._callers.wait(key, Waiter(caller, place, existing))
         elif state is None or existing:
             self._reply(caller, place, key, existing=existing)
         else:  # It is new: nobody can have been told anything else of it.
@@ -331,9 +331,9 @@ class Proposals:
             self._announcements.accepted(state)
         elif own:
             ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=reason)
-        for caller, place in self._callers.take(key):
+        for caller, place, existing in self._callers.take(key):
             # Others' votes were on their disks before they came; only our own may still be on its way.
-            caller.tell(place, self._shown(state, existing=False), self._casting.durable_with(key))
+            caller.tell(place, self._shown(state, existing=existing), self._casting.durable_with(key))
             ctx.observe_each((SPAN_OF[state.payload.kind], "debug", caller.started, "", (verdict,)), state.trace)
 
     def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:

@@ -86,6 +86,20 @@ def test_the_answer_comes_with_the_last_verdict() -> None:
     assert states(answers) == ["accepted", "accepted"]
 
 
+def test_p6_who_waits_for_what_was_proposed_before_is_told_so() -> None:
+    alone = Alone()
+    same = replace(snapshot("1.0.0"), content=ABSENT)
+    alone.step(ask(alone, same, same, replace(same, wait_s=9.0)))
+    [(_, answers)] = told(alone.core.step(alone.now, ContentIs(ABSENT.key, "held")))
+    assert [each.existing for each in answers if isinstance(each, ProposalAnswer)] == [False, True, True]
+
+    alone = Alone()
+    alone.step(ask(alone, same, same))
+    [(_, answers)] = told(later(alone, 5.0))
+    assert states(answers) == ["pending", "pending"]
+    assert [each.existing for each in answers if isinstance(each, ProposalAnswer)] == [False, True]
+
+
 def test_a_client_that_has_gone_is_told_nothing() -> None:
     alone = Alone()
     alone.step(ask(alone, replace(snapshot("1.0.0"), content=ABSENT), replace(snapshot("1.1.0"), content=ABSENT)))
