@@ -142,11 +142,13 @@ class TraceRing:
         self._keep_of.get(observe.name, self._keep_other)((trace, observe, now, instance, 0))
         return trace
 
-    def record_each(self, observed: ObserveEach, now: Now, instance: str) -> None:
-        """Keep what the core observed of several, a span of each."""
+    def record_each(self, observed: ObserveEach, now: Now, instance: str) -> list[str]:
+        """Keep what the core observed of several, a span of each, and return their trace ids."""
         keep = self._keep_of.get(observed.name, self._keep_other)
-        for at, (trace, _) in enumerate(observed.each):
-            keep((trace or new_trace_id(), observed, now, instance, at))
+        traces = [trace or new_trace_id() for trace, _ in observed.each]
+        for at, trace in enumerate(traces):
+            keep((trace, observed, now, instance, at))
+        return traces
 
     def _keep_and_export(self, kept: "Kept") -> None:
         self._others.append(kept)

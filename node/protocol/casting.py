@@ -6,7 +6,7 @@ is one whose content is not here yet.
 """
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
@@ -38,7 +38,6 @@ class Casting:
         """Proposals whose vote of ours is on its way to the disk -> the persist it is in, in order."""
         self.unfounded: dict[str, int] = {}
         """Proposals decided here by such a vote -> the persist it is in."""
-        self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
 
     def retry(self) -> None:
         """What was held may be judged now."""
@@ -88,7 +87,7 @@ class Casting:
                 shared = self._voting.judge_all(bundle) if all((each, 0) in ballot for each in bundle.keys) else None
                 if shared is not None:
                     together.update(bundle.keys)
-                    self._cast(bundle.proposals, *shared, number, votes)
+                    self._cast(bundle.proposals, 0, *shared, number, votes)
                     trace = bundle.proposals[-1].trace
                     proposers.add(bundle.proposals[0].origin)
                     continue
@@ -109,13 +108,9 @@ class Casting:
             vote, reason = judged
             if vote == ACCEPT and state.contested:
                 planned |= dict.fromkeys(state.payload.slots, state.content)
-            cast = {"proposal": key, "round": round_, "hash": state.payload.hash, "vote": vote}
-            votes.append(cast if reason is None else cast | {"reason": reason})
+            self._cast((state,), round_, vote, reason, number, votes)
             trace = state.trace
             proposers.add(state.origin)
-            self._voted[vote].n += 1
-            self.written(key, number)
-            ctx.observe("VOTE", trace, "debug", proposal=state.payload.label, vote=vote, reason=reason or "")
         if votes:
             # Only the proposers' clients wait for these votes.
             self._replication.append(VOTES, {"votes": votes}, trace if len(votes) == 1 else "", urgent_to=proposers)
@@ -123,22 +118,22 @@ class Casting:
     def _cast(
         self,
         proposals: Sequence[ProposalState],
+        round_: int,
         vote: VoteWord,
         reason: str | None,
         number: int,
         votes: list[dict[str, Any]],
     ) -> None:
-        """Say the same of all of a bundle, in persist `number`."""
-        unsynced, why = self._unsynced, {} if reason is None else {"reason": reason}
+        """Say the same of all of these, in persist `number`."""
+        why = {} if reason is None else {"reason": reason}
         for state in proposals:
             key, body = state.key, state.payload
-            votes.append({"proposal": key, "round": 0, "hash": body.hash, "vote": vote, **why})
-            unsynced.pop(key, None)
-            unsynced[key] = number
+            votes.append({"proposal": key, "round": round_, "hash": body.hash, "vote": vote, **why})
+            self.written(key, number)
         each = [(state.trace, state.payload.label) for state in proposals]
         fields: dict[str, object] = {"vote": vote, "reason": reason or ""}
         self._ctx.effect(ObserveEach("VOTE", "debug", self._ctx.mono, fields, "proposal", each))
-        self._voted[vote].n += len(proposals)
+        self._voting.voted[vote].n += len(proposals)
 
     def _hold(self, key: str, round_: int, proposal: Proposal) -> None:
         due = self._ctx.mono + self._voting.patience_s(proposal)

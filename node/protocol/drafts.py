@@ -4,7 +4,7 @@ Snapshots of rising versions share one event: they cannot touch one another, so 
 Whatever else comes ends the event before it.
 """
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from node.protocol.context import Context
 from node.protocol.election import Election
 from node.protocol.events import HybridClock, hlc_from_wall_ms
 from node.protocol.membership import Membership
-from node.protocol.proposal import Proposal, VoteWord
+from node.protocol.proposal import Proposal
 from node.protocol.requests import Propose
 from node.protocol.state import Fold
 from node.protocol.versions import parse
@@ -49,7 +49,6 @@ class Drafts:
         """What is to be written."""
         self._idempotency_keys: set[str] = set()
         self._stamp_ms = self._hlc = self._deadline_hlc = self._required = self._leader_term = 0
-        self._voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
 
     def may_join(self, ask: Propose) -> bool:
         """Whether it may share the event of those before it."""
@@ -80,7 +79,7 @@ class Drafts:
         judged = self._voting.judge(self._ctx.settings.id, proposal, 0, self._hlc)
         if judged is not None:
             proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
-            self._voted[judged[0]].n += 1
+            self._voting.voted[judged[0]].n += 1
         self.waiting.append(Draft(caller, place, ask, proposal))
         if ask.idempotency_key is not None:
             self._idempotency_keys.add(ask.idempotency_key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Final
+from typing import Final, get_args
 
 from node.protocol import quorum
 from node.protocol.ballot import ProposalState, bound_by
@@ -41,6 +41,8 @@ class Voting:
         self._fold = fold
         self._contents = contents
         self._verify = verify
+        self.voted = {word: ctx.counter("distributed_votes_total", type=word) for word in get_args(VoteWord)}
+        """Counts of this node's votes."""
 
     def flaw(self, ask: Propose) -> Refusal | None:
         """What is wrong with the request itself."""

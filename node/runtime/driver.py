@@ -278,10 +278,10 @@ class Engine:
             self.log.observe(observe, trace)
 
     def _observe_each(self, observed: ObserveEach, now: Now) -> None:
-        self.traces.record_each(observed, now, self.settings.id)
+        traces = self.traces.record_each(observed, now, self.settings.id)
         if observed.level in self.log.levels:
-            for observe in observed.all():
-                self.log.observe(observe, observe.trace)
+            for observe, trace in zip(observed.all(), traces, strict=True):
+                self.log.observe(observe, trace)
 
     def _persist(self, persist: Persist, now: Now) -> None:
         self._disk.add(persist)

@@ -100,6 +100,14 @@ def test_what_was_observed_of_several_at_once_is_a_span_of_each() -> None:
     assert len(ring) == 3, "each counts"
 
 
+def test_what_nobody_gave_a_trace_is_logged_and_kept_under_one() -> None:
+    ring = TraceRing()
+    observed = ObserveEach(QUORUM_DECISION, "info", 10.0, {}, "proposal", [(TRACE, "snapshot-1"), ("", "snapshot-2")])
+    given, fresh = ring.record_each(observed, Now(10.25, 5_000.0), "instance-B")
+    assert given == TRACE
+    assert [span.fields["proposal"] for span in ring.get(fresh)] == ["snapshot-2"]
+
+
 def test_recent_traces_come_newest_first_without_the_routine() -> None:
     ring = TraceRing()
     ring.record(_span("1" * 32, start_ms=10.0))
