@@ -4,6 +4,7 @@ Every instance reaches the verdict from the votes; the proposer announces it, an
 is gone. An event tells of one proposal in plain fields, or lists under `accepted` all of a kind that are told at once.
 """
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any, Final
 
@@ -44,21 +45,24 @@ class Announcements:
         self._ahead: set[str] = set()
         """Keys of those whose announcement came before the votes that decide them here, or before a restart."""
 
-    def accepted(self, proposal: ProposalState) -> None:
-        """A verdict was reached here and now."""
-        if proposal.key in self._ahead:
-            self._ahead.discard(proposal.key)
-        elif proposal.origin == self._ctx.settings.id:
-            self.due[proposal.key] = proposal
-        else:
-            self._others[proposal.key] = self._ctx.mono
+    def accepted(self, proposals: Iterable[ProposalState]) -> None:
+        """Verdicts were reached here and now."""
+        own, mono, ahead = self._ctx.settings.id, self._ctx.mono, self._ahead
+        for proposal in proposals:
+            key = proposal.key
+            if key in ahead:
+                ahead.discard(key)
+            elif proposal.origin == own:
+                self.due[key] = proposal
+            else:
+                self._others[key] = mono
 
     def restored(self) -> None:
         """The disk was read: a crash may have come between a verdict and its announcement."""
         for key in self._fold.keys:
             proposal = self._fold.get(key)
             if proposal is not None and proposal.verdict == "accepted" and not proposal.final:
-                self.accepted(proposal)
+                self.accepted((proposal,))
         self.tidy()
 
     def told(self, event: Event) -> None:

@@ -1,9 +1,10 @@
 """Clients that wait for verdicts. A call may propose several versions: it is answered once, when all have an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
+from node.protocol.ballot import ProposalState
 from node.protocol.context import Context
 from node.protocol.requests import Answers, Maybe, Prediction, ProposalAnswer, Refusal
 
@@ -66,9 +67,10 @@ class Callers:
             self._first_until = until
             self._ctx.wake(until)
 
-    def take(self, key: str) -> Sequence[Waiter]:
-        """Who has waited for this proposal, which is decided."""
-        return self._waiting.pop(key, ())
+    def take(self, states: Iterable[ProposalState]) -> Iterator[tuple[ProposalState, Waiter]]:
+        """Who has waited for which of these, which are decided."""
+        waiting = self._waiting
+        return ((state, waiter) for state in states if state.key in waiting for waiter in waiting.pop(state.key))
 
     def impatient(self) -> list[tuple[str, Waiter]]:
         """With every tick: take those that wait no longer, with the keys of what they waited for."""

@@ -5,7 +5,7 @@ proposal whose base is not yet known, or whose config differs, is held until it 
 is one whose content is not here yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from node.protocol.ballot import ProposalState
@@ -147,11 +147,14 @@ class Casting:
         self._unsynced.pop(key, None)
         self._unsynced[key] = number
 
-    def decided(self, state: ProposalState) -> None:
+    def decided(self, states: Iterable[ProposalState]) -> None:
         """What is decided by now may rest on our vote: it is shown once that is on the disk."""
-        number = self._unsynced.get(state.key)
-        if number is not None and state.verdict != "pending":
-            self.unfounded[state.key] = number
+        unsynced = self._unsynced
+        if unsynced:
+            for state in states:
+                number = unsynced.get(state.key)
+                if number is not None and state.verdict != "pending":
+                    self.unfounded[state.key] = number
 
     def durable_with(self, key: str) -> int:
         """The persist that our vote on this proposal is on its way with, 0 for none."""

@@ -5,6 +5,7 @@ what stands for a version (`Install`) and what to switch to (`Apply`). Nothing o
 core asks again, and what is on the disk is reported at once.
 """
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from node.protocol.ballot import ProposalState
@@ -70,10 +71,12 @@ class Contents:
                 del self._known[next(iter(self._known))]
         self._changed = True
 
-    def note(self, state: ProposalState) -> None:
-        """A proposal is new, or was decided."""
-        if state.payload.carried is not None or state.payload.kind == "rollback":
-            self._open[state.key] = None
+    def note(self, states: Iterable[ProposalState]) -> None:
+        """Proposals are new, or were decided."""
+        for state in states:
+            body = state.payload
+            if body.carried is not None or body.kind == "rollback":
+                self._open[state.key] = None
         self._changed = True
 
     def changed(self) -> None:

@@ -4,6 +4,7 @@ One step makes at most one `Persist`. An effect that depends on it carries its n
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cached_property
 from math import inf
 from typing import Protocol
@@ -107,8 +108,8 @@ class Context:
         """Note something worth a span and a log line; it lasted from `started` (monotonic s) until now."""
         self._out.append(Observe(name, level, trace, self.mono if started is None else started, fields))
 
-    def observe_each(self, alike: Alike, trace: str, value: str = "") -> None:
-        """The same of one more proposal: what follows on one another is told in one piece, and each is a span."""
+    def observe_each(self, alike: Alike, more: Iterable[tuple[str, str]]) -> None:
+        """The same of each of these, by trace and value: what follows on one another is told in one piece."""
         if len(self._out) != self._alike_end:
             self._alike.clear()
         each = self._alike.get(alike)
@@ -117,7 +118,7 @@ class Context:
             each = self._alike[alike] = []
             self._out.append(ObserveEach(name, level, started, dict(fields), field, each))
             self._alike_end = len(self._out)
-        each.append((trace, value))
+        each += more
 
     def counter(self, name: str, **labels: str) -> Count:
         """The counter of this name and these labels."""

@@ -25,9 +25,12 @@ _order, _mark = attrgetter("order"), attrgetter("mark")
 
 
 class Change(NamedTuple):
-    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both."""
+    """What an event did to a proposal: it became known (`new`), or its verdict is now another one, or both.
 
-    proposal: ProposalState
+    It is told once of several to which it did the same: they are of one bundle.
+    """
+
+    proposals: Sequence[ProposalState]
     verdict: Verdict
     new: bool
 
@@ -254,10 +257,10 @@ class Decisions:
         if verdict == "pending":
             return
         proposals, pending, lineage = bundle.proposals, self.register.pending, self._lineage
+        changes.append(Change(proposals, verdict, False))
         for p in proposals:
             del pending[p.key]
             p.verdict = verdict
-            changes.append(Change(p, verdict, False))
             if verdict == "accepted":
                 # Alone in its slot, and so the only one of its content.
                 p.slots[0].accepted, p.settled = (p,), True
@@ -292,7 +295,7 @@ class Decisions:
             self.register.pending.pop(p.key, None)
         p.verdict = verdict
         self.touched[p.key] = p
-        changes.append(Change(p, verdict, False))
+        changes.append(Change((p,), verdict, False))
         if verdict == "accepted":
             self._accept(p)
             self._judge_others(p, changes)

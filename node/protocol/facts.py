@@ -96,7 +96,7 @@ class Facts:
         before = {key: p.verdict for key, p in self.decisions.register.by_key.items()}
         self._load(self._placing.atoms(self.decisions.register.by_key.values()))
         return tuple(
-            Change(p, p.verdict, key not in before)
+            Change((p,), p.verdict, key not in before)
             for key, p in self.decisions.register.by_key.items()
             if before.get(key) != p.verdict
         )

@@ -117,7 +117,8 @@ class Placing:
         bundle = self._add_bundle(births) if len(births) > 1 else None
         if bundle is None:
             return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
-        changes += [Change(p, p.verdict, True) for p in bundle.proposals]
+        alike = [bundle.proposals] if bundle.is_whole else [(p,) for p in bundle.proposals]
+        changes += [Change(each, each[0].verdict, True) for each in alike]
         return bundle.proposals
 
     def _add_bundle(self, births: Sequence[tuple[Birth, VersionKey]]) -> Bundle | None:
@@ -168,9 +169,9 @@ class Placing:
                 self.take_again((atom,), own)
         if not p.votes:
             decisions.judge(p, own)
-        changes.append(Change(p, p.verdict, True))
+        changes.append(Change((p,), p.verdict, True))
         if own:
-            changes += [change for change in own if change.proposal is not p]
+            changes += [change for change in own if p not in change.proposals]
         return p
 
     def _displace(self, old: Birth, new: Birth) -> None:

@@ -3,6 +3,7 @@
 Verdicts are the fold's; this part acts on them.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -167,20 +168,18 @@ class Proposals:
                 self._casting.ballot[key, round_] = None
         elif kind in ANNOUNCEMENTS:
             self._announcements.told(event)
-        new = 0
-        for state, verdict, is_new in changed:
+        for states, verdict, is_new in changed:
             if is_new:
-                new += 1
-                self._casting.ballot[state.key, 0] = None
-                if state.payload.idempotency_key is not None:
-                    self._repeat(state.payload.idempotency_key, state.key)
-            self._contents.note(state)
+                self._proposed[kind].n += len(states)
+                for state in states:
+                    self._casting.ballot[state.key, 0] = None
+                    if state.payload.idempotency_key is not None:
+                        self._repeat(state.payload.idempotency_key, state.key)
+            self._contents.note(states)
             if verdict != "pending":
-                if state.origin == own:
+                if states[0].origin == own:
                     self._prompt.decided(event.origin)
-                self._decided(state)
-        if new:
-            self._proposed[kind].n += new
+                self._decided(states)
         if kind == CONFLICT_RESOLVED:
             self._contents.changed()
         if changed:
@@ -223,8 +222,7 @@ class Proposals:
     def look(self) -> None:
         """With every heartbeat: what was held or missed; as leader, announce for a proposer that is gone."""
         pending = [state for key in self._fold.open_keys if (state := self._fold.get(key)) is not None]
-        for state in pending:
-            self._contents.note(state)
+        self._contents.note(pending)
         self._casting.look(pending)
         self._contested = True
         self._announcements.tidy()
@@ -268,7 +266,7 @@ class Proposals:
             self._casting.written(key, self._ctx.persist_number)
             state = self._fold.get(key)
             if state is not None:
-                self._casting.decided(state)
+                self._casting.decided((state,))
             self._answer_or_wait(draft.caller, draft.place, key, draft.ask.wait_s, existing=False)
 
     def _skip(self, caller: Caller, place: int, ask: Propose, sees: QuorumView) -> None:
@@ -313,28 +311,28 @@ class Proposals:
     def _shown(self, state: ProposalState, *, existing: bool) -> ProposalAnswer:
         return ProposalAnswer(state.payload.label, self._members.quorum(), self.views.show(state), existing)
 
-    def _decided(self, state: ProposalState) -> None:
-        """The fold reached a verdict, here and now."""
-        ctx, key = self._ctx, state.key
-        self._casting.decided(state)
+    def _decided(self, states: Sequence[ProposalState]) -> None:
+        """The fold reached a verdict, here and now: the same on all of these, which are of one event."""
+        ctx, first = self._ctx, states[0]
+        self._casting.decided(states)
         # Every instance reaches the verdict; the proposer's log tells of it.
-        own, accepted = state.origin == ctx.settings.id, state.verdict == "accepted"
+        own, accepted = first.origin == ctx.settings.id, first.verdict == "accepted"
         level = "debug" if not own else "info" if accepted else "warn"
-        reason = "" if accepted else state.reason or ""
-        verdict = ("verdict", state.verdict)
+        reason = "" if accepted else first.reason or ""
+        verdict, kind = ("verdict", first.verdict), first.payload.kind
         alike = ("QUORUM_DECISION", level, ctx.mono, "proposal", (verdict, ("reason", reason)))
-        ctx.observe_each(alike, state.trace, state.payload.label)
+        ctx.observe_each(alike, [(state.trace, state.payload.label) for state in states])
         if accepted:
-            slots = self._fold.contended(key) if state.contested else ()
+            slots = self._fold.contended(first.key) if first.contested else ()
             if slots:
-                self._conflicting(state, slots)
-            self._announcements.accepted(state)
+                self._conflicting(first, slots)
+            self._announcements.accepted(states)
         elif own:
-            ctx.count("distributed_proposals_failed_total", type=state.payload.kind, reason=reason)
-        for caller, place, existing in self._callers.take(key):
+            ctx.count("distributed_proposals_failed_total", len(states), type=kind, reason=reason)
+        for state, (caller, place, existing) in self._callers.take(states):
             # Others' votes were on their disks before they came; only our own may still be on its way.
-            caller.tell(place, self._shown(state, existing=existing), self._casting.durable_with(key))
-            ctx.observe_each((SPAN_OF[state.payload.kind], "debug", caller.started, "", (verdict,)), state.trace)
+            caller.tell(place, self._shown(state, existing=existing), self._casting.durable_with(state.key))
+            ctx.observe_each((SPAN_OF[kind], "debug", caller.started, "", (verdict,)), ((state.trace, ""),))
 
     def _conflicting(self, state: ProposalState, slots: tuple[str, ...]) -> None:
         """Another content was accepted in the same slot (S1)."""

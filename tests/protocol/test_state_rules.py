@@ -29,7 +29,7 @@ def verdict(fold: Fold, event: Event) -> str:
 
 def told(fold: Fold, event: Event) -> set[tuple[str, str, bool]]:
     """What an event changed: key, verdict, whether the proposal is new."""
-    return {(change.proposal.key, change.verdict, change.new) for change in fold.apply(event)}
+    return {(p.key, change.verdict, change.new) for change in fold.apply(event) for p in change.proposals}
 
 
 def reason(fold: Fold, event: Event) -> str | None:

@@ -39,8 +39,7 @@ class Instance:
         self.have[event.journal] = event.seq
         before = dict(self.decided)
         changes = self.fold.apply(event)
-        for proposal, verdict, _ in changes:
-            key = proposal.key
+        for key, verdict in [(each.key, verdict) for proposals, verdict, _ in changes for each in proposals]:
             assert before.get(key, verdict) == verdict, f"{key} was {before[key]} and is {verdict}"
             if verdict in DECIDED:
                 self.decided[key] = verdict
