@@ -1,6 +1,6 @@
 """Clients that wait for verdicts. A call may propose several versions: it is answered once, when all have an answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -67,10 +67,12 @@ class Callers:
             self._first_until = until
             self._ctx.wake(until)
 
-    def take(self, states: Iterable[ProposalState]) -> Iterator[tuple[ProposalState, Waiter]]:
+    def take(self, states: Iterable[ProposalState]) -> Sequence[tuple[ProposalState, Waiter]]:
         """Who has waited for which of these, which are decided."""
         waiting = self._waiting
-        return ((state, waiter) for state in states if state.key in waiting for waiter in waiting.pop(state.key))
+        if not waiting:
+            return ()
+        return [(state, waiter) for state in states if state.key in waiting for waiter in waiting.pop(state.key)]
 
     def impatient(self) -> list[tuple[str, Waiter]]:
         """With every tick: take those that wait no longer, with the keys of what they waited for."""

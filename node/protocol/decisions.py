@@ -154,6 +154,8 @@ class Decisions:
     def find(self, content: Content) -> ProposalState | None:
         """The earliest accepted of equal content, or else the pending one that ends last (P6)."""
         same = self.same(content)
+        if not same:
+            return None
         accepted = [p for p in same if p.verdict == "accepted"]
         if accepted:
             return min(accepted, key=age)

@@ -14,23 +14,22 @@ from node.protocol.context import Context
 from node.protocol.election import Election
 from node.protocol.events import HybridClock, hlc_from_wall_ms
 from node.protocol.membership import Membership
-from node.protocol.proposal import Proposal
+from node.protocol.proposal import Proposal, VoteWord
 from node.protocol.requests import Propose
 from node.protocol.state import Fold
 from node.protocol.versions import parse
-from node.protocol.voting import Voting
+from node.protocol.voting import ACCEPT, Voting
 
 MAX_DRAFTS = 500
 """Proposals in one event: well below what one envelope takes."""
 
 
 class Draft(NamedTuple):
-    """A proposal with this node's vote, and whose it is: the call, and its place there."""
+    """What a client proposed, and whose it is: the call, and its place there."""
 
     caller: Caller
     place: int
     ask: Propose
-    proposal: Proposal
 
 
 class Drafts:
@@ -48,7 +47,6 @@ class Drafts:
         self.waiting: list[Draft] = []
         """What is to be written."""
         self._idempotency_keys: set[str] = set()
-        self._stamp_ms = self._hlc = self._deadline_hlc = self._required = self._leader_term = 0
 
     def may_join(self, ask: Propose) -> bool:
         """Whether it may share the event of those before it."""
@@ -63,38 +61,38 @@ class Drafts:
         )
 
     def add(self, caller: Caller, place: int, ask: Propose) -> None:
-        """Draw up the proposal, with this node's vote if it can tell already (P1)."""
-        if not self.waiting:
-            self._begin()
-        base, base_hash, restored = "", None, None
-        if ask.base is not None:
-            base_hash, restored = self._fold.base_hash(ask.base), self._fold.restored(ask.base)
-            base = f"{ask.base}-" if ask.kind != "snapshot" else ""
-        # By place: msgspec looks for each name among all, which takes six times as long.
-        proposal = Proposal(
-            ask.kind, ask.version, ask.hash, f"{ask.kind}-{base}{ask.version}-{self._stamp_ms}", self._members.voters,
-            self._required, self._deadline_hlc, self._members.digest, self._leader_term, ask.base, base_hash, restored,
-            ask.signature, ask.idempotency_key, None, None, ask.content, ask.trace,
-        )  # fmt: skip
-        judged = self._voting.judge(self._ctx.settings.id, proposal, 0, self._hlc)
-        if judged is not None:
-            proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
-            self._voting.voted[judged[0]].n += 1
-        self.waiting.append(Draft(caller, place, ask, proposal))
+        """One more, if it may join."""
+        self.waiting.append(Draft(caller, place, ask))
         if ask.idempotency_key is not None:
             self._idempotency_keys.add(ask.idempotency_key)
 
-    def _begin(self) -> None:
-        """What is the same for all of one event."""
-        ctx = self._ctx
-        self._stamp_ms = int(ctx.wall_ms)
-        self._hlc = self._clock.read(ctx.wall_ms)
-        self._deadline_hlc = self._hlc + hlc_from_wall_ms(ctx.settings.timing.proposal_timeout * 1000)
-        self._required = quorum.required(len(self._members.voters), ctx.settings.rule)
-        self._leader_term = self._election.term if self._election.leads else 0
-
-    def take(self) -> list[Draft]:
-        """What is to be written as one event."""
+    def take(self) -> tuple[list[Draft], list[Proposal]]:
+        """What is to be written as one event: drawn up, with this node's votes as far as it can tell already (P1)."""
         drafts, self.waiting = self.waiting, []
         self._idempotency_keys.clear()
-        return drafts
+        asks = [draft.ask for draft in drafts]
+        ctx, members, voting = self._ctx, self._members, self._voting
+        hlc, stamp_ms = self._clock.read(ctx.wall_ms), int(ctx.wall_ms)
+        deadline_hlc = hlc + hlc_from_wall_ms(ctx.settings.timing.proposal_timeout * 1000)
+        required = quorum.required(len(members.voters), ctx.settings.rule)
+        term = self._election.term if self._election.leads else 0
+        vote: VoteWord | None = ACCEPT if voting.accepts_fresh(asks, hlc) else None
+        proposals: list[Proposal] = []
+        for ask in asks:
+            base, base_hash, restored = "", None, None
+            if ask.base is not None:
+                base_hash, restored = self._fold.base_hash(ask.base), self._fold.restored(ask.base)
+                base = f"{ask.base}-" if ask.kind != "snapshot" else ""
+            # By place: msgspec looks for each name among all, which takes six times as long.
+            proposal = Proposal(
+                ask.kind, ask.version, ask.hash, f"{ask.kind}-{base}{ask.version}-{stamp_ms}", members.voters,
+                required, deadline_hlc, members.digest, term, ask.base, base_hash, restored,
+                ask.signature, ask.idempotency_key, vote, None, ask.content, ask.trace,
+            )  # fmt: skip
+            judged = (vote, None) if vote is not None else voting.judge(ctx.settings.id, proposal, 0, hlc)
+            if judged is not None:
+                voting.voted[judged[0]].n += 1
+                if vote is None:
+                    proposal = msgspec.structs.replace(proposal, vote=judged[0], reason=judged[1])
+            proposals.append(proposal)
+        return drafts, proposals

@@ -203,8 +203,7 @@ class Proposals:
 
         What was proposed is written before, and what was accepted is announced, one event for all of a kind.
         """
-        if self._drafts.waiting:
-            self._write_drafts()
+        self._write_drafts()
         self._casting.flush()
         if self._contested and self._election.leads:
             self._contested = False
@@ -252,11 +251,11 @@ class Proposals:
 
     def _write_drafts(self) -> None:
         """What was proposed becomes an event; its clients are answered, or wait for the verdict."""
-        drafts = self._drafts.take()
-        if not drafts:
+        if not self._drafts.waiting:
             return
-        payload, trace = to_event([draft.proposal for draft in drafts])
-        accepts_missing = max(d.proposal.required - (d.proposal.vote == ACCEPT) for d in drafts)
+        drafts, proposals = self._drafts.take()
+        payload, trace = to_event(proposals)
+        accepts_missing = max(each.required - (each.vote == ACCEPT) for each in proposals)
         self._ctx.hurry()
         event = self._replication.append(
             EVENT_TYPE[drafts[0].ask.kind], payload, trace, urgent_to=self._prompt.first(accepts_missing)

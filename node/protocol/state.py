@@ -178,6 +178,10 @@ class Fold:
         found = [c for r, c in known.bindings(voter) if r == round_]
         return min(found, key=lambda c: (c[0], c[1] or "", c[2], c[3]), default=None)
 
+    def is_free(self, slot: str) -> bool:
+        """Whether nothing is known to compete for a slot."""
+        return slot not in self._facts.decisions.slots
+
     def contended(self, key: str) -> tuple[str, ...]:
         """The slots in which this proposal and one of other content are both accepted."""
         contended = self._facts.decisions.contended

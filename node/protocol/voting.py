@@ -1,6 +1,6 @@
 """How this node judges a proposal (P2, P3): the request itself, and the vote with its reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Final, get_args
 
@@ -12,7 +12,7 @@ from node.protocol.contents import Contents
 from node.protocol.context import Context
 from node.protocol.events import HybridClock, hlc_from_wall_ms, hlc_wall_ms
 from node.protocol.membership import Membership
-from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, Content, Proposal, VoteWord
+from node.protocol.proposal import CONFLICTING_VOTE, STALE_VERSION, VERSION_SLOT, Content, Proposal, VoteWord
 from node.protocol.requests import Prediction, Propose, Refusal
 from node.protocol.state import Fold
 from node.protocol.versions import BadVersion, parse
@@ -47,10 +47,8 @@ class Voting:
     def flaw(self, ask: Propose) -> Refusal | None:
         """What is wrong with the request itself."""
         limits = self._ctx.settings.limits
-        names = [("version" if ask.kind == "snapshot" else "to", ask.version)]
-        if ask.kind != "snapshot":
-            names.append(("from", ask.base or ""))
-        for field, text in names:
+        named = {"version": ask.version} if ask.kind == "snapshot" else {"to": ask.version, "from": ask.base or ""}
+        for field, text in named.items():
             if len(text) > limits.max_version_chars:
                 return _too_long(field, limits.max_version_chars)
             try:
@@ -154,6 +152,19 @@ class Voting:
             case "missing":
                 return (ABSTAIN, "no_content") if now_hlc > self._near_deadline(proposal) else None
         return ACCEPT, None
+
+    def accepts_fresh(self, asks: Sequence[Propose], hlc: int) -> bool:
+        """Whether this node accepts each of these without a closer look: rising versions that it proposes now."""
+        first, highest = asks[0], self._fold.highest_order
+        return (
+            not self._ctx.settings.require_signatures
+            and not self._clock.is_ahead(hlc, self._ctx.wall_ms)
+            and (highest is None or highest < parse(first.version))
+            and all(
+                ask.kind == "snapshot" and ask.content is None and self._fold.is_free(f"{VERSION_SLOT}{ask.version}")
+                for ask in asks
+            )
+        )
 
     def judge_all(self, bundle: Bundle) -> tuple[VoteWord, str | None] | None:
         """This node's vote on each of a bundle, where it is the same. None: they are to be judged one by one."""
