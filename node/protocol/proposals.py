@@ -203,7 +203,8 @@ class Proposals:
 
         What was proposed is written before, and what was accepted is announced, one event for all of a kind.
         """
-        self._write_drafts()
+        if self._drafts.waiting:
+            self._write_drafts()
         self._casting.flush()
         if self._contested and self._election.leads:
             self._contested = False
@@ -251,8 +252,6 @@ class Proposals:
 
     def _write_drafts(self) -> None:
         """What was proposed becomes an event; its clients are answered, or wait for the verdict."""
-        if not self._drafts.waiting:
-            return
         drafts, proposals = self._drafts.take()
         payload, trace = to_event(proposals)
         accepts_missing = max(each.required - (each.vote == ACCEPT) for each in proposals)
