@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from node.protocol.records import Vote
 from node.protocol.requests import Elect
 from node.protocol.settings import Member, Timing
 from node.runtime import answering, driver, peers
+from node.runtime.driver import Engine
 from node.runtime.peers import Link
 from tests.ports import claimed
 from tests.runtime.scripted import (
@@ -58,7 +60,11 @@ def raw(message: Message) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(message))
 
 
-def link(ends: Ends, url: str, timing: Timing = FAST) -> Link:
+PATIENT = replace(FAST, heartbeat_timeout=3 * DEADLINE_S)
+"""A link waits for a connection and for an answer as long as a test does: what it gives up is lost."""
+
+
+def link(ends: Ends, url: str, timing: Timing = PATIENT) -> Link:
     return Link(ends, Member("B", url), timing, random.Random(1))
 
 
@@ -72,6 +78,12 @@ def nested(depth: int) -> bytes:
 
 async def quiet(_: Envelope) -> None:
     return None
+
+
+async def linked(node: Engine) -> None:
+    """Start it, until its links are open: what is sent while one takes too long to open is dropped."""
+    await node.start()
+    await until(lambda: all(link.connected for link in node._links.values()), "connections")
 
 
 def test_all_that_waits_goes_in_one_envelope_and_the_answer_comes_in() -> None:
@@ -281,7 +293,7 @@ def test_a_hung_peer_times_out_and_delays_nobody() -> None:
             return [Send(to, TimeProbe(each.call), 0) for each in calls for to in ("B", "C")]
 
         node, _ = engine(script, MemoryJournal(), settings("A", ("B", hung.url), ("C", well.url)))
-        await node.start()
+        await linked(node)
         await node.call(Elect(), 0.01)
         await until(lambda: len(hung.got) == 1, "first delivery to the one that hangs")
         await asyncio.gather(*(node.call(Elect(), 0.01) for _ in range(19)))
@@ -312,7 +324,7 @@ def test_a_delivery_is_answered_after_its_commit_with_what_came_of_it(monkeypatc
 
         journal = MemoryJournal()
         node, core = engine(script, journal, settings("A", ("B", sink.url)))
-        await node.start()
+        await linked(node)
         answer = await delivered(node, envelope("B", "A"))
         assert journal.batches == [[Vote(1, "B")]]
         decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Envelope)
@@ -340,7 +352,7 @@ def test_a_delivery_does_not_wait_long_for_a_slow_disk(monkeypatch: pytest.Monke
 
         journal = MemoryJournal()
         node, _ = engine(script, journal, settings("A", ("B", sink.url)))
-        await node.start()
+        await linked(node)
         journal.gate.clear()
         assert await delivered(node, envelope("B", "A")) is None
         journal.gate.set()
@@ -363,7 +375,7 @@ def test_what_need_not_wait_for_the_commit_is_the_answer_and_the_rest_comes_by_i
 
         journal = MemoryJournal()
         node, _ = engine(script, journal, settings("A", ("B", sink.url)))
-        await node.start()
+        await linked(node)
         journal.gate.clear()
         answer = await delivered(node, envelope("B", "A"))
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Envelope).messages == (Permit(1),)
@@ -387,8 +399,7 @@ def test_a_node_that_stops_delivers_what_waits_first(monkeypatch: pytest.MonkeyP
             return []
 
         node, _ = engine(script, MemoryJournal(), settings("A", ("B", sink.url)))
-        await node.start()
-        await until(lambda: node._links["B"].connected, "connection")
+        await linked(node)
         node.received(envelope("B", "A"))
         await node.stop()
         assert [message for got in sink.got for message in got.messages] == [Permit(1), Permit(2)]
@@ -413,8 +424,7 @@ def test_a_node_that_stops_waits_for_no_peer_that_hangs_or_is_gone(monkeypatch: 
             lambda input: [Send("B", Permit(1), 0), Send("C", Permit(1), 0)] if isinstance(input, Received) else [],
             MemoryJournal(), settings("A", ("B", hung.url), ("C", dead.url)),
         )  # fmt: skip
-        await node.start()
-        await until(lambda: all(link.connected for link in node._links.values()), "connections")
+        await linked(node)
         node.received(envelope("B", "A"))
         async with asyncio.timeout(DEADLINE_S):
             await node.stop()
