@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import faulthandler
+import gc
 import itertools
 import os
 import signal
@@ -14,6 +15,8 @@ HANG_S, SLOW_HANG_S = 600, 1800
 """Far beyond what a test takes, or one marked `slow`, also on a machine that is busy with ten other things."""
 STDERR = pytest.StashKey[int]()
 NUMBERS = itertools.count()
+GC_THRESHOLD = (50_000, 20, 20)
+"""As in a node and a simulated world."""
 
 # The machines that run this are busy with other things as well: an example may take long and be right.
 settings.register_profile("project", settings.get_profile(settings.get_current_profile_name()), deadline=None)
@@ -25,6 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # In the background of a script ctrl-c is ignored, and would be by every command that a test interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end: no search for garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
 @pytest.hookimpl(wrapper=True)
