@@ -7,18 +7,23 @@ socket is not waited for: a test that needs it waits for it by name (`driving.un
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from textual import app, pilot
 from textual._context import active_app
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
 from tests.tui.driving import DEADLINE_S
 
 CALM_TURNS = 3
 """Turns of the loop in which nothing else ran: what ends in one turn may begin the next."""
 BATCH_LOOK_S = 0.002
+RULES: dict[tuple[object, ...], list[RuleSet]] = {}
+"""What style sheets say, by their text, whose it is and the theme's colours."""
 
 
 async def settle(*_: object) -> bool:
@@ -58,3 +63,17 @@ def _settling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "wait_for_idle", settle)
     monkeypatch.setattr(pilot, "wait_for_idle", settle)
     monkeypatch.setattr(pilot.Pilot, "_wait_for_screen", settle)
+
+
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same style sheet is not parsed anew for every console: a seventh of what its start takes."""
+    parse: Callable[..., list[RuleSet]] = Stylesheet._parse_rules
+
+    def parsed(self: Stylesheet, css: str, *where: object, **more: object) -> list[RuleSet]:
+        key = (frozenset(self._variables.items()), css, *where, *more.items())
+        if key not in RULES:
+            RULES[key] = parse(self, css, *where, **more)
+        return RULES[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parsed)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 import msgspec
 
@@ -158,7 +159,8 @@ def observation(known: Status | None = None, at_s: float = NOW_S - 0.4) -> Obser
     )  # fmt: skip
 
 
-def watched(seconds: int = 60) -> list[Observation]:
+@cache
+def watched(seconds: int = 60) -> tuple[Observation, ...]:
     """What was observed in the seconds before now: E answered until 41 s ago, D was well until 53 s ago."""
     found = []
     for ago in range(seconds, 0, -1):
@@ -171,7 +173,7 @@ def watched(seconds: int = 60) -> list[Observation]:
         if ago > 53:
             members[3] = instance("instance-D", rtt_ms=2.0)
         found.append(observation(status(instances=tuple(members)), NOW_S - ago))
-    return found
+    return tuple(found)
 
 
 def moment(known: Observation | None = None, now_s: float = NOW_S, mode: Mode = "live") -> Moment:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -17,18 +18,22 @@ from node.protocol.requests import Accepted, LockReleased
 from node.runtime.content.keeper import Unfit
 from node.runtime.content.pull import Unserved
 
-CALLS = [
-    call
-    for file in Path(node.__file__).parent.rglob("*.py")
-    if "simulation" not in file.parts
-    for call in ast.walk(ast.parse(file.read_text()))
-    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-]
+
+@cache
+def calls() -> list[ast.Call]:
+    """All of the node's calls of functions that have a name."""
+    return [
+        call
+        for file in Path(node.__file__).parent.rglob("*.py")
+        if "simulation" not in file.parts
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+    ]
 
 
 def given(function: str, at: int, name: str) -> Iterator[str]:
     """The words that calls of a function give for one of its arguments."""
-    for call in CALLS:
+    for call in calls():
         assert isinstance(call.func, ast.Name)
         if call.func.id == function:
             arguments = [*call.args[at : at + 1], *(each.value for each in call.keywords if each.arg == name)]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -58,13 +59,14 @@ def calls_of_text(tree: ast.AST) -> Iterator[ast.Call]:
             yield node
 
 
-TREES: Mapping[Path, ast.AST] = {
-    file: ast.parse(file.read_text()) for file in [*CODE.glob("tui/**/*.py"), *CODE.glob("*.py")]
-}
+@cache
+def trees() -> Mapping[Path, ast.AST]:
+    """The code that speaks."""
+    return {file: ast.parse(file.read_text()) for file in [*CODE.glob("tui/**/*.py"), *CODE.glob("*.py")]}
 
 
 def test_every_text_asked_for_exists() -> None:
-    asked = {(file, pattern) for file, tree in TREES.items() for call in calls_of_text(tree)
+    asked = {(file, pattern) for file, tree in trees().items() for call in calls_of_text(tree)
              for pattern in (strings_of(call.args[0]) if call.args else ())}  # fmt: skip
     assert len(asked) > 50, "the test finds the calls"
     for file, pattern in asked:
@@ -74,7 +76,7 @@ def test_every_text_asked_for_exists() -> None:
 
 def test_no_text_is_there_for_nothing() -> None:
     patterns = {
-        pattern for tree in TREES.values() for pattern in strings_of(tree)
+        pattern for tree in trees().values() for pattern in strings_of(tree)
         if re.match(r"[a-z_]+(\\?\.)", pattern)
     }  # fmt: skip
     unused = [key for key in EN if not any(re.fullmatch(pattern, key) for pattern in patterns)]
