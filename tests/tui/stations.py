@@ -118,7 +118,21 @@ OPEN = {
     "past that plays": ("t", "space", "greater_than_sign"),
     "order from the past": ("t", "3", "D"),
 }
+APART = frozenset({
+    "choice of events", "palette without a hit", "filter without a hit", "command", "choice", "paused",
+    "past", "past that plays", "order from the past",
+})  # fmt: skip
+"""What is typed there, or goes on after esc, would be seen in what is opened next."""
 PLACE_KEYS = tuple((place.name, (place.key,)) for place in PLACES)
+
+
+def in_turn(names: Iterable[str]) -> Round:
+    """What is opened, each from the first screen, one after another in one console. Time travel is not left so: it
+    comes last.
+    """
+    return Round("in turn", tuple((name, ("escape", "escape", PLACES[0].key, *OPEN[name])) for name in names))
+
+
 ROUNDS: tuple[Round, ...] = (
     Round("every screen", PLACE_KEYS),
     Round("every screen, empty", PLACE_KEYS, empty),
@@ -126,14 +140,10 @@ ROUNDS: tuple[Round, ...] = (
     Round("every screen, leaderless", PLACE_KEYS, leaderless),
     Round("every screen, lost", PLACE_KEYS, lost),
     Round("help", tuple((place.name, ("escape", place.key, "question_mark")) for place in PLACES)),
-    *(Round(name, ((name, keys),)) for name, keys in OPEN.items()),
+    in_turn(name for name in OPEN if name not in APART),
+    *(Round(name, ((name, keys),)) for name, keys in OPEN.items() if name in APART),
     *(Round(each.__name__, ((each.__name__, ()),), each) for each in (never, well)),
 )
-
-
-def in_turn(names: Iterable[str]) -> Round:
-    """What is opened on screens, one after another in one console. Time travel is not left so: it comes last."""
-    return Round("in turn", tuple((name, ("escape", "escape", *OPEN[name])) for name in names))
 
 
 class Broken:
