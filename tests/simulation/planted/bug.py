@@ -43,7 +43,7 @@ class Bug:
     rare: bool = False
     """Whether more than a few seeds are needed."""
     first: int = 0
-    """The seed to begin with: those before it see nothing, and take long over it."""
+    """The seed to begin with: those before it see nothing, or later."""
 
 
 @dataclass(frozen=True)

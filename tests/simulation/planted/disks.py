@@ -59,7 +59,7 @@ def event_gap(patch: Patch) -> None:
     around(patch, Replication, "on_push", push)
 
 
-@bug("an event with a known id is shown again", "V1", "slow_link", "one_way", "crash", weather=LOSSY)
+@bug("an event with a known id is shown again", "V1", "slow_link", "one_way", "crash", weather=LOSSY, first=23)
 def shown_again(patch: Patch) -> None:
     patch.setattr(Replication, "_remember_id", lambda self, event: True)
 
@@ -94,7 +94,7 @@ def majority_recovers(patch: Patch) -> None:
     around(patch, Recovery, "_others", others)
 
 
-@bug("an empty disk votes at once", "D1", *LOSSES, weather=STORM, nodes=5)
+@bug("an empty disk votes at once", "D1", *LOSSES, weather=STORM, nodes=5, first=1)
 def ready_at_once(patch: Patch) -> None:
     def begin(original: Callable[..., None], self: Recovery, identity: Identity, *args: Any, **kwargs: Any) -> None:
         original(self, Identity(identity.journal, True), *args, **kwargs)
@@ -103,7 +103,7 @@ def ready_at_once(patch: Patch) -> None:
     around(patch, Recovery, "start", begin)
 
 
-@bug("a new disk goes on under the old journal id", "D1", *LOSSES)
+@bug("a new disk goes on under the old journal id", "D1", *LOSSES, first=6)
 def journal_reused(patch: Patch) -> None:
     def same_again(original: Callable[..., None], self: Any, *args: Any, **kwargs: Any) -> None:
         settings = self._ctx.settings if isinstance(self, Recovery) else args[0]
@@ -116,11 +116,11 @@ def journal_reused(patch: Patch) -> None:
     around(patch, Recovery, "begin_anew", same_again)
 
 
-@bug("a disk that was rolled back is not found out", "D1", "roll_back", "crash")
+@bug("a disk that was rolled back is not found out", "D1", "roll_back", "crash", first=13)
 def roll_back_unnoticed(patch: Patch) -> None:
     patch.setattr(deliveries, "rolled_back", lambda parts, quote: False)
 
 
-@bug("a second process under one id is let in", "D2", "duplicate", "crash")
+@bug("a second process under one id is let in", "D2", "duplicate", "crash", first=33)
 def let_in(patch: Patch) -> None:
     patch.setattr(Recovery, "_still_heard", lambda self, peer, boot: False)

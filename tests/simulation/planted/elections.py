@@ -45,7 +45,7 @@ def generous(patch: Patch) -> None:
     around(patch, Election, "on_vote_request", vote)
 
 
-@bug("a restarted leader resumes its term", "E1")
+@bug("a restarted leader resumes its term", "E1", first=5)
 def resumed(patch: Patch) -> None:
     def campaign(original: Callable[..., None], self: Election) -> None:
         again = self.voted_for == self._ctx.settings.id and self.term > 0 and self._rounds <= 1
@@ -57,7 +57,7 @@ def resumed(patch: Patch) -> None:
 
 @bug(
     "appends of a lower term are taken", "E1", "contest",
-    think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0, first=5,
+    think_s=0.2, clients=20, resources=MANY, fault_every_s=8.0, duration_s=60.0, first=3,
 )  # fmt: skip
 def lower_term_taken(patch: Patch) -> None:
     def take(original: Callable[..., None], parts: Parts, peer: Peer, message: Any, envelope: Any) -> None:
@@ -96,7 +96,7 @@ def half_elects(patch: Patch) -> None:
     patch.setattr(Election, "_enough", enough)
 
 
-@bug("a new leader goes by its own control log alone", "E4", *CUTS, "crash_between_effects", "restart_all")
+@bug("a new leader goes by its own control log alone", "E4", *CUTS, "crash_between_effects", "restart_all", first=5)
 def own_log(patch: Patch) -> None:
     patch.setattr(Election, "_keep_greatest", lambda self, answer: None)
 

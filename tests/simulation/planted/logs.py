@@ -92,7 +92,7 @@ def own_tokens(patch: Patch) -> None:
     around(patch, LockService, "_grant", grant)
 
 
-@bug("a release leaves no mark", "L2", "slow_link", "flap", "one_way", weather=LOSSY)
+@bug("a release leaves no mark", "L2", "slow_link", "flap", "one_way", weather=LOSSY, first=2)
 def no_mark(patch: Patch) -> None:
     def apply(original: Callable[..., None], state: Any, entry: Any) -> None:
         original(state, entry)
@@ -137,7 +137,7 @@ def short_lease(patch: Patch) -> None:
     patch.setattr(locks_, "CLOCK_RATE_MARGIN", 0.8)
 
 
-@bug("a new leader takes inherited locks for expired", "L4", "crash", "pause", "isolate")
+@bug("a new leader takes inherited locks for expired", "L4", "crash", "pause", "isolate", first=6)
 def no_second_lease(patch: Patch) -> None:
     def begin(original: Callable[..., None], self: LockService) -> None:
         original(self)
@@ -146,7 +146,7 @@ def no_second_lease(patch: Patch) -> None:
     around(patch, LockService, "begin", begin)
 
 
-@bug("a lease is measured by the wall clock", "L4", "wall_step", "wall_drift")
+@bug("a lease is measured by the wall clock", "L4", "wall_step", "wall_drift", first=2)
 def wall_lease(patch: Patch) -> None:
     def by_wall(original: Callable[..., Any], self: LockService, *args: Any) -> Any:
         mono, self._ctx.mono = self._ctx.mono, self._ctx.wall_ms / 1000

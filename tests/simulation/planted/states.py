@@ -72,7 +72,7 @@ def last_arrived(patch: Patch) -> None:
     around(patch, Lineage, "_reach", reach)
 
 
-@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1)
+@bug("a diff counts without its base", "S2", *SPLITS, think_s=0.1, first=19)
 def without_base(patch: Patch) -> None:
     def current(self: Fold) -> tuple[str, str] | None:
         settled = [
@@ -84,7 +84,9 @@ def without_base(patch: Patch) -> None:
     patch.setattr(Fold, "current", property(current))
 
 
-@bug("who knows all that a floor keeps goes on counting the rest", "S3", *SPLITS, limits=FORGETFUL, think_s=0.1)
+@bug(
+    "who knows all that a floor keeps goes on counting the rest", "S3", *SPLITS, limits=FORGETFUL, think_s=0.1, first=5
+)
 def nothing_forgotten(patch: Patch) -> None:
     def advance(original: Callable[..., bool], self: Facts, vector: Any, floor: Checkpoint) -> bool:
         if not all(each.birth.key in self.decisions.register.by_key for each in floor.kept):
@@ -113,7 +115,7 @@ def bindings_dropped(patch: Patch) -> None:
     around(patch, facts, "keep", keep)
 
 
-@bug("a floor is acted on before it is committed", "C1", *CUTS, limits=SMALL, think_s=0.1, nodes=5)
+@bug("a floor is acted on before it is committed", "C1", *CUTS, limits=SMALL, think_s=0.1, nodes=5, first=1)
 def early_floor(patch: Patch) -> None:
     def settle(self: Control) -> None:
         if self.state.floor is not None:
@@ -128,7 +130,9 @@ def early_floor(patch: Patch) -> None:
     around(patch, Control, "on_append", append)
 
 
-@bug("whoever is behind the floor takes the vector and not the state", "C1", *SPLITS, limits=SMALL, think_s=0.1)
+@bug(
+    "whoever is behind the floor takes the vector and not the state", "C1", *SPLITS, limits=SMALL, think_s=0.1, first=19
+)
 def floor_without_state(patch: Patch) -> None:
     def reach(original: Callable[..., None], self: Parts, floor: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
@@ -148,7 +152,7 @@ def unheard_voters(patch: Patch) -> None:
 
 @bug(
     "a floor drops the votes that came before their proposal", "C1", "one_way", "slow_link",
-    limits=SLOW_PUSHES, nodes=4, rule="half", think_s=0.03, clients=6, duration_s=120.0,
+    limits=SLOW_PUSHES, nodes=4, rule="half", think_s=0.03, clients=6, duration_s=120.0, first=14,
 )  # fmt: skip
 def early_votes_dropped(patch: Patch) -> None:
     patch.setattr(facts, "lies_above", lambda key, vector: False)
@@ -190,7 +194,7 @@ def forgotten_untold(patch: Patch) -> None:
     patch.setattr(facts, "forgets", lambda known, kept, former: None)
 
 
-@bug("a floor covers what is not on the leader's own disk yet", "C1", "disk_slow", limits=SMALL, think_s=0.1)
+@bug("a floor covers what is not on the leader's own disk yet", "C1", "disk_slow", limits=SMALL, think_s=0.1, first=2)
 def floor_in_the_air(patch: Patch) -> None:
     def sample(events: int, proposals: int, vector: dict[str, int], persist: int) -> Sample:
         return Sample(events, proposals, vector, 0)

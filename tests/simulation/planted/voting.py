@@ -23,7 +23,7 @@ def _timeless(patch: Patch) -> None:
     patch.setattr(ProposalState, "decided_ms", property(lambda self: None if self.verdict == "pending" else 0))
 
 
-@bug("votes are pooled by version", "P1", *SPLITS)
+@bug("votes are pooled by version", "P1", *SPLITS, first=3)
 def pooled(patch: Patch) -> None:
     _timeless(patch)
 
@@ -35,7 +35,7 @@ def pooled(patch: Patch) -> None:
     around(patch, decisions, "judge", judge)
 
 
-@bug("a verdict goes by today's members", "P1", "members", "partition", "crash", nodes=None)
+@bug("a verdict goes by today's members", "P1", "members", "partition", "crash", nodes=None, first=13)
 def todays_required(patch: Patch) -> None:
     today: dict[int, int] = {}
 
@@ -104,7 +104,7 @@ def one_fewer(patch: Patch) -> None:
     around(patch, decisions, "judge", judge)
 
 
-@bug("what is past its deadline is rejected", "P4", *SPLITS, "pause", "crash")
+@bug("what is past its deadline is rejected", "P4", *SPLITS, "pause", "crash", first=49)
 def deadline_rejects(patch: Patch) -> None:
     def apply(original: Callable[..., Any], self: Proposals) -> None:
         original(self)
