@@ -78,7 +78,7 @@ class Said:
     err: str
 
 
-def cli(*arguments: str, node: str | None = None, cwd: Path | None = None) -> Said:
+def cli(*arguments: str, node: str | None = None) -> Said:
     """Run a command as a user would, to its end."""
     environment = ENVIRONMENT | ({"IWDC_NODE": node} if node else {})
     done = subprocess.run(
@@ -86,7 +86,6 @@ def cli(*arguments: str, node: str | None = None, cwd: Path | None = None) -> Sa
         capture_output=True,
         text=True,
         env=environment,
-        cwd=cwd,
         timeout=DEADLINE_S,
         check=False,
     )
