@@ -24,6 +24,7 @@ settings.load_profile("project")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(*GC_THRESHOLD)
     config.stash[STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)  # not yet captured
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # In the background of a script ctrl-c is ignored, and would be by every command that a test interrupts.
@@ -34,7 +35,6 @@ def pytest_collection_finish() -> None:
     """What is there before the first test stays to the end: no search for garbage looks at it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
 
 
 @pytest.hookimpl(wrapper=True)
