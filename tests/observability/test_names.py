@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,15 @@ SOURCE = Path(node.__file__).parent
 LABELS = {spec.name: set(spec.labels) for spec in METRICS}
 
 
+@cache
+def _trees() -> dict[Path, ast.AST]:
+    return {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+
+
 def _calls(method: str) -> Iterator[tuple[str, str, set[str]]]:
     """Where, first argument and keywords of every `x.method("NAME", ...)` in the engine."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text())):
+    for path, tree in _trees().items():
+        for call in ast.walk(tree):
             if (
                 isinstance(call, ast.Call)
                 and isinstance(call.func, ast.Attribute)
