@@ -17,7 +17,16 @@ from node.protocol.membership import Membership
 from node.protocol.messages import ControlAck, ControlAppend, ControlReset
 from node.protocol.peer import Peer
 from node.protocol.promptness import Promptness
-from node.protocol.records import ControlAppended, ControlEntry, ControlReplaced, ControlState, Floor
+from node.protocol.records import (
+    ControlAppended,
+    ControlEntry,
+    ControlReplaced,
+    ControlState,
+    Floor,
+    Forget,
+    Release,
+)
+from node.protocol.release_marks import ReleaseMarks
 
 RECENT_ENTRIES = 4_096
 """Entries kept to fill a follower's gap; one that lacks more gets the whole state."""
@@ -34,6 +43,7 @@ class Control:
         self.index = 0
         self.commit = 0
         self.state = ControlState()
+        self.marks = ReleaseMarks()
         self.term = 0
         self.leading = False
         self._majority = quorum.strict_majority(len(members.voters))
@@ -66,11 +76,13 @@ class Control:
     def restore(self, stamp: int, index: int, state: ControlState) -> None:
         """Take in what the disk holds, at start."""
         self.stamp, self.index, self.state = stamp, index, state
+        self.marks.replace(state.marks, self._ctx.mono)
         self._note_floor()
 
     def adopt(self, stamp: int, index: int, state: ControlState) -> int:
         """Take another log in place of this one; gives the persist to wait for."""
         self.stamp, self.index, self.state = stamp, index, copy_state(state)
+        self.marks.replace(state.marks, self._ctx.mono)
         self._recent.clear()
         self._note_floor()
         return self._ctx.persist(ControlReplaced(stamp, index, copy_state(state)))
@@ -104,7 +116,7 @@ class Control:
     def append(self, entry: ControlEntry, done: Callable[[], None] | None = None, asked_by: str | None = None) -> None:
         """Write an entry for the instance `asked_by`; `done` is called when a strict majority holds it."""
         self.index += 1
-        apply_entry(self.state, entry)
+        self._apply(entry)
         if type(entry) is Floor:
             # A floor is large. Who lacks more than what came since the last one gets the state, which has this one.
             while self._recent and self._recent[0][0] <= self._floor_index:
@@ -259,7 +271,7 @@ class Control:
             if index <= self.index:
                 continue
             self.index = index
-            apply_entry(self.state, entry)
+            self._apply(entry)
             if type(entry) is Floor:
                 self._note_floor()
             ctx.persist(ControlAppended(self.stamp, index, entry))
@@ -276,6 +288,14 @@ class Control:
             ack = ControlAck(term, self.index, round=round_)
             self._ctx.send(peer.member.id, ack, self._ctx.persist_number)
         self.learn_commit(term, commit)
+
+    def _apply(self, entry: ControlEntry) -> None:
+        apply_entry(self.state, entry)
+        if type(entry) is Release:
+            if entry.request_id in self.state.marks:
+                self.marks.note(entry.request_id, self._ctx.mono)
+        elif type(entry) is Forget:
+            self.marks.forget(entry.request_ids)
 
     # Floors
 

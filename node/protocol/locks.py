@@ -6,7 +6,6 @@ was promised (clock rates may differ by that much), and a new leader gives every
 The forwarder's half is in `lock_calls.py`.
 """
 
-from collections import deque
 from collections.abc import Callable
 
 from node.protocol.context import Context
@@ -43,18 +42,14 @@ class LockService:
         self.answer: Callable[[str, LockAnswer], None] = lambda instance, answer: None
         self._deadlines: dict[str, float] = {}
         self._queues: dict[str, list[Waiter]] = {}
-        self._marks: deque[tuple[float, str]] = deque()
         self._refused: dict[tuple[str, int], str] = {}
         """Acquires that were refused, by forwarder and number, and why; the newest of them."""
 
     def begin(self) -> None:
         """This node starts to serve as leader: what it inherits gets a whole lease again (L4)."""
-        ctx = self._ctx
-        state = self._control.state
+        locks = self._control.state.locks
         self._queues.clear()
-        self._deadlines = {name: self._deadline(lock.ttl_ms) for name, lock in state.locks.items()}
-        keep_until = ctx.mono + ctx.settings.timing.lock_ttl
-        self._marks = deque((keep_until, request_id) for request_id in sorted(state.marks))
+        self._deadlines = {name: self._deadline(lock.ttl_ms) for name, lock in locks.items()}
         self._wake()
 
     def end(self) -> None:
@@ -64,7 +59,6 @@ class LockService:
                 self._answer(waiter.instance, waiter.call, NOT_LEADER)
         self._queues.clear()
         self._deadlines.clear()
-        self._marks.clear()
         self._refused.clear()
 
     def remaining_ms(self, lock: LockRecord) -> int | None:
@@ -106,11 +100,9 @@ class LockService:
                 self._free(lock, "expire", None)
         for resource in list(self._queues):
             self._expire_waiters(resource)
-        due: list[str] = []
-        while self._marks and self._marks[0][0] <= ctx.mono and len(due) < FORGET_BATCH:
-            due.append(self._marks.popleft()[1])
+        due = self._control.marks.due(ctx.mono, ctx.settings.timing.lock_ttl, FORGET_BATCH)
         if due:
-            self._control.append(Forget(tuple(due)))
+            self._control.append(Forget(due))
         self._wake()
 
     # One by one
@@ -177,12 +169,12 @@ class LockService:
 
     def _mark(self, instance: str, call: LockCall) -> None:
         """A release by a request id that holds nothing: its acquire, should it still come, grants nothing (L2)."""
-        self._remember(call.request_id)
         self._control.append(
             Release(call.resource, 0, "release", call.request_id),
             lambda: self._released(instance, call, 0, already=True),
             instance,
         )
+        self._wake_to_forget()
 
     def _grant(self, instance: str, call: LockCall) -> None:
         state = self._control.state
@@ -192,8 +184,8 @@ class LockService:
 
     def _free(self, lock: LockRecord, cause: str, done: Callable[[], None] | None, asked_by: str | None = None) -> None:
         self._deadlines.pop(lock.resource, None)
-        self._remember(lock.request_id)
         self._control.append(Release(lock.resource, lock.token, cause, lock.request_id), done, asked_by)
+        self._wake_to_forget()
         if lock.resource in self._queues:
             self._next(lock.resource)
 
@@ -276,10 +268,11 @@ class LockService:
             ),
         )  # fmt: skip
 
-    def _remember(self, request_id: str) -> None:
-        if request_id:
-            self._marks.append((self._ctx.mono + self._ctx.settings.timing.lock_ttl, request_id))
-            self._ctx.wake(self._marks[0][0])
+    def _wake_to_forget(self) -> None:
+        ctx, oldest = self._ctx, self._control.marks.oldest()
+        if oldest is not None:
+            # Not in the past: what is due and found no room in this batch is for the next one.
+            ctx.wake(max(oldest + ctx.settings.timing.lock_ttl, ctx.mono))
 
     def _lease(self, resource: str, ttl_ms: int) -> None:
         self._deadlines[resource] = deadline = self._deadline(ttl_ms)
@@ -294,5 +287,4 @@ class LockService:
             ctx.wake(min(self._deadlines.values()))
         if self._queues:
             ctx.wake(min(waiter.until for queue in self._queues.values() for waiter in queue))
-        if self._marks:
-            ctx.wake(max(self._marks[0][0], ctx.mono))
+        self._wake_to_forget()
