@@ -269,9 +269,9 @@ def _leader(seen: Evidence) -> Iterator[Said]:
         absent = sorted(each["id"] for each in candidates if each["status"] == "unreachable")
         alive, need = len(candidates) - len(absent), len(candidates) // 2 + 1
         if alive < need:
-            yield _said(
-                "bad", "no_leader", "bring_voter", alive=alive, voters=len(candidates), need=need, absent=absent
-            )  # fmt: skip
+            members = [each for status in seen.answering.values() for each in status["instances"]]
+            do = "bring_voter_not_legacy" if any(each["protocol"] == LEGACY for each in members) else "bring_voter"
+            yield _said("bad", "no_leader", do, alive=alive, voters=len(candidates), need=need, absent=absent)
         else:
             yield _said("warn", "no_leader_yet", "wait_for_timeout")
     elif named:

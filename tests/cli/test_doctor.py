@@ -71,6 +71,19 @@ def test_a_leader_is_new_where_all_have_just_begun_to_follow_it(ages_s: tuple[in
     assert ("just now" in found.text) is new
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_that_members_of_v1_6_do_not_vote_is_said_where_there_are_some(legacy: bool) -> None:
+    old = [samples.instance("old") | {"protocol": "1.6"}] if legacy else []
+    candidates = [{"id": NAMES[0], "uptimeMs": 1, "status": "healthy"}]
+    candidates += [{"id": each, "uptimeMs": 1, "status": "unreachable"} for each in NAMES[1:]]
+    nobody = samples.LEADER | {"id": None, "candidates": candidates}
+    looks = [Look(each, URL, None, "connection refused") for each in NAMES[1:]]
+    instances = [*(samples.instance(each) for each in NAMES), *old]
+    found = one(seen(Look(NAMES[0], URL, status(NAMES[0], leader=nobody, instances=instances)), *looks), "leader")
+    assert found.do.startswith("Bring back a voter.")
+    assert ("v1.6" in found.do) is legacy
+
+
 def test_a_cluster_that_is_well_needs_nobody_and_says_what_was_looked_at() -> None:
     found = diagnose(seen(disk=LocalDisk("data", 50 * 1024**3, 100 * 1024**3)))
     assert {finding.level for finding in found} == {"ok"}
