@@ -57,12 +57,15 @@ def show_(
 def validate(config: ConfigFile = None, id: Id = None, instances: Instances = None, sets: Sets = None) -> None:
     """Check everything. What is wrong goes to stderr with file, line and key, and the exit code is 1.
 
+    Where the node has run, its members are held against those it last ran with: they change one at a time.
+
     Example: iwdc-distributed config validate --config configs/node.toml
     """
     loaded = _load(config, id, instances, sets)
     for warning in loaded.warnings:
         say(f"Warning: {warning}")
     _check_here(loaded)
+    _check_members(loaded)
     settings = loaded.settings
     count = len(settings.members)
     say(
@@ -160,6 +163,21 @@ def _check_here(config: "Config") -> None:
             SigningKey.load(signing)
         except KeyProblem as problem:
             raise Failure(f"[security] signing_key: {problem}") from problem
+
+
+def _check_members(config: "Config") -> None:
+    """Whether the node would start with these members, which change one at a time (M3). Raises `Failure` if not."""
+    from node.journal import JOURNAL_NAME, JournalError, offline
+    from node.protocol.reconfiguration import MembersRefused, check_step
+
+    settings, journal = config.settings, config.data_dir / JOURNAL_NAME
+    try:
+        last = offline.configured(journal) if journal.exists() else None
+        check_step(last, settings, force=False)
+    except (JournalError, MembersRefused) as problem:
+        raise Failure(f"node {settings.id} cannot start: {problem}") from problem
+    if last is None:
+        say(f"Not checked: that members change one at a time. No node has run with {config.data_dir} here.")
 
 
 def _document(config: "Config", rows: "list[Setting]") -> dict[str, object]:

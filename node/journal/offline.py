@@ -17,6 +17,7 @@ from node.journal.directory import is_held, last_start
 from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, Typed
 from node.journal.image import END, Events, damage, read_image, read_journals, read_page
 from node.protocol.events import Event
+from node.protocol.records import Configured
 from node.protocol.settings import Limits, Strategy
 from node.protocol.shapes import SeedEvent
 from node.protocol.state import Fold
@@ -165,6 +166,21 @@ def _replayed(path: Path, strategy: Strategy, limits: Limits) -> Replay:
             events += 1
     version, content = fold.current or (None, None)
     return Replay(fold.digest(), version, content, events, 0 if floor is None else sum(floor.vector.values()))
+
+
+def configured(path: Path) -> Configured | None:
+    """The members that the journal's node last ran with (M3), if it has run.
+
+    Raises as `verify`, and `JournalCorrupt` for a damaged state.
+    """
+    return _of_one_moment(lambda: _configured(path))
+
+
+def _configured(path: Path) -> Configured | None:
+    with _looking_at(path) as conn:
+        schema.format_of(conn, path)
+        with Typed(path):
+            return read_image(conn).durable.configured
 
 
 def _events(conn: sqlite3.Connection, path: Path) -> Events:

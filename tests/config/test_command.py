@@ -7,6 +7,8 @@ import pytest
 
 from iwdc_console.cli.exits import Exit
 from iwdc_console.cli.main import run
+from node.journal import JOURNAL_NAME, Journal
+from node.protocol.records import Configured
 
 FILE = "[node]\nid = 'instance-A'\n[timing]\nlock_ttl = 45  # long\n"
 
@@ -68,6 +70,65 @@ def test_validate_finds_what_only_this_machine_can_tell(capsys: pytest.CaptureFi
     assert run([*line, "--set", "security.signing_key=node.toml"]) == Exit.FAILED
     err = capsys.readouterr().err
     assert "[security] signing_key: node.toml: no private key that can be read; expected" in err
+    assert "Valid" not in err
+
+
+def ran_with(settled: bool, *others: str) -> None:
+    """A journal of instance-A, which last ran with these members."""
+    members = dict.fromkeys(("instance-A", *others), "http://x:1/api/v1 protocol 2")
+    Path("data/instance-A").mkdir(parents=True)
+    with Journal.open(Path("data/instance-A") / JOURNAL_NAME) as journal:
+        journal.commit([Configured("0" * 16, members, settled)])
+
+
+def listed(*names: str) -> str:
+    entries = [{"id": name, "url": f"http://{name}:3000/api/v1/distributed/sync"} for name in names]
+    Path("instances.json").write_text(json.dumps(entries))
+    return "instances.json"
+
+
+VALIDATE = ["config", "validate", "--config", "node.toml", "--set", "node.listen=127.0.0.1:3000", "--instances"]
+
+
+@pytest.mark.parametrize(
+    ("settled", "names", "said"),
+    [
+        (True, "ABC", "changes 2 members at once (+instance-B, +instance-C); expected one at a time"),
+        (False, "AB", "changes +instance-B before all members were seen running the last change"),
+    ],
+)
+def test_m3_validate_refuses_members_that_a_node_would_not_start_with(
+    settled: bool, names: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran_with(settled)
+    assert run([*VALIDATE, listed(*(f"instance-{name}" for name in names))]) == Exit.FAILED
+    err = " ".join(capsys.readouterr().err.split())
+    assert f"node instance-A cannot start: instances.json {said}" in err
+    assert "Valid" not in err
+
+
+def test_m3_validate_takes_one_member_more(capsys: pytest.CaptureFixture[str]) -> None:
+    ran_with(True)
+    assert run([*VALIDATE, listed("instance-A", "instance-B")]) == Exit.DONE
+    err = capsys.readouterr().err
+    assert "Valid: cluster iwdc, 2 members" in err
+    assert "Not checked" not in err
+
+
+def test_m3_validate_says_that_members_were_not_checked_where_no_node_has_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([*VALIDATE, listed("instance-A", "instance-B", "instance-C")]) == Exit.DONE
+    assert "Not checked: that members change one at a time." in capsys.readouterr().err
+    assert not Path("data").exists(), "looking must change nothing"
+
+
+def test_validate_says_what_is_wrong_with_the_journal(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data/instance-A").mkdir(parents=True)
+    (Path("data/instance-A") / JOURNAL_NAME).write_bytes(b"no journal at all, but long enough to be looked at" * 50)
+    assert run([*VALIDATE, listed("instance-A")]) == Exit.FAILED
+    err = capsys.readouterr().err
+    assert "node instance-A cannot start: data/instance-A/journal.sqlite: " in err
     assert "Valid" not in err
 
 
