@@ -111,8 +111,8 @@ class Decisions:
         for name, p in zip(names, proposals, strict=True):
             slot = slots[name] = Slot(name, p)
             p.slots = (slot,)
-            self.register.add(p)
         bundle = Bundle(proposals, tally)
+        self.register.add_snapshots(bundle.keys, proposals)
         self.touched.update(zip(bundle.keys, proposals, strict=True))
         return bundle
 
@@ -263,13 +263,13 @@ class Decisions:
         for p in proposals:
             del pending[p.key]
             p.verdict = verdict
-            if verdict == "accepted":
-                # Alone in its slot, and so the only one of its content.
-                p.slots[0].accepted, p.settled = (p,), True
-                if lineage is not None:
-                    lineage.add(p)
         self.touched.update(zip(bundle.keys, proposals, strict=True))
         if verdict == "accepted":
+            for p in proposals:
+                # Alone in its slot, and so the only one of its content.
+                p.slots[0].accepted, p.settled = (p,), True
+            if lineage is not None:
+                lineage.add_apart(proposals)
             self._raise_highest(max(proposals, key=_order))
 
     def open(self, p: ProposalState, opening: Opening, changes: list[Change]) -> None:

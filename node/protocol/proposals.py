@@ -118,10 +118,8 @@ class Proposals:
             self._answer_or_wait(caller, place, existing, ask.wait_s, existing=True)
             return
         sees = self._members.quorum()
-        ctx.observe(
-            "QUORUM_CHECK", ask.trace, "debug",
-            kind=ask.kind, version=ask.version, healthy=sees.healthy, required=sees.required,
-        )  # fmt: skip
+        found_so = (("kind", ask.kind), ("healthy", sees.healthy), ("required", sees.required))
+        ctx.observe_each(("QUORUM_CHECK", "debug", ctx.mono, "version", found_so), ((ask.trace, ask.version),))
         if not sees.sufficient:
             self._skip(caller, place, ask, sees)
             return

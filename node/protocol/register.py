@@ -1,6 +1,6 @@
 """Look-ups of proposals: by key, by label, by idempotency key, and rollbacks by content (P1, P6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import chain
 from typing import Generic, TypeVar
@@ -62,6 +62,17 @@ class Register:
             self._by_idempotency_key.add(body.idempotency_key, proposal)
         if body.kind == "rollback":
             self._rollbacks.add(body.content, proposal)
+
+    def add_snapshots(self, keys: Sequence[str], proposals: Sequence[ProposalState]) -> None:
+        """Several new ones with their keys, pending."""
+        self.by_key.update(zip(keys, proposals, strict=True))
+        self.pending.update(zip(keys, proposals, strict=True))
+        label = self._by_label.add
+        for p in proposals:
+            body = p.payload
+            label(body.label, p)
+            if body.idempotency_key is not None:
+                self._by_idempotency_key.add(body.idempotency_key, p)
 
     def forget(self, proposals: Iterable[ProposalState]) -> list[ProposalState]:
         """Remove them, and return the rollbacks that are left of equal content."""

@@ -7,7 +7,7 @@ and whenever it arrived.
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from node.protocol.ballot import ProposalState
@@ -153,6 +153,21 @@ class Lineage:
             if was_greatest:
                 break  # What came before is no greater.
         return last
+
+    def add_apart(self, snapshots: Sequence[ProposalState]) -> None:
+        """Snapshots of versions that nothing else leads to, nor waits for, have settled."""
+        if self.voids or self._waiting:
+            for proposal in snapshots:
+                self.add(proposal)
+            return
+        by_version, reachable, current = self.by_version, self.reachable, self.current
+        for proposal in snapshots:
+            version = proposal.payload.version
+            by_version[version] = proposal
+            greatest = reachable[version] = current is None or current.order < proposal.order
+            if greatest:
+                current = proposal
+        self.current = current
 
     def add(self, proposal: ProposalState) -> None:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""
