@@ -8,9 +8,8 @@ it unheard: behind a split they may have told so. For the same reason a floor sa
 number is left, the greatest version that may bind a voter: what is open and may compete with it cannot be judged.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -106,7 +105,7 @@ def is_above(atom: Atom | Cast, vector: VersionVector) -> bool:
 class Reach(NamedTuple):
     """How the known proposals lie to a vector."""
 
-    below: dict[str, ProposalState]
+    below: Mapping[ProposalState, None]
     """Those of which anything lies at or below: what the floor kept, and what was told since."""
     astride: set[ProposalState]
     """Those of them of which anything lies above as well."""
@@ -137,21 +136,21 @@ def passed(
         if p is not None and p.votes.get((atom.cast.voter, atom.cast.round)) != atom.cast:
             return None
     early = {(atom.key, atom.cast) for atom in floor.early_votes}
-    kept = {each.birth.key: each for each in floor.kept}
-    if not kept.keys() <= known.keys():
+    kept: dict[ProposalState | None, Kept] = {known.get(each.birth.key): each for each in floor.kept}
+    if None in kept:
         return None
     passage = Passage([], [], set())
-    for key, p in reach.below.items():
+    for p in reach.below:
         astride = p in reach.astride
-        below = sum(not is_above(cast, vector) for cast in p.votes.values()) if astride else len(p.votes)
-        each = kept.get(key)
+        each = kept.get(p)
         if each is not None:
+            below = sum(not is_above(cast, vector) for cast in p.votes.values()) if astride else len(p.votes)
             if not _agrees(p, below, each, vector):
                 return None
             if not each.final:
                 continue
-        elif not p.final and is_above(p.birth, vector):
-            if not all(is_above(cast, vector) or (key, cast) in early for cast in p.votes.values()):
+        elif astride and not p.final and is_above(p.birth, vector):
+            if not all(is_above(cast, vector) or (p.key, cast) in early for cast in p.votes.values()):
                 return None
             passage.heard_earlier.add(p)
             continue
@@ -231,18 +230,18 @@ def keep(
     )
 
 
-def forgets(proposals: Iterable[ProposalState], kept: Iterable[Kept], former: str | None) -> str | None:
+def forgets(proposals: Sequence[ProposalState], kept: Iterable[Kept], former: str | None) -> str | None:
     """The greatest version that floors have dropped and that binds a voter, or may; `former`: as of the last floor."""
     keys = {each.birth.key for each in kept}
-    dropped = [p for p in proposals if p.key not in keys and _may_bind(p)]
-    # The order of a proposal's own version is known; a rollback binds its voters at the version it leaves.
-    greatest = max((p for p in dropped if p.payload.kind != "rollback"), key=_order, default=None)
-    versions = [] if greatest is None else [greatest.payload.version]
-    versions += [str(p.payload.base) for p in dropped if p.payload.kind == "rollback"]
-    return max(versions if former is None else [former, *versions], key=parse, default=None)
-
-
-_order = attrgetter("order")
+    greatest = None if former is None else parse(former)
+    # The newest first: hardly any of the others is greater, and needs a closer look.
+    for p in reversed(proposals):
+        body = p.payload
+        # A rollback binds its voters at the version it leaves.
+        order = parse(str(body.base)) if body.kind == "rollback" else p.order
+        if (greatest is None or order > greatest) and p.key not in keys and _may_bind(p):
+            former, greatest = body.base if body.kind == "rollback" else body.version, order
+    return former
 
 
 def _may_bind(proposal: ProposalState) -> bool:

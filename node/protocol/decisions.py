@@ -21,7 +21,7 @@ from node.protocol.tally import Tally
 from node.protocol.versions import VersionKey, parse
 
 _DIGEST_BYTES = 16
-_order, _mark = attrgetter("order"), attrgetter("mark")
+_key, _order, _mark = attrgetter("key"), attrgetter("order"), attrgetter("mark")
 
 
 class Change(NamedTuple):
@@ -164,7 +164,7 @@ class Decisions:
 
     def borrow(self, proposals: Sequence[ProposalState]) -> None:
         """List what was decided elsewhere. It stays as it is: nothing here competes with it."""
-        self.register.by_key |= {p.key: p for p in proposals}
+        self.register.by_key.update(zip(map(_key, proposals), proposals, strict=True))
         accepted = (p for p in proposals if p.verdict == "accepted" and p.payload.kind != "rollback")
         highest = max(accepted, key=_order, default=None)
         if highest is not None:
@@ -195,8 +195,9 @@ class Decisions:
                     changed.update(p.slots)
         for slot in changed:
             linked += self._renew(slot)
-        self._voids = tuple(voids)
-        self._lineage = None
+        former, self._voids = self._voids, tuple(voids)
+        if self._lineage is not None and not (self._voids == former and self._lineage.forget(forgotten)):
+            self._lineage = None
         for p in linked:
             if p.verdict == "accepted" and not p.final:
                 self._settle_group(p)

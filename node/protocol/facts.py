@@ -67,7 +67,7 @@ class Facts:
             return ()
         placing = self._placing
         changes: list[Change] = []
-        news: Sequence[ProposalState] = ()
+        news: Sequence[Sequence[ProposalState]] = ()
         if kind == events.VOTES:
             news = placing.add_votes(event, changes)
         elif kind in PROPOSAL_TYPES:
@@ -82,8 +82,8 @@ class Facts:
             resolution = read_resolution(event)
             if resolution is not None:
                 placing.resolve(resolution)
-        if news:
-            placing.told.add(news, event.journal, event.seq, event.hlc, event.origin)
+        for each in news:
+            placing.told.add(each, event.journal, event.seq, event.hlc, event.origin)
         if placing.must_restart:
             return self._restart()
         return tuple(changes)
@@ -126,8 +126,9 @@ class Facts:
         mixed: list[ProposalState] = []
         reach = self._placing.told.reach(vector, self.floor.kept, decisions.register.by_key)
         # A plain loop: a floor is made of thousands, and the node stands still meanwhile.
-        for p in reach.below.values():
-            if p in reach.astride or p.openings or not decisions.is_alone(p):
+        for p in reach.below:
+            # What shares its votes is alone in its slots.
+            if p in reach.astride or p.openings or not (p.tally.sharers > 1 or decisions.is_alone(p)):
                 mixed.append(p)
             else:
                 apart.append(p)
@@ -147,7 +148,7 @@ class Facts:
         resolutions = [r for r in self.decisions.resolutions.values() if self._may_act(r)]
         resolutions.sort(key=lambda r: (r.hlc, r.id))
         bound = self._limits.max_open_proposals
-        known = self.decisions.register.by_key.values()
+        known = list(self.decisions.register.by_key.values())
         kept = keep(known, lineage, hlc, latest, self.decisions.highest_order, self._limits)
         return Checkpoint(
             hlc,

@@ -31,6 +31,8 @@ from node.protocol.versions import VersionKey, parse
 
 _Place = tuple[str, int, int]
 """Journal, sequence number, which of its event's on one proposal."""
+_News = Sequence[ProposalState]
+"""What an event told something of: all of a bundle, or others."""
 
 
 class Placing:
@@ -96,9 +98,8 @@ class Placing:
         births.sort(key=lambda b: (b.hlc, b.journal, b.seq, b.index))
         for _, same in groupby(births, lambda b: (b.hlc, b.journal, b.seq)):
             event = [(birth, parse(birth.payload.version)) for birth in same]
-            news = self.add_births(event, nothing)
-            if news:
-                birth = event[0][0]
+            birth = event[0][0]
+            for news in self.add_births(event, nothing):
                 self.told.add(news, birth.journal, birth.seq, birth.hlc, birth.origin)
         votes.sort(key=self._precedence)
         self.take_again(votes, nothing)
@@ -112,14 +113,15 @@ class Placing:
 
     # Fact by fact
 
-    def add_births(self, births: Sequence[tuple[Birth, VersionKey]], changes: list[Change]) -> Sequence[ProposalState]:
+    def add_births(self, births: Sequence[tuple[Birth, VersionKey]], changes: list[Change]) -> list[_News]:
         """Those of one event that are news: to be noted in `told`."""
         bundle = self._add_bundle(births) if len(births) > 1 else None
         if bundle is None:
-            return [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
+            new = [p for birth, order in births if (p := self._add_birth(birth, order, changes)) is not None]
+            return [new] if new else []
         alike = [bundle.proposals] if bundle.is_whole else [(p,) for p in bundle.proposals]
         changes += [Change(each, each[0].verdict, True) for each in alike]
-        return bundle.proposals
+        return [bundle.proposals]
 
     def _add_bundle(self, births: Sequence[tuple[Birth, VersionKey]]) -> Bundle | None:
         """Take them in as one, if they may be."""
@@ -197,10 +199,11 @@ class Placing:
                 self.told.add((p,), cast.journal, cast.seq, cast.hlc, cast.voter)
             at += 1
 
-    def add_votes(self, event: Event, changes: list[Change]) -> list[ProposalState]:
-        """The proposals whose votes count and are news: to be noted in `told`."""
+    def add_votes(self, event: Event, changes: list[Change]) -> list[_News]:
+        """The proposals whose votes count and are news, each bundle by itself: to be noted in `told`."""
         items = read_votes(event)
-        news: list[ProposalState] = []
+        news: list[_News] = []
+        others: list[ProposalState] = []
         at, count = 0, len(items)
         before: Counter[str] | None = None
         if count > 1 and len({item.proposal for item in items}) < count:
@@ -212,7 +215,7 @@ class Placing:
                 bundle = self.bundle(key)
                 if bundle is not None and _votes_alike(bundle, event.origin, items[at : at + len(bundle.keys)]):
                     self.decisions.cast_bundle(bundle, cast_in(event, item), changes)
-                    news += bundle.proposals
+                    news.append(bundle.proposals)
                     at += len(bundle.keys)
                     continue
             place = 0
@@ -221,8 +224,10 @@ class Placing:
                 before[key] += 1
             p = self._add_vote(key, item.hash, cast_in(event, item, place), changes)
             if p is not None:
-                news.append(p)
+                others.append(p)
             at += 1
+        if others:
+            news.append(others)
         return news
 
     def _add_vote(self, key: str, hash_: str, cast: Cast, changes: list[Change]) -> ProposalState | None:

@@ -75,13 +75,12 @@ class Register:
                 self._by_idempotency_key.add(body.idempotency_key, p)
 
     def forget(self, proposals: Iterable[ProposalState]) -> list[ProposalState]:
-        """Remove them, and return the rollbacks that are left of equal content."""
-        by_key, pending = self.by_key, self.pending
+        """Remove them, which are decided, and return the rollbacks that are left of equal content."""
+        by_key = self.by_key
         twins: list[list[ProposalState]] = []
         for p in proposals:
             body = p.payload
             del by_key[p.key]
-            pending.pop(p.key, None)
             self._by_label.drop(body.label, p)
             if body.idempotency_key is not None:
                 self._by_idempotency_key.drop(body.idempotency_key, p)

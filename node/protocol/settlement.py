@@ -125,6 +125,8 @@ class Lineage:
         """Versions one can go to, in the order in which they became so -> whether it was the greatest then."""
         self.current: ProposalState | None = None
         self._waiting: dict[str, list[ProposalState]] = {}
+        self._is_plain = True
+        """Whether it is of snapshots alone, one for each version, and none was rolled back: none needs another."""
         proposals = list(settled)
         rollbacks = [p for p in proposals if p.payload.kind == "rollback"]
         for rollback in rollbacks:
@@ -132,9 +134,24 @@ class Lineage:
             if last is None or (last.hlc, last.key) < (rollback.hlc, rollback.key):
                 self.restored[rollback.payload.version] = rollback
         self.voids = merge([*voids, *(Void.of(p.payload.version, p.payload.base) for p in rollbacks if p.payload.base)])
+        if not self.voids and len({p.payload.version for p in proposals if p.payload.base is None}) == len(proposals):
+            self.add_apart(proposals)
+            return
+        self._is_plain = not self.voids
         for proposal in proposals:
             if proposal.payload.kind != "rollback":
                 self.add(proposal)
+
+    def forget(self, proposals: Iterable[ProposalState]) -> bool:
+        """Go on without these. False where others may depend on them: it must be built anew."""
+        if not self._is_plain:
+            return False
+        by_version, reachable = self.by_version, self.reachable
+        for proposal in proposals:
+            version = proposal.payload.version
+            if by_version.get(version) is proposal:
+                del by_version[version], reachable[version]
+        return self.current is None or self.current.payload.version in by_version
 
     def is_void(self, order: VersionKey) -> bool:
         """Whether a rollback removed this version."""
@@ -173,6 +190,7 @@ class Lineage:
         """A snapshot or diff has settled. Of keys with the same content the earliest speaks for the version."""
         payload = proposal.payload
         version, base = payload.version, payload.base
+        self._is_plain &= base is None and version not in self.by_version
         former = self.by_version.setdefault(version, proposal)
         if former is not proposal and (proposal.hlc, proposal.key) < (former.hlc, former.key):
             self.by_version[version] = proposal

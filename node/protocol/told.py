@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain, compress
-from operator import not_
 
 from node.protocol.ballot import ProposalState
 from node.protocol.checkpoint import Kept, Reach
@@ -31,13 +30,13 @@ class Chronicle:
 
     def reach(self, vector: VersionVector, kept: Iterable[Kept], by_key: Mapping[str, ProposalState]) -> Reach:
         """How what is known lies to a vector; `kept` by the floor before."""
-        below = {each.birth.key: by_key[each.birth.key] for each in kept}
-        above: set[ProposalState] = set()
-        parts = [told.split(vector.get(journal, 0)) for journal, told in self._told.items()]
-        for _, upper in parts:
-            above.update(upper)
-        below |= {p.key: p for p in dict.fromkeys(chain.from_iterable(lower for lower, _ in parts))}
-        return Reach(below, above.intersection(below.values()))
+        lower: dict[int, Sequence[ProposalState]] = {}
+        upper: dict[int, Sequence[ProposalState]] = {}
+        for journal, told in self._told.items():
+            told.split(vector.get(journal, 0), lower, upper)
+        below = dict.fromkeys(by_key[each.birth.key] for each in kept)
+        below |= dict.fromkeys(chain.from_iterable(lower.values()))
+        return Reach(below, set(chain.from_iterable(upper.values())).intersection(below))
 
     def last_words(self, floor: VersionVector, vector: VersionVector, atoms: Iterable[Atom]) -> dict[str, int]:
         """When each instance wrote last, of these atoms and of what was told between two vectors."""
@@ -61,7 +60,10 @@ class Chronicle:
 
 
 class Told:
-    """Of one journal. Three lists: a tuple for each event is much for the garbage collector."""
+    """Of one journal. Three lists: a tuple for each event is much for the garbage collector.
+
+    What is told of all of a bundle is noted by the bundle's own list, which is therefore looked at once.
+    """
 
     __slots__ = ("_hlcs", "_news", "_seqs")
 
@@ -76,11 +78,15 @@ class Told:
         self._hlcs.append(hlc)
         self._news.append(news)
 
-    def split(self, low: int) -> tuple[Iterable[ProposalState], Iterable[ProposalState]]:
-        """What was told of up to a number, and beyond. A proposal comes as often as it was told of."""
-        above = [seq > low for seq in self._seqs]
-        lower, upper = compress(self._news, map(not_, above)), compress(self._news, above)
-        return chain.from_iterable(lower), chain.from_iterable(upper)
+    def split(
+        self, low: int, lower: dict[int, Sequence[ProposalState]], upper: dict[int, Sequence[ProposalState]]
+    ) -> None:
+        """Add what was told of up to a number to `lower`, and what beyond to `upper`; each list once, by its `id`."""
+        for seq, news in zip(self._seqs, self._news, strict=True):
+            if seq > low:
+                upper[id(news)] = news
+            else:
+                lower[id(news)] = news
 
     def last(self, above: int, upto: int) -> int:
         """The latest time between two numbers, 0 for none."""
