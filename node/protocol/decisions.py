@@ -268,7 +268,8 @@ class Decisions:
         if verdict == "accepted":
             for p in proposals:
                 # Alone in its slot, and so the only one of its content.
-                p.slots[0].accepted, p.settled = (p,), True
+                slot = p.slots[0]
+                slot.accepted, p.settled = slot.proposals, True
             if lineage is not None:
                 lineage.add_apart(proposals)
             self._raise_highest(max(proposals, key=_order))
