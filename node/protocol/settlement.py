@@ -143,7 +143,7 @@ class Lineage:
                 self.add(proposal)
 
     def forget(self, proposals: Iterable[ProposalState]) -> bool:
-        """Go on without these. False where others may depend on them: it must be built anew."""
+        """Go on without these, none of which is current. False where others may depend on them: build it anew."""
         if not self._is_plain:
             return False
         by_version, reachable = self.by_version, self.reachable
@@ -151,7 +151,7 @@ class Lineage:
             version = proposal.payload.version
             if by_version.get(version) is proposal:
                 del by_version[version], reachable[version]
-        return self.current is None or self.current.payload.version in by_version
+        return True
 
     def is_void(self, order: VersionKey) -> bool:
         """Whether a rollback removed this version."""

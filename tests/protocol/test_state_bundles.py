@@ -1,7 +1,9 @@
 """What came as one event and was voted on as one is decided as if each had come alone (P1, P4, S3)."""
 
 import random
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -99,17 +101,30 @@ def one_by_one() -> AbstractContextManager[Any]:
     return patch.object(Decisions, "admit_bundle", return_value=None)
 
 
+def followed(events: Iterable[Event], strategy: Strategy) -> Fold:
+    """A fold of these, of which each event tells what it changed."""
+    fold = Fold(strategy, Limits())
+    told: dict[str, str] = {}
+    for event in events:
+        for change in fold.apply(event):
+            for each in change.proposals:
+                assert change.new == (each.key not in told)
+                told[each.key] = change.verdict
+    assert told == {key: state.verdict for key in fold.keys if (state := fold.get(key)) is not None}
+    return fold
+
+
 @given(st.integers(0, 2**32), st.integers(1, 8), st.sampled_from(STRATEGIES), st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_s3_whatever_the_order_a_batch_is_decided_as_if_each_had_come_alone(
     seed: int, batches: int, strategy: Strategy, rng: random.Random
 ) -> None:
     writer = history(seed, batches)
-    in_order = folded(writer.events, strategy)
+    in_order = followed(writer.events, strategy)
     with one_by_one():
-        reference = folded(writer.events, strategy)
-    votes_first = folded(sorted(writer.events, key=lambda event: event.type != VOTES), strategy)
-    shuffled = folded(rng.sample(writer.events, len(writer.events)), strategy)
+        reference = followed(writer.events, strategy)
+    votes_first = followed(sorted(writer.events, key=lambda event: event.type != VOTES), strategy)
+    shuffled = followed(rng.sample(writer.events, len(writer.events)), strategy)
     assert observable(in_order) == observable(votes_first) == observable(shuffled) == observable(reference)
     vector = prefix(rng, writer)
     checkpoint = in_order.checkpoint(vector)
@@ -152,6 +167,27 @@ def test_c1_a_floor_in_the_midst_of_batches_changes_nothing_for_what_comes(
         assert reference.checkpoint(vector) == checkpoint
         go_on(reference)
     assert observable(fold) == observable(reference)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 8), st.randoms(use_true_random=False))
+@settings(max_examples=100)
+def test_c1_what_a_floor_forgets_of_batches_can_be_reached_no_more(seed: int, batches: int, rng: random.Random) -> None:
+    writer, limits = history(seed, batches), replace(Limits(), max_settled_kept=1, max_history_kept=0)
+    fold, vector = folded(writer.events, limits=limits), prefix(rng, writer)
+    assert fold.current is None or fold.is_reachable(fold.current[0])
+    checkpoint = fold.checkpoint(vector)
+    restarted = Fold("last-write-wins", limits)
+    for each in (fold, restarted):
+        each.reset(vector, checkpoint)
+    for event in writer.events:
+        restarted.apply(event)
+    versions = [f"1.{number}.0" for number in range(5 * batches)]
+
+    def known(each: Fold) -> list[tuple[bool, bool, str | None]]:
+        return [(each.known_version(v), each.is_reachable(v), each.base_hash(v)) for v in versions]
+
+    assert known(fold) == known(restarted)
+    assert fold.current_without(()) == restarted.current_without(()) == fold.current
 
 
 def test_p4_a_batch_is_one_until_something_sets_one_of_it_apart() -> None:
