@@ -76,7 +76,7 @@ class Drafts:
         deadline_hlc = hlc + hlc_from_wall_ms(ctx.settings.timing.proposal_timeout * 1000)
         required = quorum.required(len(members.voters), ctx.settings.rule)
         term = self._election.term if self._election.leads else 0
-        vote: VoteWord | None = ACCEPT if voting.accepts_fresh(asks, hlc) else None
+        vote: VoteWord | None = ACCEPT if voting.accepts_fresh(asks) else None
         proposals: list[Proposal] = []
         for ask in asks:
             base, base_hash, restored = "", None, None

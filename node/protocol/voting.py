@@ -153,12 +153,11 @@ class Voting:
                 return (ABSTAIN, "no_content") if now_hlc > self._near_deadline(proposal) else None
         return ACCEPT, None
 
-    def accepts_fresh(self, asks: Sequence[Propose], hlc: int) -> bool:
+    def accepts_fresh(self, asks: Sequence[Propose]) -> bool:
         """Whether this node accepts each of these without a closer look: rising versions that it proposes now."""
         first, highest = asks[0], self._fold.highest_order
         return (
             not self._ctx.settings.require_signatures
-            and not self._clock.is_ahead(hlc, self._ctx.wall_ms)
             and (highest is None or highest < parse(first.version))
             and all(
                 ask.kind == "snapshot" and ask.content is None and self._fold.is_free(f"{VERSION_SLOT}{ask.version}")

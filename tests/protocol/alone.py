@@ -16,10 +16,10 @@ ONE = Settings("A", "c", (Member("A", "http://a/api/v1"),))
 class Alone:
     """A cluster of one: its vote decides."""
 
-    def __init__(self, durable: Durable | None = None) -> None:
+    def __init__(self, durable: Durable | None = None, settings: Settings = ONE) -> None:
         self.now = Now(0.0, 1e12)
         self.written: list[Record] = []
-        self.core = Core(ONE, durable or Durable(), random.Random(1), self.now, "boot", new_cluster=True)
+        self.core = Core(settings, durable or Durable(), random.Random(1), self.now, "boot", new_cluster=True)
         for _ in range(100):
             self.now = Now(self.now.mono + 1, self.now.wall_ms + 1000)
             self.step(self.core.step(self.now, Tick()))

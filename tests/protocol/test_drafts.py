@@ -1,9 +1,11 @@
 """Proposals of one step share an event where none can touch another (P1, P2)."""
 
+from dataclasses import replace as with_setting
+
 from msgspec.structs import replace
 
 from node.protocol.requests import Propose
-from tests.protocol.alone import Alone
+from tests.protocol.alone import ONE, Alone
 
 
 def snapshot(version: str, hash_: str = "h", key: str | None = None, trace: str = "t") -> Propose:
@@ -72,3 +74,28 @@ def test_what_is_tried_dry_is_not_counted_as_sent() -> None:
     assert alone.core.counters.get(sent, 0) == 0
     alone.events_of(snapshot("1.0.0"))
     assert alone.core.counters[sent] == 1
+
+
+def own_votes(alone: Alone, *asks: Propose) -> list[tuple[str | None, str | None]]:
+    """What the proposer says of its own proposals in their event."""
+    (proposed,) = (event for event in alone.events_of(*asks) if event.type.endswith("_PROPOSAL"))
+    bodies = proposed.payload.get("proposals", [proposed.payload])
+    return [(body.get("vote"), body.get("reason")) for body in bodies]
+
+
+def test_p3_a_proposer_accepts_what_rises_and_nothing_competes_with() -> None:
+    alone = Alone()
+    assert own_votes(alone, snapshot("1.0.0"), snapshot("1.1.0")) == [("accept", None)] * 2
+    assert own_votes(alone, snapshot("1.1.0", "other"), snapshot("1.2.0")) == [
+        ("reject", "stale_version"),
+        ("accept", None),
+    ]
+
+
+def test_p3_a_proposer_holds_its_vote_on_a_diff_whose_base_it_does_not_know() -> None:
+    assert own_votes(Alone(), Propose("diff", "1.1.0", "d", base="1.0.0", wait_s=5)) == [(None, None)]
+
+
+def test_p3_a_proposer_rejects_its_own_proposal_without_the_signature_that_all_ask_for() -> None:
+    strict = Alone(settings=with_setting(ONE, require_signatures=True))
+    assert own_votes(strict, snapshot("1.0.0"), snapshot("1.1.0")) == [("reject", "bad_signature")] * 2
