@@ -241,3 +241,33 @@ def test_p4_votes_that_came_before_a_batch_count_for_all_of_it() -> None:
     assert bundle is not None
     assert [p.verdict for p in bundle.proposals] == ["accepted", "accepted"]
     assert sorted(bundle.tally.votes) == [("B", 0), ("C", 0)]
+
+
+def test_s3_a_floor_brings_the_rollback_that_a_node_missed_and_that_is_kept_no_more() -> None:
+    writer, limits = Writer(), replace(Limits(), max_settled_kept=1, max_history_kept=0)
+
+    def accepted(proposed: Event) -> list[Event]:
+        return [proposed, writer.vote("B", proposed)]
+
+    for version in TWO:
+        accepted(writer.snapshot("A", version))
+    missed = accepted(writer.rollback("C", "1.1.0", "1.0.0"))
+    for version in ("1.2.0", "1.3.0"):
+        accepted(writer.snapshot("A", version))
+    whole = folded(writer.events, limits=limits)
+    lacking = folded([event for event in writer.events if event not in missed], limits=limits)
+    assert lacking.current == whole.current
+    checkpoint = whole.checkpoint(writer.vector)
+    for fold in (whole, lacking):
+        fold.reset(writer.vector, checkpoint)
+    assert len(whole.keys) == 1
+    assert lacking.digest() == whole.digest()
+
+
+def test_p6_what_shares_an_event_is_found_by_its_label_and_its_idempotency_key() -> None:
+    writer = Writer()
+    proposed = batch(writer, "A", TWO, idempotency_key="k", label="l")
+    fold = writer.fold()
+    assert fold.by_label("l") == [proposal_key(proposed.id, at) for at in range(2)]
+    assert fold.by_idempotency_key("k") == proposed.id
+    assert fold.keys == fold.open_keys == fold.by_label("l")
