@@ -14,12 +14,11 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from node.journal.errors import JournalCorrupt, JournalError
+from node.journal.errors import JournalCorrupt
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
 from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
@@ -43,8 +42,7 @@ from node.protocol.effects import (
     Ship,
     Tick,
 )
-from node.protocol.events import Event, VersionVector
-from node.protocol.messages import Envelope, Message, Push
+from node.protocol.messages import Envelope, Message
 from node.protocol.requests import Answer, Leave, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.answering import Deliveries
@@ -55,6 +53,7 @@ from node.runtime.calls import Calls
 from node.runtime.commits import GroupCommit
 from node.runtime.content.contract import ContentKeeper
 from node.runtime.legacy import LegacyMember
+from node.runtime.old_events import OldEvents
 from node.runtime.peers import Link
 
 if TYPE_CHECKING:
@@ -68,8 +67,6 @@ MAX_UNWRITTEN_RECORDS = 100_000
 """Records that wait for the disk before deliveries are left unread; as lost messages they are repaired later."""
 LEAVE_S = 0.5
 """How long a node that stops waits for another leader, and then for the answers to its last deliveries."""
-SHIP_BYTES = 1024 * 1024
-"""Events read from the journal for one `Push`, about."""
 
 Dependent = Send | Reply | Emit | Install | Apply
 """Effects that wait for the disk."""
@@ -96,7 +93,10 @@ class Engine:
         self.log = log
         self.content: ContentKeeper | None = None
         """Set before `start`; without it content is asked for in vain."""
-        self.bus = Bus(self._read_page, core.vector)
+        self._old_events = OldEvents(
+            journal, settings.limits.max_events_per_push, log, self._send, self._spawn, self._end
+        )
+        self.bus = Bus(self._old_events.page, core.vector)
         self._replicated = metrics.histogram("distributed_replication_latency_seconds")
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
@@ -105,8 +105,6 @@ class Engine:
         self._links: dict[str, Link] = {}
         self._arrivals: dict[str, Arrivals] = {}
         self._calls = Calls(self._loop, self.step, lambda: self._disk.busy)
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
-        self._ships: dict[str, Ship | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk = GroupCommit(
             journal.commit, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
@@ -292,6 +290,9 @@ class Engine:
         else:
             self._let_go[type(effect)](effect)
 
+    def _ship(self, ship: Ship, now: Now) -> None:
+        self._old_events.ship(ship)
+
     def _fetch(self, fetch: Fetch, now: Now) -> None:
         if self.content is not None:
             self.content.fetch(fetch.wanted)
@@ -357,7 +358,7 @@ class Engine:
 
     def _close_disk(self) -> None:
         self._disk.close()
-        self._readers.shutdown()
+        self._old_events.close()
         self.journal.close()
 
     # Time
@@ -390,35 +391,7 @@ class Engine:
         else:
             self.step(Tick())
 
-    # Old events
-
-    def _ship(self, ship: Ship, now: Now) -> None:
-        # One read per peer; of what is asked meanwhile only the latest counts, it says what is still lacking.
-        if ship.to in self._ships:
-            self._ships[ship.to] = ship
-            return
-        self._ships[ship.to] = None
-        self._spawn(self._ship_all(ship))
-
-    async def _ship_all(self, first: Ship) -> None:
-        ship: Ship | None = first
-        to, limit = first.to, self.settings.limits.max_events_per_push
-        try:
-            while ship is not None:
-                events, more = await self._loop.run_in_executor(
-                    self._readers, self.journal.read, ship.have, limit, SHIP_BYTES
-                )
-                self._send(Send(to, Push(tuple(events), more, ship.number), 0))
-                ship, self._ships[to] = self._ships[to], None
-        except JournalCorrupt as problem:
-            self._end(str(problem))
-        except JournalError as problem:
-            self.log.error("journal_read_failed", problem=str(problem), peer=to)
-        finally:
-            del self._ships[to]
-
-    async def _read_page(self, since: VersionVector, limit: int) -> list[Event]:
-        return await self._loop.run_in_executor(self._readers, lambda: self.journal.list(since=since, limit=limit))
+    # Tasks
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
