@@ -68,6 +68,11 @@ class Election:
         return self.role == LEADER and self.serving
 
     @property
+    def coming(self) -> bool:
+        """Whether this node has won its term, and serves as soon as a strict majority holds it (E4)."""
+        return self.role == LEADER and not self.serving
+
+    @property
     def granting(self) -> bool:
         """Whether this node gives locks now: it leads and is not handing over (E6)."""
         return self.role == LEADER and self.serving and self.handover.to is None

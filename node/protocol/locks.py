@@ -39,17 +39,21 @@ class LockService:
         self._control = control
         self._members = members
         self.granting: Callable[[], bool] = lambda: False
+        self.coming: Callable[[], bool] = lambda: False
         self.answer: Callable[[str, LockAnswer], None] = lambda instance, answer: None
         self._deadlines: dict[str, float] = {}
         self._queues: dict[str, list[Waiter]] = {}
         self._refused: dict[tuple[str, int], str] = {}
         """Acquires that were refused, by forwarder and number, and why; the newest of them."""
+        self._early: dict[tuple[str, int], LockCall] = {}
+        """Calls that came before this node serves the term that it has won (E4), by forwarder and number."""
 
     def begin(self) -> None:
         """This node starts to serve as leader: what it inherits gets a whole lease again (L4)."""
         locks = self._control.state.locks
         self._queues.clear()
         self._deadlines = {name: self._deadline(lock.ttl_ms) for name, lock in locks.items()}
+        self._take_early()
         self._wake()
 
     def end(self) -> None:
@@ -60,6 +64,7 @@ class LockService:
         self._queues.clear()
         self._deadlines.clear()
         self._refused.clear()
+        self._take_early()
 
     def remaining_ms(self, lock: LockRecord) -> int | None:
         """What is left of the holder's lease as this leader counts; None when it does not lead."""
@@ -76,7 +81,10 @@ class LockService:
     def handle(self, instance: str, call: LockCall) -> None:
         """A call that came from `instance` (this one or a forwarder)."""
         if call.action == CANCEL:
+            self._early.pop((instance, call.number), None)
             self._cancel(call.resource, call.request_id, instance)
+        elif self._comes_early(instance, call):
+            self._early[instance, call.number] = call
         elif not self.granting() or call.term not in (0, self._control.term):
             # Of another term: it may have been refused meanwhile, and its client have moved on (L2).
             self._answer(instance, call, NOT_LEADER)
@@ -106,6 +114,24 @@ class LockService:
         self._wake()
 
     # One by one
+
+    def _comes_early(self, instance: str, call: LockCall) -> bool:
+        """Whether to keep a call until this node serves or gives up: its forwarder would only ask again, and later.
+
+        It heard of this leader with the state that a majority is to hold, and its call is here before its disk has it.
+        Calls of this node's own clients are put again when it serves.
+        """
+        return (
+            self.coming()
+            and call.term == self._control.term
+            and instance != self._ctx.settings.id
+            and len(self._early) < self._ctx.settings.limits.max_pending_requests
+        )
+
+    def _take_early(self) -> None:
+        early, self._early = self._early, {}
+        for (instance, _), call in early.items():
+            self.handle(instance, call)
 
     def _acquire(self, instance: str, call: LockCall) -> None:
         ctx, state = self._ctx, self._control.state

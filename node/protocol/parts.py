@@ -133,6 +133,7 @@ class Parts:
         self.election.on_resigned = self.lock_service.end
         self.election.on_leader = self._on_leader
         self.lock_service.granting = lambda: self.election.granting
+        self.lock_service.coming = lambda: self.election.coming
 
     def _tell(self) -> Told:
         """What our heartbeats say."""
