@@ -86,7 +86,7 @@ def main() -> int:
     """Run the node until TERM or the end of the console; the exit code is the node's."""
     lifeline.follow(lifeline.said_by_parent(), lambda line: None)
     config_file, id_ = sys.argv[1:]
-    from node.embedded import run_node
+    from node.process import run_node
 
     try:
         return run_node(_load(Path(config_file) if config_file else None, id_ or None, os.environ))

@@ -93,7 +93,7 @@ def run(
         loaded = load_config(config, flags, os.environ, set_ or ())
         for warning in loaded.warnings:
             say(f"Warning: {warning}")
-        from node.embedded import run_node
+        from node.process import run_node
 
         code = run_node(loaded)
     raise typer.Exit(code)

@@ -42,7 +42,7 @@ def main() -> int:
     lifeline.follow(said, clock.set_offset)
 
     from node.config import ConfigError, load_config
-    from node.embedded import run_node
+    from node.process import run_node
 
     id_, listen, data_dir, instances, *sets = sys.argv[1:]
     flags = {"id": id_, "listen": listen, "data_dir": data_dir, "instances": instances}

@@ -22,7 +22,7 @@ from tests.runtime.scripted import DEADLINE_S
 PROGRAM = """
 import sys
 from node.config import load_config
-from node.embedded import run_node
+from node.process import run_node
 flags = {"id": "instance-A", "listen": sys.argv[1], "data_dir": sys.argv[2], "instances": sys.argv[3]}
 config = load_config(None, flags, {}, ["observability.log_level=error"])
 """
