@@ -30,13 +30,12 @@ class Chronicle:
 
     def reach(self, vector: VersionVector, kept: Iterable[Kept], by_key: Mapping[str, ProposalState]) -> Reach:
         """How what is known lies to a vector; `kept` by the floor before."""
-        lower: dict[int, Sequence[ProposalState]] = {}
-        upper: dict[int, Sequence[ProposalState]] = {}
+        lower, upper = _Lists(), _Lists()
         for journal, told in self._told.items():
             told.split(vector.get(journal, 0), lower, upper)
         below = dict.fromkeys(by_key[each.birth.key] for each in kept)
-        below |= dict.fromkeys(chain.from_iterable(lower.values()))
-        return Reach(below, set(chain.from_iterable(upper.values())).intersection(below))
+        below |= dict.fromkeys(chain.from_iterable(lower.all))
+        return Reach(below, set(chain.from_iterable(upper.all)).intersection(below))
 
     def last_words(self, floor: VersionVector, vector: VersionVector, atoms: Iterable[Atom]) -> dict[str, int]:
         """When each instance wrote last, of these atoms and of what was told between two vectors."""
@@ -78,15 +77,10 @@ class Told:
         self._hlcs.append(hlc)
         self._news.append(news)
 
-    def split(
-        self, low: int, lower: dict[int, Sequence[ProposalState]], upper: dict[int, Sequence[ProposalState]]
-    ) -> None:
-        """Add what was told of up to a number to `lower`, and what beyond to `upper`; each list once, by its `id`."""
+    def split(self, low: int, lower: "_Lists", upper: "_Lists") -> None:
+        """Add what was told of up to a number to `lower`, and what beyond to `upper`."""
         for seq, news in zip(self._seqs, self._news, strict=True):
-            if seq > low:
-                upper[id(news)] = news
-            else:
-                lower[id(news)] = news
+            (upper if seq > low else lower).add(news)
 
     def last(self, above: int, upto: int) -> int:
         """The latest time between two numbers, 0 for none."""
@@ -104,3 +98,20 @@ class Told:
                 left = [p for p in news if p not in without]
             if left:
                 self.add(seq, hlc, left)
+
+
+class _Lists:
+    """Lists of proposals, hardly any of them twice: told of again, a bundle's list is the same object."""
+
+    __slots__ = ("_last", "all")
+
+    def __init__(self) -> None:
+        self.all: list[Sequence[ProposalState]] = []
+        self._last: dict[ProposalState, Sequence[ProposalState]] = {}
+        """The last one that begins with a proposal."""
+
+    def add(self, proposals: Sequence[ProposalState]) -> None:
+        first = proposals[0]
+        if self._last.get(first) is not proposals:
+            self._last[first] = proposals
+            self.all.append(proposals)
