@@ -15,7 +15,7 @@ import pytest
 from tests.cluster.harness import API, THREE, Cluster, Instance, NotSaid, cli, cluster, request
 from tests.content.catalogue_trees import bytes_below, write_catalogue
 
-FILES = 2_000
+FILES = 3_000
 
 
 def _ask(node: Instance, method: str, path: str, body: Any = None) -> Any:
@@ -108,7 +108,7 @@ def test_thousands_of_files_land_byte_equal_everywhere_and_go_back(tmp_path: Pat
         proposal = _publish(made["instance-A"], tree, "1.0.0")
         assert proposal["state"] == "accepted"
         assert proposal["content"]["files"] == FILES + 2
-        write_catalogue(tree, FILES, changed=20)
+        write_catalogue(tree, FILES, changed=30)
         _publish(made["instance-B"], tree, "1.1.0")
         _applied(made, "1.1.0")
         for node in made:
