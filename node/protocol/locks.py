@@ -83,11 +83,12 @@ class LockService:
         if call.action == CANCEL:
             self._early.pop((instance, call.number), None)
             self._cancel(call.resource, call.request_id, instance)
-        elif self._comes_early(instance, call):
-            self._early[instance, call.number] = call
         elif not self.granting() or call.term not in (0, self._control.term):
-            # Of another term: it may have been refused meanwhile, and its client have moved on (L2).
-            self._answer(instance, call, NOT_LEADER)
+            if self._comes_early(instance, call):
+                self._early[instance, call.number] = call
+            else:
+                # Of another term: it may have been refused meanwhile, and its client have moved on (L2).
+                self._answer(instance, call, NOT_LEADER)
         elif call.action == ACQUIRE:
             self._acquire(instance, call)
         elif call.action == RENEW:
