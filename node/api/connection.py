@@ -119,6 +119,7 @@ class Connection(asyncio.Protocol):
         self.server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del self.parser  # it holds this, and would be found by a search for garbage only
         self.queue.clear()
         if self.task is not None:
             self.task.cancel()

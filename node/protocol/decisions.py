@@ -203,9 +203,13 @@ class Decisions:
                 self._settle_group(p)
 
     def release(self) -> None:
-        """Proposals and slots hold one another: let go of them, so that they are freed at once."""
-        for p in self.register.by_key.values():
-            p.slots = ()
+        """Proposals and slots hold one another: let go of them, so that they are freed at once.
+
+        What was borrowed has its slots elsewhere, and keeps them.
+        """
+        for slot in self.slots.values():
+            for p in slot.proposals:
+                p.slots = ()
 
     def _renew(self, old: Slot) -> list[ProposalState]:
         """Build a slot anew from those of its proposals that are left, and return them."""

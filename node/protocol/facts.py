@@ -112,7 +112,9 @@ class Facts:
         source._load(atoms)
         source.decisions.borrow(apart)
         latest = self._placing.told.last_words(self._vector, vector, [*self.floor.early_votes, *atoms])
-        return write(source._checkpoint(vector, latest))
+        floor = write(source._checkpoint(vector, latest))
+        source.decisions.release()
+        return floor
 
     def _parted(self, vector: VersionVector) -> tuple[list[ProposalState], list[ProposalState]]:
         """Proposals that are as they would be without what lies above `vector`, and those to be decided anew.

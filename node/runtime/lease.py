@@ -83,6 +83,7 @@ class Lock:
     ) -> None:
         if self._renewals is not None:
             self._renewals.cancel()
+            self._renewals = None  # it holds this, and would be found by a search for garbage only
         if self._lost is None:
             await self._give_back()
             return

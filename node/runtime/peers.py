@@ -342,6 +342,7 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del self._parser  # it holds this, and would be found by a search for garbage only
         self._link.lost(self)
         if not self.closed.done():
             self.closed.set_result(None)
