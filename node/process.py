@@ -15,8 +15,11 @@ from node.artifacts.system import give_back_memory
 from node.config import Config
 from node.embedded import Node, StartFailed
 
-GC_THRESHOLD = (20_000, 100, 20)
-"""What a proposal keeps goes again by itself with the floor, so most of it is looked at once: short and seldom."""
+GC_THRESHOLD = (500_000, 100, 20)
+"""More objects than what a node knows grows by between two floors: that many more can only be garbage."""
+LOOK_EVERY_S = 60.0
+LOOK_SHARE = 1 / 500
+"""Part of the time that looks for garbage may take: what a node works on is freed by itself, and they find little."""
 
 
 def run_node(config: Config) -> int:
@@ -51,10 +54,10 @@ async def _run(config: Config) -> int:
         return _failed(f"node {config.settings.id} cannot start: {problem}")
     handler = node.engine.log.handler()
     logging.getLogger().addHandler(handler)
-    # What a node keeps is large and has few cycles: look for garbage seldom.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
+    looks = asyncio.create_task(_look_for_garbage(), name="looks for garbage")
     quorum = node.quorum()
     waiting = "" if quorum.sufficient else "waiting for "
     _tell(
@@ -65,11 +68,20 @@ async def _run(config: Config) -> int:
     ended, stopping = asyncio.ensure_future(node.wait_stopped()), asyncio.ensure_future(ordered.wait())
     await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
     fault = ended.result() if ended.done() else None
-    for task in (ended, stopping):
+    for task in (ended, stopping, looks):
         task.cancel()
     logging.getLogger().removeHandler(handler)
     await node.stop()
     return 0 if fault is None else _failed(f"node {config.settings.id} stopped: {fault}")
+
+
+async def _look_for_garbage() -> None:
+    """A look goes through all that is known while nothing else is done: the longer one takes, the later the next."""
+    loop = asyncio.get_running_loop()
+    while True:
+        began_s = loop.time()
+        gc.collect()
+        await asyncio.sleep(max(LOOK_EVERY_S, (loop.time() - began_s) / LOOK_SHARE))
 
 
 def _failed(message: str) -> int:

@@ -132,6 +132,21 @@ Core.step = step
     assert told.endswith("restart it, and report this with its event log")
 
 
+WATCHED = """
+import gc
+from node import process
+process.LOOK_EVERY_S = 0.01
+gc.callbacks.append(lambda phase, look: phase == "stop" and print("generation", look["generation"], flush=True))
+"""
+
+
+def test_it_looks_for_garbage_again_and_again(tmp_path: Path) -> None:
+    with claimed(1) as [port], node_process(tmp_path, port, WATCHED + RUN) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("node instance-A ready") for line in process.stdout)
+        assert [next(process.stdout) for _ in range(5)] == ["generation 2\n"] * 5
+
+
 def test_a_signal_that_kills_it_leaves_its_stack(tmp_path: Path) -> None:
     killed = """
 import os, signal
