@@ -18,7 +18,7 @@ from node.embedded import Node, StartFailed
 GC_THRESHOLD = (500_000, 100, 20)
 """More objects than what a node knows grows by between two floors: that many more can only be garbage."""
 LOOK_EVERY_S = 60.0
-LOOK_SHARE = 1 / 500
+LOOK_SHARE = 1 / 1_000
 """Part of the time that looks for garbage may take: what a node works on is freed by itself, and they find little."""
 
 

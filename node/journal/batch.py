@@ -1,12 +1,13 @@
 """One commit on its way to the disk."""
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from node.journal.errors import JournalOrder
-from node.journal.rows import EVENT_COLUMNS, EventRow, Latest, control_row, event_row, read_event, state_row
-from node.journal.tip import Log, Tip
+from node.journal.rows import EVENT_COLUMNS, Latest, control_row, event_row, state_row
+from node.journal.tip import TWIN, Log, Tip
 from node.protocol.events import Event
 from node.protocol.records import Appended, ControlAppended, ControlReplaced, FloorReached, Record
 
@@ -16,7 +17,6 @@ STATEMENTS = 2 * MOST_ROWS + 16
 """How many statements it has to remember."""
 Statement = tuple[str, Sequence[Any]]
 _NO_LOG = Log(0)
-_COVERED = "events WHERE pos BETWEEN ? AND ? AND journal = ?"
 
 
 def _inserts(table: str, columns: str) -> dict[int, str]:
@@ -44,8 +44,8 @@ class Batch:
     def __init__(self, tip: Tip, known: set[int]) -> None:
         """`known`: hashes of the ids of the events in the file."""
         self.tip = Tip(tip.logs, tip.pos, tip.index, tip.entries, tip.untidy)
-        self.purged: Sequence[int] = ()
-        """Hashes of the ids of events that it deletes."""
+        self.purged: list[int] = []
+        """Hashes of the ids of events that it deletes, among them `TWIN`."""
         self._before = tip
         self._known = known
         self._fresh: list[int] = []
@@ -80,11 +80,12 @@ class Batch:
         log.places.append(tip.pos)
         key = hash(event.id)
         if key in known:
-            twin = 1
+            twin, key = 1, TWIN
         else:
             twin = 0
             known.add(key)
             self._fresh.append(key)
+        log.ids.append(key)
         values = self._events
         values += event_row(tip.pos, log.number, event, twin)
         if len(values) == _MOST_EVENTS:
@@ -141,26 +142,32 @@ class Batch:
         return statements
 
     def purge(self, conn: sqlite3.Cursor, room: int) -> bool:
-        """Delete up to `room` events that the floor covers. True if none is left."""
-        purged: list[int] = []
-        self.purged = purged
-        for journal, log in self.tip.logs.items():
+        """Delete up to `room` events that the floor covers, the earliest first. True if none is left."""
+        logs = self.tip.logs
+        first = min((log.covered[0] for log in logs.values() if log.covered), default=None)
+        if first is None:
+            return True
+        kept = min((log.places[0] for log in logs.values() if log.places), default=self.tip.pos + 1)
+        if first < kept:
+            # As nearly always: nothing that stays lies among them, and they are whole pages.
+            last = min(first + room, kept) - 1
+            conn.execute("DELETE FROM events WHERE pos BETWEEN ? AND ?", (first, last))
+            gone = {journal: bisect_right(log.covered, last) for journal, log in logs.items()}
+        else:
+            journal, log = next((journal, log) for journal, log in logs.items() if log.covered)
             some = log.covered[:room]
-            if not some:
-                continue
             where = (some[0], some[-1], log.number)
-            rows: list[EventRow] = conn.execute(f"SELECT {EVENT_COLUMNS} FROM {_COVERED}", where).fetchall()
-            purged += [hash(read_event(row, journal).id) for row in rows if not row[3]]
-            conn.execute(f"DELETE FROM {_COVERED}", where)
-            self.tip.logs = self.tip.logs | {journal: log.purged(len(some))}
-            room -= len(some)
-            if room <= 0:
-                return False
-        return True
+            conn.execute("DELETE FROM events WHERE pos BETWEEN ? AND ? AND journal = ?", where)
+            gone = {journal: len(some)}
+        for journal, count in gone.items():
+            self.purged += logs[journal].covered_ids[:count]
+        self.tip.logs = logs | {journal: logs[journal].purged(count) for journal, count in gone.items() if count}
+        return not any(log.covered for log in self.tip.logs.values())
 
     def undo(self) -> None:
         """It did not come onto the disk."""
         before = self._before
         for log in before.logs.values():
-            del log.places[before.head(log) - log.low :]
+            kept = before.head(log) - log.low
+            del log.places[kept:], log.ids[kept:]
         self._known.difference_update(self._fresh)

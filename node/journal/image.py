@@ -130,8 +130,8 @@ class Events:
                 yield event
 
 
-def damage(conn: sqlite3.Connection, seen: Callable[[int, Event], None]) -> Iterator[str]:
-    """Everything that is wrong with the file, in words; shows every sound event with its position to `seen`.
+def damage(conn: sqlite3.Connection, seen: Callable[[EventRow, Event], None]) -> Iterator[str]:
+    """Everything that is wrong with the file, in words; shows every sound event with its row to `seen`.
 
     SQLite's own check of its pages and index, every row's checksum, and that the events of each journal are without a
     gap from the floor on (V1).
@@ -152,7 +152,7 @@ def damage(conn: sqlite3.Connection, seen: Callable[[int, Event], None]) -> Iter
         except (Damaged, msgspec.DecodeError) as error:
             yield str(error)
             continue
-        seen(row[0], event)
+        seen(row, event)
         low = floor.get(event.journal, 0)
         end = ends.get(event.journal, low)
         if event.seq > low:

@@ -16,6 +16,7 @@ from node.journal import schema, wal
 from node.journal.directory import is_held, last_start
 from node.journal.errors import DirectoryFault, JournalCorrupt, JournalTaken, Typed
 from node.journal.image import END, Events, damage, read_image, read_journals, read_page
+from node.journal.rows import EventRow
 from node.protocol.events import Event
 from node.protocol.records import Configured
 from node.protocol.settings import Limits, Strategy
@@ -81,7 +82,7 @@ def _verified(path: Path) -> Report:
     lasts: dict[str, int] = {}
     events = 0
 
-    def seen(_: int, event: Event) -> None:
+    def seen(_: EventRow, event: Event) -> None:
         nonlocal events
         events += 1
         firsts.setdefault(event.journal, event.seq)

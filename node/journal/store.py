@@ -26,7 +26,7 @@ from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, Typ
 from node.journal.image import Events, damage, read_image, read_journals, read_page
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow
-from node.journal.tip import Log, Tip
+from node.journal.tip import TWIN, Log, Tip
 from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event, VersionVector
 from node.protocol.records import (
@@ -39,7 +39,7 @@ from node.protocol.records import (
 
 CONTROL_ENTRIES = 4_096
 """Control entries that may gather before they become a checkpoint, or as many as that one holds, if it is more."""
-PURGE_ROWS = 500
+PURGE_ROWS = 100
 SPARE_PAGES = 1_024
 VACUUM_PAGES = 32
 """Pages that one commit gives back at most."""
@@ -107,13 +107,14 @@ class Journal:
         """Check everything, and find where every log ends."""
         tip = Tip()
         places: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        ids: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         lasts: dict[str, int] = {}
 
-        def seen(place: int, event: Event) -> None:
-            tip.pos = place
-            places[event.journal].append(place)
+        def seen(row: EventRow, event: Event) -> None:
+            tip.pos, _, _, twin, *_ = row
+            places[event.journal].append(tip.pos)
+            ids[event.journal].append(TWIN if twin else hash(event.id))
             lasts[event.journal] = event.seq
-            self._known.add(hash(event.id))
 
         for problem in damage(self._reader, seen):
             raise JournalCorrupt(self.path, problem)
@@ -122,9 +123,11 @@ class Journal:
         self._control = ControlReplaced(image.durable.stamp, image.durable.index, image.durable.control)
         tip.index, tip.entries = image.durable.index, image.entries
         for journal in {*numbers, *image.floor}:
-            low, own = image.floor.get(journal, 0), places[journal]
+            low, own, named = image.floor.get(journal, 0), places[journal], ids[journal]
             cut = len(own) - max(0, lasts.get(journal, 0) - low)  # above the floor there is no gap
-            tip.logs[journal] = Log(numbers.get(journal, 0), low, own[:cut], own[cut:])
+            tip.logs[journal] = Log(numbers.get(journal, 0), low, own[:cut], named[:cut], own[cut:], named[cut:])
+            self._known.update(named)
+        self._known.discard(TWIN)
         return tip
 
     def __enter__(self) -> Self:
@@ -148,8 +151,7 @@ class Journal:
         """Write the records, in order and as one; on return they are on the disk.
 
         Raises `JournalFull` or `JournalFault` when the disk refuses: nothing was changed, and the same call may be
-        repeated. Raises `JournalOrder` for records that do not follow what is stored, `JournalCorrupt` if making room
-        met damage.
+        repeated. Raises `JournalOrder` for records that do not follow what is stored.
         """
         if not records:
             return

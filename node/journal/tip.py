@@ -1,7 +1,7 @@
-"""Where the journal ends, and where in the file the events of each log lie.
+"""Where the journal ends, and where in the file the events of each log lie, under which ids.
 
-The places are kept in memory, 8 bytes an event: an index in the file would double the pages that a commit writes. They
-are found again at each start, which reads every event anyway.
+This is kept in memory, 16 bytes an event: an index in the file would double the pages that a commit writes, and to read
+what a floor deletes would cost more than to delete it. It is found again at each start, which reads every event anyway.
 """
 
 from array import array
@@ -9,8 +9,11 @@ from bisect import bisect_right
 
 import msgspec
 
+TWIN = -1
+"""In place of the hash of an id that came before (V1): no hash in Python is -1."""
 
-def _no_places() -> "array[int]":
+
+def _none() -> "array[int]":
     return array("q")
 
 
@@ -25,19 +28,30 @@ class Log(msgspec.Struct):
     """What its events are filed under; 0 for none yet."""
     low: int = 0
     """Its floor: its events up to this number are covered."""
-    covered: "array[int]" = msgspec.field(default_factory=_no_places)
+    covered: "array[int]" = msgspec.field(default_factory=_none)
     """Places of events that are covered and not yet deleted."""
-    places: "array[int]" = msgspec.field(default_factory=_no_places)
+    covered_ids: "array[int]" = msgspec.field(default_factory=_none)
+    """Hashes of their ids, or `TWIN`."""
+    places: "array[int]" = msgspec.field(default_factory=_none)
     """Places of the events above the floor: those of `low + 1`, `low + 2`, ... They grow with the numbers."""
+    ids: "array[int]" = msgspec.field(default_factory=_none)
+    """Hashes of their ids, or `TWIN`."""
 
     def raised(self, low: int) -> "Log":
         """The same log under another floor."""
         cut = max(0, low - self.low)
-        return Log(self.number, self.low + cut, self.covered + self.places[:cut], self.places[cut:])
+        return Log(
+            self.number,
+            self.low + cut,
+            self.covered + self.places[:cut],
+            self.covered_ids + self.ids[:cut],
+            self.places[cut:],
+            self.ids[cut:],
+        )
 
     def purged(self, count: int) -> "Log":
         """The same log without its first `count` covered events."""
-        return Log(self.number, self.low, self.covered[count:], self.places)
+        return Log(self.number, self.low, self.covered[count:], self.covered_ids[count:], self.places, self.ids)
 
 
 class Tip(msgspec.Struct):

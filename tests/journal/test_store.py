@@ -440,6 +440,25 @@ def test_an_id_stored_before_is_kept_and_not_listed(path: Path) -> None:
         assert journal.list(limit=10) == [again]
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_an_id_whose_twin_is_deleted_is_still_known(path: Path, anew: bool) -> None:
+    """Also after a start: what is deleted is what the file says, not what came first of what is left."""
+    journal = Journal.open(path)
+    journal.commit([Appended(event(1, "ja", id="same")), Appended(event(1, "jb", id="same"))])
+    journal.commit([FloorReached(floor({"ja": 1}))])
+    journal.commit([Vote(1, None)])  # deletes
+    journal.commit([Appended(again := event(2, "ja", id="same"))])
+    assert journal.list(limit=10) == [again]
+    if anew:
+        journal.close()
+        journal = Journal.open(path)
+    journal.commit([FloorReached(floor({"ja": 1, "jb": 1}))])
+    journal.commit([Vote(2, None)])
+    journal.commit([Appended(event(3, "ja", id="same")), Appended(event(2, "jb", id="same"))])
+    assert journal.list(limit=10) == [again]
+    journal.close()
+
+
 def test_readers_beside_the_writer_see_whole_commits(journal: Journal) -> None:
     wrong: list[str] = []
     done = threading.Event()
