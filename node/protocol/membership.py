@@ -15,7 +15,7 @@ from math import inf
 from node.protocol import quorum
 from node.protocol.context import Context
 from node.protocol.messages import ConfigView, Heartbeat, HeartbeatAck
-from node.protocol.peer import DEGRADED, HEALTHY, UNREACHABLE, Peer, Told, fingerprint
+from node.protocol.peer import DEGRADED, HEALTHY, INSTANCE_STATUS, UNREACHABLE, Peer, Told, fingerprint
 from node.protocol.shapes import Entry, QuorumView
 
 CANNOT_VOTE = "cannot_vote"
@@ -355,7 +355,7 @@ class Membership:
                 ctx.count("distributed_heartbeat_timeout_total", instance=name)
         worse = status != HEALTHY
         ctx.observe(
-            "INSTANCE_STATUS", level="warn" if worse else "info", instance=name, status=status,
+            INSTANCE_STATUS, level="warn" if worse else "info", instance=name, status=status,
             was=peer.status, reasons=list(reasons),
         )  # fmt: skip
         changed = status != peer.status

@@ -10,6 +10,8 @@ from node.protocol.messages import Heartbeat, Mark
 from node.protocol.settings import Member
 
 HEALTHY, DEGRADED, UNREACHABLE = "healthy", "degraded", "unreachable"
+INSTANCE_STATUS = "INSTANCE_STATUS"
+"""What is observed when another's status changes."""
 
 
 class Told(NamedTuple):

@@ -43,6 +43,7 @@ from node.protocol.effects import (
     Tick,
 )
 from node.protocol.messages import Envelope, Message
+from node.protocol.peer import HEALTHY, INSTANCE_STATUS
 from node.protocol.requests import Answer, Leave, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.answering import Deliveries
@@ -271,6 +272,8 @@ class Engine:
     def _observe(self, observe: Observe, now: Now) -> None:
         if observe.name == TIME_DRIFT_MEASURE:
             self.metrics.observe("distributed_clock_drift_total", float(str(observe.fields["offset_ms"])))
+        elif observe.name == INSTANCE_STATUS and observe.fields["status"] == HEALTHY and self.content is not None:
+            self.content.nudge()
         trace = self.traces.record_observe(observe, now, self.settings.id)
         if observe.level in self.log.levels:
             self.log.observe(observe, trace)

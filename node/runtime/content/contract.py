@@ -19,5 +19,8 @@ class ContentKeeper(Protocol):
     def apply(self, content: Wanted, back: bool) -> None:
         """Make held content the working data; `back`: the cluster decided to go back to it."""
 
+    def nudge(self) -> None:
+        """A peer is healthy again: it may have what nobody else had."""
+
     def seen(self, event: Event) -> None:
         """An event of this instance's own is on its disk."""

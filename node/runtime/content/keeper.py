@@ -75,6 +75,8 @@ class Bringing:
     asking: bool = False
     """Peers are asked who has it: this can be given up at any time."""
     given: dict[str, int] = field(default_factory=dict)
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether another try is worth it at once."""
 
     def standing(self) -> Standing:
         """As peers and people see it."""
@@ -100,7 +102,6 @@ class Keeper:
         self._pace = Pace(config.bandwidth_bytes_per_s)
         self.sender = Sender(Pace(config.bandwidth_bytes_per_s), self.store)
         self._pulling = asyncio.Semaphore(PULLS)
-        self._nudged = asyncio.Event()
         self._core: dict[str, Wanted] = {}
         self._asked: dict[str, Wanted] = {}
         """What people asked to pull."""
@@ -143,6 +144,11 @@ class Keeper:
         """Held content is current: make it the working data."""
         self.switching.apply(content, back)
 
+    def nudge(self) -> None:
+        """A peer is healthy again, or somebody asks: what waits for another try is tried now."""
+        for bringing in self._bringing.values():
+            bringing.nudged.set()
+
     # What peers and people ask
 
     def stage(self, wanted: Wanted) -> Standing | None:
@@ -161,7 +167,7 @@ class Keeper:
         """Bring the content of a settled version here, and let it stand for the version; the current one is applied."""
         self._asked[wanted.content.key] = wanted
         self._bad.pop(wanted.content.key, None)
-        self._nudged.set()
+        self.nudge()
         self._look()
 
     def progress(self, key: str) -> Standing | None:
@@ -250,6 +256,7 @@ class Keeper:
         key, started, pause_s = wanted.content.key, time.monotonic(), FIRST_RETRY_S
         try:
             while key in self._wants():
+                bringing.nudged.clear()
                 try:
                     async with self._pulling:
                         holding = await self._obtain(bringing)
@@ -265,22 +272,12 @@ class Keeper:
                 else:
                     self._held(bringing, holding, started)
                     return
-                pause_s = await self._pause(pause_s)
+                pause_s = await _pause(bringing, pause_s)
                 bringing.state = "fetching"
         finally:
             del self._bringing[key]
             self._staged.pop(key, None)
             self._loop.call_soon(self._look)
-
-    async def _pause(self, pause_s: float) -> float:
-        """Wait before another try; gives the next pause. A person's order ends it."""
-        self._nudged.clear()
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._nudged.wait()
-        except TimeoutError:
-            return min(MAX_RETRY_S, pause_s * 2)
-        return FIRST_RETRY_S
 
     def _held(self, bringing: Bringing, holding: Holding, started: float) -> None:
         wanted = bringing.wanted
@@ -379,3 +376,13 @@ def check(wanted: Wanted, manifest: Manifest) -> None:
         raise Unfit(f"the content says version {manifest.version}, the proposal {wanted.version}")
     if wanted.kind == "snapshot" and manifest.root != wanted.hash:
         raise Unfit(f"the content of {wanted.version} has the root {manifest.root}, the proposal says {wanted.hash}")
+
+
+async def _pause(bringing: Bringing, pause_s: float) -> float:
+    """Wait before another try, unless it is nudged; gives the next pause."""
+    try:
+        async with asyncio.timeout(pause_s):
+            await bringing.nudged.wait()
+    except TimeoutError:
+        return min(MAX_RETRY_S, pause_s * 2)
+    return FIRST_RETRY_S

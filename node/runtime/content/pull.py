@@ -168,8 +168,9 @@ class Pull:
 
     def _wrong(self, peer: str, path: str) -> None:
         self._bad[peer] += 1
-        self.problems[peer] = f"{peer}: gave wrong bytes for {path}"
-        self._on_bad(peer, path)
+        if self._bad[peer] <= MAX_BAD:  # a pack of it may bring a thousand more
+            self.problems[peer] = f"{peer}: gave wrong bytes for {path}"
+            self._on_bad(peer, path)
 
     def _failed(self, fault: Exception) -> None:
         """Of any thread: the pull ends, and whoever waits for it is told."""

@@ -48,6 +48,10 @@ class ContentService:
         """Held content is current."""
         self.keeper.apply(content, back)
 
+    def nudge(self) -> None:
+        """A peer is healthy again."""
+        self.keeper.nudge()
+
     def seen(self, event: Event) -> None:
         """An event of this node's own is on its disk."""
         self.publisher.created(event)

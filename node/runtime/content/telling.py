@@ -20,7 +20,7 @@ from node.observability.traces import (
     root_span_id,
 )
 from node.protocol.effects import Wanted
-from node.protocol.requests import Publish
+from node.protocol.requests import Answer, Publish, Refusal
 
 if TYPE_CHECKING:
     from node.runtime.driver import Engine
@@ -71,7 +71,8 @@ class Teller:
         now = time.monotonic()
         if now - self._named.get(peer, -CORRUPT_EVERY_S) >= CORRUPT_EVERY_S:
             self._named[peer] = now
-            self._publish(CORRUPT, {"peer": peer, "path": path}, "")
+            told = self._publish(CORRUPT, {"peer": peer, "path": path}, "")
+            told.add_done_callback(lambda told: None if _was_heard(told) else self._named.pop(peer, None))
 
     def applied(self, content: Wanted, switched: Switched, started: float, back: bool) -> None:
         """The working data are of another version since just now."""
@@ -104,13 +105,19 @@ class Teller:
             span = Span(content.trace, new_span_id(), root, name, own, start_ms, took_s * 1000, fields)
             self._engine.traces.record(span)
 
-    def _publish(self, type_: str, payload: dict[str, Any], trace: str) -> None:
+    def _publish(self, type_: str, payload: dict[str, Any], trace: str) -> asyncio.Task[Answer]:
         """Into the cluster's log. Where this node may not write now, its own log has said it."""
         self._engine.log.info(type_.lower(), trace, **payload)
         request = Publish(type_, payload, trace=trace)
-        task = asyncio.ensure_future(self._engine.call(request, CALL_TIMEOUT_S))
+        task = asyncio.create_task(self._engine.call(request, CALL_TIMEOUT_S))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _was_heard(told: asyncio.Task[Answer]) -> bool:
+    """Whether the cluster's log has it, for all that is known."""
+    return told.cancelled() or (told.exception() is None and not isinstance(told.result(), Refusal))
 
 
 def _family(content: Wanted) -> str:
