@@ -7,6 +7,7 @@ The events: `CONTENT_FETCHED`, `CONTENT_FAILED`, `CONTENT_CORRUPT` (a peer gave 
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from node.artifacts.apply import Switched
@@ -71,8 +72,12 @@ class Teller:
         now = time.monotonic()
         if now - self._named.get(peer, -CORRUPT_EVERY_S) >= CORRUPT_EVERY_S:
             self._named[peer] = now
-            told = self._publish(CORRUPT, {"peer": peer, "path": path}, "")
-            told.add_done_callback(lambda told: None if _was_heard(told) else self._named.pop(peer, None))
+            self._publish(CORRUPT, {"peer": peer, "path": path}, "").add_done_callback(partial(self._was_told, peer))
+
+    def _was_told(self, peer: str, told: asyncio.Task[Answer]) -> None:
+        """Where this node might not write yet, the next wrong bytes are told."""
+        if not told.cancelled() and isinstance(told.result(), Refusal):
+            self._named.pop(peer, None)
 
     def applied(self, content: Wanted, switched: Switched, started: float, back: bool) -> None:
         """The working data are of another version since just now."""
@@ -113,11 +118,6 @@ class Teller:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _was_heard(told: asyncio.Task[Answer]) -> bool:
-    """Whether the cluster's log has it, for all that is known."""
-    return told.cancelled() or (told.exception() is None and not isinstance(told.result(), Refusal))
 
 
 def _family(content: Wanted) -> str:
