@@ -20,7 +20,7 @@ from node.runtime.content.pace import Pace
 from node.runtime.content.pull import MAX_BAD, Pull
 from node.runtime.content.service import ContentService
 from node.runtime.driver import Engine
-from tests.artifacts.trees import CREATED_AT, lay, store_at
+from tests.artifacts.trees import CREATED_AT, found_in, lay, store_at
 from tests.content.playing import held_by, played
 from tests.content.test_lying_peer import changed, honest, lying
 from tests.runtime.scripted import MemoryJournal, engine, settings, until
@@ -69,7 +69,7 @@ def test_a_peer_that_is_healthy_again_is_asked_at_once(tmp_path: Path, monkeypat
         lacking = {"success": True, "data": {"key": holding.key, "version": "", "state": "missing"}}
         return truth(path, body) if has else (200, json.dumps(lacking).encode())
 
-    async def story(member: Member) -> None:
+    async def story(member: Member) -> Holding | None:
         node, keeper, _ = keeper_of(tmp_path, member, [TOLD])
         await node.start()
         await keeper.start()
@@ -80,9 +80,12 @@ def test_a_peer_that_is_healthy_again_is_asked_at_once(tmp_path: Path, monkeypat
         await until(lambda: keeper.store.find(holding.key) is not None, "second try")
         await keeper.stop()
         await node.stop()
+        return keeper.store.find(holding.key)
 
     with played("B", answer) as member:
-        asyncio.run(story(member))
+        got = asyncio.run(story(member))
+    assert got is not None
+    assert found_in(got.files) == MANY
 
 
 def test_the_cluster_is_told_who_gave_wrong_bytes_once_it_can_be(tmp_path: Path) -> None:
