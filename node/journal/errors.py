@@ -3,6 +3,7 @@
 JournalError
   JournalFull        the disk is full: free space, the same commit may then be repeated
   JournalFault       the disk refused a read or a write: the same call may be repeated
+    JournalBusy      another process holds the file for a moment
   JournalCorrupt     what is on the disk is not what was written
   JournalFormat      written by a newer program (F1)
   JournalTaken       a node was started on it while it was looked at from outside: look again
@@ -12,6 +13,7 @@ JournalError
   DirectoryFault     the directory or its `instance.json` cannot be used
 """
 
+import errno
 import shlex
 import sqlite3
 from pathlib import Path
@@ -29,6 +31,10 @@ class JournalFull(JournalError):
 
 class JournalFault(JournalError):
     """The disk failed. Nothing was changed; the same call may be repeated."""
+
+
+class JournalBusy(JournalFault):
+    """Another process writes to the file, or puts its log back. Nothing was changed; the same call may be repeated."""
 
 
 class JournalCorrupt(JournalError):
@@ -107,12 +113,31 @@ class Typed:
             raise JournalCorrupt(self._path, str(error)) from error
 
 
+def unsynced(path: Path, error: OSError) -> JournalError:
+    """What it means that a sync failed."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(path, str(error))
+    return _fault(path, str(error))
+
+
 def _translated(path: Path, error: sqlite3.Error) -> JournalError:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if code == sqlite3.SQLITE_FULL:
-        return JournalFull(f"{path}: no room left on the disk ({name}). Free space; writing goes on by itself")
+        return _full(path, name)
+    if code == sqlite3.SQLITE_BUSY:
+        return JournalBusy(
+            f"{path}: {error} ({name}). Another program writes to it: end that one; writing then goes on"
+        )
     undecodable = code == 0 and isinstance(error, sqlite3.OperationalError)
     if code in _DAMAGED or undecodable:
         return JournalCorrupt(path, f"{error} ({name})")
-    return JournalFault(f"{path}: {error} ({name}). Check the disk and its mount; writing goes on once it works")
+    return _fault(path, f"{error} ({name})")
+
+
+def _full(path: Path, why: str) -> JournalFull:
+    return JournalFull(f"{path}: no room left on the disk ({why}). Free space; writing goes on by itself")
+
+
+def _fault(path: Path, why: str) -> JournalFault:
+    return JournalFault(f"{path}: {why}. Check the disk and its mount; writing goes on once it works")

@@ -1,7 +1,8 @@
 """The journal: everything a node must not forget, in one SQLite file (V1, C1, D1, F1).
 
-One thread writes; `commit` returns when its records are on the disk (write-ahead log, synchronous=FULL). Any thread may
-read, over a second connection. The file checks itself when it is opened, and every row whenever it is read.
+One thread writes at a time; when `commit` returns its records are on the disk. Or whoever writes waits for the disk in
+another way: `write`, a sync of `log`, `settle`. Any thread may read, over a second connection, what is on the disk. The
+file checks itself when it is opened, and every row whenever it is read.
 
 Size. A floor (C1) hides what lies at or below it at once and deletes it in steps that ride on later commits, each
 `PURGE_ROWS` events more than that commit brings. Freed pages are used again; while they are more than half of the file
@@ -9,6 +10,7 @@ and more than `SPARE_PAGES`, each commit gives some back. So the file stays belo
 floor has been worked off; the write-ahead log beside it stays near `schema.CHECKPOINT_PAGES`.
 """
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -22,8 +24,17 @@ from typing import Self, TypeVar
 from node.journal import schema, wal
 from node.journal.batch import Batch
 from node.journal.directory import DirectoryLock, sync_directory
-from node.journal.errors import JournalClosed, JournalCorrupt, JournalFault, Typed
+from node.journal.errors import (
+    JournalBusy,
+    JournalClosed,
+    JournalCorrupt,
+    JournalFault,
+    JournalOrder,
+    Typed,
+    unsynced,
+)
 from node.journal.image import Events, damage, read_image, read_journals, read_page
+from node.journal.log_file import LogFile
 from node.journal.queries import Wanted, beyond, listed
 from node.journal.rows import EventRow
 from node.journal.tip import TWIN, Log, Tip
@@ -34,6 +45,8 @@ from node.protocol.records import (
     ControlReplaced,
     ControlState,
     Durable,
+    Floor,
+    FloorReached,
     Record,
 )
 
@@ -43,6 +56,9 @@ PURGE_ROWS = 100
 SPARE_PAGES = 1_024
 VACUUM_PAGES = 32
 """Pages that one commit gives back at most."""
+BRIEF_RECORDS = 64
+"""With more a commit is left to a thread."""
+BUSY_PAUSE_S = 0.01
 LOOK_S = 1.0
 """How often, at most, a commit looks whether the file is still in its place: a look waits for the interpreter."""
 
@@ -54,8 +70,12 @@ T = TypeVar("T")
 class Journal:
     """The durable store of one node. Made by `open`; as a context manager it closes itself."""
 
-    def __init__(self, path: Path, lock: DirectoryLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, lock: DirectoryLock, writer: sqlite3.Connection, reader: sqlite3.Connection, log: LogFile
+    ) -> None:
         self.path = path
+        self.log = log
+        """What has to be synced between `write` and `settle`."""
         self._lock = lock
         self._writer = writer
         self._written = writer.cursor()
@@ -68,6 +88,8 @@ class Journal:
         self._control = ControlReplaced(0, 0, ControlState())
         """The control log as it is on the disk, so that a checkpoint is made without reading it back."""
         self._tip = self._restored()
+        self._unsettled: tuple[Batch, Sequence[Record]] | None = None
+        """Written, and perhaps not on the disk yet."""
         self._file = _identity(path)
         self._looked_s = time.monotonic()
         self._open = True
@@ -81,6 +103,7 @@ class Journal:
         """
         lock = DirectoryLock.take(path.parent)
         connections: list[sqlite3.Connection] = []
+        log: LogFile | None = None
         try:
             with Typed(path):
                 if path.exists() and path.stat().st_size > 0:
@@ -96,10 +119,14 @@ class Journal:
                     sync_directory(path.parent)
                 reader = schema.connect_reader(path)
                 connections.append(reader)
-                return cls(path, lock, writer, reader)
+                log = LogFile.open(path)
+                writer.execute("PRAGMA busy_timeout = 0").fetchall()
+                return cls(path, lock, writer, reader, log)
         except BaseException:
             for conn in connections:
                 conn.close()
+            if log is not None:
+                log.close()
             lock.release()
             raise
 
@@ -143,23 +170,63 @@ class Journal:
                 self._open = False
                 self._reader.close()
                 self._writer.close()
+                self.log.close()
                 self._lock.release()
 
-    # Writing: one thread.
+    # Writing: one thread at a time.
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write the records, in order and as one; on return they are on the disk.
 
-        Raises `JournalFull` or `JournalFault` when the disk refuses: nothing was changed, and the same call may be
-        repeated. Raises `JournalOrder` for records that do not follow what is stored.
+        Raises `JournalFull` or `JournalFault` when the disk refuses: no reader sees any of it, and the same call is to
+        be repeated. Raises `JournalOrder` for records that do not follow what is stored.
         """
-        if not records:
-            return
         self._require_open()
+        try:
+            if self._unsettled is not None:
+                self._require_same(records)
+                self.log.rewrite()
+            elif records:
+                self._checkpoint()
+                self._write_patiently(records)
+            else:
+                return
+            self.log.sync()
+        except OSError as error:
+            raise unsynced(self.path, error) from error
+        self.settle()
+
+    def is_brief(self, records: Sequence[Record]) -> bool:
+        """Whether a `write` of them takes but a moment: little is written, and nothing put in order or synced."""
+        return (
+            len(records) <= BRIEF_RECORDS
+            and 0 < self.log.frames < schema.CHECKPOINT_PAGES
+            and not self._tip.untidy
+            and not self._is_control_long()
+            and not any(_is_large(record) for record in records)
+        )
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write the records, in order and as one, without waiting for the disk: `settle` them once `log` was synced.
+
+        If that sync fails, `commit` the same records. Raises as `commit`, and `JournalBusy` instead of waiting.
+        """
+        self._require_open()
+        if self._unsettled is not None:
+            # By this damage in the log is told from its end (see `wal`).
+            raise JournalOrder("what was written before is not on the disk yet")
         self._require_place()
         batch = Batch(self._tip, self._known)
         with self._typed:
             self._write(batch, records)
+        self._unsettled = batch, records
+
+    def settle(self) -> None:
+        """What was written is on the disk: from now on readers see it."""
+        if self._unsettled is None:
+            return
+        batch, records = self._unsettled
+        self._unsettled = None
         self._tip = batch.tip
         self._known.difference_update(batch.purged)
         for record in records:
@@ -169,12 +236,37 @@ class Journal:
             elif isinstance(record, ControlReplaced):
                 self._control = ControlReplaced(record.stamp, record.index, copy_state(record.state))
 
+    def _is_control_long(self) -> bool:
+        """Whether a checkpoint should replace the control entries in the file."""
+        entries, state = self._tip.entries, self._control.state
+        return entries > CONTROL_ENTRIES and entries > len(state.locks) + len(state.marks)
+
+    def _write_patiently(self, records: Sequence[Record]) -> None:
+        """Write, and wait for other processes that hold the file, but not for ever."""
+        until_s = time.monotonic() + schema.BUSY_S
+        while True:
+            try:
+                return self.write(records)
+            except JournalBusy:
+                if time.monotonic() > until_s:
+                    raise
+            time.sleep(BUSY_PAUSE_S)
+
+    def _checkpoint(self) -> None:
+        """Put a log that has become long back into the file, so that it begins anew with the next write.
+
+        What fails there will fail again when it matters, in a write; the log holds all of it until then.
+        """
+        if self.log.frames >= schema.CHECKPOINT_PAGES:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def _write(self, batch: Batch, records: Sequence[Record]) -> None:
-        conn, tip, state = self._writer, batch.tip, self._control.state
+        conn, tip = self._writer, batch.tip
         execute = self._written.execute
         untidy = tip.untidy
         try:
-            if tip.entries > CONTROL_ENTRIES and tip.entries > len(state.locks) + len(state.marks):
+            if self._is_control_long():
                 batch.latest(self._control)
             batch.take(records)
             statements = batch.statements()
@@ -263,9 +355,20 @@ class Journal:
             )
         self._looked_s = now_s
 
+    def _require_same(self, records: Sequence[Record]) -> None:
+        if self._unsettled is not None and self._unsettled[1] != records:
+            raise JournalOrder("what was written before is not on the disk yet, and something else is to be written")
+
     def _require_open(self) -> None:
         if not self._open:
             raise JournalClosed(f"{self.path}: the journal was closed")
+
+
+def _is_large(record: Record) -> bool:
+    """Whether it may hold megabytes: a whole state."""
+    if type(record) is ControlAppended:
+        return type(record.entry) is Floor
+    return type(record) in (FloorReached, ControlReplaced)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

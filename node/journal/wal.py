@@ -11,9 +11,10 @@ Layout: https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite
 import struct
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 from node.journal.errors import JournalCorrupt
 from node.journal.schema import connect_reader
@@ -50,6 +51,27 @@ def has_content(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def holds(content: bytes, frames: int) -> bool:
+    """Whether a log begins with so many valid frames."""
+    if not frames:
+        return True
+    head = content[: _HEADER.size]
+    if len(head) < _HEADER.size:
+        return False
+    magic, _, page_size, _, salt_1, salt_2, *found = _HEADER.unpack(head)
+    order = _byte_order(magic)
+    sums = _sums(head[:24], (0, 0), order)
+    if list(sums) != found:
+        return False
+    for number, frame in enumerate(_frames(BytesIO(content), page_size, 0, (salt_1, salt_2)), start=1):
+        sums = _sums(frame.content, sums, order)
+        if frame.number != number or frame.sums != sums:
+            return False
+        if number == frames:
+            return True
+    return False
+
+
 def check(path: Path) -> None:
     """Compare the log of `path` with what SQLite makes of it. No connection to it may be open in this process.
 
@@ -67,7 +89,7 @@ def check(path: Path) -> None:
         if len(head) < _HEADER.size:
             return
         magic, _, page_size, _, *_ = fields = _HEADER.unpack(head)
-        order = "big" if magic & 1 else "little"
+        order = _byte_order(magic)
         if magic | 1 != _MAGIC | 1 or _sums(head[:24], (0, 0), order) != fields[6:]:
             raise JournalCorrupt(path, f"the header of its log {log.name} is damaged")
         valid = _valid_frames(path)
@@ -91,7 +113,7 @@ def _valid_frames(path: Path) -> int:
     return found
 
 
-def _frames(file: BinaryIO, page_size: int, after: int, salts: tuple[int, ...]) -> Iterator[_Frame]:
+def _frames(file: IO[bytes], page_size: int, after: int, salts: tuple[int, ...]) -> Iterator[_Frame]:
     """Frames beyond number `after` of the log's present round; those of earlier rounds carry other salts."""
     number = after
     file.seek(_HEADER.size + after * (_FRAME.size + page_size))
@@ -100,6 +122,10 @@ def _frames(file: BinaryIO, page_size: int, after: int, salts: tuple[int, ...]) 
         _, pages, salt_1, salt_2, sum_1, sum_2 = _FRAME.unpack_from(data)
         if (salt_1, salt_2) == salts:
             yield _Frame(number, pages > 0, (sum_1, sum_2), data[:8] + data[_FRAME.size :])
+
+
+def _byte_order(magic: int) -> str:
+    return "big" if magic & 1 else "little"
 
 
 def _sums(data: bytes, start: _Sums, order: str) -> _Sums:

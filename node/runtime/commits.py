@@ -1,19 +1,28 @@
-"""Group commit: what gathers while one transaction is written becomes the next one.
+"""Group commit: what gathers while one transaction is on its way to the disk becomes the next one.
 
 A commit begins at once when the disk is idle, at the end of the loop's turn, so that requests which arrived together
 share it. What nobody waits for, such as the others' votes, waits a moment for company: that halves the number of
 commits. A faulty disk is reported and tried again until it works; the batch stays whole and in its place.
+
+A brief transaction is written by the loop and synced by the kernel (`kernel_sync`); what may take longer, and all that
+is given to a disk in doubt, is left to a thread (`writer`). So a disk that hangs holds up commits, and never the loop.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from node.journal.errors import JournalFault, JournalFull
+from node.journal.errors import JournalBusy, JournalFault, JournalFull, unsynced
 from node.protocol.effects import DiskState, Persist
+from node.protocol.records import Record
 from node.runtime.alarm import Alarm
-from node.runtime.writer import Commit, Writer
+from node.runtime.kernel_sync import KernelSync
+from node.runtime.writer import Writer
+
+if TYPE_CHECKING:
+    from node.journal import Journal
 
 SLOW_COMMIT_S = 1.0
 """A commit that takes longer makes the node `degraded: slow_disk` (H1)."""
@@ -40,7 +49,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        commit: Commit,
+        journal: "Journal",
         loop: asyncio.AbstractEventLoop,
         on_free: Callable[[], None],
         on_durable: Callable[[int], None],
@@ -53,12 +62,14 @@ class GroupCommit:
         """Number of the last one on disk."""
         self.unwritten_records = 0
         """Records that wait for the transaction after the one under way."""
+        self._journal = journal
         self._loop = loop
         self._on_free = on_free
         self._on_durable = on_durable
         self._on_state = on_state
         self._on_failure = on_failure
-        self._writer = Writer(commit, loop, self._done)
+        self._writer = Writer(journal.commit, loop, self._done)
+        self._kernel = KernelSync.open(loop, self._synced)
         self._gathered: list[Persist] = []
         self._writing: list[Persist] = []
         self._started = 0.0
@@ -69,6 +80,7 @@ class GroupCommit:
         self._retry_s = 0.0
         self._state = WELL
         self._idle = asyncio.Event()
+        self._closed = False
 
     @property
     def busy(self) -> bool:
@@ -100,9 +112,14 @@ class GroupCommit:
                 async with asyncio.timeout(SLOW_COMMIT_S):
                     await self._idle.wait()
 
-    def close(self) -> None:
-        """End the writer's thread. Blocks until the commit under way is done."""
-        self._writer.close()
+    async def close(self) -> None:
+        """Begin no more commits, and wait until the one under way is done. Safe to call twice."""
+        self._closed = True
+        kernel, self._kernel = self._kernel, None
+        if kernel is not None:
+            kernel.ignore()
+            await self._loop.run_in_executor(None, kernel.close)
+        await self._loop.run_in_executor(None, self._writer.close)
 
     def _press(self) -> None:
         """What has gathered shall be written as soon as the disk is free."""
@@ -122,8 +139,34 @@ class GroupCommit:
         self._submit()
 
     def _submit(self) -> None:
+        if self._closed:
+            return
         self._started = time.monotonic()
-        self._writer.submit([record for persist in self._writing for record in persist.records])
+        records = [record for persist in self._writing for record in persist.records]
+        kernel, well = self._kernel, self._state.fault is None and not self._state.slow
+        if kernel is None or not well or not self._journal.is_brief(records) or not self._wrote(records, kernel):
+            self._writer.submit(records)
+
+    def _wrote(self, records: Sequence[Record], kernel: KernelSync) -> bool:
+        """Write what is brief, and have it synced. False: a thread has to do what is left of it."""
+        try:
+            self._journal.write(records)
+        except JournalBusy:
+            return False
+        except Exception as problem:  # noqa: BLE001 - as in the thread: a fault of the disk or a bug of ours
+            self._loop.call_soon(self._done, time.monotonic() - self._started, problem)
+            return True
+        if kernel.sync(self._journal.log.descriptor):
+            return True
+        kernel.ignore()
+        kernel.close()
+        self._kernel = None
+        return False
+
+    def _synced(self, error: OSError | None) -> None:
+        if error is None:
+            self._journal.settle()
+        self._done(time.monotonic() - self._started, error and unsynced(self._journal.path, error))
 
     def _done(self, seconds: float, error: Exception | None) -> None:
         if error is None:

@@ -108,7 +108,7 @@ class Engine:
         self._calls = Calls(self._loop, self.step, lambda: self._disk.busy)
         self._tasks: set[asyncio.Task[None]] = set()
         self._disk = GroupCommit(
-            journal.commit, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
+            journal, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
         )
         self._waiting: list[Dependent] = []
         self._deliveries = Deliveries(self._loop)
@@ -173,6 +173,7 @@ class Engine:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._disk.close()
         await self._loop.run_in_executor(None, self._close_disk)
 
     async def call(self, request: Request, timeout_s: float) -> Answer:
@@ -360,7 +361,6 @@ class Engine:
             self._fail("the journal", error)
 
     def _close_disk(self) -> None:
-        self._disk.close()
         self._old_events.close()
         self.journal.close()
 

@@ -1,6 +1,7 @@
 """Real processes killed at any point, and real disks that refuse: nothing acknowledged is lost."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
@@ -20,10 +21,12 @@ from node.journal import (
     DirectoryInUse,
     DirectoryLock,
     Journal,
+    JournalCorrupt,
     JournalFault,
     JournalFull,
     directory,
     instance_id,
+    log_file,
     offline,
     schema,
     store,
@@ -200,6 +203,63 @@ def test_a_failing_disk_changes_nothing_and_the_commit_can_be_repeated(tmp_path:
     with Journal.open(path) as journal:
         assert listing(journal.load()) == after
         assert journal.vector == {"ja": 20}
+
+
+def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system counts pages that it could not write as written, and says so only once."""
+    path = tmp_path / "journal.sqlite"
+    log = path.with_name("journal.sqlite-wal")
+    synced: list[int] = []
+
+    def failing(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        os.fdatasync(descriptor)
+
+    with Journal.open(path) as journal:
+        journal.commit(appended([1]))
+        monkeypatch.setattr(log_file, "_sync", failing)
+        written: list[bytes] = []
+        pwrite = os.pwrite
+
+        def seen(descriptor: int, data: bytes, at: int) -> int:
+            written.append(data)
+            return pwrite(descriptor, data, at)
+
+        monkeypatch.setattr(os, "pwrite", seen)
+        with pytest.raises(JournalFault, match="Input/output error"):
+            journal.commit(appended([2, 3]))
+        assert journal.vector == {"ja": 1}
+        content = log.read_bytes()
+        journal.commit(appended([2, 3]))
+        assert written == [content]
+        assert log.read_bytes() == content
+        assert journal.vector == {"ja": 3}
+        journal.commit(appended([4]))
+    with Journal.open(path) as journal:
+        assert [e.seq for e in journal.load().events] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("frame", [0, 1, 2], ids=("the last page", "the one before", "the head"))
+def test_what_even_the_system_has_lost_after_a_failed_sync_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: int
+) -> None:
+    path = tmp_path / "journal.sqlite"
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Journal.open(path) as journal:
+        journal.commit(appended([1]))
+        monkeypatch.setattr(log_file, "_sync", failing)
+        with pytest.raises(JournalFull, match="No space left on device"):
+            journal.commit(appended([2], padding=9_000))
+        at = 10 if frame == 2 else 32 + (journal.log.frames - 1 - frame) * 4_120 + 300
+        os.pwrite(journal.log.descriptor, b"\0lost", at)
+        with pytest.raises(JournalCorrupt, match="cannot be read any more"):
+            journal.commit(appended([2], padding=9_000))
+        assert journal.vector == {"ja": 1}
 
 
 @pytest.fixture

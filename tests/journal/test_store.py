@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.journal import Journal, JournalClosed, JournalFull, JournalOrder, store
+from node.journal import Journal, JournalClosed, JournalFull, JournalOrder, log_file, schema, store
 from node.protocol.control_state import apply_entry, copy_state
 from node.protocol.events import Event
 from node.protocol.records import (
@@ -180,6 +180,55 @@ def test_a_commit_takes_few_statements(
     journal.close()
     with Journal.open(path) as again:
         assert listing(again.load()) == listing(image(commits))
+
+
+def test_what_is_written_counts_once_it_is_settled(path: Path, journal: Journal) -> None:
+    journal.commit(appended([1]))
+    journal.write([*appended([2]), *lock_entries(1, 1)])
+    assert journal.vector == {"ja": 1}
+    assert [found.seq for found in journal.list(limit=10)] == [1]
+    assert journal.read({"ja": 0}, 10, 1_000_000) == ([event(1)], False)
+    for other in (journal.write, journal.commit):
+        with pytest.raises(JournalOrder, match="not on the disk yet"):
+            other(appended([3]))
+    journal.settle()
+    journal.settle()
+    assert journal.vector == {"ja": 2}
+    journal.commit([*appended([3]), *lock_entries(2, 1)])
+    journal.close()
+    with Journal.open(path) as again:
+        assert [found.seq for found in again.load().events] == [1, 2, 3]
+        assert again.load().index == 2
+
+
+def test_what_takes_long_is_not_brief(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that begins anew, its end, a floor to work off, a whole state: each syncs, deletes or writes much."""
+    few = appended([1])
+    assert not journal.is_brief(few)
+    journal.commit([Vote(1, None)])
+    assert journal.is_brief(few)
+    whole = (ControlReplaced(1, 1, ControlState()), FloorReached(floor({})), ControlAppended(1, 1, floor({})))
+    assert not any(journal.is_brief([state]) for state in whole)
+    assert not journal.is_brief(appended(range(1, 500)))
+    assert journal.is_brief([next(lock_entries(1, 1))])
+    journal.commit([*few, FloorReached(floor({"ja": 1}))])
+    assert not journal.is_brief(appended([2]))
+    journal.commit(appended([2]))
+    assert journal.is_brief(appended([3]))
+    monkeypatch.setattr(schema, "CHECKPOINT_PAGES", journal.log.frames)
+    assert not journal.is_brief(appended([3]))
+    journal.commit(appended([3]))
+    monkeypatch.undo()
+    assert journal.log.frames < 10, "the log has begun anew"
+    assert journal.is_brief(appended([4]))
+
+
+def test_every_commit_is_synced_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(log_file, "_sync", synced.append)
+    for number in range(1, 5):
+        journal.commit(appended([number]))
+        assert synced == [journal.log.descriptor] * number
 
 
 def test_a_commit_of_one_statement_that_fails_changes_nothing(journal: Journal) -> None:

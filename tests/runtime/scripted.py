@@ -68,6 +68,9 @@ class MemoryJournal:
         self.faults: list[Exception] = []
         self.closed = False
 
+    def is_brief(self, records: Sequence[Record]) -> bool:
+        return False
+
     def commit(self, records: Sequence[Record]) -> None:
         if not self.gate.wait(DEADLINE_S):
             raise TimeoutError("the test never opened the gate")

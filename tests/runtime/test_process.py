@@ -151,7 +151,7 @@ def test_a_signal_that_kills_it_leaves_its_stack(tmp_path: Path) -> None:
     killed = """
 import os, signal
 from node.journal import Journal
-Journal.commit = lambda journal, records: os.kill(os.getpid(), signal.SIGBUS)
+Journal.write = lambda journal, records: os.kill(os.getpid(), signal.SIGBUS)
 """
     with claimed(1) as [port], node_process(tmp_path, port, killed + RUN) as process:
         _, err = process.communicate(timeout=DEADLINE_S)
