@@ -4,17 +4,16 @@ SQLite writes it and syncs its header (`synchronous = NORMAL`); that a commit is
 that whoever commits may wait for it without a thread. It takes the one `fdatasync` that `synchronous = FULL` takes.
 """
 
+import mmap
 import os
-import struct
 from pathlib import Path
 from typing import Self
 
 from node.journal import wal
 from node.journal.errors import JournalCorrupt, unsynced
 
-_FRAMES = struct.Struct("=I")
-_FRAMES_AT = 16
-"""Where the log's index (`-shm`) keeps the number of the last frame (https://www.sqlite.org/walformat.html)."""
+_FRAMES_AT = 4
+"""Which number in the log's index (`-shm`) is that of the last frame (https://www.sqlite.org/walformat.html)."""
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -28,6 +27,8 @@ class LogFile:
     def __init__(self, path: Path, descriptor: int, index: int) -> None:
         self.descriptor = descriptor
         self._path = path
+        self._map = mmap.mmap(index, mmap.PAGESIZE, prot=mmap.PROT_READ)
+        self._numbers = memoryview(self._map).cast("I")
         self._index = index
 
     @classmethod
@@ -50,8 +51,7 @@ class LogFile:
     @property
     def frames(self) -> int:
         """Pages in the log, those that a checkpoint has put back included: 0 for a log that has just been made."""
-        number: int = _FRAMES.unpack(os.pread(self._index, _FRAMES.size, _FRAMES_AT))[0]
-        return number
+        return self._numbers[_FRAMES_AT]
 
     def sync(self) -> None:
         """Return when all that was written is on the disk. Raises OSError."""
@@ -75,5 +75,7 @@ class LogFile:
 
     def close(self) -> None:
         """Let go of the file. Call it after the connections were closed."""
+        self._numbers.release()
+        self._map.close()
         os.close(self.descriptor)
         os.close(self._index)

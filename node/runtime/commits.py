@@ -4,8 +4,8 @@ A commit begins at once when the disk is idle, at the end of the loop's turn, so
 share it. What nobody waits for, such as the others' votes, waits a moment for company: that halves the number of
 commits. A faulty disk is reported and tried again until it works; the batch stays whole and in its place.
 
-A brief transaction is written by the loop and synced by the kernel (`kernel_sync`); what may take longer, and all that
-is given to a disk in doubt, is left to a thread (`writer`). So a disk that hangs holds up commits, and never the loop.
+A brief transaction is written by the loop and synced by the kernel (`kernel_sync`); what may take longer, and what
+a slow disk or one in doubt is given, is left to a thread (`writer`). A disk that hangs holds up commits, not the loop.
 """
 
 import asyncio
@@ -30,6 +30,8 @@ LAZY_S, MAX_LAZY_S = 0.005, 0.05
 """How long records that nobody waits for may wait for others: so long, or `LAZY_COMMITS` commits on a slower disk."""
 LAZY_COMMITS = 5
 """What somebody asks for while they are written has to wait for it, so that they should seldom go alone."""
+QUICK_S = 0.05
+"""Where commits lately took longer, even writing may wait for the disk, and the loop does not write."""
 RECENT_SHARE = 0.25
 """What the last commit counts in how long one takes lately."""
 SLOW_MEMORY_S = 60.0
@@ -143,9 +145,13 @@ class GroupCommit:
             return
         self._started = time.monotonic()
         records = [record for persist in self._writing for record in persist.records]
-        kernel, well = self._kernel, self._state.fault is None and not self._state.slow
-        if kernel is None or not well or not self._journal.is_brief(records) or not self._wrote(records, kernel):
+        kernel = self._kernel
+        brief = self._is_quick() and self._journal.is_brief(records)
+        if kernel is None or not brief or not self._wrote(records, kernel):
             self._writer.submit(records)
+
+    def _is_quick(self) -> bool:
+        return self._usual_s < QUICK_S and self._state.fault is None and not self._state.slow
 
     def _wrote(self, records: Sequence[Record], kernel: KernelSync) -> bool:
         """Write what is brief, and have it synced. False: a thread has to do what is left of it."""
@@ -174,9 +180,9 @@ class GroupCommit:
             self._usual_s += RECENT_SHARE * (seconds - self._usual_s)
             self.durable = self._writing[-1].number
             self._writing = []
+            self._on_durable(self.durable)
             self._on_free()
             self._begin()
-            self._on_durable(self.durable)
             if seconds > SLOW_COMMIT_S or self._state != WELL:
                 self._is(DiskState(None, slow=seconds > SLOW_COMMIT_S), f"a commit took {seconds:.3f} s")
             if self._state.slow:

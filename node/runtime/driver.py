@@ -111,6 +111,7 @@ class Engine:
             journal, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
         )
         self._waiting: list[Dependent] = []
+        self._noted: list[tuple[Observe | ObserveEach, Now]] = []
         self._deliveries = Deliveries(self._loop)
         self._outcomes: dict[tuple[str, str], Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -122,8 +123,11 @@ class Engine:
         self._let_go: dict[type, Callable[[Any], None]] = {
             Send: self._send, Reply: self._reply, Emit: self._emit, Install: self._install, Apply: self._apply,
         }  # fmt: skip
+        self._look_at: dict[type, Callable[[Any, Now], None]] = {
+            Observe: self._observe, ObserveEach: self._observe_each
+        }  # fmt: skip
         self._perform: dict[type, Callable[[Any, Now], None]] = {
-            Observe: self._observe, ObserveEach: self._observe_each, Persist: self._persist, Ship: self._ship,
+            Observe: self._note, ObserveEach: self._note, Persist: self._persist, Ship: self._ship,
             Fetch: self._fetch,
             **dict.fromkeys(self._let_go, self._hold),
         }  # fmt: skip
@@ -270,6 +274,17 @@ class Engine:
 
     # Effects
 
+    def _note(self, observe: Observe | ObserveEach, now: Now) -> None:
+        """Observe it when all that others wait for has been done, such as to give the disk what it is to write."""
+        if not self._noted:
+            self._loop.call_soon(self._look_at_noted)
+        self._noted.append((observe, now))
+
+    def _look_at_noted(self) -> None:
+        noted, self._noted = self._noted, []
+        for observe, now in noted:
+            self._look_at[type(observe)](observe, now)
+
     def _observe(self, observe: Observe, now: Now) -> None:
         if observe.name == TIME_DRIFT_MEASURE:
             self.metrics.observe("distributed_clock_drift_total", float(str(observe.fields["offset_ms"])))
@@ -335,15 +350,22 @@ class Engine:
     # Disk
 
     def _durable_to(self, number: int) -> None:
-        let_go, later = self._let_go, []
+        """What clients and members wait for leaves first, with what comes of it; what is news here can wait."""
+        let_go, later, news = self._let_go, list[Dependent](), list[Dependent]()
         for effect in self._waiting:
             if effect.after > number:
                 later.append(effect)
-            else:
+            elif type(effect) is Send or type(effect) is Reply:
                 let_go[type(effect)](effect)
+            else:
+                news.append(effect)
         self._waiting = later
         self.step(Persisted(number))
         self._deliveries.durable_to(number)
+        for link in self._links.values():
+            link.press()
+        for effect in news:
+            let_go[type(effect)](effect)
 
     def _disk_is(self, state: DiskState, why: str) -> None:
         if state.fault is None and not state.slow:

@@ -5,7 +5,6 @@ Linux syncs without one (`io_submit(2)` with `IOCB_CMD_FDSYNC`, since 4.18) and 
 where a sandbox forbids it, there is no `KernelSync`, and a thread commits (`writer`).
 """
 
-import contextlib
 import ctypes
 import os
 import platform
@@ -68,8 +67,10 @@ class KernelSync:
         os.close(self._told)
 
     def _hear(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.eventfd_read(self._told)
+        except BlockingIOError:
+            return
         if _system(self._getevents, self._context, 0, 1, self._outcome, None) == 1:
             code: int = _OUTCOME.unpack(self._outcome)[2]
             self._done(OSError(-code, os.strerror(-code)) if code < 0 else None)

@@ -199,8 +199,7 @@ class Link:
             self._node.received(envelope)
         else:
             self._node.exchanged(self._peer, "ok" if status == 204 else str(status))
-        if self._urgent:
-            self._flush()
+        self.press()
 
     def lost(self, connection: "Connection") -> None:
         """The connection is gone, and with it what was under way."""
@@ -217,6 +216,11 @@ class Link:
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush)
+
+    def press(self) -> None:
+        """Deliver what is in a hurry now: nothing that should go with it is still to come."""
+        if self._urgent:
+            self._flush()
 
     def _flush(self) -> None:
         self._flush_due = False

@@ -18,7 +18,7 @@ from node.journal.store import BUSY_PAUSE_S, Journal
 from node.protocol.effects import DiskState, Persist
 from node.protocol.records import Record, Vote
 from node.runtime import commits
-from node.runtime.commits import LAZY_S, MAX_LAZY_S, GroupCommit
+from node.runtime.commits import LAZY_S, MAX_LAZY_S, QUICK_S, RECENT_SHARE, GroupCommit
 from node.runtime.kernel_sync import KernelSync
 from tests.journal.samples import appended
 from tests.runtime.scripted import DEADLINE_S, until
@@ -164,6 +164,29 @@ def test_a_disk_that_refuses_is_tried_again_by_a_thread_until_it_takes_it(run: R
         disk.add(2, urgent=True)
         await disk.reaches(2)
         assert disk.commits == [1, 1]
+
+    run(scenario)
+
+
+def test_while_commits_take_long_a_thread_writes(run: Run) -> None:
+    async def scenario(disk: Disk) -> None:
+        number = 0
+
+        async def commit() -> str:
+            nonlocal number
+            number += 1
+            disk.add(number, urgent=True)
+            await disk.reaches(number)
+            return disk.threads[-1]
+
+        brief = await commit()
+        assert brief == ("MainThread" if disk.brief else "journal-writer")
+        disk.takes_s = QUICK_S / RECENT_SHARE * 1.1
+        await commit()
+        disk.takes_s = 0.0
+        assert await commit() == "journal-writer"
+        while await commit() != brief:
+            assert number < 100
 
     run(scenario)
 
