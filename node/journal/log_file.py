@@ -12,8 +12,9 @@ from typing import Self
 from node.journal import wal
 from node.journal.errors import JournalCorrupt, unsynced
 
-_FRAMES_AT = 4
-"""Which number in the log's index (`-shm`) is that of the last frame (https://www.sqlite.org/walformat.html)."""
+_FRAMES_AT, _SALT_AT = 4, 8
+"""Which numbers in the log's index (`-shm`) are that of the last frame, and the first salt of the log's present round
+(https://www.sqlite.org/walformat.html)."""
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -30,10 +31,11 @@ class LogFile:
         self._map = mmap.mmap(index, mmap.PAGESIZE, prot=mmap.PROT_READ)
         self._numbers = memoryview(self._map).cast("I")
         self._index = index
+        self.synced()
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """All of the log is on the disk then: a process that was killed may have left there what it had not synced.
+        """All of the log is on the disk then; a process that was killed may have left there what it had not synced.
 
         Raises `JournalFull` or `JournalFault`.
         """
@@ -57,21 +59,28 @@ class LogFile:
         """Return when all that was written is on the disk. Raises OSError."""
         _sync(self.descriptor)
 
-    def rewrite(self) -> None:
-        """Write what is in the log once more, after a sync of it failed.
+    def synced(self) -> None:
+        """All that was written is on the disk."""
+        self._kept = self._numbers[_SALT_AT], self.frames
 
-        The system forgets what it could not write, and the next sync would succeed without it. Raises OSError, and
-        `JournalCorrupt` when not even the system's memory has it any more.
+    def rewrite(self) -> None:
+        """Write once more what was not on the disk when a sync failed. Nobody may read the log meanwhile.
+
+        The system forgets what it could not write, and the next sync would succeed without it. It goes to another place
+        on the disk: ext4 does not note that what it had set aside was filled at the second try, and after a loss of
+        power there would be nothing. Raises OSError, and `JournalCorrupt` when not even the system's memory has it.
         """
-        frames = self.frames
+        salt, frames = self._kept
         content = os.pread(self.descriptor, os.fstat(self.descriptor).st_size, 0)
-        if not wal.holds(content, frames):
+        if not wal.holds(content, self.frames):
             raise JournalCorrupt(
-                self._path, f"the disk failed, and the last of the {frames} pages of its log cannot be read any more"
+                self._path,
+                f"the disk failed, and the last of the {self.frames} pages of its log cannot be read any more",
             )
-        written = 0
-        while written < len(content):
-            written += os.pwrite(self.descriptor, content[written:], written)
+        begin = wal.end(content, frames if salt == self._numbers[_SALT_AT] else 0)
+        os.ftruncate(self.descriptor, begin)
+        while begin < len(content):
+            begin += os.pwrite(self.descriptor, content[begin:], begin)
 
     def close(self) -> None:
         """Let go of the file. Call it after the connections were closed."""

@@ -185,7 +185,8 @@ class Journal:
         try:
             if self._unsettled is not None:
                 self._require_same(records)
-                self.log.rewrite()
+                with self._reading:
+                    self.log.rewrite()
             elif records:
                 self._checkpoint()
                 self._write_patiently(records)
@@ -225,6 +226,7 @@ class Journal:
         """What was written is on the disk: from now on readers see it."""
         if self._unsettled is None:
             return
+        self.log.synced()
         batch, records = self._unsettled
         self._unsettled = None
         self._tip = batch.tip

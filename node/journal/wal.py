@@ -72,6 +72,11 @@ def holds(content: bytes, frames: int) -> bool:
     return False
 
 
+def end(content: bytes, frames: int) -> int:
+    """Where a log's frame of that number ends; 0 for none, as the header is of the round too."""
+    return _HEADER.size + frames * (_FRAME.size + _HEADER.unpack_from(content)[2]) if frames else 0
+
+
 def check(path: Path) -> None:
     """Compare the log of `path` with what SQLite makes of it. No connection to it may be open in this process.
 

@@ -30,6 +30,7 @@ from node.journal import (
     offline,
     schema,
     store,
+    wal,
 )
 from node.protocol.events import Event
 from node.protocol.records import FloorReached, Vote
@@ -233,12 +234,39 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(tmp_path: Path, monke
         assert journal.vector == {"ja": 1}
         content = log.read_bytes()
         journal.commit(appended([2, 3]))
-        assert written == [content]
+        assert len(written) == 1
+        assert content.endswith(written[0])
+        assert 4_096 < len(written[0]) < 10_000, "what was on the disk before is not touched"
         assert log.read_bytes() == content
         assert journal.vector == {"ja": 3}
         journal.commit(appended([4]))
     with Journal.open(path) as journal:
         assert [e.seq for e in journal.load().events] == [1, 2, 3, 4]
+
+
+def test_of_a_log_that_had_begun_anew_all_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.sqlite"
+    log = path.with_name("journal.sqlite-wal")
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Journal.open(path) as journal:
+        journal.commit(appended(range(1, 4), padding=9_000))
+        monkeypatch.setattr(schema, "CHECKPOINT_PAGES", journal.log.frames)
+        monkeypatch.setattr(log_file, "_sync", failing)
+        with pytest.raises(JournalFault):
+            journal.commit(appended(range(4, 40), padding=9_000))
+        assert journal.log.frames > 80, "more than there were in the round before"
+        monkeypatch.undo()
+        content = log.read_bytes()
+        truncated: list[int] = []
+        monkeypatch.setattr(os, "ftruncate", lambda descriptor, size: truncated.append(size))
+        journal.commit(appended(range(4, 40), padding=9_000))
+        assert truncated == [0]
+        assert log.read_bytes() == content
+    with Journal.open(path) as journal:
+        assert [e.seq for e in journal.load().events] == list(range(1, 40))
 
 
 @pytest.mark.parametrize("frame", [0, 1, 2], ids=("the last page", "the one before", "the head"))
@@ -274,6 +302,55 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode().strip()}")
     yield disk
     subprocess.run(["umount", disk], check=True)
+
+
+@pytest.fixture
+def thin_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that has room while the disk below it has none, as long as there is `below/ballast`."""
+    tools = [shutil.which(name) for name in ("mount", "mkfs.ext4")]
+    if None in tools or os.geteuid() != 0:
+        pytest.skip("a disk that fails needs root and mkfs.ext4, to mount a file in a small tmpfs")
+    below, disk = tmp_path / "below", tmp_path / "disk"
+    below.mkdir()
+    disk.mkdir()
+    with contextlib.ExitStack() as mounted:
+        for command in (
+            f"mount -t tmpfs -o size=12m tmpfs {below}",
+            f"truncate -s 64M {below}/image",
+            f"mkfs.ext4 -q -b 4096 -O ^has_journal -E lazy_itable_init=1,nodiscard {below}/image",
+            f"mount -o loop {below}/image {disk}",
+        ):
+            made = subprocess.run(command.split(), capture_output=True, check=False)
+            if made.returncode:
+                pytest.skip(f"no such disk can be mounted here: {made.stderr.decode().strip()}")
+            if command.startswith("mount"):
+                mounted.callback(subprocess.run, ["umount", command.split()[-1]], check=True)
+        yield disk
+
+
+def fill(ballast: Path) -> None:
+    """Leave no room beside it."""
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4_096)
+
+
+def test_what_a_disk_could_not_keep_is_there_once_it_can(thin_disk: Path) -> None:
+    """The kernel really fails to sync, and what it has in memory is not what the disk has."""
+    path, ballast = thin_disk / "data" / "journal.sqlite", thin_disk.parent / "below" / "ballast"
+    with Journal.open(path) as journal:
+        for seq in (1, 2):
+            journal.commit(appended([seq]))
+        fill(ballast)
+        seq = next(seq for seq in range(3, 100) if is_refused(journal, seq))
+        assert is_refused(journal, seq), "the same disk has no room for it at the second try either"
+        assert journal.vector == {"ja": seq - 1}
+        ballast.unlink()
+        journal.commit(appended([seq], padding=2_000))
+        os.posix_fadvise(journal.log.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        assert wal.holds(path.with_name("journal.sqlite-wal").read_bytes(), journal.log.frames)
+    with Journal.open(path) as journal:
+        assert [found.seq for found in journal.load().events] == list(range(1, seq + 1))
 
 
 def is_refused(journal: Journal, seq: int) -> bool:
