@@ -21,7 +21,7 @@ import msgspec
 from node.journal.errors import JournalCorrupt
 from node.observability.log import EventLog
 from node.observability.metrics import Metrics
-from node.observability.traces import TIME_DRIFT_MEASURE, TraceRing
+from node.observability.traces import TraceRing
 from node.protocol.effects import (
     Apply,
     DiskState,
@@ -43,7 +43,6 @@ from node.protocol.effects import (
     Tick,
 )
 from node.protocol.messages import Envelope, Message
-from node.protocol.peer import HEALTHY, INSTANCE_STATUS
 from node.protocol.requests import Answer, Leave, Maybe, Refusal, Request
 from node.protocol.settings import Settings
 from node.runtime.answering import Deliveries
@@ -54,6 +53,7 @@ from node.runtime.calls import Calls
 from node.runtime.commits import GroupCommit
 from node.runtime.content.contract import ContentKeeper
 from node.runtime.legacy import LegacyMember
+from node.runtime.noting import Noting
 from node.runtime.old_events import OldEvents
 from node.runtime.peers import Link
 
@@ -111,8 +111,8 @@ class Engine:
             journal, self._loop, self._calls.take_held, self._durable_to, self._disk_is, self._journal_failed
         )
         self._waiting: list[Dependent] = []
-        self._noted: list[tuple[Observe | ObserveEach, Now]] = []
         self._deliveries = Deliveries(self._loop)
+        self._noting = Noting(settings.id, traces, metrics, log, self._loop, self._nudge_content)
         self._outcomes: dict[tuple[str, str], Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -123,11 +123,8 @@ class Engine:
         self._let_go: dict[type, Callable[[Any], None]] = {
             Send: self._send, Reply: self._reply, Emit: self._emit, Install: self._install, Apply: self._apply,
         }  # fmt: skip
-        self._look_at: dict[type, Callable[[Any, Now], None]] = {
-            Observe: self._observe, ObserveEach: self._observe_each
-        }  # fmt: skip
         self._perform: dict[type, Callable[[Any, Now], None]] = {
-            Observe: self._note, ObserveEach: self._note, Persist: self._persist, Ship: self._ship,
+            Observe: self._noting.note, ObserveEach: self._noting.note, Persist: self._persist, Ship: self._ship,
             Fetch: self._fetch,
             **dict.fromkeys(self._let_go, self._hold),
         }  # fmt: skip
@@ -274,32 +271,6 @@ class Engine:
 
     # Effects
 
-    def _note(self, observe: Observe | ObserveEach, now: Now) -> None:
-        """Observe it when all that others wait for has been done, such as to give the disk what it is to write."""
-        if not self._noted:
-            self._loop.call_soon(self._look_at_noted)
-        self._noted.append((observe, now))
-
-    def _look_at_noted(self) -> None:
-        noted, self._noted = self._noted, []
-        for observe, now in noted:
-            self._look_at[type(observe)](observe, now)
-
-    def _observe(self, observe: Observe, now: Now) -> None:
-        if observe.name == TIME_DRIFT_MEASURE:
-            self.metrics.observe("distributed_clock_drift_total", float(str(observe.fields["offset_ms"])))
-        elif observe.name == INSTANCE_STATUS and observe.fields["status"] == HEALTHY and self.content is not None:
-            self.content.nudge()
-        trace = self.traces.record_observe(observe, now, self.settings.id)
-        if observe.level in self.log.levels:
-            self.log.observe(observe, trace)
-
-    def _observe_each(self, observed: ObserveEach, now: Now) -> None:
-        traces = self.traces.record_each(observed, now, self.settings.id)
-        if observed.level in self.log.levels:
-            for observe, trace in zip(observed.all(), traces, strict=True):
-                self.log.observe(observe, trace)
-
     def _persist(self, persist: Persist, now: Now) -> None:
         self._disk.add(persist)
 
@@ -311,6 +282,10 @@ class Engine:
 
     def _ship(self, ship: Ship, now: Now) -> None:
         self._old_events.ship(ship)
+
+    def _nudge_content(self) -> None:
+        if self.content is not None:
+            self.content.nudge()
 
     def _fetch(self, fetch: Fetch, now: Now) -> None:
         if self.content is not None:

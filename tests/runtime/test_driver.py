@@ -16,16 +16,20 @@ from node.protocol.effects import (
     Emit,
     Gathered,
     Input,
+    Observe,
     Persist,
     Persisted,
     Received,
     Reply,
+    Send,
     Tick,
 )
 from node.protocol.events import Event
+from node.protocol.messages import Permit
 from node.protocol.records import Appended
 from node.protocol.requests import Accepted, Answer, Elect, Maybe, Propose, Publish, Refusal, Request
 from node.runtime import commits, driver
+from node.runtime.awaited import Awaited
 from tests.runtime.scripted import MemoryJournal, ScriptedCore, delivered, engine, envelope, settings, until
 
 PUBLISH = Publish("T", {})
@@ -82,6 +86,44 @@ def test_an_answer_waits_for_its_record_and_others_do_not() -> None:
         assert core.inputs[-1] == Persisted(1)
         await node.stop()
         assert journal.closed
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_is_answered_before_anybody_only_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        journal, order = MemoryJournal(), list[str]()
+
+        def script(input: Input) -> list[Effect]:
+            seen = Observe("seen", "info", "", 0.0, {})
+            match input:
+                case Called(call, Publish()):
+                    fresh = event(1)
+                    after: list[Effect] = [Emit((fresh,), 1), Send("B", Permit(1), 1), Reply(call, Accepted("1"), 1)]
+                    return [seen, Persist(1, (Appended(fresh),)), *after]
+                case Called(call, Elect()):
+                    return [seen, Reply(call, Accepted("at once"), 0)]
+            return []
+
+        def noted(*_: object) -> str:
+            order.append("noted")
+            return ""
+
+        def answered(answer: Answer) -> Answer:
+            order.append("answered")
+            return answer
+
+        node, _ = engine(script, journal)
+        await node.start()
+        monkeypatch.setattr(node.traces, "record_observe", noted)
+        monkeypatch.setattr(node.bus, "publish", lambda events: order.append("news"))
+        for request in (Elect(), PUBLISH):
+            answer = node.put(request, 5, answered)
+            assert isinstance(answer, Awaited)
+            await answer
+        await until(lambda: "news" in order, "news")
+        assert order == ["answered", "noted", "noted", "answered", "news"]
+        await node.stop()
 
     asyncio.run(scenario())
 
