@@ -94,6 +94,8 @@ class Connection(asyncio.Protocol):
         self.queue: deque[Request | Rejected] = deque()
         self.reading = True
         self.unread_since: float | None = None
+        """When the client last read of what waits for it, None if nothing does."""
+        self.unread_bytes = 0
         self.drained = asyncio.Event()
         self.unproductive = 0
         self.productive = False
@@ -161,6 +163,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.unread_since = self.loop.time()
+        self.unread_bytes = self.transport.get_write_buffer_size()
         self.drained.clear()
         self._regulate()
 
@@ -445,9 +448,8 @@ class Connection(asyncio.Protocol):
         """Enforce the time limits."""
         limits = self.limits
         waited_s = now - self.since
-        unread = self.unread_since is not None and now - self.unread_since > limits.write_timeout_s
         heard = self.lingering and waited_s > limits.linger_s and not self.transport.get_write_buffer_size()
-        if unread or heard:
+        if heard or self._leaves_unread(now):
             self.transport.abort()
         elif self.phase == HEAD and self.reading and waited_s > limits.head_timeout_s:
             self.refuse(Rejected(408, f"no complete request head within {limits.head_timeout_s:g} s"))
@@ -455,3 +457,13 @@ class Connection(asyncio.Protocol):
             self.refuse(Rejected(408, f"no complete request within {limits.request_timeout_s:g} s"))
         elif self.idle and waited_s > limits.idle_timeout_s:
             self.transport.close()
+
+    def _leaves_unread(self, now: float) -> bool:
+        """Whether the client has read nothing of its answers for too long. Who reads slowly reads."""
+        if self.unread_since is None:
+            return False
+        left = self.transport.get_write_buffer_size()
+        if left < self.unread_bytes:
+            self.unread_since = now
+        self.unread_bytes = left
+        return now - self.unread_since > self.limits.write_timeout_s

@@ -34,7 +34,7 @@ class ApiLimits:
     idle_timeout_s: float = 75.0
     """Between requests. Must exceed the interval at which peers beat."""
     write_timeout_s: float = 30.0
-    """How long a client may leave its answers unread."""
+    """How long a client may read nothing of its answers."""
     linger_s: float = 2.0
     """How long a refused client is still listened to, so that it can read why."""
     stop_grace_s: float = 5.0

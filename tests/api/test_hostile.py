@@ -367,6 +367,37 @@ def test_a_client_that_does_not_read_is_not_read_and_then_let_go() -> None:
     run(body)
 
 
+def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
+    """What counts is when it last read something, not since when something waits for it."""
+
+    async def body() -> None:
+        async with served(limits=LIMITS) as world:
+            client = await world.client()
+            await client.ask("GET", (D + b"/quorum").decode())
+            (connection,) = world.server.connections
+            answer = b"x" * 32 * 1024 * 1024
+            connection.transport.write(answer)
+            await until(lambda: connection.unread_since is not None)
+            began = now = connection.unread_since
+            assert began is not None
+            assert now is not None
+            got = 0
+            while connection.unread_since is not None:
+                left = connection.transport.get_write_buffer_size()
+                while connection.transport.get_write_buffer_size() == left:
+                    got += len(await soon(client.reader.read(1024 * 1024)))
+                if connection.unread_since is not None:  # else it has become idle, for which there is another limit
+                    now += LIMITS.write_timeout_s - 1
+                    connection.sweep(now)
+                    assert not connection.transport.is_closing()
+            assert now - began > 3 * LIMITS.write_timeout_s
+            while got < len(answer):
+                got += len(await soon(client.reader.read(1024 * 1024)))
+            assert got == len(answer)
+
+    run(body)
+
+
 def test_connections_are_bounded_and_idle_ones_make_room() -> None:
     async def body() -> None:
         engine = StandIn()
