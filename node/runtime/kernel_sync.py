@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Self
 
 _CALLS = {"x86_64": (206, 207, 208, 209), "aarch64": (0, 1, 4, 2)}
-"""Numbers of `io_setup`, `io_destroy`, `io_getevents` and `io_submit`: the C library has no functions for them."""
+"""Of `io_setup`, `io_destroy`, `io_getevents` and `io_submit` in 64 bits: the C library has no functions for them."""
 _FDSYNC = 3
 _TELL = 1
 """`IOCB_FLAG_RESFD`: tell by the descriptor in the request's last field."""
@@ -44,7 +44,7 @@ class KernelSync:
     @classmethod
     def open(cls, loop: AbstractEventLoop, done: Done) -> Self | None:
         """None where the system has none."""
-        if sys.platform != "linux" or platform.machine() not in _CALLS:
+        if sys.platform != "linux" or platform.machine() not in _CALLS or sys.maxsize < 2**32:
             return None
         context = ctypes.c_ulong(0)
         if _system(_CALLS[platform.machine()][0], 1, ctypes.byref(context)) != 0:

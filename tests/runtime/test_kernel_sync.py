@@ -93,12 +93,14 @@ def test_who_ignores_it_hears_no_more(tmp_path: Path) -> None:
     with_kernel(scenario)
 
 
-@pytest.mark.parametrize("given", ["another system", "another machine", "a sandbox"])
+@pytest.mark.parametrize("given", ["another system", "another machine", "32 bits", "a sandbox"])
 def test_elsewhere_there_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if given == "another system":
         monkeypatch.setattr(sys, "platform", "darwin")
     elif given == "another machine":
         monkeypatch.setattr(platform, "machine", lambda: "s390x")
+    elif given == "32 bits":
+        monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
     else:
         monkeypatch.setattr(kernel_sync, "_system", lambda number, *arguments: -1)
 
