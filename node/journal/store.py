@@ -232,10 +232,10 @@ class Journal:
         self._tip = batch.tip
         self._known.difference_update(batch.purged)
         for record in records:
-            if isinstance(record, ControlAppended):
+            if type(record) is ControlAppended:  # a type that `isinstance` does not find costs ten times as much
                 apply_entry(self._control.state, record.entry)
                 self._control = ControlReplaced(record.stamp, record.index, self._control.state)
-            elif isinstance(record, ControlReplaced):
+            elif type(record) is ControlReplaced:
                 self._control = ControlReplaced(record.stamp, record.index, copy_state(record.state))
 
     def _is_control_long(self) -> bool:
