@@ -126,9 +126,7 @@ def _translated(path: Path, error: sqlite3.Error) -> JournalError:
     if code == sqlite3.SQLITE_FULL:
         return _full(path, name)
     if code == sqlite3.SQLITE_BUSY:
-        return JournalBusy(
-            f"{path}: {error} ({name}). Another program writes to it: end that one; writing then goes on"
-        )
+        return JournalBusy(f"{path}: {error} ({name}). Another program holds it; it goes on once that one has ended")
     undecodable = code == 0 and isinstance(error, sqlite3.OperationalError)
     if code in _DAMAGED or undecodable:
         return JournalCorrupt(path, f"{error} ({name})")
